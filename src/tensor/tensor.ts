@@ -1,0 +1,113 @@
+/**
+ * Tensors: strided `ndarray` views over one flat typed array.
+ *
+ * `ndarray` gives shape, stride and offset, and views that cost nothing (`transpose`, `lo`, `hi`, `pick`); it checks
+ * nothing. What is checked is checked here, at the door. Inside, layers read `x.data` of a contiguous tensor directly.
+ *
+ * @module
+ */
+import ndarray from "ndarray";
+import { allocateInScope } from "./arena.js";
+import { type DType, type FloatArray, floatArray } from "./dtype.js";
+import { formatShape, type Shape, sizeOf } from "./shape.js";
+
+/** A float tensor of any rank. */
+export type Tensor = ndarray.NdArray<FloatArray>;
+
+/**
+ * Wraps `data`, in row-major order, as a tensor of `shape`. The memory is shared, not copied.
+ *
+ * @throws RangeError when a dimension is not a whole number, or `data.length` is not the product of `shape`:
+ *   `ndarray` itself does not check.
+ */
+export function tensor(data: FloatArray, shape: Shape): Tensor {
+  if (!shape.every((dimension) => Number.isSafeInteger(dimension) && dimension >= 0)) {
+    throw new RangeError(
+      `tensor: \`shape\` must be made of whole numbers of at least 0. Received shape=${formatShape(shape)}.`,
+    );
+  }
+  const size = sizeOf(shape);
+  if (data.length !== size) {
+    throw new RangeError(
+      `tensor: \`data\` must hold ${size} values for shape ${formatShape(shape)}. Received data.length=${data.length}.`,
+    );
+  }
+  return ndarray<FloatArray>(data, [...shape]);
+}
+
+/** A float32 tensor of `shape` filled from plain numbers in row-major order; for examples and tests. */
+export function tensorOf(values: Iterable<number>, shape: Shape, dtype: DType = "float32"): Tensor {
+  return tensor(dtype === "float64" ? Float64Array.from(values) : Float32Array.from(values), shape);
+}
+
+/** The element type of `x`. */
+export function dtypeOf(x: Tensor): DType {
+  return x.data instanceof Float64Array ? "float64" : "float32";
+}
+
+/** Zeros of `shape`, row-major, with the element type of `like`. Inside a step it comes from the step's arena. */
+export function zeros(shape: Shape, like: Tensor | DType): Tensor {
+  const x = empty(shape, like);
+  x.data.fill(0);
+  return x;
+}
+
+/** Like {@link zeros}, but the values are whatever the memory held: only for results whose every element is written. */
+export function empty(shape: Shape, like: Tensor | DType): Tensor {
+  return tensor(allocateInScope(typeof like === "string" ? like : dtypeOf(like), sizeOf(shape)), shape);
+}
+
+/** Whether the elements of `x` lie row-major from `data[0]` to the end of `data`. */
+export function isContiguous(x: Tensor): boolean {
+  if (x.offset !== 0 || x.data.length !== x.size) return false;
+  let stride = 1;
+  for (let axis = x.dimension - 1; axis >= 0; axis--) {
+    if (x.stride[axis] !== stride && x.shape[axis] !== 1) return false;
+    stride *= x.shape[axis];
+  }
+  return true;
+}
+
+/** `x` itself when it {@link isContiguous}; otherwise a copy that is. */
+export function contiguous(x: Tensor): Tensor {
+  return isContiguous(x) ? x : copyInto(empty(x.shape, x), x);
+}
+
+/** Copies `x`, of any strides and element type, into the contiguous tensor `target` of the same size, row-major. */
+export function copyInto(target: Tensor, x: Tensor): Tensor {
+  if (isContiguous(x)) {
+    target.data.set(x.data);
+    return target;
+  }
+  const { data, shape, stride, dimension } = x;
+  const index = new Array<number>(dimension).fill(0);
+  for (let i = 0, at = x.offset; i < x.size; i++) {
+    target.data[i] = data[at];
+    for (let axis = dimension - 1; axis >= 0; axis--) {
+      at += stride[axis];
+      if (++index[axis] < shape[axis]) break;
+      at -= stride[axis] * shape[axis];
+      index[axis] = 0;
+    }
+  }
+  return target;
+}
+
+/** A tensor of its own ordinary memory, outside every arena, with the values of `x`: what a caller may keep. */
+export function detach(x: Tensor): Tensor {
+  return copyInto(tensor(floatArray(dtypeOf(x), x.size), x.shape), x);
+}
+
+/** `x` with element type `dtype`: `x` itself where it has it already, else a rounded or widened copy. */
+export function cast(x: Tensor, dtype: DType): Tensor {
+  return dtypeOf(x) === dtype ? x : copyInto(empty(x.shape, dtype), x);
+}
+
+/**
+ * The same elements in the same order under another `shape`; memory is shared with a contiguous `x`.
+ *
+ * @throws RangeError when the sizes differ.
+ */
+export function reshape(x: Tensor, shape: Shape): Tensor {
+  return tensor(contiguous(x).data, shape);
+}
