@@ -1,0 +1,34 @@
+/**
+ * What kernels expect of their arguments. Layers have checked what users gave, so a mismatch here is a broken invariant.
+ *
+ * @module
+ */
+import { formatShape, type Shape, shapesAgree } from "../tensor/shape.js";
+import { dtypeOf, type Tensor } from "../tensor/tensor.js";
+
+/** @throws Error when `x` does not have `shape`. */
+export function expectShape(kernel: string, name: string, x: Tensor, shape: Shape): void {
+  if (!shapesAgree(x.shape, shape)) {
+    throw new Error(
+      `internal: ${kernel}: \`${name}\` must have shape ${formatShape(shape)}. ` +
+        `Received ${name}.shape=${formatShape(x.shape)}.`,
+    );
+  }
+}
+
+/** @throws Error when `x` does not have `rank` dimensions. */
+export function expectRank(kernel: string, name: string, x: Tensor, rank: number): void {
+  if (x.dimension !== rank) {
+    throw new Error(
+      `internal: ${kernel}: \`${name}\` must have ${rank} dimensions. Received ${name}.shape=${formatShape(x.shape)}.`,
+    );
+  }
+}
+
+/** @throws Error when the tensors do not all have one element type. */
+export function expectSameType(kernel: string, ...tensors: (Tensor | undefined)[]): void {
+  const types = tensors.filter((x) => x !== undefined).map(dtypeOf);
+  if (types.some((type) => type !== types[0])) {
+    throw new Error(`internal: ${kernel}: all tensors must have one element type. Received ${types.join(", ")}.`);
+  }
+}

@@ -1,0 +1,101 @@
+/**
+ * The geometry of a sliding window: which inputs the window at an output position sees.
+ *
+ * Along one axis, the tap `k` of the window at output `o` reads input
+ *
+ *     i = o * stride + k * dilation - padBefore
+ *
+ * and reads a zero where `i` lies outside [0, input). Layers compute this record once; kernels only loop over it.
+ *
+ * @module
+ */
+import { formatShape } from "../tensor/shape.js";
+
+/** How the borders are treated: `"valid"` adds nothing, `"same"` pads until output = ceil(input / stride). */
+export type Padding = "same" | "valid";
+
+/** A pair [height, width]. */
+export type Pair = readonly [height: number, width: number];
+
+/** The geometry of a window that slides over the height and width of an image. */
+export interface Window2D {
+  readonly inputHeight: number;
+  readonly inputWidth: number;
+  readonly kernelHeight: number;
+  readonly kernelWidth: number;
+  readonly strideHeight: number;
+  readonly strideWidth: number;
+  readonly dilationHeight: number;
+  readonly dilationWidth: number;
+  readonly padTop: number;
+  readonly padBottom: number;
+  readonly padLeft: number;
+  readonly padRight: number;
+  readonly outputHeight: number;
+  readonly outputWidth: number;
+}
+
+interface Axis {
+  readonly before: number;
+  readonly after: number;
+  readonly output: number;
+}
+
+/** One axis. SAME pads as TensorFlow does: an odd zero goes to the end. */
+function slideAlong(input: number, kernel: number, stride: number, padding: Padding, dilation: number): Axis {
+  const reach = (kernel - 1) * dilation + 1; // inputs from the first tap to the last
+  if (padding === "valid") {
+    return { before: 0, after: 0, output: Math.floor((input - reach) / stride) + 1 };
+  }
+  const output = Math.ceil(input / stride);
+  const total = Math.max((output - 1) * stride + reach - input, 0);
+  const before = Math.floor(total / 2);
+  return { before, after: total - before, output };
+}
+
+/**
+ * The geometry of a window of `kernelSize` over an input of `inputSize`, all as [height, width].
+ *
+ * @throws RangeError when a size, stride or dilation is not an integer of at least 1, or when a `"valid"` window is
+ *   larger than the input.
+ */
+export function window2D(
+  inputSize: Pair,
+  kernelSize: Pair,
+  strides: Pair,
+  padding: Padding,
+  dilationRate: Pair,
+): Window2D {
+  for (const [name, pair] of Object.entries({ inputSize, kernelSize, strides, dilationRate })) {
+    if (!pair.every((value) => Number.isSafeInteger(value) && value >= 1)) {
+      throw new RangeError(
+        `window2D: \`${name}\` must be two integers of at least 1. Received ${name}=${formatShape(pair)}.`,
+      );
+    }
+  }
+  const vertical = slideAlong(inputSize[0], kernelSize[0], strides[0], padding, dilationRate[0]);
+  const horizontal = slideAlong(inputSize[1], kernelSize[1], strides[1], padding, dilationRate[1]);
+  if (vertical.output < 1 || horizontal.output < 1) {
+    throw new RangeError(
+      'window2D: with padding "valid" the window, dilation included, must not be larger than the input. ' +
+        `Received kernelSize=${formatShape(kernelSize)}, dilationRate=${formatShape(dilationRate)}, ` +
+        `inputSize=${formatShape(inputSize)}.`,
+    );
+  }
+  return {
+    inputHeight: inputSize[0],
+    inputWidth: inputSize[1],
+    kernelHeight: kernelSize[0],
+    kernelWidth: kernelSize[1],
+    strideHeight: strides[0],
+    strideWidth: strides[1],
+    dilationHeight: dilationRate[0],
+    dilationWidth: dilationRate[1],
+    padTop: vertical.before,
+    padBottom: vertical.after,
+    padLeft: horizontal.before,
+    padRight: horizontal.after,
+    outputHeight: vertical.output,
+    outputWidth: horizontal.output,
+  };
+}
