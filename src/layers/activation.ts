@@ -1,0 +1,122 @@
+/**
+ * Activations by name: as a layer of its own, and as the last step of Conv2D, DepthwiseConv2D and Dense.
+ * Keras: `keras.layers.Activation(activation)`, `keras.activations`.
+ *
+ * Each function has its page: relu.ts, sigmoid.ts, tanh.ts, softmax.ts.
+ *
+ * @module
+ */
+import { describe, isKerasConfig, type KerasConfig } from "../serialization/config.js";
+import type { SymbolicShape } from "../tensor/shape.js";
+import type { Tensor } from "../tensor/tensor.js";
+import {
+  type CallContext,
+  Layer,
+  type LayerGradients,
+  type LayerOptions,
+  type LayerPass,
+  layerOptionsFromConfig,
+  singleInput,
+} from "./layer.js";
+import { RELU, RELU6, type ReLUConfig, reluBackward, reluForward } from "./relu.js";
+import { sigmoidBackward, sigmoidForward } from "./sigmoid.js";
+import { softmaxBackward, softmaxForward } from "./softmax.js";
+import { tanhBackward, tanhForward } from "./tanh.js";
+
+/** A function applied element by element (softmax: over the last axis), and the way back. */
+interface Applied {
+  readonly y: Tensor;
+  backward(dy: Tensor): Tensor;
+}
+
+function rectify(x: Tensor, config: ReLUConfig): Applied {
+  const { y, cache } = reluForward(x, config);
+  return { y, backward: (dy) => reluBackward(dy, cache) };
+}
+
+const functions = {
+  linear: (x: Tensor): Applied => ({ y: x, backward: (dy) => dy }),
+  relu: (x: Tensor): Applied => rectify(x, RELU),
+  relu6: (x: Tensor): Applied => rectify(x, RELU6),
+  // Keras's default slope of the function; the layer LeakyReLU has 0.3
+  leaky_relu: (x: Tensor): Applied => rectify(x, { ...RELU, negativeSlope: 0.2 }),
+  sigmoid(x: Tensor): Applied {
+    const { y, cache } = sigmoidForward(x);
+    return { y, backward: (dy) => sigmoidBackward(dy, cache) };
+  },
+  tanh(x: Tensor): Applied {
+    const { y, cache } = tanhForward(x);
+    return { y, backward: (dy) => tanhBackward(dy, cache) };
+  },
+  softmax(x: Tensor): Applied {
+    const { y, cache } = softmaxForward(x);
+    return { y, backward: (dy) => softmaxBackward(dy, cache) };
+  },
+} as const;
+
+/** Keras's name of an activation. */
+export type ActivationName = keyof typeof functions;
+
+const names = Object.keys(functions) as ActivationName[];
+
+/**
+ * `value` as the name of an activation; Keras 3 may also write it as `{ class_name: "function", config: "relu" }`.
+ *
+ * @throws TypeError when it is none; the message begins with `where`.
+ */
+export function activationFromConfig(value: unknown, where: string): ActivationName {
+  if (value === null || value === undefined) return "linear";
+  const name = isKerasConfig(value) ? (value["config"] ?? value["class_name"]) : value;
+  const activation = names.find((known) => known === name);
+  if (activation === undefined) {
+    throw new TypeError(`${where} must be one of ${names.map(describe).join(", ")}. Received ${describe(value)}.`);
+  }
+  return activation;
+}
+
+/** The pass of a layer whose own output is `x`, with `activation` behind it. */
+export function withActivation(
+  activation: ActivationName,
+  x: Tensor,
+  backward: (dx: Tensor) => LayerGradients,
+): LayerPass {
+  const applied = functions[activation](x);
+  return { y: applied.y, backward: (dy) => backward(applied.backward(dy)) };
+}
+
+/** Options of {@link Activation}. */
+export interface ActivationOptions extends LayerOptions {
+  /** Keras's name of the function. */
+  readonly activation: ActivationName;
+}
+
+/** The activation layer of Keras. */
+export class Activation extends Layer {
+  readonly className = "Activation";
+  /** Keras's name of the function. */
+  readonly activation: ActivationName;
+
+  /** @throws TypeError when there is no such activation. */
+  constructor(options: ActivationOptions) {
+    super(options);
+    this.activation = activationFromConfig(options.activation, "Activation: `activation`");
+  }
+
+  /** Reads the layer from a Keras configuration. */
+  static fromConfig(config: KerasConfig): Activation {
+    const activation = activationFromConfig(config["activation"], "Activation: `activation`");
+    return new Activation({ ...layerOptionsFromConfig("Activation", config), activation });
+  }
+
+  computeOutputShape(inputShapes: readonly SymbolicShape[]): SymbolicShape {
+    return singleInput(this, inputShapes);
+  }
+
+  call([x]: readonly Tensor[], _context: CallContext): LayerPass {
+    return withActivation(this.activation, x, (dx) => ({ dInputs: [dx], dWeights: {} }));
+  }
+
+  protected arguments(): KerasConfig {
+    return { activation: this.activation };
+  }
+}

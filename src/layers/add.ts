@@ -1,0 +1,140 @@
+/**
+ * Addition of two or more tensors: where the two ways through a residual block meet.
+ * Keras: `keras.layers.Add`.
+ *
+ * Shapes: x0, x1, ..., y and their gradients are all [...]; where a dimension of an input is 1 it is repeated.
+ *
+ * Forward:   y   = x0 + x1 + ...
+ *
+ * Backward:  dxi = dy, summed over the dimensions in which xi was repeated
+ *
+ * Notes on the numbers: the sum runs in float64 in the order of the inputs and is rounded once, when it is stored.
+ *
+ * @module
+ */
+import type { KerasConfig } from "../serialization/config.js";
+import { formatShape, type Shape, type SymbolicShape, sizeOf } from "../tensor/shape.js";
+import { contiguous, dtypeOf, empty, type Tensor } from "../tensor/tensor.js";
+import {
+  type CallContext,
+  type Forward,
+  Layer,
+  type LayerOptions,
+  type LayerPass,
+  layerOptionsFromConfig,
+} from "./layer.js";
+
+/** What backward needs from forward. */
+export interface AddCache {
+  /** The shapes of the inputs. */
+  readonly shapes: readonly Shape[];
+}
+
+/**
+ * The shape that `shapes` share when dimensions of 1 are repeated.
+ *
+ * @throws RangeError when they do not agree otherwise, or differ in rank.
+ */
+export function broadcastShape(shapes: readonly SymbolicShape[]): SymbolicShape {
+  const [first, ...rest] = shapes;
+  let shape = first;
+  for (const other of rest) {
+    const fits = other.length === shape.length && other.every((size, axis) => agree(size, shape[axis]));
+    if (!fits) {
+      throw new RangeError(
+        `Add: all inputs must have the same shape, up to dimensions of 1. Received ${shapes.map(formatShape).join(", ")}.`,
+      );
+    }
+    shape = shape.map((size, axis) => (size === 1 || size === null ? other[axis] : size));
+  }
+  return shape;
+}
+
+function agree(a: number | null, b: number | null): boolean {
+  return a === b || a === 1 || b === 1 || a === null || b === null;
+}
+
+/** For each element of `shape` in row-major order, the offset of the element of an input of shape `from` that it repeats. */
+function broadcastOffsets(from: Shape, shape: Shape): Int32Array {
+  const strides = from.map((size, axis) => (size === 1 ? 0 : sizeOf(from.slice(axis + 1))));
+  const offsets = new Int32Array(sizeOf(shape));
+  const index = new Array<number>(shape.length).fill(0);
+  for (let i = 0; i < offsets.length; i++) {
+    let at = 0;
+    for (let axis = 0; axis < shape.length; axis++) at += index[axis] * strides[axis];
+    offsets[i] = at;
+    for (let axis = shape.length - 1; axis >= 0 && ++index[axis] === shape[axis]; axis--) index[axis] = 0;
+  }
+  return offsets;
+}
+
+/**
+ * The sum of `inputs`.
+ *
+ * @throws RangeError when their shapes do not agree.
+ */
+export function addForward(inputs: readonly Tensor[]): Forward<AddCache> {
+  const shapes = inputs.map((x) => x.shape);
+  const shape = broadcastShape(shapes).map(Number);
+  const y = empty(shape, inputs[0]);
+  const sum = y.data;
+  const rows = inputs.map((x) => {
+    const { data } = contiguous(x);
+    return { data, offsets: x.size === y.size ? undefined : broadcastOffsets(x.shape, shape) };
+  });
+  if (rows.length === 2 && rows.every((row) => row.offsets === undefined)) {
+    const [a, b] = rows.map((row) => row.data);
+    for (let i = 0; i < sum.length; i++) sum[i] = a[i] + b[i];
+  } else {
+    for (let i = 0; i < sum.length; i++) {
+      let total = -0; // not +0: the sum of -0 and -0 is -0
+      for (const { data, offsets } of rows) total += data[offsets === undefined ? i : offsets[i]];
+      sum[i] = total;
+    }
+  }
+  return { y, cache: { shapes } };
+}
+
+/** The gradient for every input, given `dy` and the cache of the matching forward call. */
+export function addBackward(dy: Tensor, { shapes }: AddCache): readonly Tensor[] {
+  dy = contiguous(dy);
+  return shapes.map((shape) => {
+    if (sizeOf(shape) === dy.size) return dy;
+    const offsets = broadcastOffsets(shape, dy.shape);
+    const sums = new Float64Array(sizeOf(shape));
+    for (let i = 0; i < dy.size; i++) sums[offsets[i]] += dy.data[i];
+    const dx = empty(shape, dtypeOf(dy));
+    dx.data.set(sums);
+    return dx;
+  });
+}
+
+/** The addition layer of Keras. */
+export class Add extends Layer {
+  readonly className = "Add";
+
+  constructor(options: LayerOptions = {}) {
+    super(options);
+  }
+
+  /** Reads the layer from a Keras configuration. */
+  static fromConfig(config: KerasConfig): Add {
+    return new Add(layerOptionsFromConfig("Add", config));
+  }
+
+  computeOutputShape(inputShapes: readonly SymbolicShape[]): SymbolicShape {
+    if (inputShapes.length < 2) {
+      throw new RangeError(`Add: must be applied to at least two inputs. Received ${inputShapes.length} inputs.`);
+    }
+    return broadcastShape(inputShapes);
+  }
+
+  call(inputs: readonly Tensor[], _context: CallContext): LayerPass {
+    const { y, cache } = addForward(inputs);
+    return { y, backward: (dy) => ({ dInputs: addBackward(dy, cache), dWeights: {} }) };
+  }
+
+  protected arguments(): KerasConfig {
+    return {};
+  }
+}

@@ -1,0 +1,367 @@
+/**
+ * Batch normalization (Ioffe and Szegedy 2015, https://arxiv.org/abs/1502.03167).
+ * Keras: `keras.layers.BatchNormalization`.
+ *
+ * Shapes, with M rows (for an image M = N*H*W) of C channels; an axis other than the last is moved there and back:
+ *
+ *     x, y, dx, dy                            [M, C]
+ *     gamma, beta, movingMean, movingVariance [C]
+ *
+ * Forward in training:   mean     = 1/M sum x
+ *                        variance = 1/M sum (x - mean)^2
+ *                        xHat     = (x - mean) / sqrt(variance + epsilon)
+ *                        y        = gamma xHat + beta
+ *                        moving   = moving momentum + batch (1 - momentum)      for mean and variance
+ *
+ * Forward in inference:  the same y with movingMean and movingVariance for mean and variance
+ *
+ * Backward in training (mean and variance depend on x, hence three terms in dx):
+ *
+ *                        dBeta    = sum dy
+ *                        dGamma   = sum dy xHat
+ *                        dx       = gamma / sqrt(variance + epsilon) (dy - dBeta / M - xHat dGamma / M)
+ *
+ * Backward in inference: dx       = gamma / sqrt(variance + epsilon) dy
+ *
+ * Notes on the numbers:
+ * - The variance is the population one, divided by M, also for the moving one (PyTorch divides that by M - 1).
+ * - It takes a second pass over x; E[x^2] - E[x]^2 cancels when |mean| is much larger than the deviation.
+ * - Mean, variance and both sums of backward stay in float64; only tensors are rounded, once.
+ * - momentum is Keras's: the share that is kept. PyTorch's is its complement.
+ *
+ * @module
+ */
+import { type InitializerConfig, initializerFromConfig, initializerToConfig } from "../initializers/initializer.js";
+import type { Accumulate } from "../kernels/execution.js";
+import { columnSums } from "../kernels/reduce.js";
+import { type Regularizer, regularizerFromConfig, regularizerToConfig } from "../regularizers/regularizer.js";
+import { type KerasConfig, readConfig } from "../serialization/config.js";
+import { type FloatArray, floatArray } from "../tensor/dtype.js";
+import { formatShape, type SymbolicShape } from "../tensor/shape.js";
+import { contiguous, dtypeOf, empty, type Tensor, tensor } from "../tensor/tensor.js";
+import { axisFromLast, axisToLast, resolveAxis } from "./axis.js";
+import {
+  type CallContext,
+  type Forward,
+  knownDimension,
+  Layer,
+  type LayerOptions,
+  type LayerPass,
+  layerOptionsFromConfig,
+  singleInput,
+  type WeightValues,
+} from "./layer.js";
+import type { VariableSpec } from "./variable.js";
+
+/** The scale and offset of the output, [C] each; without them 1 and 0. */
+export interface BatchNormalizationWeights {
+  /** Scale, [C]. */
+  readonly gamma?: Tensor | undefined;
+  /** Offset, [C]. */
+  readonly beta?: Tensor | undefined;
+}
+
+/** Mean and variance of every channel. */
+export interface Statistics {
+  /** [C]. */
+  readonly mean: Float64Array;
+  /** [C], the population variance. */
+  readonly variance: Float64Array;
+}
+
+/** What backward needs from forward. xHat is left out: recomputing it is cheaper than keeping M*C floats. */
+export interface BatchNormalizationCache {
+  /** The input, [M, C]. */
+  readonly x: Tensor;
+  /** The scale, [C], if there is one. */
+  readonly gamma: Tensor | undefined;
+  /** The mean that was subtracted, [C]. */
+  readonly mean: Float64Array;
+  /** 1 / sqrt(variance + epsilon), [C]. */
+  readonly rstd: Float64Array;
+  /** Whether mean and variance are those of x, so that they have a share in dx. */
+  readonly ofBatch: boolean;
+  /** How sums run. */
+  readonly accumulate: Accumulate;
+}
+
+/** Gradients of the loss; each has the shape of the tensor it is named after. */
+export interface BatchNormalizationGradients {
+  /** [M, C]. */
+  readonly dx: Tensor;
+  /** [C]. */
+  readonly dGamma: Tensor;
+  /** [C]. */
+  readonly dBeta: Tensor;
+}
+
+/** sum over rows of a (x - mean) for every channel, or of (x - mean)^2 without `a`; row ascending. */
+function centeredDots(
+  a: FloatArray | undefined,
+  x: FloatArray,
+  mean: Float64Array,
+  accumulate: Accumulate,
+): Float64Array {
+  const channels = mean.length;
+  const dots = new Float64Array(channels);
+  const single = accumulate === "float32" && x instanceof Float32Array;
+  for (let i = 0; i < x.length; ) {
+    for (let c = 0; c < channels; c++, i++) {
+      const deviation = x[i] - mean[c];
+      const product = (a === undefined ? deviation : a[i]) * deviation;
+      dots[c] = single ? Math.fround(dots[c] + Math.fround(product)) : dots[c] + product;
+    }
+  }
+  return dots;
+}
+
+/** Mean and population variance of the columns of `x` [M, C], C last. */
+export function batchStatistics(x: Tensor, accumulate: Accumulate = "float64"): Statistics {
+  x = contiguous(x);
+  const channels = x.shape[x.dimension - 1];
+  const rows = x.size / channels;
+  const mean = columnSums(x.data, rows, channels, accumulate).map((sum) => sum / rows);
+  // a second pass, over the deviations from the mean
+  const variance = centeredDots(undefined, x.data, mean, accumulate).map((sum) => sum / rows);
+  return { mean, variance };
+}
+
+/**
+ * Normalizes the columns of `x` [M, C], C last, by `statistics`: those of the batch in training, the moving ones else.
+ *
+ * @throws RangeError when gamma, beta or the statistics do not have one value per channel.
+ */
+export function batchNormalizationForward(
+  x: Tensor,
+  { gamma, beta }: BatchNormalizationWeights,
+  statistics: Statistics,
+  { epsilon, ofBatch, accumulate = "float64" }: { epsilon: number; ofBatch: boolean; accumulate?: Accumulate },
+): Forward<BatchNormalizationCache> {
+  const channels = x.shape[x.dimension - 1];
+  for (const [name, size] of [
+    ["gamma", gamma?.size],
+    ["beta", beta?.size],
+    ["mean", statistics.mean.length],
+    ["variance", statistics.variance.length],
+  ] as const) {
+    if (size !== undefined && size !== channels) {
+      throw new RangeError(
+        `BatchNormalization: \`${name}\` must have shape [${channels}] for an input of shape ${formatShape(x.shape)}. ` +
+          `Received ${size} values.`,
+      );
+    }
+  }
+  x = contiguous(x);
+  const { mean } = statistics;
+  const rstd = statistics.variance.map((variance) => 1 / Math.sqrt(variance + epsilon));
+  const y = empty(x.shape, x);
+  const scale = rstd.map((r, c) => (gamma === undefined ? r : gamma.data[c] * r));
+  const offset = Float64Array.from(mean, (_, c) => (beta === undefined ? 0 : beta.data[c]));
+  const xs = x.data;
+  const ys = y.data;
+  for (let i = 0; i < xs.length; ) {
+    for (let c = 0; c < channels; c++, i++) ys[i] = (xs[i] - mean[c]) * scale[c] + offset[c];
+  }
+  return { y, cache: { x, gamma, mean, rstd, ofBatch, accumulate } };
+}
+
+/** Gradients for `x`, gamma and beta, given `dy` [M, C] and the cache of the matching forward call. */
+export function batchNormalizationBackward(
+  dy: Tensor,
+  { x, gamma, mean, rstd, ofBatch, accumulate }: BatchNormalizationCache,
+): BatchNormalizationGradients {
+  dy = contiguous(dy);
+  const channels = mean.length;
+  const rows = x.size / channels;
+  // first the two reductions
+  const sumDy = columnSums(dy.data, rows, channels, accumulate);
+  const sumDyXHat = centeredDots(dy.data, x.data, mean, accumulate).map((sum, c) => sum * rstd[c]);
+  // then dx = scale (dy - shift - xHat slope); both last terms are the share of mean and variance in the loss
+  const scale = rstd.map((r, c) => (gamma === undefined ? r : gamma.data[c] * r));
+  const shift = sumDy.map((sum) => (ofBatch ? sum / rows : 0));
+  const slope = sumDyXHat.map((sum, c) => (ofBatch ? (sum / rows) * rstd[c] : 0));
+  const dx = empty(x.shape, x);
+  const xs = x.data;
+  const dys = dy.data;
+  const dxs = dx.data;
+  for (let i = 0; i < xs.length; ) {
+    for (let c = 0; c < channels; c++, i++) {
+      dxs[i] = scale[c] * (dys[i] - shift[c] - (xs[i] - mean[c]) * slope[c]);
+    }
+  }
+  return { dx, dGamma: channelTensor(sumDyXHat, x), dBeta: channelTensor(sumDy, x) };
+}
+
+/** One number per channel as a tensor with the element type of `like`. */
+function channelTensor(values: Float64Array, like: Tensor): Tensor {
+  const data = floatArray(dtypeOf(like), values.length);
+  data.set(values);
+  return tensor(data, [values.length]);
+}
+
+/** Options of {@link BatchNormalization}, with Keras's defaults. */
+export interface BatchNormalizationOptions extends LayerOptions {
+  /** The axis of the channels. @defaultValue -1 */
+  readonly axis?: number;
+  /** The share of the moving statistics that a step keeps. @defaultValue 0.99 */
+  readonly momentum?: number;
+  /** Added to the variance. @defaultValue 0.001 */
+  readonly epsilon?: number;
+  /** Whether there is a beta. @defaultValue true */
+  readonly center?: boolean;
+  /** Whether there is a gamma. @defaultValue true */
+  readonly scale?: boolean;
+  /** @defaultValue "zeros" */
+  readonly betaInitializer?: InitializerConfig | string;
+  /** @defaultValue "ones" */
+  readonly gammaInitializer?: InitializerConfig | string;
+  /** @defaultValue "zeros" */
+  readonly movingMeanInitializer?: InitializerConfig | string;
+  /** @defaultValue "ones" */
+  readonly movingVarianceInitializer?: InitializerConfig | string;
+  readonly betaRegularizer?: Regularizer | undefined;
+  readonly gammaRegularizer?: Regularizer | undefined;
+}
+
+type WeightName = "gamma" | "beta" | "moving_mean" | "moving_variance";
+
+/** The batch normalization layer of Keras. With `trainable` false it stays in inference mode, as there. */
+export class BatchNormalization extends Layer {
+  readonly className = "BatchNormalization";
+  readonly #options: BatchNormalizationOptions;
+  readonly #axis: number;
+  readonly #momentum: number;
+  readonly #epsilon: number;
+  readonly #center: boolean;
+  readonly #scale: boolean;
+  readonly #initializers: Readonly<Record<WeightName, InitializerConfig>>;
+
+  /** @throws RangeError when epsilon is not positive or momentum is not within [0, 1]. */
+  constructor(options: BatchNormalizationOptions = {}) {
+    super(options);
+    const read = readConfig("BatchNormalization", { ...options });
+    this.#options = options;
+    this.#axis = read.integer("axis", Number.MIN_SAFE_INTEGER, -1);
+    this.#momentum = read.number("momentum", 0.99);
+    this.#epsilon = read.number("epsilon", 1e-3);
+    this.#center = read.boolean("center", true);
+    this.#scale = read.boolean("scale", true);
+    if (!(this.#epsilon > 0)) {
+      throw new RangeError(`BatchNormalization: \`epsilon\` must be above 0. Received epsilon=${this.#epsilon}.`);
+    }
+    if (!(this.#momentum >= 0 && this.#momentum <= 1)) {
+      throw new RangeError(
+        `BatchNormalization: \`momentum\` must be between 0 and 1. Received momentum=${this.#momentum}.`,
+      );
+    }
+    this.#initializers = {
+      beta: initializerFromConfig(options.betaInitializer ?? "zeros"),
+      gamma: initializerFromConfig(options.gammaInitializer ?? "ones"),
+      moving_mean: initializerFromConfig(options.movingMeanInitializer ?? "zeros"),
+      moving_variance: initializerFromConfig(options.movingVarianceInitializer ?? "ones"),
+    };
+  }
+
+  /** Reads the layer from a Keras configuration; Keras 2 writes the axis as a list of one. */
+  static fromConfig(config: KerasConfig): BatchNormalization {
+    const listed = config["axis"];
+    const axis = Array.isArray(listed) && listed.length === 1 ? listed[0] : listed;
+    const read = readConfig("BatchNormalization", { ...config, axis });
+    for (const key of ["beta_constraint", "gamma_constraint"]) read.refuse(key);
+    read.refuse("renorm", false);
+    read.refuse("virtual_batch_size");
+    return new BatchNormalization({
+      ...layerOptionsFromConfig("BatchNormalization", config),
+      axis: read.integer("axis", Number.MIN_SAFE_INTEGER, -1),
+      momentum: read.number("momentum", 0.99),
+      epsilon: read.number("epsilon", 1e-3),
+      center: read.boolean("center", true),
+      scale: read.boolean("scale", true),
+      betaInitializer: initializerFromConfig(config["beta_initializer"] ?? "zeros"),
+      gammaInitializer: initializerFromConfig(config["gamma_initializer"] ?? "ones"),
+      movingMeanInitializer: initializerFromConfig(config["moving_mean_initializer"] ?? "zeros"),
+      movingVarianceInitializer: initializerFromConfig(config["moving_variance_initializer"] ?? "ones"),
+      betaRegularizer: regularizerFromConfig(config["beta_regularizer"], "BatchNormalization: `beta_regularizer`"),
+      gammaRegularizer: regularizerFromConfig(config["gamma_regularizer"], "BatchNormalization: `gamma_regularizer`"),
+    });
+  }
+
+  computeOutputShape(inputShapes: readonly SymbolicShape[]): SymbolicShape {
+    const shape = singleInput(this, inputShapes);
+    knownDimension(this, shape, resolveAxis("BatchNormalization", this.#axis, shape));
+    return shape;
+  }
+
+  protected override weightSpecs([input]: readonly SymbolicShape[]): readonly VariableSpec[] {
+    const shape = [knownDimension(this, input, resolveAxis("BatchNormalization", this.#axis, input))];
+    const spec = (name: WeightName, regularizer?: Regularizer, trainable = true): VariableSpec => ({
+      name,
+      shape,
+      initializer: this.#initializers[name],
+      regularizer,
+      trainable,
+    });
+    return [
+      ...(this.#scale ? [spec("gamma", this.#options.gammaRegularizer)] : []),
+      ...(this.#center ? [spec("beta", this.#options.betaRegularizer)] : []),
+      spec("moving_mean", undefined, false),
+      spec("moving_variance", undefined, false),
+    ];
+  }
+
+  call([input]: readonly Tensor[], { training, execution }: CallContext): LayerPass {
+    const { gamma, beta, moving_mean: movingMean, moving_variance: movingVariance } = this.values();
+    const axis = resolveAxis("BatchNormalization", this.#axis, input.shape);
+    const x = axisToLast(input, axis);
+    const { accumulate } = execution;
+    const ofBatch = training && this.trainable;
+    const statistics = ofBatch
+      ? batchStatistics(x, accumulate)
+      : { mean: Float64Array.from(movingMean.data), variance: Float64Array.from(movingVariance.data) };
+    const options = { epsilon: this.#epsilon, ofBatch, accumulate };
+    const { y, cache } = batchNormalizationForward(x, { gamma, beta }, statistics, options);
+    const updates: WeightValues = {
+      moving_mean: this.#move(movingMean, statistics.mean),
+      moving_variance: this.#move(movingVariance, statistics.variance),
+    };
+    return {
+      y: axisFromLast(y, axis),
+      updates: ofBatch ? updates : {},
+      backward: (dy) => {
+        const { dx, dGamma, dBeta } = batchNormalizationBackward(axisToLast(dy, axis), cache);
+        return {
+          dInputs: [axisFromLast(dx, axis)],
+          dWeights: { ...(this.#scale && { gamma: dGamma }), ...(this.#center && { beta: dBeta }) },
+        };
+      },
+    };
+  }
+
+  /** The moving value after a step. */
+  #move(moving: Tensor, batch: Float64Array): Tensor {
+    const kept = this.#momentum;
+    return channelTensor(
+      batch.map((value, c) => moving.data[c] * kept + value * (1 - kept)),
+      moving,
+    );
+  }
+
+  protected arguments(): KerasConfig {
+    return {
+      axis: this.#axis,
+      momentum: this.#momentum,
+      epsilon: this.#epsilon,
+      center: this.#center,
+      scale: this.#scale,
+      beta_initializer: initializerToConfig(this.#initializers.beta),
+      gamma_initializer: initializerToConfig(this.#initializers.gamma),
+      moving_mean_initializer: initializerToConfig(this.#initializers.moving_mean),
+      moving_variance_initializer: initializerToConfig(this.#initializers.moving_variance),
+      beta_regularizer: regularizerToConfig(this.#options.betaRegularizer),
+      gamma_regularizer: regularizerToConfig(this.#options.gammaRegularizer),
+      beta_constraint: null,
+      gamma_constraint: null,
+      synchronized: false,
+    };
+  }
+}

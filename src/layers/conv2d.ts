@@ -1,0 +1,303 @@
+/**
+ * 2-D convolution (cross-correlation, as every deep learning library calls it).
+ * Keras: `keras.layers.Conv2D`.
+ *
+ * Shapes, with G groups:
+ *
+ *     x, dx            [N, H, W, C]
+ *     kernel, dKernel  [kH, kW, C / G, F]
+ *     bias, dBias      [F]
+ *     y, dy            [N, oH, oW, F]
+ *
+ * Forward, with strides s, dilation d, and x zero outside the image:
+ *
+ *     y[n, oh, ow, f] = bias[f] + sum over kh, kw, c of  x[n, oh s - padTop + kh d, ow s - padLeft + kw d, c] kernel[kh, kw, c, f]
+ *
+ * Backward. Every product of the forward sum has two factors, and each receives dy times the other:
+ *
+ *     dKernel[kh, kw, c, f] = sum over n, oh, ow of  x[n, oh s - padTop + kh d, ow s - padLeft + kw d, c] dy[n, oh, ow, f]
+ *     dx[n, h, w, c]        = sum over oh, ow, f  of  dy[n, oh, ow, f] kernel[kh, kw, c, f],  kh d = h + padTop - oh s,  kw likewise
+ *     dBias[f]              = sum over n, oh, ow of  dy[n, oh, ow, f]
+ *
+ * With G groups, group g convolves the g-th slice of the channels into the g-th slice of the filters.
+ *
+ * Notes on the numbers:
+ * - Each sum is one flat sum in float64 in the order written, rounded once when it is stored, the bias added last.
+ * - The zeros around the image are multiplied like any other value: an infinite weight over the border gives NaN.
+ * - SAME with an odd total of padding puts the larger part below and to the right, as TensorFlow does (PyTorch cannot).
+ *
+ * @module
+ */
+import { initializerFromConfig, type InitializerConfig, initializerToConfig } from "../initializers/initializer.js";
+import { conv2D } from "../kernels/conv2d.js";
+import { conv2DInputGradient, conv2DKernelGradient } from "../kernels/conv2d-gradients.js";
+import { type Execution, serial } from "../kernels/execution.js";
+import { biasGradient } from "../kernels/reduce.js";
+import { type Window2D, window2D } from "../kernels/window.js";
+import { type Regularizer, regularizerFromConfig, regularizerToConfig } from "../regularizers/regularizer.js";
+import { type KerasConfig, readConfig } from "../serialization/config.js";
+import { formatShape, type SymbolicShape } from "../tensor/shape.js";
+import { contiguous, type Tensor } from "../tensor/tensor.js";
+import { type ActivationName, activationFromConfig, withActivation } from "./activation.js";
+import {
+  type CallContext,
+  type Forward,
+  knownDimension,
+  Layer,
+  type LayerOptions,
+  type LayerPass,
+  layerOptionsFromConfig,
+  singleInput,
+} from "./layer.js";
+import type { VariableSpec } from "./variable.js";
+import { windowOutput } from "./window-shape.js";
+
+/** How the window moves. */
+export interface Conv2DConfig {
+  /** Steps of the window, [height, width]. @defaultValue [1, 1] */
+  readonly strides?: readonly [number, number];
+  /** `same`: enough zeros that the output has ceil(H / strides) rows; `valid`: none. @defaultValue "valid" */
+  readonly padding?: "same" | "valid";
+  /** Distance between the kernel's taps, [height, width]. @defaultValue [1, 1] */
+  readonly dilationRate?: readonly [number, number];
+  /** Into how many independent convolutions channels and filters are split. @defaultValue 1 */
+  readonly groups?: number;
+}
+
+/** The weights of a convolution. */
+export interface Conv2DWeights {
+  /** [kH, kW, C / groups, F]. */
+  readonly kernel: Tensor;
+  /** [F], or none. */
+  readonly bias?: Tensor | undefined;
+}
+
+/** What backward needs from forward. */
+export interface Conv2DCache {
+  /** The input, [N, H, W, C]. */
+  readonly x: Tensor;
+  /** The kernel, [kH, kW, C / groups, F]. */
+  readonly kernel: Tensor;
+  /** Where the window goes. */
+  readonly window: Window2D;
+  /** The groups. */
+  readonly groups: number;
+  /** Threads and accumulation. */
+  readonly execution: Execution;
+}
+
+/** Gradients of the loss; each has the shape of the tensor it is named after. */
+export interface Conv2DGradients {
+  /** [N, H, W, C]. */
+  readonly dx: Tensor;
+  /** [kH, kW, C / groups, F]. */
+  readonly dKernel: Tensor;
+  /** [F]; belongs to the bias, if there is one. */
+  readonly dBias: Tensor;
+}
+
+/**
+ * Convolves `x` [N, H, W, C] with `kernel` [kH, kW, C / groups, F].
+ *
+ * @throws RangeError when the shapes do not fit together, or no window fits into the image.
+ */
+export function conv2DForward(
+  x: Tensor,
+  { kernel, bias }: Conv2DWeights,
+  config: Conv2DConfig = {},
+  execution: Execution = serial,
+): Forward<Conv2DCache> {
+  const { strides = [1, 1], padding = "valid", dilationRate = [1, 1], groups = 1 } = config;
+  if (x.dimension !== 4 || kernel.dimension !== 4) {
+    throw new RangeError(
+      "Conv2D: `x` and `kernel` must have 4 dimensions. " +
+        `Received x.shape=${formatShape(x.shape)}, kernel.shape=${formatShape(kernel.shape)}.`,
+    );
+  }
+  const [kernelHeight, kernelWidth, channels, filters] = kernel.shape;
+  if (channels * groups !== x.shape[3] || filters % groups !== 0) {
+    throw new RangeError(
+      `Conv2D: \`kernel\` must have ${x.shape[3]} input channels / ${groups} groups, and a multiple of ${groups} filters, ` +
+        `for an input of shape ${formatShape(x.shape)}. Received kernel.shape=${formatShape(kernel.shape)}.`,
+    );
+  }
+  if (bias !== undefined && (bias.dimension !== 1 || bias.size !== filters)) {
+    throw new RangeError(
+      `Conv2D: \`bias\` must have shape [${filters}] for a kernel of shape ${formatShape(kernel.shape)}. ` +
+        `Received bias.shape=${formatShape(bias.shape)}.`,
+    );
+  }
+  const window = window2D([x.shape[1], x.shape[2]], [kernelHeight, kernelWidth], strides, padding, dilationRate);
+  const y = conv2D(x, kernel, bias, window, groups, execution);
+  return { y, cache: { x, kernel, window, groups, execution } };
+}
+
+/** Gradients for `x`, `kernel` and the bias, given `dy` [N, oH, oW, F] and the cache of the matching forward call. */
+export function conv2DBackward(dy: Tensor, { x, kernel, window, groups, execution }: Conv2DCache): Conv2DGradients {
+  dy = contiguous(dy);
+  return {
+    dx: conv2DInputGradient(dy, kernel, window, groups, execution),
+    dKernel: conv2DKernelGradient(x, dy, window, groups, execution),
+    dBias: biasGradient(dy, execution),
+  };
+}
+
+/** Options of {@link Conv2D}, with Keras's defaults. */
+export interface Conv2DOptions extends LayerOptions {
+  /** Number of output channels. */
+  readonly filters: number;
+  /** Size of the window: one number for a square. */
+  readonly kernelSize: number | readonly [number, number];
+  /** @defaultValue 1 */
+  readonly strides?: number | readonly [number, number];
+  /** @defaultValue "valid" */
+  readonly padding?: "same" | "valid";
+  /** @defaultValue 1 */
+  readonly dilationRate?: number | readonly [number, number];
+  /** @defaultValue 1 */
+  readonly groups?: number;
+  /** Applied to the output. @defaultValue "linear" */
+  readonly activation?: ActivationName | undefined;
+  /** @defaultValue true */
+  readonly useBias?: boolean;
+  /** @defaultValue "glorot_uniform" */
+  readonly kernelInitializer?: InitializerConfig | string;
+  /** @defaultValue "zeros" */
+  readonly biasInitializer?: InitializerConfig | string;
+  readonly kernelRegularizer?: Regularizer | undefined;
+  readonly biasRegularizer?: Regularizer | undefined;
+}
+
+/** The convolution layer of Keras. */
+export class Conv2D extends Layer {
+  readonly className = "Conv2D";
+  readonly #options: Conv2DOptions;
+  readonly #kernelSize: readonly [number, number];
+  readonly #config: Required<Conv2DConfig>;
+  readonly #kernelInitializer: InitializerConfig;
+  readonly #biasInitializer: InitializerConfig;
+
+  /** @throws TypeError when a size is not a whole number of at least 1, or strides and dilation are both above 1. */
+  constructor(options: Conv2DOptions) {
+    super(options);
+    const read = readConfig("Conv2D", { ...options });
+    this.#options = options;
+    this.#kernelSize = read.pair("kernelSize");
+    this.#config = {
+      strides: read.pair("strides", [1, 1]),
+      padding: read.oneOf("padding", ["same", "valid"], "valid"),
+      dilationRate: read.pair("dilationRate", [1, 1]),
+      groups: read.integer("groups", 1, 1),
+    };
+    const { strides, dilationRate, groups } = this.#config;
+    if (read.integer("filters", 1) % groups !== 0) {
+      throw new RangeError(
+        `Conv2D: \`filters\` must be a multiple of \`groups\`. Received filters=${options.filters}, groups=${groups}.`,
+      );
+    }
+    if (Math.max(...strides) > 1 && Math.max(...dilationRate) > 1) {
+      throw new RangeError(
+        "Conv2D: `strides` and `dilationRate` must not both be above 1, as in Keras. " +
+          `Received strides=${formatShape(strides)}, dilationRate=${formatShape(dilationRate)}.`,
+      );
+    }
+    this.#kernelInitializer = initializerFromConfig(options.kernelInitializer ?? "glorot_uniform");
+    this.#biasInitializer = initializerFromConfig(options.biasInitializer ?? "zeros");
+  }
+
+  /** Reads the layer from a Keras configuration. */
+  static fromConfig(config: KerasConfig): Conv2D {
+    const read = readConfig("Conv2D", config);
+    read.refuse("data_format", "channels_last");
+    for (const key of ["activity_regularizer", "kernel_constraint", "bias_constraint"]) read.refuse(key);
+    return new Conv2D({
+      ...layerOptionsFromConfig("Conv2D", config),
+      filters: read.integer("filters", 1),
+      kernelSize: read.pair("kernel_size"),
+      strides: read.pair("strides", [1, 1]),
+      padding: read.oneOf("padding", ["same", "valid"], "valid"),
+      dilationRate: read.pair("dilation_rate", [1, 1]),
+      groups: read.integer("groups", 1, 1),
+      activation: activationFromConfig(config["activation"], "Conv2D: `activation`"),
+      useBias: read.boolean("use_bias", true),
+      kernelInitializer: initializerFromConfig(config["kernel_initializer"] ?? "glorot_uniform"),
+      biasInitializer: initializerFromConfig(config["bias_initializer"] ?? "zeros"),
+      kernelRegularizer: regularizerFromConfig(config["kernel_regularizer"], "Conv2D: `kernel_regularizer`"),
+      biasRegularizer: regularizerFromConfig(config["bias_regularizer"], "Conv2D: `bias_regularizer`"),
+    });
+  }
+
+  get #useBias(): boolean {
+    return this.#options.useBias ?? true;
+  }
+
+  get #activation(): ActivationName {
+    return this.#options.activation ?? "linear";
+  }
+
+  computeOutputShape(inputShapes: readonly SymbolicShape[]): SymbolicShape {
+    const shape = singleInput(this, inputShapes, 4);
+    const { strides, padding, dilationRate, groups } = this.#config;
+    if (knownDimension(this, shape, 3) % groups !== 0) {
+      throw new RangeError(
+        `Conv2D: the input's channels must be a multiple of \`groups\`=${groups}. Received shape ${formatShape(shape)}.`,
+      );
+    }
+    const [outputHeight, outputWidth] = windowOutput(shape, {
+      windowSize: this.#kernelSize,
+      strides,
+      padding,
+      dilationRate,
+    });
+    return [shape[0], outputHeight, outputWidth, this.#options.filters];
+  }
+
+  protected override weightSpecs([shape]: readonly SymbolicShape[]): readonly VariableSpec[] {
+    const { filters, kernelRegularizer, biasRegularizer } = this.#options;
+    const channels = knownDimension(this, shape, 3) / this.#config.groups;
+    const kernel: VariableSpec = {
+      name: "kernel",
+      shape: [...this.#kernelSize, channels, filters],
+      initializer: this.#kernelInitializer,
+      regularizer: kernelRegularizer,
+    };
+    const bias: VariableSpec = {
+      name: "bias",
+      shape: [filters],
+      initializer: this.#biasInitializer,
+      regularizer: biasRegularizer,
+    };
+    return this.#useBias ? [kernel, bias] : [kernel];
+  }
+
+  call([x]: readonly Tensor[], { execution }: CallContext): LayerPass {
+    const { kernel, bias } = this.values();
+    const { y, cache } = conv2DForward(x, { kernel, bias }, this.#config, execution);
+    return withActivation(this.#activation, y, (dy) => {
+      const { dx, dKernel, dBias } = conv2DBackward(dy, cache);
+      return { dInputs: [dx], dWeights: this.#useBias ? { kernel: dKernel, bias: dBias } : { kernel: dKernel } };
+    });
+  }
+
+  protected arguments(): KerasConfig {
+    const { strides, padding, dilationRate, groups } = this.#config;
+    return {
+      filters: this.#options.filters,
+      kernel_size: this.#kernelSize,
+      strides,
+      padding,
+      data_format: "channels_last",
+      dilation_rate: dilationRate,
+      groups,
+      activation: this.#activation,
+      use_bias: this.#useBias,
+      kernel_initializer: initializerToConfig(this.#kernelInitializer),
+      bias_initializer: initializerToConfig(this.#biasInitializer),
+      kernel_regularizer: regularizerToConfig(this.#options.kernelRegularizer),
+      bias_regularizer: regularizerToConfig(this.#options.biasRegularizer),
+      activity_regularizer: null,
+      kernel_constraint: null,
+      bias_constraint: null,
+    };
+  }
+}

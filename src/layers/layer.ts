@@ -1,0 +1,240 @@
+/**
+ * The contract that every layer file keeps.
+ *
+ * A layer is two pure functions, next to each other under their equations,
+ *
+ *     xForward(inputs, weights, config)  ->  { y, cache }
+ *     xBackward(dy, cache)               ->  { dx, dKernel, ... }
+ *
+ * and below them a class with Keras's name, which holds configuration and weights, infers shapes, and joins the pair for
+ * the graph: {@link Layer.call} returns the output together with a closure that runs backward on the cache.
+ *
+ * @module
+ */
+import { serial } from "../kernels/execution.js";
+import type { Execution } from "../kernels/execution.js";
+import type { DType } from "../tensor/dtype.js";
+import { formatShape, type SymbolicShape } from "../tensor/shape.js";
+import type { Tensor } from "../tensor/tensor.js";
+import { type KerasConfig, readConfig } from "../serialization/config.js";
+import { Variable, type VariableSpec } from "./variable.js";
+
+/** What a forward pass returns: its output, and the values its backward pass will need. */
+export interface Forward<Cache> {
+  /** The output. */
+  readonly y: Tensor;
+  /** Handed unchanged to the matching backward call. */
+  readonly cache: Cache;
+}
+
+/** How a layer is called: the same for all layers of one pass. */
+export interface CallContext {
+  /** Training mode: batch statistics, and dropout. */
+  readonly training: boolean;
+  /** Threads and accumulation. */
+  readonly execution: Execution;
+  /** Seed of what is random in a call (dropout). */
+  readonly seed: number;
+  /** Number of the training step; with the seed it addresses random numbers. */
+  readonly step: number;
+}
+
+/** Inference on one thread. */
+export const inference: CallContext = { training: false, execution: serial, seed: 0, step: 0 };
+
+/** Tensors by Keras weight name. */
+export type WeightValues = Readonly<Record<string, Tensor>>;
+
+/** Gradients of the loss for what one call of a layer read. */
+export interface LayerGradients {
+  /** For every input, in order. */
+  readonly dInputs: readonly Tensor[];
+  /** For every trainable weight, by Keras's name; fresh tensors. */
+  readonly dWeights: WeightValues;
+}
+
+/** One call of a layer: its output, and its way back. */
+export interface LayerPass {
+  /** The output. */
+  readonly y: Tensor;
+  /** Weights that the call would change (moving statistics), by Keras's name; the caller decides when. */
+  readonly updates?: WeightValues;
+  /** The gradients, given `dy`, the derivative of the loss for `y`. */
+  backward(dy: Tensor): LayerGradients;
+}
+
+/** A tensor of the graph before any numbers: what a layer applied to other such tensors will give. */
+export interface SymbolicTensor {
+  /** The shape; the batch dimension is usually null. */
+  readonly shape: SymbolicShape;
+  /** The application of a layer that makes it. */
+  readonly node: LayerNode;
+}
+
+/** One application of a layer. A layer applied twice has two nodes that share its weights. */
+export interface LayerNode {
+  /** The layer. */
+  readonly layer: Layer;
+  /** What it is applied to. */
+  readonly inputs: readonly SymbolicTensor[];
+  /** Which application of this layer it is, from 0. */
+  readonly index: number;
+  /** What it gives. */
+  readonly output: SymbolicTensor;
+}
+
+/** Options that every layer takes. */
+export interface LayerOptions {
+  /** Unique within a model. By default the model numbers the layers of a class: `conv2d`, `conv2d_1`, ... */
+  readonly name?: string | undefined;
+  /** Whether the weights are trained; false also keeps batch normalization in inference mode. @defaultValue true */
+  readonly trainable?: boolean | undefined;
+  /** Element type of weights and outputs. @defaultValue "float32" */
+  readonly dtype?: DType | undefined;
+}
+
+let created = 0;
+
+/** What all layers share: name, weights, and application to symbolic tensors. */
+export abstract class Layer {
+  /** The Keras class. */
+  abstract readonly className: string;
+  /** Order of creation, by which a model numbers unnamed layers. */
+  readonly serial: number = created++;
+  /** Whether the weights are trained. */
+  trainable: boolean;
+  /** Element type of weights and outputs. */
+  readonly dtype: DType;
+  /** Every application so far. */
+  readonly nodes: LayerNode[] = [];
+  #name: string | undefined;
+  #weights: readonly Variable[] | undefined;
+
+  constructor(options: LayerOptions) {
+    this.#name = options.name;
+    this.trainable = options.trainable ?? true;
+    this.dtype = options.dtype ?? "float32";
+  }
+
+  /** The name, or undefined as long as neither the author nor a model has given one. */
+  get givenName(): string | undefined {
+    return this.#name;
+  }
+
+  /** The name; before a model has given one, the class. */
+  get name(): string {
+    return this.#name ?? this.className;
+  }
+
+  /** Gives the name, once: an author's name is never replaced. */
+  set name(name: string) {
+    this.#name ??= name;
+  }
+
+  /** The weights in Keras's order; none before the layer is first applied. */
+  get weights(): readonly Variable[] {
+    return this.#weights ?? [];
+  }
+
+  /** The weights that have gradients now. */
+  get trainableWeights(): readonly Variable[] {
+    return this.trainable ? this.weights.filter((weight) => weight.trainable) : [];
+  }
+
+  /**
+   * The layer as a node of a graph: checks the input shapes, makes the weights on first use.
+   *
+   * @throws RangeError when the layer cannot take inputs of these shapes.
+   */
+  apply(inputs: SymbolicTensor | readonly SymbolicTensor[]): SymbolicTensor {
+    const list = "node" in inputs ? [inputs] : [...inputs];
+    const shapes = list.map((x) => x.shape);
+    const shape = this.computeOutputShape(shapes);
+    this.#weights ??= this.weightSpecs(shapes).map((spec) => new Variable(spec, this.dtype));
+    const node: { -readonly [Key in keyof LayerNode]?: LayerNode[Key] } = {
+      layer: this,
+      inputs: list,
+      index: this.nodes.length,
+    };
+    const output: SymbolicTensor = { shape, node: node as LayerNode };
+    node.output = output;
+    this.nodes.push(output.node);
+    return output;
+  }
+
+  /** The current values of all weights, by Keras's name. */
+  protected values(): WeightValues {
+    return Object.fromEntries(this.weights.map((weight) => [weight.name, weight.value]));
+  }
+
+  /** The weights for inputs of these shapes, in Keras's order. Layers without weights leave it as it is. */
+  protected weightSpecs(_inputShapes: readonly SymbolicShape[]): readonly VariableSpec[] {
+    return [];
+  }
+
+  /**
+   * The shape of the output for inputs of these shapes.
+   *
+   * @throws RangeError when the layer cannot take them.
+   */
+  abstract computeOutputShape(inputShapes: readonly SymbolicShape[]): SymbolicShape;
+
+  /** Runs forward on `inputs`, contiguous tensors whose shapes {@link computeOutputShape} has accepted. */
+  abstract call(inputs: readonly Tensor[], context: CallContext): LayerPass;
+
+  /** The arguments of this class as Keras's `get_config` gives them, without what all layers share. */
+  protected abstract arguments(): KerasConfig;
+
+  /** Keras's `get_config()`. */
+  getConfig(): KerasConfig {
+    const dtype = { module: "keras", class_name: "DTypePolicy", config: { name: this.dtype }, registered_name: null };
+    return { name: this.name, trainable: this.trainable, dtype, ...this.arguments() };
+  }
+}
+
+/**
+ * The one input shape of a layer that takes one input, checked for its rank.
+ *
+ * @throws RangeError when there are several inputs or the rank is another.
+ */
+export function singleInput(
+  layer: { readonly className: string },
+  inputShapes: readonly SymbolicShape[],
+  rank?: number,
+): SymbolicShape {
+  if (inputShapes.length !== 1) {
+    throw new RangeError(`${layer.className}: must be applied to one input. Received ${inputShapes.length} inputs.`);
+  }
+  const [shape] = inputShapes;
+  if (rank !== undefined && shape.length !== rank) {
+    throw new RangeError(
+      `${layer.className}: the input must have ${rank} dimensions. Received shape ${formatShape(shape)}.`,
+    );
+  }
+  return shape;
+}
+
+/**
+ * A dimension that a layer needs to know when it is built (channels, mostly).
+ *
+ * @throws RangeError when it is open.
+ */
+export function knownDimension(layer: { readonly className: string }, shape: SymbolicShape, axis: number): number {
+  const size = shape.at(axis);
+  if (size === null || size === undefined) {
+    throw new RangeError(
+      `${layer.className}: axis ${axis} of the input must have a known size. Received shape ${formatShape(shape)}.`,
+    );
+  }
+  return size;
+}
+
+/** The options that all layers share, read from a Keras 3 or Keras 2 configuration. */
+export function layerOptionsFromConfig(className: string, config: KerasConfig): LayerOptions {
+  const read = readConfig(className, config);
+  return {
+    name: read.optionalString("name"),
+    trainable: read.boolean("trainable", true),
+    dtype: read.dtype("dtype"),
+  };
+}

@@ -1,0 +1,144 @@
+/**
+ * ReLU: the rectified linear unit, with Keras's three extensions.
+ * Keras: `keras.layers.ReLU(max_value=None, negative_slope=0.0, threshold=0.0)`, `keras.activations.relu`, `relu6`.
+ *
+ * Shapes: x, y, dx, dy are all [...], any shape.
+ *
+ * Forward:   y = maxValue                       where maxValue <= x
+ *            y = x                              where threshold < x < maxValue
+ *            y = negativeSlope (x - threshold)  elsewhere
+ *
+ * Backward:  dx = 0, dy, negativeSlope dy       on the same three pieces
+ *
+ * Notes on the numbers:
+ * - At the kinks the gradient is that of TensorFlow: relu'(0) = 0 (of negativeSlope = 0), relu6'(6) = 0.
+ * - -0 gives +0, and NaN stays NaN: a ReLU that hides NaN hides the layer that made it.
+ *
+ * @module
+ */
+import { type KerasConfig, readConfig } from "../serialization/config.js";
+import type { SymbolicShape } from "../tensor/shape.js";
+import { contiguous, empty, type Tensor } from "../tensor/tensor.js";
+import {
+  type CallContext,
+  type Forward,
+  Layer,
+  type LayerOptions,
+  type LayerPass,
+  layerOptionsFromConfig,
+  singleInput,
+} from "./layer.js";
+
+/** The shape of the function. */
+export interface ReLUConfig {
+  /** Where it saturates. @defaultValue Infinity */
+  readonly maxValue: number;
+  /** Slope below the threshold. @defaultValue 0 */
+  readonly negativeSlope: number;
+  /** Where the unit begins to pass its input. @defaultValue 0 */
+  readonly threshold: number;
+}
+
+/** max(x, 0). */
+export const RELU: ReLUConfig = { maxValue: Number.POSITIVE_INFINITY, negativeSlope: 0, threshold: 0 };
+
+/** min(max(x, 0), 6). */
+export const RELU6: ReLUConfig = { ...RELU, maxValue: 6 };
+
+/** What backward needs from forward. */
+export interface ReLUCache {
+  /** The input. */
+  readonly x: Tensor;
+  /** The shape of the function. */
+  readonly config: ReLUConfig;
+}
+
+/** Rectifies `x` element by element. */
+export function reluForward(x: Tensor, config: ReLUConfig = RELU): Forward<ReLUCache> {
+  x = contiguous(x);
+  const y = empty(x.shape, x);
+  const { maxValue, negativeSlope, threshold } = config;
+  const xs = x.data;
+  const ys = y.data;
+  for (let i = 0; i < xs.length; i++) {
+    const v = xs[i];
+    if (v >= maxValue) ys[i] = maxValue;
+    else if (v > threshold) ys[i] = v;
+    else if (negativeSlope !== 0 || Number.isNaN(v)) ys[i] = negativeSlope * (v - threshold);
+    else ys[i] = 0;
+  }
+  return { y, cache: { x, config } };
+}
+
+/** The gradient for the input. */
+export function reluBackward(dy: Tensor, { x, config }: ReLUCache): Tensor {
+  dy = contiguous(dy);
+  const dx = empty(x.shape, x);
+  const { maxValue, negativeSlope, threshold } = config;
+  const saturates = maxValue < Number.POSITIVE_INFINITY;
+  const xs = x.data;
+  const dys = dy.data;
+  const dxs = dx.data;
+  for (let i = 0; i < xs.length; i++) {
+    const v = xs[i];
+    if (saturates && v >= maxValue) dxs[i] = 0;
+    else if (v > threshold) dxs[i] = dys[i];
+    else if (negativeSlope !== 0) dxs[i] = negativeSlope * dys[i];
+    else dxs[i] = 0;
+  }
+  return dx;
+}
+
+/** Options of {@link ReLU}. */
+export interface ReLUOptions extends LayerOptions, Partial<ReLUConfig> {}
+
+/** The ReLU layer of Keras. */
+export class ReLU extends Layer {
+  readonly className = "ReLU";
+  /** The shape of the function. */
+  readonly config: ReLUConfig;
+
+  /** @throws RangeError when `maxValue` or `negativeSlope` is negative. */
+  constructor(options: ReLUOptions = {}) {
+    super(options);
+    this.config = {
+      maxValue: options.maxValue ?? RELU.maxValue,
+      negativeSlope: options.negativeSlope ?? RELU.negativeSlope,
+      threshold: options.threshold ?? RELU.threshold,
+    };
+    for (const argument of ["maxValue", "negativeSlope", "threshold"] as const) {
+      if (!(this.config[argument] >= 0)) {
+        throw new RangeError(`ReLU: \`${argument}\` must be at least 0. Received ${this.config[argument]}.`);
+      }
+    }
+  }
+
+  /** Reads the layer from a Keras configuration. */
+  static fromConfig(config: KerasConfig): ReLU {
+    const read = readConfig("ReLU", config);
+    return new ReLU({
+      ...layerOptionsFromConfig("ReLU", config),
+      maxValue: read.optionalNumber("max_value") ?? RELU.maxValue,
+      negativeSlope: read.number("negative_slope", 0),
+      threshold: read.number("threshold", 0),
+    });
+  }
+
+  computeOutputShape(inputShapes: readonly SymbolicShape[]): SymbolicShape {
+    return singleInput(this, inputShapes);
+  }
+
+  call([x]: readonly Tensor[], _context: CallContext): LayerPass {
+    const { y, cache } = reluForward(x, this.config);
+    return { y, backward: (dy) => ({ dInputs: [reluBackward(dy, cache)], dWeights: {} }) };
+  }
+
+  protected arguments(): KerasConfig {
+    const { maxValue, negativeSlope, threshold } = this.config;
+    return {
+      max_value: maxValue === RELU.maxValue ? null : maxValue,
+      negative_slope: negativeSlope,
+      threshold,
+    };
+  }
+}

@@ -1,0 +1,115 @@
+/**
+ * Softmax over one axis.
+ * Keras: `keras.layers.Softmax(axis=-1)`, `keras.activations.softmax`.
+ *
+ * Shapes: x, y, dx, dy are all [..., K] where the axis is the last; another axis is moved there and back.
+ *
+ * Forward, row by row:   m    = max x
+ *                        y[k] = exp(x[k] - m) / sum over j of exp(x[j] - m)
+ *
+ * Backward:              dx[k] = y[k] (dy[k] - sum over j of dy[j] y[j])
+ *
+ * Notes on the numbers:
+ * - The maximum is taken out first: softmax does not change when a constant is added, and exp never overflows.
+ * - Differences, exponentials and their sum stay in float64; the quotient is rounded once, when it is stored.
+ *
+ * @module
+ */
+import { exp } from "../arithmetic/exp.js";
+import { type KerasConfig, readConfig } from "../serialization/config.js";
+import type { SymbolicShape } from "../tensor/shape.js";
+import { empty, type Tensor } from "../tensor/tensor.js";
+import { axisFromLast, axisToLast, resolveAxis } from "./axis.js";
+import {
+  type CallContext,
+  type Forward,
+  Layer,
+  type LayerOptions,
+  type LayerPass,
+  layerOptionsFromConfig,
+  singleInput,
+} from "./layer.js";
+
+/** What backward needs from forward. */
+export interface SoftmaxCache {
+  /** The output, the axis of the softmax last. */
+  readonly y: Tensor;
+  /** The axis, counted from the front. */
+  readonly axis: number;
+}
+
+/**
+ * Softmax of `x` over `axis`.
+ *
+ * @throws RangeError when `x` has no such axis.
+ */
+export function softmaxForward(x: Tensor, axis = -1): Forward<SoftmaxCache> {
+  const at = resolveAxis("Softmax", axis, x.shape);
+  x = axisToLast(x, at);
+  const y = empty(x.shape, x);
+  const width = x.shape[x.dimension - 1];
+  const powers = new Float64Array(width);
+  for (let row = 0; row < x.size; row += width) {
+    let max = Number.NEGATIVE_INFINITY;
+    for (let k = 0; k < width; k++) max = Math.max(max, x.data[row + k]);
+    let sum = 0;
+    for (let k = 0; k < width; k++) {
+      powers[k] = exp(x.data[row + k] - max);
+      sum += powers[k];
+    }
+    for (let k = 0; k < width; k++) y.data[row + k] = powers[k] / sum;
+  }
+  return { y: axisFromLast(y, at), cache: { y, axis: at } };
+}
+
+/** The gradient for the input. */
+export function softmaxBackward(dy: Tensor, { y, axis }: SoftmaxCache): Tensor {
+  dy = axisToLast(dy, axis);
+  const dx = empty(y.shape, y);
+  const width = y.shape[y.dimension - 1];
+  for (let row = 0; row < y.size; row += width) {
+    let dot = 0;
+    for (let k = 0; k < width; k++) dot += dy.data[row + k] * y.data[row + k];
+    for (let k = 0; k < width; k++) dx.data[row + k] = y.data[row + k] * (dy.data[row + k] - dot);
+  }
+  return axisFromLast(dx, axis);
+}
+
+/** Options of {@link Softmax}. */
+export interface SoftmaxOptions extends LayerOptions {
+  /** The axis that sums to 1. @defaultValue -1 */
+  readonly axis?: number;
+}
+
+/** The softmax layer of Keras. */
+export class Softmax extends Layer {
+  readonly className = "Softmax";
+  /** The axis that sums to 1. */
+  readonly axis: number;
+
+  constructor(options: SoftmaxOptions = {}) {
+    super(options);
+    this.axis = options.axis ?? -1;
+  }
+
+  /** Reads the layer from a Keras configuration. */
+  static fromConfig(config: KerasConfig): Softmax {
+    const axis = readConfig("Softmax", config).number("axis", -1);
+    return new Softmax({ ...layerOptionsFromConfig("Softmax", config), axis });
+  }
+
+  computeOutputShape(inputShapes: readonly SymbolicShape[]): SymbolicShape {
+    const shape = singleInput(this, inputShapes);
+    resolveAxis("Softmax", this.axis, shape);
+    return shape;
+  }
+
+  call([x]: readonly Tensor[], _context: CallContext): LayerPass {
+    const { y, cache } = softmaxForward(x, this.axis);
+    return { y, backward: (dy) => ({ dInputs: [softmaxBackward(dy, cache)], dWeights: {} }) };
+  }
+
+  protected arguments(): KerasConfig {
+    return { axis: this.axis };
+  }
+}

@@ -1,0 +1,39 @@
+/**
+ * The hyperbolic tangent.
+ * Keras: `keras.activations.tanh`.
+ *
+ * Shapes: x, y, dx, dy are all [...], any shape.
+ *
+ * Forward:   y  = (exp(x) - exp(-x)) / (exp(x) + exp(-x))
+ *
+ * Backward:  dx = dy (1 - y^2)
+ *
+ * Notes on the numbers: y is correctly rounded; 1 - y^2 is written (1 - y)(1 + y), whose factors are exact in float64.
+ *
+ * @module
+ */
+import { tanh } from "../arithmetic/tanh.js";
+import { contiguous, empty, type Tensor } from "../tensor/tensor.js";
+import type { Forward } from "./layer.js";
+
+/** What backward needs from forward. */
+export interface TanhCache {
+  /** The output. */
+  readonly y: Tensor;
+}
+
+/** The hyperbolic tangent of every element of `x`. */
+export function tanhForward(x: Tensor): Forward<TanhCache> {
+  x = contiguous(x);
+  const y = empty(x.shape, x);
+  for (let i = 0; i < x.size; i++) y.data[i] = tanh(x.data[i]);
+  return { y, cache: { y } };
+}
+
+/** The gradient for the input. */
+export function tanhBackward(dy: Tensor, { y }: TanhCache): Tensor {
+  dy = contiguous(dy);
+  const dx = empty(y.shape, y);
+  for (let i = 0; i < y.size; i++) dx.data[i] = dy.data[i] * ((1 - y.data[i]) * (1 + y.data[i]));
+  return dx;
+}

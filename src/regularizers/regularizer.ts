@@ -1,0 +1,116 @@
+/**
+ * Regularizers: a penalty on a weight w that is added to the loss, and its gradient.
+ * Keras: `keras.regularizers.L1`, `L2`, `L1L2`.
+ *
+ * Forward:   penalty = l1 * sum |w| + l2 * sum w^2
+ *
+ * Backward:  dW      = l1 * sign(w) + 2 * l2 * w
+ *
+ * Keras's l2 has no factor 1/2, hence the 2 in the gradient.
+ *
+ * @module
+ */
+import { describe, isKerasConfig } from "../serialization/config.js";
+import { dtypeOf, empty, type Tensor } from "../tensor/tensor.js";
+
+/** A penalty on one weight. Both factors may be zero, not negative. */
+export interface Regularizer {
+  /** The Keras class this was made as; it decides what is written to a file. */
+  readonly className: "L1" | "L2" | "L1L2";
+  /** Factor of the sum of absolute values. */
+  readonly l1: number;
+  /** Factor of the sum of squares. */
+  readonly l2: number;
+}
+
+/** What a Keras file says of a regularizer. */
+export interface SerializedRegularizer {
+  readonly module: "keras.regularizers";
+  readonly class_name: Regularizer["className"];
+  readonly config: Readonly<Record<string, number>>;
+  readonly registered_name: null;
+}
+
+function checkFactor(className: string, argument: string, value: unknown): number {
+  if (typeof value !== "number" || !Number.isFinite(value) || value < 0) {
+    throw new RangeError(
+      `${className}: \`${argument}\` must be a finite number of at least 0. Received ${String(value)}.`,
+    );
+  }
+  return value;
+}
+
+/** The L1 penalty, `factor * sum |w|`. @throws RangeError when the factor is negative or not finite. */
+export function l1(factor = 0.01): Regularizer {
+  return { className: "L1", l1: checkFactor("L1", "l1", factor), l2: 0 };
+}
+
+/** The L2 penalty, `factor * sum w^2`. @throws RangeError when the factor is negative or not finite. */
+export function l2(factor = 0.01): Regularizer {
+  return { className: "L2", l1: 0, l2: checkFactor("L2", "l2", factor) };
+}
+
+/** Both penalties. @throws RangeError when a factor is negative or not finite. */
+export function l1l2(l1Factor = 0, l2Factor = 0): Regularizer {
+  return {
+    className: "L1L2",
+    l1: checkFactor("L1L2", "l1", l1Factor),
+    l2: checkFactor("L1L2", "l2", l2Factor),
+  };
+}
+
+/** The penalty on `weight`, a contiguous tensor: the sum runs in float64, index ascending. */
+export function regularizationLoss(regularizer: Regularizer, weight: Tensor): number {
+  const { data } = weight;
+  let absolute = 0;
+  let squares = 0;
+  for (let i = 0; i < data.length; i++) {
+    absolute += Math.abs(data[i]);
+    squares += data[i] * data[i];
+  }
+  return regularizer.l1 * absolute + regularizer.l2 * squares;
+}
+
+/** `dWeight`, the gradient that the data loss gave, plus that of the penalty; a fresh tensor. */
+export function addRegularizationGradient(regularizer: Regularizer, weight: Tensor, dWeight: Tensor): Tensor {
+  const sum = empty(weight.shape, dtypeOf(weight));
+  for (let i = 0; i < sum.data.length; i++) {
+    const w = weight.data[i];
+    sum.data[i] = dWeight.data[i] + regularizer.l1 * Math.sign(w) + 2 * regularizer.l2 * w;
+  }
+  return sum;
+}
+
+/** How a Keras file spells `regularizer`. */
+export function regularizerToConfig(regularizer: Regularizer | undefined): SerializedRegularizer | null {
+  if (regularizer === undefined) return null;
+  const { className, l1, l2 } = regularizer;
+  const config = className === "L1" ? { l1 } : className === "L2" ? { l2 } : { l1, l2 };
+  return { module: "keras.regularizers", class_name: className, config, registered_name: null };
+}
+
+/**
+ * Reads a regularizer from a Keras 3 or Keras 2 configuration.
+ *
+ * @throws TypeError when it is none of the known ones; the message names it.
+ */
+export function regularizerFromConfig(config: unknown, where: string): Regularizer | undefined {
+  if (config === null || config === undefined) return undefined;
+  const className = isKerasConfig(config) ? config["class_name"] : config;
+  const values = isKerasConfig(config) && isKerasConfig(config["config"]) ? config["config"] : {};
+  // Keras 2 writes every one of them as L1L2 or L2 and leaves out what is zero
+  const factor = (name: "l1" | "l2", absent: number): number => checkFactor(where, name, values[name] ?? absent);
+  switch (className) {
+    case "L1":
+    case "l1":
+      return l1(factor("l1", 0.01));
+    case "L2":
+    case "l2":
+      return l2(factor("l2", 0.01));
+    case "L1L2":
+    case "l1_l2":
+      return l1l2(factor("l1", 0), factor("l2", 0));
+    default:
+      throw new TypeError(`${where} must be one of L1, L2, L1L2. Received ${describe(className)}.`);
+  }
+}

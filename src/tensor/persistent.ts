@@ -1,0 +1,26 @@
+/**
+ * Memory that lives as long as an object does: a layer's weights, in the shared heap, so that kernels on every thread
+ * read them in place.
+ *
+ * The block goes back to the heap when the garbage collector finds that its owner is gone. The views are therefore
+ * handed out by the owner alone, and whoever wants to keep values takes a copy.
+ *
+ * @module
+ */
+import { type DType, type FloatArray, floatArray } from "./dtype.js";
+import { sharedHeap } from "./heap.js";
+
+/** Below this many elements an ordinary array is kept: copying it to the heap costs less than a block there. */
+const SMALL = 1024;
+
+let registry: FinalizationRegistry<number> | undefined;
+
+/** `length` elements, content undefined, given back to the heap after `owner` has been collected. */
+export function allocateFor(owner: object, dtype: DType, length: number): FloatArray {
+  if (length < SMALL) return floatArray(dtype, length);
+  const heap = sharedHeap();
+  const offset = heap.allocate(length * (dtype === "float64" ? 8 : 4));
+  registry ??= new FinalizationRegistry((freed) => sharedHeap().free(freed));
+  registry.register(owner, offset);
+  return heap.view(dtype, offset, length);
+}
