@@ -81,7 +81,8 @@ export function withActivation(
   backward: (dx: Tensor) => LayerGradients,
 ): LayerPass {
   const applied = functions[activation](x);
-  return { y: applied.y, backward: (dy) => backward(applied.backward(dy)) };
+  const pass = { y: applied.y, backward: (dy: Tensor) => backward(applied.backward(dy)) };
+  return activation === "softmax" ? { ...pass, logits: { x, backward } } : pass;
 }
 
 /** Options of {@link Activation}. */

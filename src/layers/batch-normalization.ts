@@ -49,7 +49,6 @@ import {
   type LayerPass,
   layerOptionsFromConfig,
   singleInput,
-  type WeightValues,
 } from "./layer.js";
 import type { VariableSpec } from "./variable.js";
 
@@ -309,8 +308,8 @@ export class BatchNormalization extends Layer {
     ];
   }
 
-  call([input]: readonly Tensor[], { training, execution }: CallContext): LayerPass {
-    const { gamma, beta, moving_mean: movingMean, moving_variance: movingVariance } = this.values();
+  call([input]: readonly Tensor[], { training, execution, pending }: CallContext): LayerPass {
+    const { gamma, beta, moving_mean: movingMean, moving_variance: movingVariance } = this.values(pending);
     const axis = resolveAxis("BatchNormalization", this.#axis, input.shape);
     const x = axisToLast(input, axis);
     const { accumulate } = execution;
@@ -320,13 +319,13 @@ export class BatchNormalization extends Layer {
       : { mean: Float64Array.from(movingMean.data), variance: Float64Array.from(movingVariance.data) };
     const options = { epsilon: this.#epsilon, ofBatch, accumulate };
     const { y, cache } = batchNormalizationForward(x, { gamma, beta }, statistics, options);
-    const updates: WeightValues = {
-      moving_mean: this.#move(movingMean, statistics.mean),
-      moving_variance: this.#move(movingVariance, statistics.variance),
-    };
+    const updates = new Map([
+      [this.weight("moving_mean"), this.#move(movingMean, statistics.mean)],
+      [this.weight("moving_variance"), this.#move(movingVariance, statistics.variance)],
+    ]);
     return {
       y: axisFromLast(y, axis),
-      updates: ofBatch ? updates : {},
+      updates: ofBatch ? updates : new Map(),
       backward: (dy) => {
         const { dx, dGamma, dBeta } = batchNormalizationBackward(axisToLast(dy, axis), cache);
         return {

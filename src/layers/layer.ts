@@ -37,6 +37,8 @@ export interface CallContext {
   readonly seed: number;
   /** Number of the training step; with the seed it addresses random numbers. */
   readonly step: number;
+  /** New values of weights that earlier calls of this pass have changed: a layer applied twice changes them twice. */
+  readonly pending?: ReadonlyMap<Variable, Tensor>;
 }
 
 /** Inference on one thread. */
@@ -57,10 +59,15 @@ export interface LayerGradients {
 export interface LayerPass {
   /** The output. */
   readonly y: Tensor;
-  /** Weights that the call would change (moving statistics), by Keras's name; the caller decides when. */
-  readonly updates?: WeightValues;
+  /** New values of weights that the call would change (moving statistics); the caller decides when. */
+  readonly updates?: ReadonlyMap<Variable, Tensor>;
   /** The gradients, given `dy`, the derivative of the loss for `y`. */
   backward(dy: Tensor): LayerGradients;
+  /**
+   * Where y is a softmax: what it was taken of, and the gradients given the derivative for that. Cross-entropy then need
+   * not go through probabilities, whose rounding would be magnified where they are small.
+   */
+  readonly logits?: { readonly x: Tensor; backward(dx: Tensor): LayerGradients };
 }
 
 /** A tensor of the graph before any numbers: what a layer applied to other such tensors will give. */
@@ -101,18 +108,17 @@ export abstract class Layer {
   abstract readonly className: string;
   /** Order of creation, by which a model numbers unnamed layers. */
   readonly serial: number = created++;
-  /** Whether the weights are trained. */
-  trainable: boolean;
   /** Element type of weights and outputs. */
   readonly dtype: DType;
   /** Every application so far. */
   readonly nodes: LayerNode[] = [];
   #name: string | undefined;
+  #trainable: boolean;
   #weights: readonly Variable[] | undefined;
 
   constructor(options: LayerOptions) {
     this.#name = options.name;
-    this.trainable = options.trainable ?? true;
+    this.#trainable = options.trainable ?? true;
     this.dtype = options.dtype ?? "float32";
   }
 
@@ -129,6 +135,15 @@ export abstract class Layer {
   /** Gives the name, once: an author's name is never replaced. */
   set name(name: string) {
     this.#name ??= name;
+  }
+
+  /** Whether the weights are trained. */
+  get trainable(): boolean {
+    return this.#trainable;
+  }
+
+  set trainable(trainable: boolean) {
+    this.#trainable = trainable;
   }
 
   /** The weights in Keras's order; none before the layer is first applied. */
@@ -162,9 +177,16 @@ export abstract class Layer {
     return output;
   }
 
-  /** The current values of all weights, by Keras's name. */
-  protected values(): WeightValues {
-    return Object.fromEntries(this.weights.map((weight) => [weight.name, weight.value]));
+  /** The weight of this name. */
+  protected weight(name: string): Variable {
+    const weight = this.weights.find((candidate) => candidate.name === name);
+    if (weight === undefined) throw new Error(`internal: ${this.className}: no weight \`${name}\`.`);
+    return weight;
+  }
+
+  /** The current values of all weights, by Keras's name; those that this pass has already changed, changed. */
+  protected values(pending?: ReadonlyMap<Variable, Tensor>): WeightValues {
+    return Object.fromEntries(this.weights.map((weight) => [weight.name, pending?.get(weight) ?? weight.value]));
   }
 
   /** The weights for inputs of these shapes, in Keras's order. Layers without weights leave it as it is. */

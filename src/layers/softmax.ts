@@ -106,7 +106,9 @@ export class Softmax extends Layer {
 
   call([x]: readonly Tensor[], _context: CallContext): LayerPass {
     const { y, cache } = softmaxForward(x, this.axis);
-    return { y, backward: (dy) => ({ dInputs: [softmaxBackward(dy, cache)], dWeights: {} }) };
+    const isLast = resolveAxis("Softmax", this.axis, x.shape) === x.dimension - 1;
+    const pass: LayerPass = { y, backward: (dy) => ({ dInputs: [softmaxBackward(dy, cache)], dWeights: {} }) };
+    return isLast ? { ...pass, logits: { x, backward: (dx) => ({ dInputs: [dx], dWeights: {} }) } } : pass;
   }
 
   protected arguments(): KerasConfig {

@@ -1,0 +1,203 @@
+/**
+ * Models: a graph of layers with inputs and outputs. Keras: `keras.Model(inputs, outputs)`.
+ *
+ * The graph is walked forward once, and backward once over what forward kept. Here, and only here, gradients that meet
+ * where a tensor forks are added, and so are those of a weight that several nodes share.
+ *
+ * @module
+ */
+import {
+  type CallContext,
+  Layer,
+  type LayerNode,
+  type LayerOptions,
+  type LayerPass,
+  type SymbolicTensor,
+} from "../layers/layer.js";
+import type { Variable } from "../layers/variable.js";
+import type { KerasConfig } from "../serialization/config.js";
+import { formatShape, type SymbolicShape, shapesAgree } from "../tensor/shape.js";
+import { cast, contiguous, type Tensor } from "../tensor/tensor.js";
+import { backwardPass, forwardPass, type ModelPass } from "./passes.js";
+import { mapGraph } from "./graph.js";
+import { graphToConfig } from "./graph-config.js";
+import { nameLayers } from "./names.js";
+
+/** Options of {@link Model}. */
+export interface ModelOptions extends Omit<LayerOptions, "dtype"> {
+  /** Where numbers enter. */
+  readonly inputs: SymbolicTensor | readonly SymbolicTensor[];
+  /** Where they leave. */
+  readonly outputs: SymbolicTensor | readonly SymbolicTensor[];
+  /** Seed of the initial weights. @defaultValue 0 */
+  readonly seed?: number;
+}
+
+function listOf(tensors: SymbolicTensor | readonly SymbolicTensor[]): readonly SymbolicTensor[] {
+  return "node" in tensors ? [tensors] : tensors;
+}
+
+/** A functional model. It is a layer too, so that models can be parts of models. */
+export class Model extends Layer {
+  /** The Keras class. */
+  readonly className: string = "Functional";
+  /** Where numbers enter, in the author's order. */
+  readonly inputs: readonly SymbolicTensor[];
+  /** Where they leave, in the author's order. */
+  readonly outputs: readonly SymbolicTensor[];
+  /** Every layer once, in Keras's order. */
+  readonly layers: readonly Layer[];
+  /** Every application of a layer, in the order in which they run. */
+  readonly graphNodes: readonly LayerNode[];
+
+  /**
+   * @throws RangeError when there is no output, an output depends on an input that is not given, an input is not one, or
+   *   two layers have one name.
+   */
+  constructor(options: ModelOptions) {
+    const inputs = listOf(options.inputs);
+    const outputs = listOf(options.outputs);
+    if (inputs.length === 0 || outputs.length === 0) {
+      throw new RangeError(
+        `Model: must have at least one input and one output. Received ${inputs.length} and ${outputs.length}.`,
+      );
+    }
+    for (const { node } of inputs) {
+      if (node.inputs.length > 0) {
+        throw new RangeError(
+          `Model: \`inputs\` must come from \`input()\`. Received an output of \`${node.layer.name}\`.`,
+        );
+      }
+    }
+    super({ ...options, dtype: outputs[0].node.layer.dtype });
+    const { nodes, layers } = mapGraph(inputs, outputs);
+    this.inputs = inputs;
+    this.outputs = outputs;
+    this.layers = layers;
+    this.graphNodes = nodes;
+    nameLayers(layers);
+    for (const layer of layers) {
+      for (const weight of layer.weights) {
+        // an inner model has named the owners of its weights already
+        if (weight.owner === "") weight.owner = layer.name;
+        if (options.seed !== undefined) weight.seed = options.seed;
+      }
+    }
+  }
+
+  /** The name; Keras calls a model without one after its class. */
+  override get name(): string {
+    return this.givenName ?? this.className.toLowerCase();
+  }
+
+  override set name(name: string) {
+    super.name = name;
+  }
+
+  /** All weights of all layers, in Keras's order. */
+  override get weights(): readonly Variable[] {
+    return [...new Set(this.layers.flatMap((layer) => layer.weights))];
+  }
+
+  /** The weights that have gradients now. */
+  override get trainableWeights(): readonly Variable[] {
+    return this.trainable ? [...new Set(this.layers.flatMap((layer) => layer.trainableWeights))] : [];
+  }
+
+  override get trainable(): boolean {
+    return super.trainable;
+  }
+
+  /** Setting it sets it for every layer, as in Keras. */
+  override set trainable(trainable: boolean) {
+    super.trainable = trainable;
+    for (const layer of this.layers) layer.trainable = trainable;
+  }
+
+  /** How many numbers all weights hold. */
+  countParams(): number {
+    return this.weights.reduce((sum, weight) => sum + weight.size, 0);
+  }
+
+  /**
+   * The layer of this name.
+   *
+   * @throws RangeError when there is none.
+   */
+  getLayer(name: string): Layer {
+    const layer = this.layers.find((candidate) => candidate.name === name);
+    if (layer === undefined) {
+      throw new RangeError(`Model \`${this.name}\`: must have the layer that is asked for. Received name=\`${name}\`.`);
+    }
+    return layer;
+  }
+
+  /**
+   * Every weight by its path: `conv2d/kernel`, and `inner/conv2d/kernel` within a model within this one.
+   *
+   * A layer shared by several models has one path in each.
+   */
+  weightsByPath(): ReadonlyMap<string, Variable> {
+    const paths = new Map<string, Variable>();
+    for (const layer of this.layers) {
+      const inner = layer instanceof Model ? layer.weightsByPath() : new Map(layer.weights.map((w) => [w.name, w]));
+      for (const [path, weight] of inner) paths.set(`${layer.name}/${path}`, weight);
+    }
+    return paths;
+  }
+
+  computeOutputShape(inputShapes: readonly SymbolicShape[]): SymbolicShape {
+    if (this.outputs.length !== 1) {
+      throw new RangeError(
+        `Model \`${this.name}\`: must have one output to be a layer of another model. Received ${this.outputs.length}.`,
+      );
+    }
+    this.#checkInputs(inputShapes);
+    // the batch is whatever comes in; what else was open stays open
+    const [output] = this.outputs;
+    return [inputShapes[0][0], ...output.shape.slice(1)];
+  }
+
+  /** Runs the graph forward as one layer of an outer model. */
+  call(inputs: readonly Tensor[], context: CallContext): LayerPass {
+    const pass = forwardPass(this, inputs, context);
+    return {
+      y: pass.outputs[0],
+      updates: pass.updates,
+      backward: (dy) => {
+        const { dInputs, dWeights } = backwardPass(this, pass, [{ dy }]);
+        return { dInputs, dWeights: Object.fromEntries(dWeights) };
+      },
+    };
+  }
+
+  /**
+   * Runs the graph forward and keeps what backward needs.
+   *
+   * @throws RangeError when number or shapes of `inputs` are not those of the model.
+   */
+  forward(inputs: readonly Tensor[], context: CallContext): ModelPass {
+    this.#checkInputs(inputs.map((x) => x.shape));
+    const entering = inputs.map((x, i) => contiguous(cast(x, this.inputs[i].node.layer.dtype)));
+    return forwardPass(this, entering, context);
+  }
+
+  #checkInputs(shapes: readonly SymbolicShape[]): void {
+    const wanted = this.inputs.map((x) => x.shape);
+    const fits = shapes.length === wanted.length && shapes.every((shape, i) => shapesAgree(shape, wanted[i]));
+    if (!fits) {
+      const list = (all: readonly SymbolicShape[]): string => all.map(formatShape).join(", ");
+      throw new RangeError(
+        `Model \`${this.name}\`: inputs must have the shape ${list(wanted)}. Received ${list(shapes) || "no input"}.`,
+      );
+    }
+  }
+
+  protected arguments(): KerasConfig {
+    return graphToConfig(this);
+  }
+
+  override getConfig(): KerasConfig {
+    return { name: this.name, trainable: this.trainable, ...this.arguments() };
+  }
+}
