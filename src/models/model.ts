@@ -16,6 +16,7 @@ import {
 } from "../layers/layer.js";
 import type { Variable } from "../layers/variable.js";
 import type { KerasConfig } from "../serialization/config.js";
+import type { FloatArray } from "../tensor/dtype.js";
 import { formatShape, type SymbolicShape, shapesAgree } from "../tensor/shape.js";
 import { cast, contiguous, type Tensor } from "../tensor/tensor.js";
 import { backwardPass, forwardPass, type ModelPass } from "./passes.js";
@@ -177,9 +178,21 @@ export class Model extends Layer {
    * @throws RangeError when number or shapes of `inputs` are not those of the model.
    */
   forward(inputs: readonly Tensor[], context: CallContext): ModelPass {
+    return forwardPass(this, this.#enter(inputs), context);
+  }
+
+  /**
+   * Runs the graph forward in inference and keeps nothing: memory that no later layer reads is handed to `release`.
+   *
+   * @throws RangeError when number or shapes of `inputs` are not those of the model.
+   */
+  infer(inputs: readonly Tensor[], context: CallContext, release: (data: FloatArray) => void): readonly Tensor[] {
+    return forwardPass(this, this.#enter(inputs), context, release).outputs;
+  }
+
+  #enter(inputs: readonly Tensor[]): readonly Tensor[] {
     this.#checkInputs(inputs.map((x) => x.shape));
-    const entering = inputs.map((x, i) => contiguous(cast(x, this.inputs[i].node.layer.dtype)));
-    return forwardPass(this, entering, context);
+    return inputs.map((x, i) => contiguous(cast(x, this.inputs[i].node.layer.dtype)));
   }
 
   #checkInputs(shapes: readonly SymbolicShape[]): void {

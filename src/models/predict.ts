@@ -1,0 +1,68 @@
+/**
+ * Inference, batch by batch. Keras: `model.predict`.
+ *
+ * @module
+ */
+import { type Execution, serial } from "../kernels/execution.js";
+import { Arena } from "../tensor/arena.js";
+import { floatArray } from "../tensor/dtype.js";
+import { sizeOf } from "../tensor/shape.js";
+import { contiguous, dtypeOf, type Tensor, tensor } from "../tensor/tensor.js";
+import type { Model } from "./model.js";
+
+/** Options of {@link predict}. */
+export interface PredictOptions {
+  /** How many samples run at once; memory grows with it, results do not depend on it. @defaultValue 32 */
+  readonly batchSize?: number;
+  /** Threads and accumulation. @defaultValue one thread, float64 */
+  readonly execution?: Execution;
+  /** Told after every batch how many samples are done. */
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+/** Samples `begin` to `end` of a contiguous `x`, without a copy. */
+function samples(x: Tensor, begin: number, end: number): Tensor {
+  const stride = sizeOf(x.shape.slice(1));
+  return tensor(x.data.subarray(begin * stride, end * stride), [end - begin, ...x.shape.slice(1)]);
+}
+
+/**
+ * The outputs of `model`, in its order, for `inputs`, in its order; tensors of their own memory.
+ *
+ * @throws RangeError when the inputs do not fit the model or differ in their number of samples.
+ */
+export function predict(model: Model, inputs: readonly Tensor[], options: PredictOptions = {}): readonly Tensor[] {
+  const { batchSize = 32, execution = serial, onProgress } = options;
+  if (!Number.isSafeInteger(batchSize) || batchSize < 1) {
+    throw new RangeError(`predict: \`batchSize\` must be a whole number of at least 1. Received ${batchSize}.`);
+  }
+  const counts = inputs.map((x) => x.shape[0]);
+  const [total = 0] = counts;
+  if (counts.some((count) => count !== total)) {
+    throw new RangeError(`predict: all inputs must have the same number of samples. Received ${counts.join(", ")}.`);
+  }
+  const entering = inputs.map(contiguous);
+  const results: Tensor[] = [];
+  const arena = new Arena();
+  try {
+    for (let begin = 0; begin === 0 || begin < total; begin += batchSize) {
+      const end = Math.min(begin + batchSize, total);
+      const outputs = arena.run(() =>
+        model.infer(
+          entering.map((x) => samples(x, begin, end)),
+          { training: false, execution, seed: 0, step: 0 },
+          (data) => arena.release(data),
+        ),
+      );
+      for (const [i, y] of outputs.entries()) {
+        results[i] ??= tensor(floatArray(dtypeOf(y), total * sizeOf(y.shape.slice(1))), [total, ...y.shape.slice(1)]);
+        results[i].data.set(y.data, begin * sizeOf(y.shape.slice(1)));
+      }
+      arena.reset();
+      onProgress?.(end, total);
+    }
+  } finally {
+    arena.reset();
+  }
+  return results;
+}
