@@ -1,0 +1,93 @@
+/**
+ * Correctly rounded float32 results, from whole numbers of any size: slow, simple, and independent of `src/arithmetic`.
+ *
+ * A real number v is held as the integer v * 2^320. Every finite float32 is a whole multiple of 2^-149, so the argument
+ * is exact. Each function is off by less than 2^-280 + 2^-250 |v| (a few hundred operations, each off by less than one
+ * unit of 2^-320, of which the sixteen squarings of exp multiply the relative error by 2^16); the result counts only when
+ * both ends of that interval round to the same float32.
+ *
+ * @module
+ */
+
+const DIGITS = 320n;
+const ONE = 1n << DIGITS;
+
+/** A function that the script can examine. */
+export type FunctionName = "exp" | "log" | "sigmoid" | "tanh";
+
+/** The float32 nearest to f(x), ties to even, for a finite float32 `x` in the domain of f; `log` needs x > 0. */
+export function roundedTruth(name: FunctionName, x: number): number {
+  const argument = BigInt(x * 2 ** 75 * 2 ** 74) * (ONE >> 149n);
+  const value = FUNCTIONS[name](argument);
+  const size = value < 0n ? -value : value;
+  const error = (1n << 40n) + (size >> 250n);
+  const low = roundToFloat32(value - error);
+  const high = roundToFloat32(value + error);
+  if (!Object.is(low, high)) throw new Error(`internal: ${name}(${x}) is not decided by ${DIGITS} digits.`);
+  return low;
+}
+
+const FUNCTIONS: Record<FunctionName, (x: bigint) => bigint> = {
+  exp: (x) => (x < 0n ? (ONE * ONE) / expOfPositive(-x) : expOfPositive(x)),
+  log: logOfPositive,
+  sigmoid(x) {
+    const e = expOfPositive(x < 0n ? -x : x);
+    return x < 0n ? (ONE * ONE) / (ONE + e) : (e * ONE) / (ONE + e);
+  },
+  tanh(x) {
+    const e = expOfPositive(2n * (x < 0n ? -x : x));
+    const size = ((e - ONE) * ONE) / (e + ONE);
+    return x < 0n ? -size : size;
+  },
+};
+
+/** exp(x) by the Taylor series of exp(x / 2^16), squared sixteen times. */
+function expOfPositive(x: bigint): bigint {
+  const r = x >> 16n;
+  let sum = 0n;
+  let term = ONE;
+  for (let n = 1n; term > 0n; n++) {
+    sum += term;
+    term = ((term * r) >> DIGITS) / n;
+  }
+  for (let i = 0; i < 16; i++) sum = (sum * sum) >> DIGITS;
+  return sum;
+}
+
+/** 2 atanh(t) = 2 (t + t^3/3 + t^5/5 + ...). */
+function twiceAtanh(t: bigint): bigint {
+  const square = (t * t) >> DIGITS;
+  let sum = 0n;
+  let power = t;
+  for (let odd = 1n; power > 0n; odd += 2n) {
+    sum += power / odd;
+    power = (power * square) >> DIGITS;
+  }
+  return 2n * sum;
+}
+
+const LN2 = twiceAtanh(ONE / 3n);
+
+/** log(x) = k log(2) + 2 atanh((z - 1) / (z + 1)) for x = 2^k z, 1 <= z < 2. */
+function logOfPositive(x: bigint): bigint {
+  const k = BigInt(bitLength(x)) - DIGITS - 1n;
+  const z = k >= 0n ? x >> k : x << -k;
+  return k * LN2 + twiceAtanh(((z - ONE) * ONE) / (z + ONE));
+}
+
+function bitLength(value: bigint): number {
+  return value.toString(2).length;
+}
+
+/** The float32 nearest to `value`, ties to even. */
+function roundToFloat32(value: bigint): number {
+  if (value < 0n) return -roundToFloat32(-value);
+  // the unit in the last place is 2^(unit - 320): 24 digits, but never finer than 2^-149
+  const unit = BigInt(Math.max(bitLength(value) - 24, Number(DIGITS) - 149));
+  let whole = value >> unit;
+  const rest = value - (whole << unit);
+  const half = 1n << (unit - 1n);
+  if (rest > half || (rest === half && whole % 2n === 1n)) whole++;
+  const exponent = Number(unit - DIGITS);
+  return Math.fround(Number(whole) * 2 ** Math.trunc(exponent / 2) * 2 ** (exponent - Math.trunc(exponent / 2)));
+}
