@@ -19,7 +19,8 @@ import { parseArgs } from "node:util";
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
 import { exp } from "../src/arithmetic/exp.js";
 import { log } from "../src/arithmetic/log.js";
-import { sigmoid, tanh } from "../src/arithmetic/logistic.js";
+import { sigmoid } from "../src/arithmetic/sigmoid.js";
+import { tanh } from "../src/arithmetic/tanh.js";
 import { type FunctionName, roundedTruth } from "./exhaustive-truth.js";
 
 interface Candidate {

@@ -1,11 +1,25 @@
 /**
- * Initializers as Keras writes them: a class name and its arguments.
+ * Initializers: a Keras class name with its arguments, and the first values of a weight that follow from them.
  *
  * A loaded model never needs its initializers, so reading a configuration checks nothing but its form. A class that is
- * not known here is kept as it came and written back unchanged; only `initialize` refuses it, by name.
+ * not known here is kept as it came and written back unchanged; only {@link initialize} refuses it, by name.
+ *
+ * The distributions and their arguments are Keras's; the random numbers are our own (`arithmetic/random.ts`): element i
+ * of a weight takes number i of its stream. Values are computed in double precision and rounded once.
  *
  * @module
  */
+import type { RandomStream } from "../arithmetic/random.js";
+import { type DType, type FloatArray, floatArray } from "../tensor/dtype.js";
+import { formatShape, type Shape, sizeOf } from "../tensor/shape.js";
+import {
+  computeFans,
+  type FanMode,
+  type Fans,
+  fillWithVariance,
+  type ScalingDistribution,
+  scaledVariance,
+} from "./variance-scaling.js";
 
 /** How a weight gets its first values. */
 export interface InitializerConfig {
@@ -13,129 +27,118 @@ export interface InitializerConfig {
   readonly className: string;
   /** The arguments under Keras's names. A `seed` is kept, but the numbers come from the stream given to `initialize`. */
   readonly config: Readonly<Record<string, unknown>>;
-  /** What the file said, when its class is not one of Keras's below: it is written back as it is. */
+  /** What the file said, when its class is none that is known here: it is written back as it is. */
   readonly source?: unknown;
 }
 
-/** Which fan scales {@link varianceScaling}. */
-export type FanMode = "fan_in" | "fan_out" | "fan_avg";
+type Arguments = Readonly<Record<string, unknown>>;
 
-/** The shape of the numbers of {@link varianceScaling}. */
-export type ScalingDistribution = "truncated_normal" | "untruncated_normal" | "uniform";
+/** What a class does: fills `values`, which are 0, for a weight of `shape`. */
+type Filler = (values: FloatArray, stream: RandomStream, initializer: InitializerConfig, shape: Shape) => FloatArray;
 
-/** Arguments of {@link varianceScaling}. */
-export interface VarianceScalingOptions {
-  /** @defaultValue 1 */
-  readonly scale?: number;
-  /** @defaultValue "fan_in" */
-  readonly mode?: FanMode;
-  /** @defaultValue "truncated_normal" */
-  readonly distribution?: ScalingDistribution;
-}
+/** Every known class with its other names in Keras. */
+const CLASSES: Readonly<Record<string, { readonly names: readonly string[]; readonly fill: Filler }>> = {
+  Zeros: { names: ["zeros", "zero"], fill: (values) => values },
+  Ones: { names: ["ones", "one"], fill: (values) => values.fill(1) },
+  Constant: {
+    names: ["constant"],
+    fill: (values, _, initializer) => values.fill(numberArgument(initializer, "value", 0)),
+  },
+  RandomUniform: {
+    names: ["random_uniform", "uniform"],
+    fill: (values, stream, initializer) =>
+      stream.fillUniform(
+        values,
+        numberArgument(initializer, "minval", -0.05),
+        numberArgument(initializer, "maxval", 0.05),
+      ),
+  },
+  RandomNormal: {
+    names: ["random_normal", "normal"],
+    fill: (values, stream, initializer) =>
+      stream.fillNormal(values, numberArgument(initializer, "mean", 0), numberArgument(initializer, "stddev", 0.05)),
+  },
+  TruncatedNormal: {
+    names: ["truncated_normal"],
+    fill: (values, stream, initializer) =>
+      stream.fillTruncatedNormal(
+        values,
+        numberArgument(initializer, "mean", 0),
+        numberArgument(initializer, "stddev", 0.05),
+      ),
+  },
+  VarianceScaling: {
+    names: ["variance_scaling"],
+    fill: (values, stream, initializer, shape) => {
+      const variance = scaledVariance(
+        scaleArgument(initializer),
+        modeArgument(initializer),
+        fansOf(initializer, shape),
+      );
+      return fillWithVariance(values, stream, variance, distributionArgument(initializer));
+    },
+  },
+  GlorotUniform: { names: ["glorot_uniform"], fill: scaled(1, "fan_avg", "uniform") },
+  GlorotNormal: { names: ["glorot_normal"], fill: scaled(1, "fan_avg", "truncated_normal") },
+  HeUniform: { names: ["he_uniform"], fill: scaled(2, "fan_in", "uniform") },
+  HeNormal: { names: ["he_normal"], fill: scaled(2, "fan_in", "truncated_normal") },
+  LecunUniform: { names: ["lecun_uniform"], fill: scaled(1, "fan_in", "uniform") },
+  LecunNormal: { names: ["lecun_normal"], fill: scaled(1, "fan_in", "truncated_normal") },
+};
 
-/** All 0. */
-export function zeros(): InitializerConfig {
-  return { className: "Zeros", config: {} };
-}
-
-/** All 1. */
-export function ones(): InitializerConfig {
-  return { className: "Ones", config: {} };
-}
-
-/** All `value`. */
-export function constant(value = 0): InitializerConfig {
-  return { className: "Constant", config: { value } };
-}
-
-/** Uniform from `minval` to `maxval`. */
-export function randomUniform(minval = -0.05, maxval = 0.05): InitializerConfig {
-  return { className: "RandomUniform", config: { seed: null, minval, maxval } };
-}
-
-/** Normal with the given mean and standard deviation. */
-export function randomNormal(mean = 0, stddev = 0.05): InitializerConfig {
-  return { className: "RandomNormal", config: { seed: null, mean, stddev } };
-}
-
-/** Normal, without what lies more than two standard deviations from the mean. */
-export function truncatedNormal(mean = 0, stddev = 0.05): InitializerConfig {
-  return { className: "TruncatedNormal", config: { seed: null, mean, stddev } };
-}
-
-/** Mean 0 and variance scale / n, where n is the number of inputs or outputs of a unit, or the average of both. */
-export function varianceScaling(options: VarianceScalingOptions = {}): InitializerConfig {
-  const { scale = 1, mode = "fan_in", distribution = "truncated_normal" } = options;
-  return { className: "VarianceScaling", config: { seed: null, scale, mode, distribution } };
-}
-
-/** {@link varianceScaling} with scale 1, "fan_avg", "uniform": what Keras's layers use where nothing is said. */
-export function glorotUniform(): InitializerConfig {
-  return named("GlorotUniform");
-}
-
-/** {@link varianceScaling} with scale 1, "fan_avg", "truncated_normal". */
-export function glorotNormal(): InitializerConfig {
-  return named("GlorotNormal");
-}
-
-/** {@link varianceScaling} with scale 2, "fan_in", "uniform". */
-export function heUniform(): InitializerConfig {
-  return named("HeUniform");
-}
-
-/** {@link varianceScaling} with scale 2, "fan_in", "truncated_normal": for layers that a ReLU follows. */
-export function heNormal(): InitializerConfig {
-  return named("HeNormal");
-}
-
-/** {@link varianceScaling} with scale 1, "fan_in", "uniform". */
-export function lecunUniform(): InitializerConfig {
-  return named("LecunUniform");
-}
-
-/** {@link varianceScaling} with scale 1, "fan_in", "truncated_normal". */
-export function lecunNormal(): InitializerConfig {
-  return named("LecunNormal");
-}
-
-function named(className: string): InitializerConfig {
-  return { className, config: { seed: null } };
-}
-
-/** Every name that Keras accepts for a class that we know; the class's own name is one of them. */
-const CLASS_NAMES: ReadonlyMap<string, string> = new Map([
-  ...[
-    ["Zeros", "zeros", "zero"],
-    ["Ones", "ones", "one"],
-    ["Constant", "constant"],
-    ["RandomUniform", "random_uniform", "uniform"],
-    ["RandomNormal", "random_normal", "normal"],
-    ["TruncatedNormal", "truncated_normal"],
-    ["VarianceScaling", "variance_scaling"],
-    ["GlorotUniform", "glorot_uniform"],
-    ["GlorotNormal", "glorot_normal"],
-    ["HeUniform", "he_uniform"],
-    ["HeNormal", "he_normal"],
-    ["LecunUniform", "lecun_uniform"],
-    ["LecunNormal", "lecun_normal"],
-  ].flatMap((names) => names.map((name): [string, string] => [name, names[0]])),
-]);
+const CLASS_NAMES: ReadonlyMap<string, string> = new Map(
+  Object.entries(CLASSES).flatMap(([className, { names }]) =>
+    [className, ...names].map((name): [string, string] => [name, className]),
+  ),
+);
 
 /**
- * Reads an initializer from a Keras configuration: Keras 3's or Keras 2's object, or a name such as "he_normal".
- * `null` is Keras's default for weights, GlorotUniform.
+ * The first values of a weight of `shape`, row-major; element i takes number i of `stream`.
+ *
+ * @throws RangeError when the class of `initializer` is not known, or an argument of it has a wrong value.
+ * @throws TypeError when an argument of it has a wrong type.
+ */
+export function initialize(
+  initializer: InitializerConfig,
+  shape: Shape,
+  dtype: DType,
+  stream: RandomStream,
+): FloatArray {
+  const { className, source } = initializer;
+  if (source !== undefined || !Object.hasOwn(CLASSES, className)) {
+    throw new RangeError(
+      `initialize: the initializer must be one of ${Object.keys(CLASSES).join(", ")}. Received "${className}".`,
+    );
+  }
+  return CLASSES[className].fill(floatArray(dtype, sizeOf(shape)), stream, initializer, shape);
+}
+
+/**
+ * Reads an initializer from a Keras configuration: Keras 3's or Keras 2's object, or a name such as "he_normal"; one that
+ * is read already passes. `null` is GlorotUniform, what Keras fills a weight with when nothing is said.
  *
  * @throws TypeError when `config` is none of these.
  */
 export function initializerFromConfig(config: unknown): InitializerConfig {
-  if (config === null) return glorotUniform();
-  const { name, settings, foreign } = readForm(config);
-  const className = CLASS_NAMES.get(name);
-  if (className === undefined || foreign) return { className: name, config: settings, source: config };
-  // Keras 2 also wrote the element type, which Keras 3 refuses
-  const { dtype: _, ...rest } = settings;
-  return { className, config: rest };
+  if (config === null) return { className: "GlorotUniform", config: { seed: null } };
+  if (typeof config === "string") return fromNameAndArguments(config, {}, config);
+  if (isRecord(config)) {
+    const { className, class_name: name, config: settings = {}, module, source } = config;
+    if (typeof className === "string" && isRecord(settings)) {
+      return { className, config: settings, ...(source === undefined ? {} : { source }) };
+    }
+    if (typeof name === "string" && isRecord(settings)) {
+      // a class of another package may share no more than the name
+      const isKeras = typeof module !== "string" || /^(tensorflow\.|tf_)?keras\b/.test(module);
+      return isKeras
+        ? fromNameAndArguments(name, settings, config)
+        : { className: name, config: settings, source: config };
+    }
+  }
+  throw new TypeError(
+    "initializer: a configuration must be a name, null, or an object with `class_name` and `config`. " +
+      `Received ${JSON.stringify(config)}.`,
+  );
 }
 
 /** Writes `initializer` as Keras 3 does; one of an unknown class comes back as it was read. */
@@ -149,26 +152,76 @@ export function initializerToConfig(initializer: InitializerConfig): unknown {
   };
 }
 
-interface SerializedForm {
-  readonly name: string;
-  readonly settings: Readonly<Record<string, unknown>>;
-  /** Whether the class is from a package other than Keras, and may share no more than the name. */
-  readonly foreign: boolean;
+function fromNameAndArguments(name: string, settings: Arguments, source: unknown): InitializerConfig {
+  const className = CLASS_NAMES.get(name);
+  if (className === undefined) return { className: name, config: settings, source };
+  // Keras 2 also wrote the element type, which Keras 3 refuses
+  const { dtype: _, ...config } = settings;
+  return { className, config };
 }
 
-function readForm(config: unknown): SerializedForm {
-  if (typeof config === "string") return { name: config, settings: {}, foreign: false };
-  if (isRecord(config)) {
-    const { class_name: name, config: settings = {}, module } = config;
-    if (typeof name === "string" && isRecord(settings)) {
-      const foreign = typeof module === "string" && !/^(tensorflow\.|tf_)?keras\b/.test(module);
-      return { name, settings, foreign };
+/** The filler of a named case of variance scaling. */
+function scaled(scale: number, mode: FanMode, distribution: ScalingDistribution): Filler {
+  return (values, stream, initializer, shape) =>
+    fillWithVariance(values, stream, scaledVariance(scale, mode, fansOf(initializer, shape)), distribution);
+}
+
+/** The fans of a weight of `shape`: over the axes that the initializer names, where it names both kinds. */
+function fansOf({ className, config }: InitializerConfig, shape: Shape): Fans {
+  const { input_axes: inputAxes, output_axes: outputAxes } = config;
+  if ((inputAxes ?? null) === null || (outputAxes ?? null) === null) return computeFans(shape);
+  const productOver = (name: string, axes: unknown): number => {
+    if (!Array.isArray(axes) || !axes.every((axis) => Number.isInteger(axis) && shape.at(axis) !== undefined)) {
+      throw new RangeError(
+        `${className}: \`${name}\` must be a list of axes of the shape ${formatShape(shape)}. ` +
+          `Received ${name}=${JSON.stringify(axes)}.`,
+      );
     }
+    return sizeOf(axes.map((axis: number) => shape.at(axis) ?? 1));
+  };
+  return { fanIn: productOver("input_axes", inputAxes), fanOut: productOver("output_axes", outputAxes) };
+}
+
+/** The argument `name` of `initializer`, or `fallback` where it is absent. */
+function numberArgument({ className, config }: InitializerConfig, name: string, fallback: number): number {
+  const value = config[name] ?? fallback;
+  if (typeof value !== "number" || !Number.isFinite(value)) {
+    throw new TypeError(
+      `${className}: \`${name}\` must be a finite number. Received ${name}=${formatArgument(value)}.`,
+    );
   }
-  throw new TypeError(
-    "initializer: a configuration must be a name, null, or an object with `class_name` and `config`. " +
-      `Received ${JSON.stringify(config)}.`,
+  return value;
+}
+
+function scaleArgument(initializer: InitializerConfig): number {
+  const scale = numberArgument(initializer, "scale", 1);
+  if (scale <= 0) throw new RangeError(`VarianceScaling: \`scale\` must be above 0. Received scale=${scale}.`);
+  return scale;
+}
+
+function modeArgument({ config }: InitializerConfig): FanMode {
+  const mode = config["mode"] ?? "fan_in";
+  if (mode === "fan_in" || mode === "fan_out" || mode === "fan_avg") return mode;
+  throw new RangeError(
+    `VarianceScaling: \`mode\` must be "fan_in", "fan_out" or "fan_avg". Received mode=${formatArgument(mode)}.`,
   );
+}
+
+function distributionArgument({ config }: InitializerConfig): ScalingDistribution {
+  const distribution = config["distribution"] ?? "truncated_normal";
+  if (distribution === "normal") return "truncated_normal"; // Keras's older name for it
+  if (distribution === "truncated_normal" || distribution === "untruncated_normal" || distribution === "uniform") {
+    return distribution;
+  }
+  throw new RangeError(
+    'VarianceScaling: `distribution` must be "truncated_normal", "untruncated_normal" or "uniform". ' +
+      `Received distribution=${formatArgument(distribution)}.`,
+  );
+}
+
+/** A number as it prints, NaN and Infinity included; anything else as JSON. */
+function formatArgument(value: unknown): string {
+  return typeof value === "number" ? String(value) : (JSON.stringify(value) ?? String(value));
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {
