@@ -28,27 +28,25 @@
  *
  * @module
  */
-import { initializerFromConfig, type InitializerConfig, initializerToConfig } from "../initializers/initializer.js";
 import { conv2D } from "../kernels/conv2d.js";
 import { conv2DInputGradient, conv2DKernelGradient } from "../kernels/conv2d-gradients.js";
 import { type Execution, serial } from "../kernels/execution.js";
 import { biasGradient } from "../kernels/reduce.js";
 import { type Window2D, window2D } from "../kernels/window.js";
-import { type Regularizer, regularizerFromConfig, regularizerToConfig } from "../regularizers/regularizer.js";
 import { type KerasConfig, readConfig } from "../serialization/config.js";
 import { formatShape, type SymbolicShape } from "../tensor/shape.js";
 import { contiguous, type Tensor } from "../tensor/tensor.js";
-import { type ActivationName, activationFromConfig, withActivation } from "./activation.js";
+import { withActivation } from "./activation.js";
 import {
-  type CallContext,
-  type Forward,
-  knownDimension,
-  Layer,
-  type LayerOptions,
-  type LayerPass,
-  layerOptionsFromConfig,
-  singleInput,
-} from "./layer.js";
+  kernelArguments,
+  kernelGradients,
+  type KernelOptions,
+  kernelOptionsFromConfig,
+  type KernelSettings,
+  kernelSettings,
+  kernelVariables,
+} from "./kernel-options.js";
+import { type CallContext, type Forward, knownDimension, Layer, type LayerPass, singleInput } from "./layer.js";
 import type { VariableSpec } from "./variable.js";
 import { windowOutput } from "./window-shape.js";
 
@@ -143,7 +141,7 @@ export function conv2DBackward(dy: Tensor, { x, kernel, window, groups, executio
 }
 
 /** Options of {@link Conv2D}, with Keras's defaults. */
-export interface Conv2DOptions extends LayerOptions {
+export interface Conv2DOptions extends KernelOptions {
   /** Number of output channels. */
   readonly filters: number;
   /** Size of the window: one number for a square. */
@@ -156,32 +154,24 @@ export interface Conv2DOptions extends LayerOptions {
   readonly dilationRate?: number | readonly [number, number];
   /** @defaultValue 1 */
   readonly groups?: number;
-  /** Applied to the output. @defaultValue "linear" */
-  readonly activation?: ActivationName | undefined;
-  /** @defaultValue true */
-  readonly useBias?: boolean;
-  /** @defaultValue "glorot_uniform" */
-  readonly kernelInitializer?: InitializerConfig | string;
-  /** @defaultValue "zeros" */
-  readonly biasInitializer?: InitializerConfig | string;
-  readonly kernelRegularizer?: Regularizer | undefined;
-  readonly biasRegularizer?: Regularizer | undefined;
 }
 
 /** The convolution layer of Keras. */
 export class Conv2D extends Layer {
   readonly className = "Conv2D";
-  readonly #options: Conv2DOptions;
+  readonly #filters: number;
   readonly #kernelSize: readonly [number, number];
   readonly #config: Required<Conv2DConfig>;
-  readonly #kernelInitializer: InitializerConfig;
-  readonly #biasInitializer: InitializerConfig;
+  readonly #settings: KernelSettings;
 
-  /** @throws TypeError when a size is not a whole number of at least 1, or strides and dilation are both above 1. */
+  /**
+   * @throws TypeError when a size is not a whole number of at least 1.
+   * @throws RangeError when the groups do not divide the filters, or strides and dilation are both above 1.
+   */
   constructor(options: Conv2DOptions) {
     super(options);
     const read = readConfig("Conv2D", { ...options });
-    this.#options = options;
+    this.#filters = read.integer("filters", 1);
     this.#kernelSize = read.pair("kernelSize");
     this.#config = {
       strides: read.pair("strides", [1, 1]),
@@ -189,10 +179,11 @@ export class Conv2D extends Layer {
       dilationRate: read.pair("dilationRate", [1, 1]),
       groups: read.integer("groups", 1, 1),
     };
+    this.#settings = kernelSettings("Conv2D", options);
     const { strides, dilationRate, groups } = this.#config;
-    if (read.integer("filters", 1) % groups !== 0) {
+    if (this.#filters % groups !== 0) {
       throw new RangeError(
-        `Conv2D: \`filters\` must be a multiple of \`groups\`. Received filters=${options.filters}, groups=${groups}.`,
+        `Conv2D: \`filters\` must be a multiple of \`groups\`. Received filters=${this.#filters}, groups=${groups}.`,
       );
     }
     if (Math.max(...strides) > 1 && Math.max(...dilationRate) > 1) {
@@ -201,103 +192,59 @@ export class Conv2D extends Layer {
           `Received strides=${formatShape(strides)}, dilationRate=${formatShape(dilationRate)}.`,
       );
     }
-    this.#kernelInitializer = initializerFromConfig(options.kernelInitializer ?? "glorot_uniform");
-    this.#biasInitializer = initializerFromConfig(options.biasInitializer ?? "zeros");
   }
 
   /** Reads the layer from a Keras configuration. */
   static fromConfig(config: KerasConfig): Conv2D {
     const read = readConfig("Conv2D", config);
     read.refuse("data_format", "channels_last");
-    for (const key of ["activity_regularizer", "kernel_constraint", "bias_constraint"]) read.refuse(key);
     return new Conv2D({
-      ...layerOptionsFromConfig("Conv2D", config),
+      ...kernelOptionsFromConfig("Conv2D", config),
       filters: read.integer("filters", 1),
       kernelSize: read.pair("kernel_size"),
       strides: read.pair("strides", [1, 1]),
       padding: read.oneOf("padding", ["same", "valid"], "valid"),
       dilationRate: read.pair("dilation_rate", [1, 1]),
       groups: read.integer("groups", 1, 1),
-      activation: activationFromConfig(config["activation"], "Conv2D: `activation`"),
-      useBias: read.boolean("use_bias", true),
-      kernelInitializer: initializerFromConfig(config["kernel_initializer"] ?? "glorot_uniform"),
-      biasInitializer: initializerFromConfig(config["bias_initializer"] ?? "zeros"),
-      kernelRegularizer: regularizerFromConfig(config["kernel_regularizer"], "Conv2D: `kernel_regularizer`"),
-      biasRegularizer: regularizerFromConfig(config["bias_regularizer"], "Conv2D: `bias_regularizer`"),
     });
-  }
-
-  get #useBias(): boolean {
-    return this.#options.useBias ?? true;
-  }
-
-  get #activation(): ActivationName {
-    return this.#options.activation ?? "linear";
   }
 
   computeOutputShape(inputShapes: readonly SymbolicShape[]): SymbolicShape {
     const shape = singleInput(this, inputShapes, 4);
-    const { strides, padding, dilationRate, groups } = this.#config;
+    const { groups, ...moves } = this.#config;
     if (knownDimension(this, shape, 3) % groups !== 0) {
       throw new RangeError(
         `Conv2D: the input's channels must be a multiple of \`groups\`=${groups}. Received shape ${formatShape(shape)}.`,
       );
     }
-    const [outputHeight, outputWidth] = windowOutput(shape, {
-      windowSize: this.#kernelSize,
-      strides,
-      padding,
-      dilationRate,
-    });
-    return [shape[0], outputHeight, outputWidth, this.#options.filters];
+    return [shape[0], ...windowOutput(shape, { windowSize: this.#kernelSize, ...moves }), this.#filters];
   }
 
   protected override weightSpecs([shape]: readonly SymbolicShape[]): readonly VariableSpec[] {
-    const { filters, kernelRegularizer, biasRegularizer } = this.#options;
     const channels = knownDimension(this, shape, 3) / this.#config.groups;
-    const kernel: VariableSpec = {
-      name: "kernel",
-      shape: [...this.#kernelSize, channels, filters],
-      initializer: this.#kernelInitializer,
-      regularizer: kernelRegularizer,
-    };
-    const bias: VariableSpec = {
-      name: "bias",
-      shape: [filters],
-      initializer: this.#biasInitializer,
-      regularizer: biasRegularizer,
-    };
-    return this.#useBias ? [kernel, bias] : [kernel];
+    return kernelVariables(this.#settings, [...this.#kernelSize, channels, this.#filters], this.#filters);
   }
 
   call([x]: readonly Tensor[], { execution }: CallContext): LayerPass {
     const { kernel, bias } = this.values();
     const { y, cache } = conv2DForward(x, { kernel, bias }, this.#config, execution);
-    return withActivation(this.#activation, y, (dy) => {
+    return withActivation(this.#settings.activation, y, (dy) => {
       const { dx, dKernel, dBias } = conv2DBackward(dy, cache);
-      return { dInputs: [dx], dWeights: this.#useBias ? { kernel: dKernel, bias: dBias } : { kernel: dKernel } };
+      return { dInputs: [dx], dWeights: kernelGradients(this.#settings, dKernel, dBias) };
     });
   }
 
   protected arguments(): KerasConfig {
     const { strides, padding, dilationRate, groups } = this.#config;
     return {
-      filters: this.#options.filters,
+      filters: this.#filters,
       kernel_size: this.#kernelSize,
       strides,
       padding,
       data_format: "channels_last",
       dilation_rate: dilationRate,
       groups,
-      activation: this.#activation,
-      use_bias: this.#useBias,
-      kernel_initializer: initializerToConfig(this.#kernelInitializer),
-      bias_initializer: initializerToConfig(this.#biasInitializer),
-      kernel_regularizer: regularizerToConfig(this.#options.kernelRegularizer),
-      bias_regularizer: regularizerToConfig(this.#options.biasRegularizer),
-      activity_regularizer: null,
-      kernel_constraint: null,
-      bias_constraint: null,
+      ...kernelArguments(this.#settings),
     };
   }
 }

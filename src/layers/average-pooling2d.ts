@@ -1,0 +1,112 @@
+/**
+ * Average pooling: the mean of what lies under a sliding window, for every channel by itself.
+ * Keras: `keras.layers.AveragePooling2D(pool_size=(2, 2), strides=None, padding="valid")`.
+ *
+ * Shapes:
+ *
+ *     x, dx  [N, H, W, C]
+ *     y, dy  [N, oH, oW, C]
+ *
+ * Forward, with strides s, and count(oh, ow) the number of elements of the image under the window:
+ *
+ *     y[n, oh, ow, c] = 1 / count(oh, ow) sum over kh, kw of  x[n, oh s - padTop + kh, ow s - padLeft + kw, c]
+ *
+ * Backward: every element has an equal share in the windows that see it.
+ *
+ *     dx[n, h, w, c]  = sum of  dy[n, oh, ow, c] / count(oh, ow)  over the windows (oh, ow) that see (h, w)
+ *
+ * Notes on the numbers:
+ * - The border of SAME is not counted, as in TensorFlow: a window over a corner divides by what is really there.
+ * - Both sums run in float64 in ascending order (kh, kw; oh, ow) and are rounded once.
+ *
+ * @module
+ */
+import type { Accumulate } from "../kernels/rounding.js";
+import type { Window2D } from "../kernels/window.js";
+import type { KerasConfig } from "../serialization/config.js";
+import type { Shape } from "../tensor/shape.js";
+import { contiguous, empty, type Tensor } from "../tensor/tensor.js";
+import type { CallContext, Forward, LayerPass } from "./layer.js";
+import {
+  accumulators,
+  forEachWindow,
+  Pooling2D,
+  type Pooling2DConfig,
+  type Pooling2DOptions,
+  poolingOptionsFromConfig,
+  poolingWindow,
+} from "./pooling2d.js";
+
+/** What backward needs from forward. */
+export interface AveragePooling2DCache {
+  /** The shape of the input, [N, H, W, C]. */
+  readonly shape: Shape;
+  /** Where the window goes. */
+  readonly window: Window2D;
+  /** How sums run. */
+  readonly accumulate: Accumulate;
+}
+
+/**
+ * The mean of `x` [N, H, W, C] under every window.
+ *
+ * @throws RangeError when `x` does not have 4 dimensions, or the window does not fit into the image.
+ */
+export function averagePooling2DForward(
+  x: Tensor,
+  config: Pooling2DConfig,
+  accumulate: Accumulate = "float64",
+): Forward<AveragePooling2DCache> {
+  const window = poolingWindow("AveragePooling2D", x, config);
+  const { shape } = x;
+  const channels = shape[3];
+  const y = empty([shape[0], window.outputHeight, window.outputWidth, channels], x);
+  const sums = accumulators(accumulate, x, channels);
+  const xs = contiguous(x).data;
+  const ys = y.data;
+  forEachWindow(shape, window, (output, inputs) => {
+    sums.fill(0);
+    for (const at of inputs) {
+      for (let c = 0; c < channels; c++) sums[c] += xs[at + c];
+    }
+    for (let c = 0; c < channels; c++) ys[output + c] = sums[c] / inputs.length;
+  });
+  return { y, cache: { shape, window, accumulate } };
+}
+
+/** The gradient for the input. */
+export function averagePooling2DBackward(dy: Tensor, { shape, window, accumulate }: AveragePooling2DCache): Tensor {
+  const channels = shape[3];
+  const dx = empty(shape, dy);
+  const shares = accumulators(accumulate, dy, channels); // of one element of a window
+  const sums = accumulators(accumulate, dy, dx.size);
+  const dys = contiguous(dy).data;
+  forEachWindow(shape, window, (output, inputs) => {
+    for (let c = 0; c < channels; c++) shares[c] = dys[output + c] / inputs.length;
+    for (const at of inputs) {
+      for (let c = 0; c < channels; c++) sums[at + c] += shares[c];
+    }
+  });
+  dx.data.set(sums);
+  return dx;
+}
+
+/** The average pooling layer of Keras. */
+export class AveragePooling2D extends Pooling2D {
+  readonly className = "AveragePooling2D";
+
+  /** @throws TypeError when a size is not a whole number of at least 1. */
+  constructor(options: Pooling2DOptions = {}) {
+    super("AveragePooling2D", options);
+  }
+
+  /** Reads the layer from a Keras configuration. */
+  static fromConfig(config: KerasConfig): AveragePooling2D {
+    return new AveragePooling2D(poolingOptionsFromConfig("AveragePooling2D", config));
+  }
+
+  call([x]: readonly Tensor[], { execution }: CallContext): LayerPass {
+    const { y, cache } = averagePooling2DForward(x, this.config, execution.accumulate);
+    return { y, backward: (dy) => ({ dInputs: [averagePooling2DBackward(dy, cache)], dWeights: {} }) };
+  }
+}

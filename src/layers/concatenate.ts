@@ -1,0 +1,142 @@
+/**
+ * Concatenation of tensors along one axis.
+ * Keras: `keras.layers.Concatenate(axis=-1)`.
+ *
+ * Shapes, which differ in the axis alone:
+ *
+ *     xi, dxi  [..., Ki, ...]
+ *     y, dy    [..., K0 + K1 + ..., ...]
+ *
+ * Forward:   y   = x0, then x1, ... along the axis
+ *
+ * Backward:  dxi = the part of dy that xi became
+ *
+ * In row-major memory each tensor is a list of runs, one for every index before the axis; a run of y is the runs of all
+ * inputs one behind the other.
+ *
+ * @module
+ */
+import { type KerasConfig, readConfig } from "../serialization/config.js";
+import { formatShape, type Shape, type SymbolicShape, sizeOf } from "../tensor/shape.js";
+import { contiguous, empty, type Tensor } from "../tensor/tensor.js";
+import { resolveAxis } from "./axis.js";
+import {
+  type CallContext,
+  type Forward,
+  Layer,
+  type LayerOptions,
+  type LayerPass,
+  layerOptionsFromConfig,
+} from "./layer.js";
+
+/** What backward needs from forward. */
+export interface ConcatenateCache {
+  /** The shapes of the inputs. */
+  readonly shapes: readonly Shape[];
+  /** The axis, counted from the front. */
+  readonly axis: number;
+}
+
+/**
+ * The shape of `shapes` put together along `axis`, counted from the front.
+ *
+ * @throws RangeError when they differ in another axis, or in rank.
+ */
+function joinedShape(shapes: readonly SymbolicShape[], axis: number): SymbolicShape {
+  const joined = [...shapes[0]];
+  for (const shape of shapes.slice(1)) {
+    const fits = shape.length === joined.length && shape.every((size, i) => i === axis || agree(size, joined[i]));
+    if (!fits) {
+      throw new RangeError(
+        `Concatenate: all inputs must have the same shape, but for axis ${axis}. ` +
+          `Received ${shapes.map(formatShape).join(", ")}.`,
+      );
+    }
+    shape.forEach((size, i) => {
+      if (i === axis) joined[i] = size === null || joined[i] === null ? null : size + Number(joined[i]);
+      else joined[i] ??= size;
+    });
+  }
+  return joined;
+}
+
+function agree(a: number | null, b: number | null): boolean {
+  return a === b || a === null || b === null;
+}
+
+/**
+ * Joins `inputs` along `axis`.
+ *
+ * @throws RangeError when there is no such axis, or their shapes differ in another one.
+ */
+export function concatenateForward(inputs: readonly Tensor[], axis = -1): Forward<ConcatenateCache> {
+  const shapes = inputs.map((x) => x.shape);
+  const at = resolveAxis("Concatenate", axis, shapes[0]);
+  const shape = joinedShape(shapes, at).map(Number);
+  const y = empty(shape, inputs[0]);
+  const run = sizeOf(shape.slice(at));
+  let start = 0; // of this input's part in each run of y
+  for (const x of inputs) {
+    const { data } = contiguous(x);
+    const part = sizeOf(x.shape.slice(at));
+    for (let from = 0, to = start; from < data.length; from += part, to += run) {
+      y.data.set(data.subarray(from, from + part), to);
+    }
+    start += part;
+  }
+  return { y, cache: { shapes, axis: at } };
+}
+
+/** The gradient for every input. */
+export function concatenateBackward(dy: Tensor, { shapes, axis }: ConcatenateCache): readonly Tensor[] {
+  const { data } = contiguous(dy);
+  const run = sizeOf(dy.shape.slice(axis));
+  let start = 0; // of this input's part in each run of dy
+  return shapes.map((shape) => {
+    const dx = empty(shape, dy);
+    const part = sizeOf(shape.slice(axis));
+    for (let from = start, to = 0; to < dx.size; from += run, to += part) {
+      dx.data.set(data.subarray(from, from + part), to);
+    }
+    start += part;
+    return dx;
+  });
+}
+
+/** Options of {@link Concatenate}. */
+export interface ConcatenateOptions extends LayerOptions {
+  /** The axis along which the inputs are joined. @defaultValue -1 */
+  readonly axis?: number;
+}
+
+/** The concatenation layer of Keras. */
+export class Concatenate extends Layer {
+  readonly className = "Concatenate";
+  /** The axis along which the inputs are joined. */
+  readonly axis: number;
+
+  constructor(options: ConcatenateOptions = {}) {
+    super(options);
+    this.axis = options.axis ?? -1;
+  }
+
+  /** Reads the layer from a Keras configuration. */
+  static fromConfig(config: KerasConfig): Concatenate {
+    const axis = readConfig("Concatenate", config).integer("axis", Number.MIN_SAFE_INTEGER, -1);
+    return new Concatenate({ ...layerOptionsFromConfig("Concatenate", config), axis });
+  }
+
+  computeOutputShape(inputShapes: readonly SymbolicShape[]): SymbolicShape {
+    if (inputShapes.length === 0) throw new RangeError("Concatenate: must be applied to at least one input.");
+    return joinedShape(inputShapes, resolveAxis("Concatenate", this.axis, inputShapes[0]));
+  }
+
+  call(inputs: readonly Tensor[], _context: CallContext): LayerPass {
+    const { y, cache } = concatenateForward(inputs, this.axis);
+    return { y, backward: (dy) => ({ dInputs: concatenateBackward(dy, cache), dWeights: {} }) };
+  }
+
+  protected arguments(): KerasConfig {
+    return { axis: this.axis };
+  }
+}

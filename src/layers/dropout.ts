@@ -1,0 +1,113 @@
+/**
+ * Dropout (Srivastava et al. 2014): in training, a random part of the inputs is set to zero.
+ * Keras: `keras.layers.Dropout(rate, seed=None)`.
+ *
+ * Shapes: x, y, dx, dy are all [...], any shape.
+ *
+ * Forward in training, with u[i] uniform in [0, 1):
+ *
+ *            y[i]  = x[i] / (1 - rate)   where u[i] >= rate, and 0 elsewhere
+ *
+ * Forward in inference, and with rate 0:  y = x
+ *
+ * Backward:  dx[i] = dy[i] / (1 - rate)  where u[i] >= rate, and 0 elsewhere;  in inference dx = dy
+ *
+ * The mask is a function of the seed, the layer's name, the training step and the element's index: no state is kept, and
+ * a resumed training drops what an uninterrupted one would have. Keras draws other numbers, from the same distribution.
+ *
+ * @module
+ */
+import { randomStream } from "../arithmetic/random.js";
+import { type KerasConfig, readConfig } from "../serialization/config.js";
+import type { SymbolicShape } from "../tensor/shape.js";
+import { contiguous, empty, type Tensor } from "../tensor/tensor.js";
+import {
+  type CallContext,
+  type Forward,
+  Layer,
+  type LayerOptions,
+  type LayerPass,
+  layerOptionsFromConfig,
+  singleInput,
+} from "./layer.js";
+
+/** What backward needs from forward. */
+export interface DropoutCache {
+  /** For every element in row-major order: 1 where it was kept, 0 where it was dropped. */
+  readonly kept: Uint8Array;
+  /** The share that was dropped. */
+  readonly rate: number;
+}
+
+/**
+ * Drops elements of `x`, in training.
+ *
+ * @param uniform - For every element the number in [0, 1) that decides, by its row-major index.
+ */
+export function dropoutForward(x: Tensor, rate: number, uniform: (index: number) => number): Forward<DropoutCache> {
+  const kept = new Uint8Array(x.size);
+  for (let i = 0; i < kept.length; i++) kept[i] = uniform(i) >= rate ? 1 : 0;
+  const cache = { kept, rate };
+  return { y: dropoutBackward(x, cache), cache };
+}
+
+/** The gradient for the input: dropout is linear, so it treats `dy` as it treated x. */
+export function dropoutBackward(dy: Tensor, { kept, rate }: DropoutCache): Tensor {
+  const dx = empty(dy.shape, dy);
+  const dys = contiguous(dy).data;
+  const dxs = dx.data;
+  for (let i = 0; i < dys.length; i++) dxs[i] = kept[i] === 1 ? dys[i] / (1 - rate) : 0;
+  return dx;
+}
+
+/** Options of {@link Dropout}. */
+export interface DropoutOptions extends LayerOptions {
+  /** The share that is dropped. */
+  readonly rate: number;
+  /** A seed of the layer's own; by default that of the training. */
+  readonly seed?: number | undefined;
+}
+
+/** The dropout layer of Keras. */
+export class Dropout extends Layer {
+  readonly className = "Dropout";
+  /** The share that is dropped. */
+  readonly rate: number;
+  readonly #seed: number | undefined;
+
+  /** @throws RangeError when the rate is not within [0, 1]. */
+  constructor(options: DropoutOptions) {
+    super(options);
+    this.rate = readConfig("Dropout", { ...options }).number("rate");
+    if (!(this.rate >= 0 && this.rate <= 1)) {
+      throw new RangeError(`Dropout: \`rate\` must be between 0 and 1. Received rate=${this.rate}.`);
+    }
+    this.#seed = options.seed;
+  }
+
+  /** Reads the layer from a Keras configuration. */
+  static fromConfig(config: KerasConfig): Dropout {
+    const read = readConfig("Dropout", config);
+    read.refuse("noise_shape");
+    return new Dropout({
+      ...layerOptionsFromConfig("Dropout", config),
+      rate: read.number("rate"),
+      seed: read.optionalNumber("seed"),
+    });
+  }
+
+  computeOutputShape(inputShapes: readonly SymbolicShape[]): SymbolicShape {
+    return singleInput(this, inputShapes);
+  }
+
+  call([x]: readonly Tensor[], { training, seed, step }: CallContext): LayerPass {
+    if (!training || this.rate === 0) return { y: x, backward: (dy) => ({ dInputs: [dy], dWeights: {} }) };
+    const stream = randomStream(this.#seed ?? seed, `dropout/${this.name}`, step);
+    const { y, cache } = dropoutForward(x, this.rate, (index) => stream.uniform(index));
+    return { y, backward: (dy) => ({ dInputs: [dropoutBackward(dy, cache)], dWeights: {} }) };
+  }
+
+  protected arguments(): KerasConfig {
+    return { rate: this.rate, seed: this.#seed ?? null, noise_shape: null };
+  }
+}

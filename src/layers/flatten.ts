@@ -1,0 +1,68 @@
+/**
+ * Flatten: every example of the batch as one row.
+ * Keras: `keras.layers.Flatten`.
+ *
+ * Shapes: x, dx are [N, ...], y, dy are [N, K], with K the product of what follows N.
+ *
+ * Forward and backward keep all numbers and their row-major order, and share the memory; only the shape changes.
+ *
+ * @module
+ */
+import { type KerasConfig, readConfig } from "../serialization/config.js";
+import { type Shape, type SymbolicShape, sizeOf } from "../tensor/shape.js";
+import { reshape, type Tensor } from "../tensor/tensor.js";
+import {
+  type CallContext,
+  type Forward,
+  Layer,
+  type LayerOptions,
+  type LayerPass,
+  layerOptionsFromConfig,
+  singleInput,
+} from "./layer.js";
+
+/** What backward needs from forward. */
+export interface FlattenCache {
+  /** The shape of the input. */
+  readonly shape: Shape;
+}
+
+/** `x` [N, ...] as [N, K]. */
+export function flattenForward(x: Tensor): Forward<FlattenCache> {
+  const { shape } = x;
+  return { y: reshape(x, [shape[0], sizeOf(shape.slice(1))]), cache: { shape } };
+}
+
+/** The gradient for the input: `dy` [N, K] as [N, ...]. */
+export function flattenBackward(dy: Tensor, { shape }: FlattenCache): Tensor {
+  return reshape(dy, shape);
+}
+
+/** The flattening layer of Keras. */
+export class Flatten extends Layer {
+  readonly className = "Flatten";
+
+  constructor(options: LayerOptions = {}) {
+    super(options);
+  }
+
+  /** Reads the layer from a Keras configuration. */
+  static fromConfig(config: KerasConfig): Flatten {
+    readConfig("Flatten", config).refuse("data_format", "channels_last");
+    return new Flatten(layerOptionsFromConfig("Flatten", config));
+  }
+
+  computeOutputShape(inputShapes: readonly SymbolicShape[]): SymbolicShape {
+    const [batch, ...rest] = singleInput(this, inputShapes);
+    return [batch, rest.includes(null) ? null : sizeOf(rest.map(Number))];
+  }
+
+  call([x]: readonly Tensor[], _context: CallContext): LayerPass {
+    const { y, cache } = flattenForward(x);
+    return { y, backward: (dy) => ({ dInputs: [flattenBackward(dy, cache)], dWeights: {} }) };
+  }
+
+  protected arguments(): KerasConfig {
+    return { data_format: "channels_last" };
+  }
+}

@@ -1,0 +1,94 @@
+/**
+ * Global average pooling (Lin, Chen and Yan 2013): the mean of every channel over the whole image.
+ * Keras: `keras.layers.GlobalAveragePooling2D(keepdims=False)`.
+ *
+ * Shapes:
+ *
+ *     x, dx  [N, H, W, C]
+ *     y, dy  [N, C], with keepdims [N, 1, 1, C]
+ *
+ * Forward:   y[n, c]        = 1 / (H W) sum over h, w of  x[n, h, w, c]
+ *
+ * Backward:  dx[n, h, w, c] = dy[n, c] / (H W)
+ *
+ * Notes on the numbers: the sum runs in float64, h and then w ascending, and the quotient is rounded once.
+ *
+ * @module
+ */
+import type { Accumulate } from "../kernels/rounding.js";
+import { columnSums } from "../kernels/reduce.js";
+import type { KerasConfig } from "../serialization/config.js";
+import type { Shape } from "../tensor/shape.js";
+import { contiguous, empty, type Tensor } from "../tensor/tensor.js";
+import {
+  expectImages,
+  GlobalPooling2D,
+  type GlobalPooling2DOptions,
+  globalPoolingOptionsFromConfig,
+  globalPoolingShape,
+} from "./global-pooling2d.js";
+import type { CallContext, Forward, LayerPass } from "./layer.js";
+
+/** What backward needs from forward. */
+export interface GlobalAveragePooling2DCache {
+  /** The shape of the input, [N, H, W, C]. */
+  readonly shape: Shape;
+}
+
+/**
+ * The mean of every channel of `x` [N, H, W, C].
+ *
+ * @throws RangeError when `x` does not have 4 dimensions, or has no pixels.
+ */
+export function globalAveragePooling2DForward(
+  x: Tensor,
+  keepdims = false,
+  accumulate: Accumulate = "float64",
+): Forward<GlobalAveragePooling2DCache> {
+  expectImages("GlobalAveragePooling2D", x);
+  const { shape } = x;
+  const [batch, height, width, channels] = shape;
+  const pixels = height * width;
+  const y = empty(globalPoolingShape(shape, keepdims), x);
+  const xs = contiguous(x).data;
+  for (let n = 0; n < batch; n++) {
+    const image = xs.subarray(n * pixels * channels, (n + 1) * pixels * channels);
+    const means = columnSums(image, pixels, channels, accumulate).map((sum) => sum / pixels);
+    y.data.set(means, n * channels);
+  }
+  return { y, cache: { shape } };
+}
+
+/** The gradient for the input. */
+export function globalAveragePooling2DBackward(dy: Tensor, { shape }: GlobalAveragePooling2DCache): Tensor {
+  const [batch, height, width, channels] = shape;
+  const pixels = height * width;
+  const dx = empty(shape, dy);
+  const dys = contiguous(dy).data;
+  const dxs = dx.data;
+  for (let n = 0, i = 0; n < batch; n++) {
+    for (let pixel = 0; pixel < pixels; pixel++) {
+      for (let c = 0; c < channels; c++, i++) dxs[i] = dys[n * channels + c] / pixels;
+    }
+  }
+  return dx;
+}
+
+/** The global average pooling layer of Keras. */
+export class GlobalAveragePooling2D extends GlobalPooling2D {
+  readonly className = "GlobalAveragePooling2D";
+
+  constructor(options: GlobalPooling2DOptions = {}) {
+    super(options);
+  }
+
+  /** Reads the layer from a Keras configuration. */
+  static fromConfig(config: KerasConfig): GlobalAveragePooling2D {
+    return new GlobalAveragePooling2D(globalPoolingOptionsFromConfig("GlobalAveragePooling2D", config));
+  }
+
+  call([x]: readonly Tensor[], { execution }: CallContext): LayerPass {
+    const { y, cache } = globalAveragePooling2DForward(x, this.keepdims, execution.accumulate);
+    return { y, backward: (dy) => ({ dInputs: [globalAveragePooling2DBackward(dy, cache)], dWeights: {} }) };
+  }
+}

@@ -1,0 +1,122 @@
+/**
+ * What MaxPooling2D and AveragePooling2D share: a window that slides over every channel by itself.
+ *
+ * @module
+ */
+import { type Accumulate, roundsToFloat32 } from "../kernels/rounding.js";
+import { type Window2D, window2D } from "../kernels/window.js";
+import { type KerasConfig, readConfig } from "../serialization/config.js";
+import { type FloatArray, floatArray } from "../tensor/dtype.js";
+import { formatShape, type Shape, type SymbolicShape } from "../tensor/shape.js";
+import { dtypeOf, type Tensor } from "../tensor/tensor.js";
+import { Layer, type LayerOptions, layerOptionsFromConfig, singleInput } from "./layer.js";
+import { windowOutput } from "./window-shape.js";
+
+/** How the window moves. */
+export interface Pooling2DConfig {
+  /** [height, width] of the window. */
+  readonly poolSize: readonly [number, number];
+  /** Steps of the window, [height, width]. @defaultValue poolSize */
+  readonly strides?: readonly [number, number];
+  /** `same`: the window may hang over the border, the output has ceil(H / strides) rows. @defaultValue "valid" */
+  readonly padding?: "same" | "valid";
+}
+
+/**
+ * Where the window goes over the images `x` [N, H, W, C].
+ *
+ * @throws RangeError when `x` does not have 4 dimensions, or the window does not fit into the image.
+ */
+export function poolingWindow(className: string, x: Tensor, config: Pooling2DConfig): Window2D {
+  if (x.dimension !== 4) {
+    throw new RangeError(`${className}: \`x\` must have 4 dimensions. Received x.shape=${formatShape(x.shape)}.`);
+  }
+  const { poolSize, strides = poolSize, padding = "valid" } = config;
+  return window2D([x.shape[1], x.shape[2]], poolSize, strides, padding, [1, 1]);
+}
+
+/**
+ * Calls `visit` for every window in row-major order, with the offset of its output and those of the elements under it
+ * (kh, then kw ascending), all for channel 0. What hangs over the border is left out. The list is used again.
+ */
+export function forEachWindow(
+  [batch, height, width, channels]: Shape,
+  window: Window2D,
+  visit: (output: number, inputs: readonly number[]) => void,
+): void {
+  const { strideHeight, strideWidth, kernelHeight, kernelWidth, padTop, padLeft } = window;
+  const inputs: number[] = [];
+  let output = 0;
+  for (let n = 0; n < batch; n++) {
+    for (let oh = 0; oh < window.outputHeight; oh++) {
+      const top = oh * strideHeight - padTop;
+      const bottom = Math.min(top + kernelHeight, height);
+      for (let ow = 0; ow < window.outputWidth; ow++, output += channels) {
+        const left = ow * strideWidth - padLeft;
+        const right = Math.min(left + kernelWidth, width);
+        inputs.length = 0;
+        for (let h = Math.max(top, 0); h < bottom; h++) {
+          for (let w = Math.max(left, 0); w < right; w++) inputs.push(((n * height + h) * width + w) * channels);
+        }
+        visit(output, inputs);
+      }
+    }
+  }
+}
+
+/** `length` zeros to which elements of `x` are added; an array of float32 rounds every partial sum, as it should then. */
+export function accumulators(accumulate: Accumulate, x: Tensor, length: number): FloatArray {
+  return floatArray(roundsToFloat32(accumulate, dtypeOf(x)) ? "float32" : "float64", length);
+}
+
+/** Options of the two layers, with Keras's defaults. */
+export interface Pooling2DOptions extends LayerOptions {
+  /** Size of the window: one number for a square. @defaultValue 2 */
+  readonly poolSize?: number | readonly [number, number];
+  /** @defaultValue poolSize */
+  readonly strides?: number | readonly [number, number] | undefined;
+  /** @defaultValue "valid" */
+  readonly padding?: "same" | "valid";
+}
+
+/** The options of a pooling layer, read from a Keras configuration. */
+export function poolingOptionsFromConfig(className: string, config: KerasConfig): Pooling2DOptions {
+  const read = readConfig(className, config);
+  read.refuse("data_format", "channels_last");
+  const poolSize = read.pair("pool_size", [2, 2]);
+  return {
+    ...layerOptionsFromConfig(className, config),
+    poolSize,
+    strides: read.pair("strides", poolSize),
+    padding: read.oneOf("padding", ["same", "valid"], "valid"),
+  };
+}
+
+/** A layer that pools windows; its class says how. */
+export abstract class Pooling2D extends Layer {
+  /** How the window moves. */
+  readonly config: Required<Pooling2DConfig>;
+
+  /** @throws TypeError when a size is not a whole number of at least 1. */
+  constructor(className: string, options: Pooling2DOptions) {
+    super(options);
+    const read = readConfig(className, { ...options });
+    const poolSize = read.pair("poolSize", [2, 2]);
+    this.config = {
+      poolSize,
+      strides: read.pair("strides", poolSize),
+      padding: read.oneOf("padding", ["same", "valid"], "valid"),
+    };
+  }
+
+  computeOutputShape(inputShapes: readonly SymbolicShape[]): SymbolicShape {
+    const shape = singleInput(this, inputShapes, 4);
+    const { poolSize, ...moves } = this.config;
+    return [shape[0], ...windowOutput(shape, { windowSize: poolSize, ...moves }), shape[3]];
+  }
+
+  protected arguments(): KerasConfig {
+    const { poolSize, strides, padding } = this.config;
+    return { pool_size: poolSize, padding, strides, data_format: "channels_last" };
+  }
+}

@@ -1,0 +1,160 @@
+/**
+ * Rows and columns of zeros around an image.
+ * Keras: `keras.layers.ZeroPadding2D(padding=(1, 1))`.
+ *
+ * Shapes:
+ *
+ *     x, dx  [N, H, W, C]
+ *     y, dy  [N, top + H + bottom, left + W + right, C]
+ *
+ * Forward:   y[n, top + h, left + w, c] = x[n, h, w, c], and 0 elsewhere
+ *
+ * Backward:  dx[n, h, w, c] = dy[n, top + h, left + w, c]
+ *
+ * @module
+ */
+import { describe, type KerasConfig, readConfig } from "../serialization/config.js";
+import { formatShape, type Shape, type SymbolicShape } from "../tensor/shape.js";
+import { contiguous, empty, type Tensor, zeros } from "../tensor/tensor.js";
+import {
+  type CallContext,
+  type Forward,
+  Layer,
+  type LayerOptions,
+  type LayerPass,
+  layerOptionsFromConfig,
+  singleInput,
+} from "./layer.js";
+
+/** How many rows and columns of zeros go before and after the image. */
+export type Padding2D = readonly [readonly [top: number, bottom: number], readonly [left: number, right: number]];
+
+/** What backward needs from forward. */
+export interface ZeroPadding2DCache {
+  /** The shape of the input, [N, H, W, C]. */
+  readonly shape: Shape;
+  /** The zeros around it. */
+  readonly padding: Padding2D;
+}
+
+/** Calls `visit` for every row of an unpadded image: where it starts there, and where in the padded one. */
+function forEachRow(
+  [batch, height, width, channels]: Shape,
+  [[top, bottom], [left, right]]: Padding2D,
+  visit: (at: number, paddedAt: number) => void,
+): void {
+  const paddedHeight = top + height + bottom;
+  const paddedWidth = left + width + right;
+  for (let n = 0; n < batch; n++) {
+    for (let h = 0; h < height; h++) {
+      const paddedAt = ((n * paddedHeight + top + h) * paddedWidth + left) * channels;
+      visit((n * height + h) * width * channels, paddedAt);
+    }
+  }
+}
+
+/**
+ * Puts zeros around the images `x` [N, H, W, C].
+ *
+ * @throws RangeError when `x` does not have 4 dimensions.
+ */
+export function zeroPadding2DForward(x: Tensor, padding: Padding2D): Forward<ZeroPadding2DCache> {
+  if (x.dimension !== 4) {
+    throw new RangeError(`ZeroPadding2D: \`x\` must have 4 dimensions. Received x.shape=${formatShape(x.shape)}.`);
+  }
+  const { shape } = x;
+  const [batch, height, width, channels] = shape;
+  const [[top, bottom], [left, right]] = padding;
+  const source = contiguous(x).data;
+  const y = zeros([batch, top + height + bottom, left + width + right, channels], x);
+  forEachRow(shape, padding, (at, paddedAt) => y.data.set(source.subarray(at, at + width * channels), paddedAt));
+  return { y, cache: { shape, padding } };
+}
+
+/** The gradient for the input: `dy` without its border. */
+export function zeroPadding2DBackward(dy: Tensor, { shape, padding }: ZeroPadding2DCache): Tensor {
+  const source = contiguous(dy).data;
+  const dx = empty(shape, dy);
+  const row = shape[2] * shape[3];
+  forEachRow(shape, padding, (at, paddedAt) => dx.data.set(source.subarray(paddedAt, paddedAt + row), at));
+  return dx;
+}
+
+/** Options of {@link ZeroPadding2D}. */
+export interface ZeroPadding2DOptions extends LayerOptions {
+  /** One number for all sides, [height, width], or [[top, bottom], [left, right]]. @defaultValue 1 */
+  readonly padding?: number | readonly [number, number] | Padding2D;
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && Number(value) >= 0;
+}
+
+function isList(value: unknown): value is readonly unknown[] {
+  return Array.isArray(value);
+}
+
+/**
+ * `value` in any of the three forms that Keras takes, as [[top, bottom], [left, right]].
+ *
+ * @throws TypeError when it is none of them.
+ */
+function readPadding(value: unknown): Padding2D {
+  const sides = isList(value) ? value : [value, value];
+  const [vertical, horizontal] = sides.map((side) => (isList(side) ? side : [side, side]));
+  if (
+    sides.length !== 2 ||
+    vertical.length !== 2 ||
+    horizontal.length !== 2 ||
+    ![...vertical, ...horizontal].every(isCount)
+  ) {
+    throw new TypeError(
+      "ZeroPadding2D: `padding` must be a number, [height, width], or [[top, bottom], [left, right]], " +
+        `all whole numbers of at least 0. Received ${describe(value)}.`,
+    );
+  }
+  return [
+    [Number(vertical[0]), Number(vertical[1])],
+    [Number(horizontal[0]), Number(horizontal[1])],
+  ];
+}
+
+/** The zero padding layer of Keras. */
+export class ZeroPadding2D extends Layer {
+  readonly className = "ZeroPadding2D";
+  /** How many rows and columns of zeros go before and after the image. */
+  readonly padding: Padding2D;
+
+  /** @throws TypeError when the padding is in none of its three forms. */
+  constructor(options: ZeroPadding2DOptions = {}) {
+    super(options);
+    this.padding = readPadding(options.padding ?? 1);
+  }
+
+  /** Reads the layer from a Keras configuration. */
+  static fromConfig(config: KerasConfig): ZeroPadding2D {
+    readConfig("ZeroPadding2D", config).refuse("data_format", "channels_last");
+    const padding = readPadding(config["padding"] ?? 1);
+    return new ZeroPadding2D({ ...layerOptionsFromConfig("ZeroPadding2D", config), padding });
+  }
+
+  computeOutputShape(inputShapes: readonly SymbolicShape[]): SymbolicShape {
+    const [batch, height, width, channels] = singleInput(this, inputShapes, 4);
+    const [[top, bottom], [left, right]] = this.padding;
+    return [
+      batch,
+      height === null ? null : top + height + bottom,
+      width === null ? null : left + width + right,
+      channels,
+    ];
+  }
+
+  call([x]: readonly Tensor[], _context: CallContext): LayerPass {
+    const { y, cache } = zeroPadding2DForward(x, this.padding);
+    return { y, backward: (dy) => ({ dInputs: [zeroPadding2DBackward(dy, cache)], dWeights: {} }) };
+  }
+
+  protected arguments(): KerasConfig {
+    return { padding: this.padding, data_format: "channels_last" };
+  }
+}
