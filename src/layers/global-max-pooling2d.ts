@@ -76,7 +76,7 @@ export function globalMaxPooling2DBackward(dy: Tensor, { x, y }: GlobalMaxPoolin
       const at = n * channels + c;
       let count = 0;
       for (let pixel = 0; pixel < pixels; pixel++) count += Number(xs[(n * pixels + pixel) * channels + c] === ys[at]);
-      const elsewhere = 0 / count;
+      const elsewhere = count === 0 ? Number.NaN : 0;
       for (let pixel = 0; pixel < pixels; pixel++) {
         const i = (n * pixels + pixel) * channels + c;
         dxs[i] = xs[i] === ys[at] ? dys[at] / count : elsewhere;

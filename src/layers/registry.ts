@@ -26,29 +26,34 @@ import { Reshape } from "./reshape.js";
 import { Softmax } from "./softmax.js";
 import { ZeroPadding2D } from "./zero-padding2d.js";
 
-/** Keras class -> layer. Keras's other names (`MaxPool2D`, `Convolution2D`, ...) are the same classes, and never written. */
-const layers: ReadonlyMap<string, (config: KerasConfig) => Layer> = new Map<string, (config: KerasConfig) => Layer>([
-  ["Activation", Activation.fromConfig],
-  ["Add", Add.fromConfig],
-  ["AveragePooling2D", AveragePooling2D.fromConfig],
-  ["BatchNormalization", BatchNormalization.fromConfig],
-  ["Concatenate", Concatenate.fromConfig],
-  ["Conv2D", Conv2D.fromConfig],
-  ["Dense", Dense.fromConfig],
-  ["DepthwiseConv2D", DepthwiseConv2D.fromConfig],
-  ["Dropout", Dropout.fromConfig],
-  ["Flatten", Flatten.fromConfig],
-  ["GlobalAveragePooling2D", GlobalAveragePooling2D.fromConfig],
-  ["GlobalMaxPooling2D", GlobalMaxPooling2D.fromConfig],
-  ["InputLayer", InputLayer.fromConfig],
-  ["LeakyReLU", LeakyReLU.fromConfig],
-  ["MaxPooling2D", MaxPooling2D.fromConfig],
-  ["ReLU", ReLU.fromConfig],
-  ["Rescaling", Rescaling.fromConfig],
-  ["Reshape", Reshape.fromConfig],
-  ["Softmax", Softmax.fromConfig],
-  ["ZeroPadding2D", ZeroPadding2D.fromConfig],
-]);
+/** What the table needs of a layer class. */
+interface LayerClass {
+  fromConfig(config: KerasConfig): Layer;
+}
+
+/** By Keras class. Keras's other names (`MaxPool2D`, `Convolution2D`, ...) are the same classes and never written. */
+const layers: Readonly<Record<string, LayerClass>> = {
+  Activation,
+  Add,
+  AveragePooling2D,
+  BatchNormalization,
+  Concatenate,
+  Conv2D,
+  Dense,
+  DepthwiseConv2D,
+  Dropout,
+  Flatten,
+  GlobalAveragePooling2D,
+  GlobalMaxPooling2D,
+  InputLayer,
+  LeakyReLU,
+  MaxPooling2D,
+  ReLU,
+  Rescaling,
+  Reshape,
+  Softmax,
+  ZeroPadding2D,
+};
 
 /**
  * The layer of Keras class `className` with the arguments in `config`.
@@ -57,12 +62,11 @@ const layers: ReadonlyMap<string, (config: KerasConfig) => Layer> = new Map<stri
  * @throws TypeError when an argument is not as Keras writes it.
  */
 export function layerFromConfig(className: string, config: KerasConfig): Layer {
-  const fromConfig = layers.get(className);
-  if (fromConfig === undefined) {
+  if (!Object.hasOwn(layers, className)) {
     const name = typeof config["name"] === "string" ? config["name"] : describe(config["name"]);
     throw new RangeError(
       `model: layer class \`${className}\` (layer \`${name}\`) is not one that this project implements.`,
     );
   }
-  return fromConfig(config);
+  return layers[className].fromConfig(config);
 }
