@@ -12,7 +12,7 @@
  *
  * @module
  */
-import { sigmoid } from "../arithmetic/logistic.js";
+import { sigmoid } from "../arithmetic/sigmoid.js";
 import { contiguous, empty, type Tensor } from "../tensor/tensor.js";
 import type { Forward } from "./layer.js";
 

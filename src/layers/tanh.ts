@@ -12,7 +12,7 @@
  *
  * @module
  */
-import { tanh } from "../arithmetic/logistic.js";
+import { tanh } from "../arithmetic/tanh.js";
 import { contiguous, empty, type Tensor } from "../tensor/tensor.js";
 import type { Forward } from "./layer.js";
 

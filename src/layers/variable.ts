@@ -4,8 +4,7 @@
  * @module
  */
 import { randomStream } from "../arithmetic/random.js";
-import { initialize } from "../initializers/initialize.js";
-import type { InitializerConfig } from "../initializers/initializer.js";
+import { type InitializerConfig, initialize } from "../initializers/initializer.js";
 import type { Regularizer } from "../regularizers/regularizer.js";
 import type { DType } from "../tensor/dtype.js";
 import { allocateFor } from "../tensor/persistent.js";
