@@ -1,0 +1,98 @@
+/**
+ * Arrays from the command line: what of an .npy or .npz file goes where in a model.
+ *
+ * @module
+ */
+import { readNpy } from "../formats/npy.js";
+import { readNpz } from "../formats/npz.js";
+import { toTensor } from "../formats/tensors.js";
+import type { SymbolicTensor } from "../layers/layer.js";
+import type { Model } from "../models/model.js";
+import type { LossName } from "../models/objective.js";
+import { formatShape } from "../tensor/shape.js";
+import type { Tensor } from "../tensor/tensor.js";
+import { UsageError } from "./errors.js";
+import { readBytes } from "./files.js";
+
+/** Arrays by name; that of an .npy file is called `x`. */
+export type Arrays = ReadonlyMap<string, Tensor>;
+
+/** The arrays of an .npy or .npz file. */
+export function readArrays(path: string): Arrays {
+  const bytes = readBytes(path);
+  if (/\.npy$/i.test(path)) return new Map([["x", toTensor(readNpy(bytes))]]);
+  if (/\.npz$/i.test(path)) return new Map(Array.from(readNpz(bytes), ([name, array]) => [name, toTensor(array)]));
+  throw new UsageError(`${path}: must be an .npy or .npz file. Received another ending.`);
+}
+
+/**
+ * One array for each of `tensors`: `<letter>` where there is one tensor, else `<letter>/<layer>`; for inputs also
+ * `<layer>`, and `input/<layer>`. Nothing where none of them is there.
+ */
+function arraysFor(arrays: Arrays, letter: string, tensors: readonly SymbolicTensor[]): readonly Tensor[] | undefined {
+  const found = tensors.map(({ node }) => {
+    const { name } = node.layer;
+    const names = [`${letter}/${name}`, ...(letter === "x" ? [`input/${name}`, name] : [])];
+    if (tensors.length === 1) names.push(letter);
+    return names.map((key) => arrays.get(key)).find((array) => array !== undefined);
+  });
+  if (found.every((array) => array === undefined)) return undefined;
+  const missing = found.indexOf(undefined);
+  if (missing >= 0) {
+    throw new UsageError(
+      `the input file must have one array for each of ${tensors.map((x) => `${letter}/${x.node.layer.name}`).join(", ")}. ` +
+        `Received ${[...arrays.keys()].join(", ")}.`,
+    );
+  }
+  return found.filter((array) => array !== undefined);
+}
+
+/**
+ * The inputs of `model` among `arrays`: `x`, or by the names of the input layers, or the only array there is.
+ *
+ * @throws UsageError when they are not there.
+ */
+export function modelInputs(model: Model, arrays: Arrays): readonly Tensor[] {
+  const inputs = arraysFor(arrays, "x", model.inputs);
+  if (inputs !== undefined) return inputs;
+  const [only] = arrays.values();
+  if (model.inputs.length === 1 && arrays.size === 1) return [only];
+  const wanted = model.inputs.length === 1 ? "`x`" : model.inputs.map((x) => `\`x/${x.node.layer.name}\``).join(", ");
+  throw new UsageError(`the input file must hold ${wanted}. Received ${[...arrays.keys()].join(", ") || "no array"}.`);
+}
+
+/** What a file says of the loss. */
+export interface Targets {
+  readonly targets?: readonly Tensor[];
+  readonly cotangents?: readonly Tensor[];
+  readonly loss?: LossName;
+}
+
+/**
+ * The targets `y` (one-hot, or class numbers, or values) or the cotangents `dy` among `arrays`, if there are any.
+ *
+ * @throws UsageError when both are there, or some are missing.
+ */
+export function modelTargets(model: Model, arrays: Arrays, loss: LossName | undefined): Targets {
+  const targets = arraysFor(arrays, "y", model.outputs);
+  const cotangents = arraysFor(arrays, "dy", model.outputs);
+  if (targets !== undefined && cotangents !== undefined) {
+    throw new UsageError("the input file must hold either targets `y` or cotangents `dy`. Received both.");
+  }
+  if (cotangents !== undefined) return { cotangents };
+  if (targets === undefined) return {};
+  return { targets, loss: loss ?? lossFor(targets[0], model.outputs[0]) };
+}
+
+/** Class numbers have one dimension less than the output (or 1 in its place); everything else is compared as it is. */
+function lossFor(y: Tensor, { shape }: SymbolicTensor): LossName {
+  const classes = shape.at(-1);
+  const isSparse =
+    y.dimension === shape.length - 1 || (y.dimension === shape.length && y.shape.at(-1) === 1 && classes !== 1);
+  return isSparse ? "sparse_categorical_crossentropy" : "categorical_crossentropy";
+}
+
+/** Shapes of `tensors` for a message. */
+export function listShapes(tensors: readonly Tensor[]): string {
+  return tensors.map((x) => formatShape(x.shape)).join(", ");
+}

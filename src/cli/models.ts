@@ -1,0 +1,91 @@
+/**
+ * MODEL on the command line: a file, or the name of a builder.
+ *
+ * @module
+ */
+import { InvalidArgumentError, Option } from "commander";
+import { loadWeights } from "../formats/load-weights.js";
+import { readModel } from "../formats/read-model.js";
+import { ResNet50, ResNet101, ResNet152 } from "../models/applications/resnet.js";
+import { ResNet50V2, ResNet101V2, ResNet152V2 } from "../models/applications/resnet-v2.js";
+import type { Model } from "../models/model.js";
+import { resnetV1 } from "../models/resnet-v1.js";
+import { resnetV2 } from "../models/resnet-v2.js";
+import type { DType } from "../tensor/dtype.js";
+import { UsageError } from "./errors.js";
+import { exists, readBytes } from "./files.js";
+import { dimensions, wholeNumber } from "./options.js";
+
+/** How a model is found and built. */
+export interface ModelFlags {
+  readonly weights?: string;
+  readonly seed: number;
+  readonly classes?: number;
+  readonly inputShape?: readonly number[];
+  readonly dtype?: DType;
+}
+
+/** What `--help` says of MODEL. */
+export const MODEL_HELP =
+  "a .keras or .h5 file, or a builder: resnet20v1 (any 6n+2), resnet29v2 (any 9n+2), resnet50, resnet101, resnet152, " +
+  "resnet50v2, resnet101v2, resnet152v2";
+
+/** The options that go with MODEL. */
+export function modelOptions(): readonly Option[] {
+  return [
+    new Option("--weights <file>", "weights for the model (.h5, .keras or .npz)"),
+    new Option("--seed <n>", "seed of a builder's initial weights").argParser(wholeNumber(0)).default(0),
+    new Option("--classes <n>", "classes of a builder").argParser(wholeNumber(1)),
+    new Option("--input-shape <h,w,c>", "input of a builder, for example 64,64,3").argParser(inputShape),
+    new Option("--dtype <type>", "element type of the whole model").choices(["float32", "float64"]),
+  ];
+}
+
+function inputShape(value: string): readonly number[] {
+  const shape = dimensions(value);
+  if (shape.length !== 3) throw new InvalidArgumentError("It must be three whole numbers: height,width,channels.");
+  return shape;
+}
+
+const APPLICATIONS: Readonly<Record<string, typeof ResNet50>> = {
+  resnet50: ResNet50,
+  resnet101: ResNet101,
+  resnet152: ResNet152,
+  resnet50v2: ResNet50V2,
+  resnet101v2: ResNet101V2,
+  resnet152v2: ResNet152V2,
+};
+
+function build(name: string, { seed, classes, inputShape: shape, dtype }: ModelFlags): Model | undefined {
+  const options = {
+    seed,
+    ...(classes !== undefined && { classes }),
+    ...(shape !== undefined && { inputShape: shape }),
+    ...(dtype !== undefined && { dtype }),
+  };
+  const application = APPLICATIONS[name];
+  if (application !== undefined) return application(options);
+  const [, depth, version] = /^resnet(\d+)v([12])$/.exec(name) ?? [];
+  if (depth === undefined) return undefined;
+  return version === "1" ? resnetV1(Number(depth), options) : resnetV2(Number(depth), options);
+}
+
+/**
+ * The model that the command line names, with its weights.
+ *
+ * @throws UsageError when `spec` is neither a file nor a builder's name.
+ */
+export function resolveModel(spec: string, flags: ModelFlags): Model {
+  const isFile = /\.(keras|h5|hdf5)$/i.test(spec) || exists(spec);
+  if (isFile && (flags.classes !== undefined || flags.inputShape !== undefined)) {
+    throw new UsageError("--classes and --input-shape must go with a builder's name. Received a file: it has its own.");
+  }
+  const model = isFile
+    ? readModel(readBytes(spec), spec, flags.dtype === undefined ? {} : { dtype: flags.dtype })
+    : build(spec, flags);
+  if (model === undefined) {
+    throw new UsageError(`MODEL must be ${MODEL_HELP}. Received ${JSON.stringify(spec)}.`);
+  }
+  if (flags.weights !== undefined) loadWeights(model, readBytes(flags.weights), flags.weights);
+  return model;
+}

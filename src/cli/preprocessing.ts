@@ -1,0 +1,35 @@
+/**
+ * What happens to the pixels of an image, 0 to 255, before a model sees them.
+ *
+ * @module
+ */
+import { preprocessInput } from "../models/applications/imagenet-utils.js";
+import type { Model } from "../models/model.js";
+import { empty, type Tensor } from "../tensor/tensor.js";
+
+/** `caffe`, `tf`, `torch` as `keras.applications` names them; `scale` divides by 255; `none` leaves them. */
+export const PREPROCESSINGS = ["caffe", "tf", "torch", "scale", "none"] as const;
+
+/** One of {@link PREPROCESSINGS}. */
+export type Preprocessing = (typeof PREPROCESSINGS)[number];
+
+/**
+ * How the model was trained: the applications by their names; a model that begins with Rescaling takes pixels as they
+ * are; all others, as the CIFAR-10 program does, pixels / 255.
+ */
+export function preprocessingOf(model: Model, spec: string): Preprocessing {
+  const name = `${model.name} ${spec}`.toLowerCase();
+  if (/resnet(50|101|152)v2/.test(name)) return "tf";
+  if (/resnet(50|101|152)(?!v)/.test(name)) return "caffe";
+  const rescales = model.layers.some((layer) => layer.className === "Rescaling");
+  return rescales ? "none" : "scale";
+}
+
+/** `images` [N, H, W, 3] after `mode`. */
+export function preprocess(images: Tensor, mode: Preprocessing): Tensor {
+  if (mode === "none") return images;
+  if (mode !== "scale") return preprocessInput(images, mode);
+  const scaled = empty(images.shape, images);
+  for (let i = 0; i < images.size; i++) scaled.data[i] = images.data[i] / 255;
+  return scaled;
+}
