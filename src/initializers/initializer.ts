@@ -141,11 +141,6 @@ export function initializerFromConfig(config: unknown): InitializerConfig {
   );
 }
 
-/** An initializer from an option of a layer, which may be a name such as "he_normal". */
-export function initializerOf(option: InitializerConfig | string): InitializerConfig {
-  return typeof option === "string" ? initializerFromConfig(option) : option;
-}
-
 /** Writes `initializer` as Keras 3 does; one of an unknown class comes back as it was read. */
 export function initializerToConfig(initializer: InitializerConfig): unknown {
   if (initializer.source !== undefined) return initializer.source;

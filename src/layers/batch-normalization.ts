@@ -31,12 +31,7 @@
  *
  * @module
  */
-import {
-  type InitializerConfig,
-  initializerFromConfig,
-  initializerOf,
-  initializerToConfig,
-} from "../initializers/initializer.js";
+import { type InitializerConfig, initializerFromConfig, initializerToConfig } from "../initializers/initializer.js";
 import type { Accumulate } from "../kernels/execution.js";
 import { columnSums } from "../kernels/reduce.js";
 import { type Regularizer, regularizerFromConfig, regularizerToConfig } from "../regularizers/regularizer.js";
@@ -259,10 +254,10 @@ export class BatchNormalization extends Layer {
       );
     }
     this.#initializers = {
-      beta: initializerOf(options.betaInitializer ?? "zeros"),
-      gamma: initializerOf(options.gammaInitializer ?? "ones"),
-      moving_mean: initializerOf(options.movingMeanInitializer ?? "zeros"),
-      moving_variance: initializerOf(options.movingVarianceInitializer ?? "ones"),
+      beta: initializerFromConfig(options.betaInitializer ?? "zeros"),
+      gamma: initializerFromConfig(options.gammaInitializer ?? "ones"),
+      moving_mean: initializerFromConfig(options.movingMeanInitializer ?? "zeros"),
+      moving_variance: initializerFromConfig(options.movingVarianceInitializer ?? "ones"),
     };
   }
 

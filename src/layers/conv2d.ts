@@ -48,16 +48,10 @@ import {
 } from "./kernel-options.js";
 import { type CallContext, type Forward, knownDimension, Layer, type LayerPass, singleInput } from "./layer.js";
 import type { VariableSpec } from "./variable.js";
-import { windowOutput } from "./window-shape.js";
+import { type ConvolutionMoveOptions, type ConvolutionMoves, readMoves, windowOutput } from "./window-shape.js";
 
-/** How the window moves. */
-export interface Conv2DConfig {
-  /** Steps of the window, [height, width]. @defaultValue [1, 1] */
-  readonly strides?: readonly [number, number];
-  /** `same`: enough zeros that the output has ceil(H / strides) rows; `valid`: none. @defaultValue "valid" */
-  readonly padding?: "same" | "valid";
-  /** Distance between the kernel's taps, [height, width]. @defaultValue [1, 1] */
-  readonly dilationRate?: readonly [number, number];
+/** How the window moves, and what it sees. */
+export interface Conv2DConfig extends ConvolutionMoves {
   /** Into how many independent convolutions channels and filters are split. @defaultValue 1 */
   readonly groups?: number;
 }
@@ -141,17 +135,9 @@ export function conv2DBackward(dy: Tensor, { x, kernel, window, groups, executio
 }
 
 /** Options of {@link Conv2D}, with Keras's defaults. */
-export interface Conv2DOptions extends KernelOptions {
+export interface Conv2DOptions extends KernelOptions, ConvolutionMoveOptions {
   /** Number of output channels. */
   readonly filters: number;
-  /** Size of the window: one number for a square. */
-  readonly kernelSize: number | readonly [number, number];
-  /** @defaultValue 1 */
-  readonly strides?: number | readonly [number, number];
-  /** @defaultValue "valid" */
-  readonly padding?: "same" | "valid";
-  /** @defaultValue 1 */
-  readonly dilationRate?: number | readonly [number, number];
   /** @defaultValue 1 */
   readonly groups?: number;
 }
@@ -174,9 +160,7 @@ export class Conv2D extends Layer {
     this.#filters = read.integer("filters", 1);
     this.#kernelSize = read.pair("kernelSize");
     this.#config = {
-      strides: read.pair("strides", [1, 1]),
-      padding: read.oneOf("padding", ["same", "valid"], "valid"),
-      dilationRate: read.pair("dilationRate", [1, 1]),
+      ...readMoves(read, "dilationRate"),
       groups: read.integer("groups", 1, 1),
     };
     this.#settings = kernelSettings("Conv2D", options);
@@ -202,9 +186,7 @@ export class Conv2D extends Layer {
       ...kernelOptionsFromConfig("Conv2D", config),
       filters: read.integer("filters", 1),
       kernelSize: read.pair("kernel_size"),
-      strides: read.pair("strides", [1, 1]),
-      padding: read.oneOf("padding", ["same", "valid"], "valid"),
-      dilationRate: read.pair("dilation_rate", [1, 1]),
+      ...readMoves(read, "dilation_rate"),
       groups: read.integer("groups", 1, 1),
     });
   }

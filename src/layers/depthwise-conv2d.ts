@@ -44,17 +44,7 @@ import {
 } from "./kernel-options.js";
 import { type CallContext, type Forward, knownDimension, Layer, type LayerPass, singleInput } from "./layer.js";
 import type { VariableSpec } from "./variable.js";
-import { windowOutput } from "./window-shape.js";
-
-/** How the window moves. */
-export interface DepthwiseConv2DConfig {
-  /** Steps of the window, [height, width]. @defaultValue [1, 1] */
-  readonly strides?: readonly [number, number];
-  /** `same`: enough zeros that the output has ceil(H / strides) rows; `valid`: none. @defaultValue "valid" */
-  readonly padding?: "same" | "valid";
-  /** Distance between the kernel's taps, [height, width]. @defaultValue [1, 1] */
-  readonly dilationRate?: readonly [number, number];
-}
+import { type ConvolutionMoveOptions, type ConvolutionMoves, readMoves, windowOutput } from "./window-shape.js";
 
 /** The weights of a depthwise convolution. */
 export interface DepthwiseConv2DWeights {
@@ -94,7 +84,7 @@ export interface DepthwiseConv2DGradients {
 export function depthwiseConv2DForward(
   x: Tensor,
   { kernel, bias }: DepthwiseConv2DWeights,
-  config: DepthwiseConv2DConfig = {},
+  config: ConvolutionMoves = {},
   execution: Execution = serial,
 ): Forward<DepthwiseConv2DCache> {
   const { strides = [1, 1], padding = "valid", dilationRate = [1, 1] } = config;
@@ -135,17 +125,11 @@ export function depthwiseConv2DBackward(
 }
 
 /** Options of {@link DepthwiseConv2D}, with Keras's defaults. */
-export interface DepthwiseConv2DOptions extends Omit<KernelOptions, "kernelInitializer" | "kernelRegularizer"> {
-  /** Size of the window: one number for a square. */
-  readonly kernelSize: number | readonly [number, number];
+export interface DepthwiseConv2DOptions
+  extends Omit<KernelOptions, "kernelInitializer" | "kernelRegularizer">,
+    ConvolutionMoveOptions {
   /** Filters for every channel. @defaultValue 1 */
   readonly depthMultiplier?: number;
-  /** @defaultValue 1 */
-  readonly strides?: number | readonly [number, number];
-  /** @defaultValue "valid" */
-  readonly padding?: "same" | "valid";
-  /** @defaultValue 1 */
-  readonly dilationRate?: number | readonly [number, number];
   /** @defaultValue "glorot_uniform" */
   readonly depthwiseInitializer?: InitializerConfig | string | undefined;
   readonly depthwiseRegularizer?: Regularizer | undefined;
@@ -156,7 +140,7 @@ export class DepthwiseConv2D extends Layer {
   readonly className = "DepthwiseConv2D";
   readonly #kernelSize: readonly [number, number];
   readonly #multiplier: number;
-  readonly #config: Required<DepthwiseConv2DConfig>;
+  readonly #config: Required<ConvolutionMoves>;
   readonly #settings: KernelSettings;
 
   /** @throws TypeError when a size is not a whole number of at least 1. */
@@ -165,11 +149,7 @@ export class DepthwiseConv2D extends Layer {
     const read = readConfig("DepthwiseConv2D", { ...options });
     this.#kernelSize = read.pair("kernelSize");
     this.#multiplier = read.integer("depthMultiplier", 1, 1);
-    this.#config = {
-      strides: read.pair("strides", [1, 1]),
-      padding: read.oneOf("padding", ["same", "valid"], "valid"),
-      dilationRate: read.pair("dilationRate", [1, 1]),
-    };
+    this.#config = readMoves(read, "dilationRate");
     const { depthwiseInitializer = "glorot_uniform", depthwiseRegularizer, ...shared } = options;
     this.#settings = kernelSettings("DepthwiseConv2D", {
       ...shared,
@@ -189,9 +169,7 @@ export class DepthwiseConv2D extends Layer {
       depthwiseRegularizer: options.kernelRegularizer,
       kernelSize: read.pair("kernel_size"),
       depthMultiplier: read.integer("depth_multiplier", 1, 1),
-      strides: read.pair("strides", [1, 1]),
-      padding: read.oneOf("padding", ["same", "valid"], "valid"),
-      dilationRate: read.pair("dilation_rate", [1, 1]),
+      ...readMoves(read, "dilation_rate"),
     });
   }
 

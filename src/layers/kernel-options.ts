@@ -4,12 +4,7 @@
  *
  * @module
  */
-import {
-  type InitializerConfig,
-  initializerFromConfig,
-  initializerOf,
-  initializerToConfig,
-} from "../initializers/initializer.js";
+import { type InitializerConfig, initializerFromConfig, initializerToConfig } from "../initializers/initializer.js";
 import { type Regularizer, regularizerFromConfig, regularizerToConfig } from "../regularizers/regularizer.js";
 import { type KerasConfig, readConfig } from "../serialization/config.js";
 import type { Shape } from "../tensor/shape.js";
@@ -54,8 +49,8 @@ export function kernelSettings(className: string, options: KernelOptions): Kerne
   return {
     activation: activationFromConfig(options.activation, `${className}: \`activation\``),
     useBias: options.useBias ?? true,
-    kernelInitializer: initializerOf(options.kernelInitializer ?? "glorot_uniform"),
-    biasInitializer: initializerOf(options.biasInitializer ?? "zeros"),
+    kernelInitializer: initializerFromConfig(options.kernelInitializer ?? "glorot_uniform"),
+    biasInitializer: initializerFromConfig(options.biasInitializer ?? "zeros"),
     kernelRegularizer: options.kernelRegularizer,
     biasRegularizer: options.biasRegularizer,
   };

@@ -4,15 +4,17 @@
  *
  * Shapes: x, y, dx, dy are all [...], any shape.
  *
- * Forward:   y = maxValue                       where maxValue <= x
- *            y = x                              where threshold < x < maxValue
+ * Forward:   y = min(x, maxValue)               where x > threshold
  *            y = negativeSlope (x - threshold)  elsewhere
  *
- * Backward:  dx = 0, dy, negativeSlope dy       on the same three pieces
+ * Backward:  dx = dy                            where threshold < x < maxValue
+ *            dx = 0                             where x > threshold and x > maxValue
+ *            dx = negativeSlope dy              where x < threshold
  *
  * Notes on the numbers:
- * - At the kinks the gradient is that of TensorFlow: relu'(0) = 0 (of negativeSlope = 0), relu6'(6) = 0.
- * - -0 gives +0, and NaN stays NaN: a ReLU that hides NaN hides the layer that made it.
+ * - At the kinks the gradient is whatever the TensorFlow operation gives that Keras picks: at the threshold 0, but
+ *   negativeSlope dy for the plain leaky ReLU; at maxValue dy, but 0 for the plain ReLU6.
+ * - Where the slope is 0, y and dx are +0; NaN stays NaN: a ReLU that hides NaN hides the layer that made it.
  *
  * @module
  */
@@ -62,8 +64,7 @@ export function reluForward(x: Tensor, config: ReLUConfig = RELU): Forward<ReLUC
   const ys = y.data;
   for (let i = 0; i < xs.length; i++) {
     const v = xs[i];
-    if (v >= maxValue) ys[i] = maxValue;
-    else if (v > threshold) ys[i] = v;
+    if (v > threshold) ys[i] = v < maxValue ? v : maxValue;
     else if (negativeSlope !== 0 || Number.isNaN(v)) ys[i] = negativeSlope * (v - threshold);
     else ys[i] = 0;
   }
@@ -75,16 +76,17 @@ export function reluBackward(dy: Tensor, { x, config }: ReLUCache): Tensor {
   dy = contiguous(dy);
   const dx = empty(x.shape, x);
   const { maxValue, negativeSlope, threshold } = config;
-  const saturates = maxValue < Number.POSITIVE_INFINITY;
+  const isPlainLeaky = threshold === 0 && maxValue === Number.POSITIVE_INFINITY;
+  const slopeAtThreshold = isPlainLeaky ? negativeSlope : 0;
+  const slopeAtMax = threshold === 0 && maxValue === 6 ? 0 : 1;
   const xs = x.data;
   const dys = dy.data;
   const dxs = dx.data;
   for (let i = 0; i < xs.length; i++) {
     const v = xs[i];
-    if (saturates && v >= maxValue) dxs[i] = 0;
-    else if (v > threshold) dxs[i] = dys[i];
-    else if (negativeSlope !== 0) dxs[i] = negativeSlope * dys[i];
-    else dxs[i] = 0;
+    let slope = v === threshold ? slopeAtThreshold : negativeSlope;
+    if (v > threshold) slope = v < maxValue ? 1 : v === maxValue ? slopeAtMax : 0;
+    dxs[i] = slope === 0 ? 0 : slope * dys[i];
   }
   return dx;
 }
