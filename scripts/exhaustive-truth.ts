@@ -15,27 +15,62 @@ const ONE = 1n << DIGITS;
 /** A function that the script can examine. */
 export type FunctionName = "exp" | "log" | "sigmoid" | "tanh";
 
-/** The float32 nearest to f(x), ties to even, for a finite float32 `x` in the domain of f; `log` needs x > 0. */
-export function roundedTruth(name: FunctionName, x: number): number {
-  const argument = BigInt(x * 2 ** 75 * 2 ** 74) * (ONE >> 149n);
-  const value = FUNCTIONS[name](argument);
-  const size = value < 0n ? -value : value;
-  const error = (1n << 40n) + (size >> 250n);
+/** A correctly rounded result. */
+export interface Truth {
+  /** The float32 nearest to f(x), ties to even. */
+  readonly nearest: number;
+  /** How far f(x) is from the middle of two float32 values, in units in the last place of a float32: from 0 to 1/2. */
+  readonly fromTie: number;
+}
+
+/**
+ * f(x) rounded to float32, for a finite float32 `x` in the domain of f; `log` needs x > 0.
+ *
+ * @throws Error when 320 digits do not decide.
+ */
+export function roundedTruth(name: FunctionName, x: number): Truth {
+  const value = evaluate(name, x);
+  const error = (1n << 40n) + (magnitude(value) >> 250n);
   const low = roundToFloat32(value - error);
   const high = roundToFloat32(value + error);
-  if (!Object.is(low, high)) throw new Error(`internal: ${name}(${x}) is not decided by ${DIGITS} digits.`);
+  if (!Object.is(low.nearest, high.nearest)) {
+    throw new Error(`internal: ${name}(${x}) is not decided by ${DIGITS} digits.`);
+  }
   return low;
+}
+
+/**
+ * |y - f(x)| in units in the last place of the double nearest to f(x). Neither `x` nor f(x) may be so small or large that
+ * it needs more than 300 digits on either side of the point.
+ */
+export function errorInUlps(name: FunctionName, x: number, y: number): number {
+  const value = evaluate(name, x);
+  const unit = BigInt(Math.max(0, bitLength(magnitude(value)) - 53));
+  return Number((magnitude(fixedPoint(y) - value) * 1048576n) >> unit) / 1048576;
+}
+
+/** `x` as a whole multiple of 2^-320, exactly when it is one of 2^-300. */
+function fixedPoint(x: number): bigint {
+  return BigInt(x * 2 ** 150 * 2 ** 150) << 20n;
+}
+
+function evaluate(name: FunctionName, x: number): bigint {
+  return FUNCTIONS[name](fixedPoint(x));
+}
+
+function magnitude(value: bigint): bigint {
+  return value < 0n ? -value : value;
 }
 
 const FUNCTIONS: Record<FunctionName, (x: bigint) => bigint> = {
   exp: (x) => (x < 0n ? (ONE * ONE) / expOfPositive(-x) : expOfPositive(x)),
   log: logOfPositive,
   sigmoid(x) {
-    const e = expOfPositive(x < 0n ? -x : x);
+    const e = expOfPositive(magnitude(x));
     return x < 0n ? (ONE * ONE) / (ONE + e) : (e * ONE) / (ONE + e);
   },
   tanh(x) {
-    const e = expOfPositive(2n * (x < 0n ? -x : x));
+    const e = expOfPositive(2n * magnitude(x));
     const size = ((e - ONE) * ONE) / (e + ONE);
     return x < 0n ? -size : size;
   },
@@ -80,14 +115,15 @@ function bitLength(value: bigint): number {
 }
 
 /** The float32 nearest to `value`, ties to even. */
-function roundToFloat32(value: bigint): number {
-  if (value < 0n) return -roundToFloat32(-value);
+function roundToFloat32(value: bigint): Truth {
+  const size = magnitude(value);
   // the unit in the last place is 2^(unit - 320): 24 digits, but never finer than 2^-149
-  const unit = BigInt(Math.max(bitLength(value) - 24, Number(DIGITS) - 149));
-  let whole = value >> unit;
-  const rest = value - (whole << unit);
-  const half = 1n << (unit - 1n);
+  const unit = Math.max(bitLength(size) - 24, Number(DIGITS) - 149);
+  let whole = size >> BigInt(unit);
+  const rest = size - (whole << BigInt(unit));
+  const half = 1n << BigInt(unit - 1);
   if (rest > half || (rest === half && whole % 2n === 1n)) whole++;
-  const exponent = Number(unit - DIGITS);
-  return Math.fround(Number(whole) * 2 ** Math.trunc(exponent / 2) * 2 ** (exponent - Math.trunc(exponent / 2)));
+  const exponent = unit - Number(DIGITS);
+  const nearest = Math.fround(Number(whole) * 2 ** exponent);
+  return { nearest: value < 0n ? -nearest : nearest, fromTie: Number(magnitude(rest - half)) / Number(2n * half) };
 }

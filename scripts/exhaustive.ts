@@ -50,6 +50,8 @@ interface Job {
 interface Tally {
   /** Inputs that needed 320 digits. */
   undecided: number;
+  /** Those of them whose results lie nearest to the middle of two float32 values. */
+  hardest: { readonly pattern: number; readonly fromTie: number }[];
   /** Bit patterns with a wrong result, the first hundred of them. */
   wrong: number[];
   wrongCount: number;
@@ -62,7 +64,7 @@ function examine({ name, from, to }: Job): Tally {
   const { ours, engines } = CANDIDATES[name];
   const bits = new Uint32Array(1);
   const float = new Float32Array(bits.buffer);
-  const tally: Tally = { undecided: 0, wrong: [], wrongCount: 0 };
+  const tally: Tally = { undecided: 0, hardest: [], wrong: [], wrongCount: 0 };
   for (let pattern = from; pattern < to; pattern++) {
     bits[0] = pattern;
     const x = float[0];
@@ -74,7 +76,9 @@ function examine({ name, from, to }: Job): Tally {
         if (y !== y) continue;
       } else {
         tally.undecided++;
-        right = roundedTruth(name, x);
+        const truth = roundedTruth(name, x);
+        right = truth.nearest;
+        tally.hardest.push({ pattern, fromTie: truth.fromTie });
       }
     }
     if (y !== right || (y === 0 && !Object.is(y, right))) {
@@ -82,12 +86,17 @@ function examine({ name, from, to }: Job): Tally {
       if (tally.wrong.length < 100) tally.wrong.push(pattern);
     }
   }
+  tally.hardest = hardestOf(tally.hardest);
   return tally;
+}
+
+function hardestOf(cases: Tally["hardest"]): Tally["hardest"] {
+  return cases.sort((a, b) => a.fromTie - b.fromTie).slice(0, 4);
 }
 
 /** Examines [from, to) on `threads` workers, in pieces small enough to keep all of them busy to the end. */
 async function examineAll(job: Job, threads: number): Promise<Tally> {
-  const total: Tally = { undecided: 0, wrong: [], wrongCount: 0 };
+  const total: Tally = { undecided: 0, hardest: [], wrong: [], wrongCount: 0 };
   const piece = 2 ** 22;
   let next = job.from;
   const run = (): Promise<void> =>
@@ -103,6 +112,7 @@ async function examineAll(job: Job, threads: number): Promise<Tally> {
       };
       worker.on("message", (tally: Tally) => {
         total.undecided += tally.undecided;
+        total.hardest = hardestOf([...total.hardest, ...tally.hardest]);
         total.wrongCount += tally.wrongCount;
         total.wrong = [...total.wrong, ...tally.wrong].sort((a, b) => a - b).slice(0, 100);
         hand();
@@ -113,6 +123,10 @@ async function examineAll(job: Job, threads: number): Promise<Tally> {
     });
   await Promise.all(Array.from({ length: threads }, run));
   return total;
+}
+
+function hex(pattern: number): string {
+  return `0x${pattern.toString(16).padStart(8, "0")}`;
 }
 
 function isFunctionName(name: string | undefined): name is FunctionName {
@@ -145,7 +159,12 @@ async function main(): Promise<number> {
     `${name}: ${to - from} inputs from pattern ${from}, ${tally.wrongCount} wrong, ${tally.undecided} decided with 320 digits; ` +
       `Node ${process.version}, ${threads} threads, ${seconds} s`,
   );
-  for (const pattern of tally.wrong) console.log(`  wrong at pattern 0x${pattern.toString(16).padStart(8, "0")}`);
+  for (const { pattern, fromTie } of tally.hardest) {
+    console.log(
+      `  hard: pattern ${hex(pattern)}, 2^${Math.log2(fromTie).toFixed(1)} units from the middle of two float32 values`,
+    );
+  }
+  for (const pattern of tally.wrong) console.log(`  wrong: pattern ${hex(pattern)}`);
   return tally.wrongCount === 0 ? 0 : 1;
 }
 
