@@ -4,8 +4,8 @@
  * @module
  */
 import { InvalidArgumentError, Option } from "commander";
-import { loadWeights } from "../formats/load-weights.js";
-import { readModel } from "../formats/read-model.js";
+
+import { loadWeights, readModel } from "../formats/read-model.js";
 import { ResNet50, ResNet101, ResNet152 } from "../models/applications/resnet.js";
 import { ResNet50V2, ResNet101V2, ResNet152V2 } from "../models/applications/resnet-v2.js";
 import type { Model } from "../models/model.js";

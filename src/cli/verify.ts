@@ -1,0 +1,106 @@
+/**
+ * `touchstone verify`: this installation against the Keras fixtures.
+ *
+ * @module
+ */
+import { readdirSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { Command } from "commander";
+import { ratioOf } from "../verification/compare.js";
+import type { FixtureFiles } from "../verification/fixtures.js";
+import { type Result, verify } from "../verification/verify.js";
+import { EXIT, fileError } from "./errors.js";
+import { accumulateOption, type ExecutionFlags, threadsOption, withExecution } from "./options.js";
+
+interface Flags extends ExecutionFlags {
+  readonly fixtures: string;
+  readonly only?: string;
+  readonly tensors?: boolean;
+  readonly json?: boolean;
+}
+
+/** The fixtures that come with the package. */
+const SHIPPED = fileURLToPath(new URL("../../../fixtures/", import.meta.url));
+
+/** The command. */
+export function verifyCommand(): Command {
+  return new Command("verify")
+    .description("compare this installation with what Keras computed; exit code 1 where a bound is broken")
+    .option("--fixtures <folder>", "a folder with layers/, files/ and models/ (default: those of the package)", SHIPPED)
+    .option("--only <part>", "only fixtures whose name contains this")
+    .option("--tensors", "a line for every tensor")
+    .option("--json", "one JSON object a line instead of the table")
+    .addOption(threadsOption())
+    .addOption(accumulateOption())
+    .action((flags: Flags) => {
+      const start = performance.now();
+      const results: Result[] = [];
+      if (flags.json !== true) process.stdout.write(HEADER);
+      withExecution(flags, (execution) => {
+        for (const result of verify(fixtureFiles(flags.fixtures), execution, flags.only)) {
+          results.push(result);
+          process.stdout.write(flags.json === true ? jsonLine(result) : tableLines(result, flags.tensors ?? false));
+        }
+      });
+      const broken = results.filter(({ verdict }) => !verdict.holds);
+      if (flags.json !== true) process.stdout.write(conclusion(results, broken, performance.now() - start));
+      if (broken.length > 0 || results.length === 0) process.exitCode = EXIT.judgementFailed;
+    });
+}
+
+function fixtureFiles(folder: string): FixtureFiles {
+  const root = folder.endsWith("/") ? folder : `${folder}/`;
+  const attempt = <Value>(path: string, read: (path: string) => Value): Value => {
+    try {
+      return read(path);
+    } catch (error) {
+      throw fileError("read", path, error);
+    }
+  };
+  return {
+    list: (name) => attempt(root + name, (path) => readdirSync(path)),
+    read: (path) => attempt(root + path, (file) => readFileSync(file)),
+  };
+}
+
+const HEADER = [
+  "error / bound   the worst tensor: largest |ours - truth| in units of its bound, 2 |Keras's - truth| + 4 u |truth|",
+  "of Keras's      our error as a share of that of Keras in float32 (root mean square over all tensors)",
+  "",
+  `${"fixture".padEnd(50)} tensors  error / bound  of Keras's  worst tensor`,
+  "",
+].join("\n");
+
+function tableLines({ kind, name, verdict, comparisons }: Result, everyTensor: boolean): string {
+  const { worst, worstRatio, ofKeras, holds, tensors } = verdict;
+  const share = Number.isFinite(ofKeras) ? ofKeras.toFixed(2) : "-";
+  const line = [
+    `${kind}/${name}`.padEnd(50),
+    String(tensors).padStart(7),
+    worstRatio.toFixed(2).padStart(14),
+    share.padStart(11),
+    ` ${worst.key}${holds ? "" : "  BROKEN"}`,
+  ].join(" ");
+  const details = everyTensor
+    ? comparisons.map((comparison) => `  ${comparison.key.padEnd(70)} ${ratioOf(comparison).toFixed(3)}\n`).join("")
+    : "";
+  const { ours, truth, index } = worst;
+  const reason = holds
+    ? ""
+    : `  element ${index}: ours ${ours}, truth ${truth}, error ${worst.error.toExponential(2)}, ` +
+      `bound ${worst.allowed.toExponential(2)}, Keras's error ${worst.kerasError.toExponential(2)}\n`;
+  return `${line}\n${reason}${details}`;
+}
+
+function jsonLine({ kind, name, verdict }: Result): string {
+  const { worst, worstRatio, ofKeras, holds, tensors } = verdict;
+  return `${JSON.stringify({ kind, name, tensors, holds, errorOverBound: worstRatio, ofKeras, worst })}\n`;
+}
+
+function conclusion(results: readonly Result[], broken: readonly Result[], ms: number): string {
+  const tensors = results.reduce((sum, { verdict }) => sum + verdict.tensors, 0);
+  const what = `${results.length} fixtures, ${tensors} tensors, ${(ms / 1000).toFixed(1)} s`;
+  if (results.length === 0) return "\nno fixture was found\n";
+  if (broken.length === 0) return `\nall bounds hold: ${what}\n`;
+  return `\n${broken.length} of ${what}: bounds broken in ${broken.map(({ name }) => name).join(", ")}\n`;
+}

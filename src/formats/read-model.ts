@@ -1,0 +1,82 @@
+/**
+ * Any model file, told apart by its first bytes.
+ *
+ * @module
+ */
+import type { FromConfigOptions } from "../models/from-config.js";
+import type { Model } from "../models/model.js";
+import { FormatError } from "./format-error.js";
+import { openHdf5 } from "./hdf5/open.js";
+import { isKerasArchive, readArchiveWeights, readKerasArchive } from "./keras-archive.js";
+import { readKerasWeights } from "./keras-weights.js";
+import { isLegacyWeights, readLegacyModel, readLegacyWeights } from "./legacy-h5.js";
+import { readNpz } from "./npz.js";
+import { readNpzModel, readNpzWeights } from "./npz-model.js";
+import { readZip } from "./zip.js";
+
+const ZIP = [0x50, 0x4b];
+const HDF5 = [0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a];
+
+function begins(bytes: Uint8Array, signature: readonly number[]): boolean {
+  return signature.every((byte, i) => bytes[i] === byte);
+}
+
+function containerOf(bytes: Uint8Array, name: string): "zip" | "hdf5" {
+  if (begins(bytes, ZIP)) return "zip";
+  if (begins(bytes, HDF5)) return "hdf5";
+  const head = Array.from(bytes.subarray(0, 4), (byte) => byte.toString(16).padStart(2, "0")).join(" ");
+  throw new FormatError(
+    name,
+    "a model file must be a .keras archive, an HDF5 file, or an .npz.",
+    bytes.length === 0 ? "an empty file" : `bytes ${head}`,
+  );
+}
+
+/** `read()`, every complaint about the file beginning with its name. */
+function named<Result>(name: string, read: () => Result): Result {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof FormatError || error instanceof RangeError || error instanceof TypeError) {
+      if (error.message.startsWith(name)) throw error;
+      error.message = `${name}: ${error.message}`;
+    }
+    throw error;
+  }
+}
+
+/**
+ * The model in `bytes`: a `.keras` archive, a legacy `.h5` of a whole model, or an `.npz` that `writeModel` made.
+ *
+ * @param name - The file's name, for messages.
+ * @throws FormatError when the file is corrupt or holds no whole model.
+ * @throws TypeError, RangeError when the configuration is not one that this project implements.
+ */
+export function readModel(bytes: Uint8Array, name: string, options: FromConfigOptions = {}): Model {
+  return named(name, () => {
+    if (containerOf(bytes, name) === "hdf5") return readLegacyModel(openHdf5(bytes), options);
+    const entries = readZip(bytes);
+    return isKerasArchive(entries) ? readKerasArchive(entries, options) : readNpzModel(readNpz(bytes), options);
+  });
+}
+
+/**
+ * Reads the weights in `bytes` into `model`: from any file of {@link readModel}, a `.weights.h5` of Keras 3, or the
+ * weights of older Keras in `.h5`.
+ *
+ * @param name - The file's name, for messages.
+ * @throws FormatError when the file is corrupt, or its weights do not fit the model.
+ */
+export function loadWeights(model: Model, bytes: Uint8Array, name: string): void {
+  named(name, () => {
+    if (containerOf(bytes, name) === "hdf5") {
+      const root = openHdf5(bytes);
+      const isLegacy = isLegacyWeights(root) || root.get("model_weights") !== undefined;
+      (isLegacy ? readLegacyWeights : readKerasWeights)(model, root);
+      return;
+    }
+    const entries = readZip(bytes);
+    if (isKerasArchive(entries)) readArchiveWeights(model, entries);
+    else readNpzWeights(model, readNpz(bytes));
+  });
+}

@@ -1,0 +1,136 @@
+/**
+ * The fixtures that Keras exported: what is in them, and how a model is rebuilt from its seed.
+ *
+ * @module
+ */
+import { randomStream } from "../arithmetic/random.js";
+import { FormatError } from "../formats/format-error.js";
+import type { NpyArray } from "../formats/npy.js";
+import { ResNet50 } from "../models/applications/resnet.js";
+import { ResNet50V2 } from "../models/applications/resnet-v2.js";
+import type { Model } from "../models/model.js";
+import { resnetV1 } from "../models/resnet-v1.js";
+import { resnetV2 } from "../models/resnet-v2.js";
+import { isKerasConfig, readConfig } from "../serialization/config.js";
+import { type FloatArray, floatArray } from "../tensor/dtype.js";
+import { type Shape, sizeOf } from "../tensor/shape.js";
+import { type Tensor, tensor } from "../tensor/tensor.js";
+import type { Reference } from "./compare.js";
+
+/** Where fixtures are read from. */
+export interface FixtureFiles {
+  /** Names in a folder. */
+  list(folder: string): readonly string[];
+  /** The bytes of a file. */
+  read(path: string): Uint8Array;
+}
+
+/** The arrays of one fixture by key. */
+export type FixtureArrays = ReadonlyMap<string, NpyArray>;
+
+function floats(arrays: FixtureArrays, key: string): FloatArray {
+  const array = arrays.get(key);
+  if (array?.data instanceof Float32Array || array?.data instanceof Float64Array) return array.data;
+  throw new FormatError("fixture", `there must be an array of floats ${key}.`, array?.dtype ?? "no such array");
+}
+
+/** Every reference of a fixture whose key begins with `prefix`. */
+export function references(arrays: FixtureArrays, prefix: string): readonly Reference[] {
+  return [...arrays.keys()]
+    .filter((key) => key.startsWith(`truth/${prefix}`))
+    .map((full) => {
+      const key = full.slice("truth/".length);
+      const scale = arrays.has(`scale/${key}`) ? floats(arrays, `scale/${key}`) : undefined;
+      return {
+        key,
+        truth: floats(arrays, full),
+        keras: floats(arrays, `keras/${key}`),
+        ...(scale && { maxTruth: scale[0], maxKerasError: scale[1] }),
+      };
+    });
+}
+
+/** How a model fixture is rebuilt, and how it was sampled; `fixtures/README.md` says what each entry means. */
+export interface ModelFixture {
+  readonly builder: string;
+  readonly seed: number;
+  readonly classes: number;
+  readonly inputShape: Shape;
+  readonly batch: number;
+  readonly input: readonly [number, number];
+  readonly kernelGain: number;
+  readonly logitKernelScale: number;
+  readonly ranges: Readonly<Record<string, readonly [number, number]>>;
+  readonly samples: number;
+}
+
+function range(value: unknown, what: string): readonly [number, number] {
+  if (Array.isArray(value) && value.length === 2 && value.every(Number.isFinite)) return [value[0], value[1]];
+  throw new FormatError("fixture", `${what} must be [low, high].`, JSON.stringify(value));
+}
+
+/** Reads the rule of a model fixture. */
+export function modelFixture(json: unknown): ModelFixture {
+  if (!isKerasConfig(json)) throw new FormatError("fixture", "a model's rule must be a dictionary.", typeof json);
+  const read = readConfig("fixture", json);
+  const ranges = isKerasConfig(json["ranges"]) ? json["ranges"] : {};
+  return {
+    builder: read.optionalString("builder") ?? "",
+    seed: read.integer("seed", 0),
+    classes: read.integer("classes", 1),
+    inputShape: read.integers("inputShape"),
+    batch: read.integer("batch", 1),
+    input: range(json["input"], "input"),
+    kernelGain: read.number("kernelGain"),
+    logitKernelScale: read.number("logitKernelScale"),
+    ranges: Object.fromEntries(Object.entries(ranges).map(([key, value]) => [key, range(value, key)])),
+    samples: read.integer("samples", 1),
+  };
+}
+
+/** low + (high - low) * uniform for every element, rounded to float32. */
+function uniformTensor(seed: number, purpose: string, shape: Shape, [low, high]: readonly [number, number]): Tensor {
+  const stream = randomStream(seed, purpose);
+  const data = floatArray("float32", sizeOf(shape));
+  for (let i = 0; i < data.length; i++) data[i] = low + (high - low) * stream.uniform(i);
+  return tensor(data, shape);
+}
+
+function build({ builder, classes, inputShape }: ModelFixture): Model {
+  const [, depth, version] = /^resnet(\d+)v([12])$/.exec(builder) ?? [];
+  const options = { classes, inputShape };
+  if (builder === "resnet50") return ResNet50(options);
+  if (builder === "resnet50v2") return ResNet50V2(options);
+  return version === "1" ? resnetV1(Number(depth), options) : resnetV2(Number(depth), options);
+}
+
+/** The model of a fixture, its weights made from the seed. */
+export function rebuildModel(fixture: ModelFixture): Model {
+  const { seed, kernelGain, logitKernelScale, ranges } = fixture;
+  const model = build(fixture);
+  const last = model.outputs[0].node.layer.name;
+  for (const [path, weight] of model.weightsByPath()) {
+    const fanIn = sizeOf(weight.shape.slice(0, -1));
+    const limit = Math.sqrt((3 * kernelGain) / fanIn) * (path === `${last}/kernel` ? logitKernelScale : 1);
+    const limits = weight.name === "kernel" ? ([-limit, limit] as const) : (ranges[weight.name] ?? [0, 0]);
+    weight.assign(uniformTensor(seed, `weight/${path}`, weight.shape, limits));
+  }
+  return model;
+}
+
+/** The batch of a model fixture: x, and y one-hot. */
+export function rebuildBatch({ seed, batch, inputShape, input, classes }: ModelFixture): { x: Tensor; y: Tensor } {
+  const labels = randomStream(seed, "label");
+  const y = floatArray("float32", batch * classes);
+  for (let n = 0; n < batch; n++) y[n * classes + labels.integer(n, classes)] = 1;
+  return { x: uniformTensor(seed, "input/x", [batch, ...inputShape], input), y: tensor(y, [batch, classes]) };
+}
+
+/** The elements of `x` that the fixture kept under `key`: all, or `samples` of them. */
+export function sample(x: Tensor, key: string, { seed, samples }: ModelFixture): FloatArray {
+  if (x.size <= samples) return x.data;
+  const stream = randomStream(seed, `sample/${key}`);
+  const kept = floatArray("float64", samples);
+  for (let j = 0; j < samples; j++) kept[j] = x.data[stream.integer(j, x.size)];
+  return kept;
+}
