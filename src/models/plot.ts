@@ -210,9 +210,10 @@ function drawLegend({ nodes, edges }: GraphLayout, width: number): { lines: read
   return { lines, height: y - MARGIN };
 }
 
+/** `text` within XML, which allows no control characters. */
 function escape(text: string): string {
-  return text
-    .replace(/[\0-\x08\x0b\x0c\x0e-\x1f]/g, "\ufffd")
+  return Array.from(text, (character) => (character < " " ? "\ufffd" : character))
+    .join("")
     .replaceAll("&", "&amp;")
     .replaceAll("<", "&lt;")
     .replaceAll(">", "&gt;")

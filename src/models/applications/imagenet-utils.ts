@@ -72,7 +72,7 @@ export function decodePredictions(predictions: Tensor, top = 5): readonly (reado
   if (shape.length !== 2 || shape[1] !== 1000) {
     throw new RangeError(
       "`decodePredictions` expects a batch of predictions (i.e. a 2D array of shape (samples, 1000)). " +
-        `Received array with shape: (${shape.join(", ")})`,
+        `Received array with shape: (${shape.join(", ")}${shape.length === 1 ? "," : ""})`,
     );
   }
   if (!Number.isSafeInteger(top) || top < 1) {
@@ -82,13 +82,14 @@ export function decodePredictions(predictions: Tensor, top = 5): readonly (reado
   const { data } = contiguous(predictions);
   return Array.from({ length: shape[0] }, (_, row) => {
     const scored = classes.map((entry, i) => ({ ...entry, score: data[row * 1000 + i] }));
-    return scored.sort((a, b) => rank(b.score) - rank(a.score) || 0).slice(0, top);
+    return scored.sort(byScore).slice(0, top);
   });
 }
 
-/** NaN sorts first, as in numpy, so that it is seen. */
-function rank(score: number): number {
-  return Number.isNaN(score) ? Number.MAX_VALUE : Math.min(score, Number.MAX_VALUE);
+/** Descending; NaN comes first, as in numpy, so that it is seen. */
+function byScore({ score: a }: ClassPrediction, { score: b }: ClassPrediction): number {
+  if (Number.isNaN(a) || Number.isNaN(b)) return Number(Number.isNaN(b)) - Number(Number.isNaN(a));
+  return a === b ? 0 : b - a;
 }
 
 /** What {@link obtainInputShape} needs to know of a network. */
