@@ -3,8 +3,8 @@
  *
  * A real number v is held as the integer v * 2^320. Every finite float32 is a whole multiple of 2^-149, so the argument
  * is exact. Each function is off by less than 2^-280 + 2^-250 |v| (a few hundred operations, each off by less than one
- * unit of 2^-320, of which the sixteen squarings of exp multiply the relative error by 2^16); the result counts only when
- * both ends of that interval round to the same float32.
+ * unit of 2^-320, of which the sixteen squarings of exp multiply the relative error by 2^16); the result counts only
+ * when both ends of that interval round to the same float32.
  *
  * @module
  */
@@ -40,8 +40,8 @@ export function roundedTruth(name: FunctionName, x: number): Truth {
 }
 
 /**
- * |y - f(x)| in units in the last place of the double nearest to f(x). Neither `x` nor f(x) may be so small or large that
- * it needs more than 300 digits on either side of the point.
+ * |y - f(x)| in units in the last place of the double nearest to f(x). Neither `x` nor f(x) may be so small or large
+ * that it needs more than 300 digits on either side of the point.
  */
 export function errorInUlps(name: FunctionName, x: number, y: number): number {
   const value = evaluate(name, x);

@@ -8,8 +8,8 @@
  * 1. The engine's own function (`Math.exp` and so on, other code by other authors) gives z, and is trusted to within
  *    2^-40 |z| only, four thousand times the error that such functions have. Where both ends of z +- 2^-40 |z| round to
  *    the same float32, that is the right answer.
- * 2. Where they do not, which is about one input in 2^15, the answer is computed with 320 binary digits (`exhaustive-truth.ts`).
- * 3. Our result must be that answer, bit for bit (any NaN for a NaN).
+ * 2. Where they do not, which is about one input in 2^15, the answer is computed with 320 binary digits
+ * (`exhaustive-truth.ts`). 3. Our result must be that answer, bit for bit (any NaN for a NaN).
  *
  * No input is skipped. Exit code 0 where all agree, 1 where any differs, 2 on bad use.
  *
@@ -156,7 +156,8 @@ async function main(): Promise<number> {
   const tally = await examineAll({ name, from, to }, threads);
   const seconds = ((performance.now() - start) / 1000).toFixed(0);
   console.log(
-    `${name}: ${to - from} inputs from pattern ${from}, ${tally.wrongCount} wrong, ${tally.undecided} decided with 320 digits; ` +
+    `${name}: ${to - from} inputs from pattern ${from}, ${tally.wrongCount} wrong, ` +
+      `${tally.undecided} decided with 320 digits; ` +
       `Node ${process.version}, ${threads} threads, ${seconds} s`,
   );
   for (const { pattern, fromTie } of tally.hardest) {

@@ -11,11 +11,12 @@
  *   bits of a double: it is exact, when z is split in two for the multiplication.
  * - k log(2) - log(m) is the exact sum of two multiples of 2^-42, plus a small rest.
  * - For x near 1, k = 0 and m = 1: the result is r - r^2/2 ... with the exact r = x - 1, and nothing cancels.
- * - |r| < 2^-9 where the result is small, and the first Taylor term left out is r^10/10. Together with the roundings
- *   of the terms after r this is below 2^-8 units in the last place of the result; only the last addition rounds
- *   at the full half unit.
+ * - The first Taylor term left out is r^10/10. The terms after r are about r^2/2 and their roundings together less than
+ *   2^-51.5 of that. At worst, for x just below 1 - 2^-9, r is three times the result: then this is 0.03 units in the
+ *   last place. Only the last addition rounds at the full half unit.
  *
- * The error is therefore below 0.51 units in the last place of a double, and below 1 where {@link addOffTies} steps aside.
+ * The error is therefore below 0.53 units in the last place of a double, and below 1 where {@link addOffTies} steps
+ * aside.
  *
  * @module
  */
@@ -60,8 +61,8 @@ const TOP: number = words[0] === 0 ? 1 : 0;
 const TOP_OF_ROOT_HALF = 0x3fe6a09e;
 
 /**
- * The natural logarithm of `x`, in double precision with an error below 0.51 units in the last place (below 1 in the one
- * case in 2^29 where the double nearest to it lies halfway between two float32 values).
+ * The natural logarithm of `x`, in double precision with an error below 0.53 units in the last place (below 1 in the
+ * one case in 2^29 where the double nearest to it lies halfway between two float32 values).
  *
  * For every float32 `x`, `Math.fround(log(x))` is the correctly rounded float32 result.
  */

@@ -1,9 +1,10 @@
 /**
  * From one random word to a standard normal number: the inverse of the normal distribution function.
  *
- * Wichura's rational approximations (algorithm AS 241, PPND16, Applied Statistics 37, 1988), relative error about 1e-16:
- * in the middle a function of q^2, q = p - 1/2, times q; in the tails a function of sqrt(-log(p)). A word w stands for the
- * probability p = (w + 1/2) / 2^32, so sqrt(-log(p)) < 4.79, and the third range of AS 241, beyond 5, never occurs.
+ * Wichura's rational approximations (algorithm AS 241, PPND16, Applied Statistics 37, 1988), relative error about
+ * 1e-16: in the middle a function of q^2, q = p - 1/2, times q; in the tails a function of sqrt(-log(p)). A word w
+ * stands for the probability p = (w + 1/2) / 2^32, so sqrt(-log(p)) < 4.79, and the third range of AS 241, beyond 5,
+ * never occurs.
  *
  * @module
  */
@@ -35,7 +36,7 @@ function polynomial(c: Coefficients, r: number): number {
   return c[0] + r * (c[1] + r * (c[2] + r * (c[3] + r * (c[4] + r * (c[5] + r * (c[6] + r * c[7]))))));
 }
 
-/** The standard normal number at the unsigned 32-bit `word`: increasing in it, from -6.34 to 6.34, and odd about the middle. */
+/** The standard normal number of the unsigned 32-bit `word`: increasing from -6.34 to 6.34, odd about the middle. */
 export function normalQuantile(word: number): number {
   const q = (word - 2147483647.5) / 4294967296;
   const size = Math.abs(q);

@@ -2,9 +2,9 @@
  * Philox4x32-10, the counter-based generator of Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as
  * 1, 2, 3" (2011).
  *
- * A counter of four words and a key of two go in, four random words come out; there is no state, so any part of a stream
- * can be had at once. Each of ten rounds multiplies two of the words by constants to 64 bits, and mixes the upper halves
- * with the other two words and the key; between rounds the key advances by constants of its own:
+ * A counter of four words and a key of two go in, four random words come out; there is no state, so any part of a
+ * stream can be had at once. Each of ten rounds multiplies two of the words by constants to 64 bits, and mixes the
+ * upper halves with the other two words and the key; between rounds the key advances by constants of its own:
  *
  *     c0, c1, c2, c3  <-  high(M1 c2) ^ c1 ^ k0,  low(M1 c2),  high(M0 c0) ^ c3 ^ k1,  low(M0 c0)
  *

@@ -11,8 +11,8 @@ const SPLITTER = 134217729;
 /**
  * (n + nRest) / (d + dRest), rounded once by {@link addOffTies}, for rests that are small against n and d.
  *
- * The quotient q of n and d is corrected by the division's exact remainder n - q d. The product q d is exact as a sum of
- * two doubles when both factors are cut in two halves of 26 bits (Dekker 1971).
+ * The quotient q of n and d is corrected by the division's exact remainder n - q d. The product q d is exact as a sum
+ * of two doubles when both factors are cut in two halves of 26 bits (Dekker 1971).
  */
 export function quotient(n: number, nRest: number, d: number, dRest: number): number {
   const q = n / d;

@@ -1,8 +1,9 @@
 /**
  * All randomness of the library: streams of numbers that are addressed, not drawn.
  *
- * A stream belongs to a seed, a purpose ("initializer/conv2d/kernel", "shuffle", ...) and an epoch, and every index of it
- * has its number, whoever asks, in whatever order. A run that is resumed, or split over threads, sees the same numbers.
+ * A stream belongs to a seed, a purpose ("initializer/conv2d/kernel", "shuffle", ...) and an epoch, and every index of
+ * it has its number, whoever asks, in whatever order. A run that is resumed, or split over threads, sees the same
+ * numbers.
  *
  *     key     = [seed mod 2^32, floor(seed / 2^32)]
  *     counter = [floor(index / 4) mod 2^32, attempt, epoch, fnv1a32(purpose as UTF-8)]

@@ -4,7 +4,7 @@
  * @module
  */
 
-/** More than half, less than one and a half units in the last place, relative to a double: moves it to its neighbour. */
+/** Relative to a double, 0.75 to 1.5 units in the last place: the sum rounds to its neighbour. */
 const NUDGE: number = 0.75 * 2.220446049250313e-16;
 
 /**

@@ -3,9 +3,9 @@
  *
  *     sigmoid(x) = 1 / (1 + e) for x >= 0,   e / (1 + e) for x < 0,    e = exp(-|x|)
  *
- * e and 1 + e are kept as sums of two doubles with relative errors below 2^-58, so that the only full rounding is that of
- * the quotient. Near 0 the function is its Taylor series: 1/2 + x/4 lies halfway between two float32 values for many short
- * x, and only -x^3/48, smaller than the error of e, tells on which side the result is.
+ * e and 1 + e are kept as sums of two doubles with relative errors below 2^-58, so that the only full rounding is that
+ * of the quotient. Near 0 the function is its Taylor series: 1/2 + x/4 lies halfway between two float32 values for many
+ * short x, and only -x^3/48, smaller than the error of e, tells on which side the result is.
  *
  * @module
  */

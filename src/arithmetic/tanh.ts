@@ -3,8 +3,10 @@
  *
  *     tanh(x) = sign(x) (1 - e) / (1 + e),     e = exp(-2|x|)
  *
- * 1 - e and 1 + e are kept as sums of two doubles, so that the only full rounding is that of the quotient. Near 0, 1 - e
- * would cancel; there tanh is its Taylor series.
+ * 1 - e and 1 + e are kept as sums of two doubles, so that the only full rounding is that of the quotient. e itself is
+ * off by less than 2^-59.5 e. From 1/16 on, 1 - e > 0.117 and e < 0.883, so 1 - e is off by less than 2^-56.5 of
+ * itself, which is 0.09 units in the last place at most (0.034 is the most that was found). Below 1/16 tanh is its
+ * Taylor series.
  *
  * @module
  */
@@ -17,8 +19,8 @@ const SERIES: number = 1 / 16;
 const SATURATED = 20;
 
 /**
- * The hyperbolic tangent of `x`, in double precision with an error below 0.52 units in the last place (below 1 in the one
- * case in 2^29 where the double nearest to it lies halfway between two float32 values).
+ * The hyperbolic tangent of `x`, in double precision with an error below 0.59 units in the last place (below 1 in the
+ * one case in 2^29 where the double nearest to it lies halfway between two float32 values).
  *
  * For every float32 `x`, `Math.fround(tanh(x))` is the correctly rounded float32 result.
  */

@@ -26,7 +26,7 @@ export interface ModelFlags {
 }
 
 /** What `--help` says of MODEL. */
-export const MODEL_HELP =
+export const MODEL_HELP: string =
   "a .keras or .h5 file, or a builder: resnet20v1 (any 6n+2), resnet29v2 (any 9n+2), resnet50, resnet101, resnet152, " +
   "resnet50v2, resnet101v2, resnet152v2";
 

@@ -51,7 +51,7 @@ export function predictCommand(): Command {
     const inputs = readInputs(model, spec, flags);
     const progress = startProgress("predict");
     const outputs = withExecution(flags, (execution) =>
-      predict(model, inputs, { batchSize: flags.batchSize, execution, onProgress: progress.update }),
+      predict(model, inputs, { batchSize: flags.batchSize, execution, onProgress: (done, total) => progress.update(done, total) }),
     );
     progress.end();
     if (out !== undefined) writeOutputs(out, model, outputs);

@@ -84,7 +84,7 @@ function tableLines({ kind, name, verdict, comparisons }: Result, everyTensor: b
   const details = everyTensor
     ? comparisons.map((comparison) => `  ${comparison.key.padEnd(70)} ${ratioOf(comparison).toFixed(3)}\n`).join("")
     : "";
-  const { ours, truth, index } = worst;
+  const { ours, truth, index } = worst.element;
   const reason = holds
     ? ""
     : `  element ${index}: ours ${ours}, truth ${truth}, error ${worst.error.toExponential(2)}, ` +

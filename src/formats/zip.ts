@@ -45,7 +45,7 @@ export interface ZipReadOptions {
 }
 
 /** How much memory a file may ask for where the caller does not say otherwise. */
-export const DEFAULT_MAX_BYTES: number = 2 ** 31;
+const DEFAULT_MAX_BYTES = 2 ** 31;
 
 const END_SIGNATURE = 0x06054b50;
 const END_SIZE = 22;

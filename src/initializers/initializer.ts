@@ -25,7 +25,7 @@ import {
 export interface InitializerConfig {
   /** Keras's class name, such as "HeNormal". */
   readonly className: string;
-  /** The arguments under Keras's names. A `seed` is kept, but the numbers come from the stream given to `initialize`. */
+  /** The arguments under Keras's names. A `seed` is kept, but the numbers come from the stream in `initialize`. */
   readonly config: Readonly<Record<string, unknown>>;
   /** What the file said, when its class is none that is known here: it is written back as it is. */
   readonly source?: unknown;
@@ -114,8 +114,8 @@ export function initialize(
 }
 
 /**
- * Reads an initializer from a Keras configuration: Keras 3's or Keras 2's object, or a name such as "he_normal"; one that
- * is read already passes. `null` is GlorotUniform, what Keras fills a weight with when nothing is said.
+ * Reads an initializer from a Keras configuration: Keras 3's or Keras 2's object, or a name such as "he_normal"; one
+ * that is read already passes. `null` is GlorotUniform, what Keras fills a weight with when nothing is said.
  *
  * @throws TypeError when `config` is none of these.
  */

@@ -4,7 +4,8 @@
  *     variance = scale / max(1, n),    n = fanIn, fanOut or their average
  *
  * drawn uniformly from -sqrt(3 variance) to sqrt(3 variance), or normally with standard deviation sqrt(variance), or
- * normally and cut at two standard deviations; cutting makes the deviation smaller, which a larger one before makes good.
+ * normally and cut at two standard deviations; cutting makes the deviation smaller, which a larger one before makes
+ * good.
  *
  * @module
  */
@@ -28,8 +29,8 @@ export interface Fans {
 const TRUNCATED_DEVIATION = 0.8796256610342398;
 
 /**
- * The fans of a weight of `shape`, as Keras counts them: the last two dimensions are inputs and outputs, the ones before
- * (a kernel's window) multiply both. A vector has its length for both, a scalar 1.
+ * The fans of a weight of `shape`, as Keras counts them: the last two dimensions are inputs and outputs, the ones
+ * before (a kernel's window) multiply both. A vector has its length for both, a scalar 1.
  */
 export function computeFans(shape: Shape): Fans {
   if (shape.length === 0) return { fanIn: 1, fanOut: 1 };

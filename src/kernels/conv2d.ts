@@ -7,13 +7,21 @@
  * with the index of the sum ascending as kh, then kw, then ci. Padding is a zero that is multiplied. With groups, the
  * output channels of group g see the input channels of group g alone.
  *
+ * The fast path is im2col and a matrix product, block by block: with y as a matrix [N * OH * OW, outC], a block of its
+ * rows is the patches of these positions times the kernel as a matrix [kH * kW * C, outC]. Only one block of patches
+ * exists at a time, so the memory that im2col is known for, kH * kW times the input, is never needed.
+ *
  * @module
  */
-import { dtypeOf, empty, type Tensor } from "../tensor/tensor.js";
+import type { Job } from "../parallel/job.js";
+import { contiguous, dtypeOf, empty, type Tensor } from "../tensor/tensor.js";
 import { expectRank, expectSameType, expectShape } from "./check.js";
-import type { Execution } from "./execution.js";
-import { type Accumulate, roundingOf } from "./rounding.js";
-import type { Window2D } from "./window.js";
+import { biasData, type Execution, runTiles, tileRows } from "./execution.js";
+import { im2colBlock } from "./im2col.js";
+import { type Accumulate, roundingOf, roundsToFloat32 } from "./rounding.js";
+import { blockOf, splitEvenly } from "./split.js";
+import { COLUMNS, clearSums, DEPTH, leftBlock, multiplyBlocks, packRight, storeSums, TILE_COLUMNS } from "./tile.js";
+import { type Window2D, windowFrom, windowNumbers } from "./window.js";
 
 function check(x: Tensor, kernel: Tensor, bias: Tensor | undefined, window: Window2D, groups: number): void {
   expectRank("conv2D", "x", x, 4);
@@ -39,8 +47,55 @@ export function conv2D(
   groups: number,
   execution: Execution,
 ): Tensor {
-  return conv2DNaive(x, kernel, bias, window, groups, execution.accumulate);
+  if (execution.kernel === "naive") return conv2DNaive(x, kernel, bias, window, groups, execution.accumulate);
+  check(x, kernel, bias, window, groups);
+  const [batch, , , channels] = x.shape;
+  const filters = kernel.shape[3];
+  const y = empty([batch, window.outputHeight, window.outputWidth, filters], x);
+  const positions = batch * window.outputHeight * window.outputWidth;
+  const across = splitEvenly(filters / groups, COLUMNS, TILE_COLUMNS).count;
+  const most = tileRows(positions, across * groups, execution);
+  const single = roundsToFloat32(execution.accumulate, dtypeOf(x));
+  runTiles(execution, {
+    job: conv2DJob,
+    reads: [contiguous(x).data, contiguous(kernel).data, biasData(bias)],
+    writes: [y.data],
+    numbers: [positions, channels, filters, groups, most, Number(single), ...windowNumbers(window)],
+    tiles: splitEvenly(positions, most, 1).count * across * groups,
+  });
+  return y;
 }
+
+/** One block of y, as a matrix [N * OH * OW, outC]: im2col of its rows, times the kernel as a matrix. */
+export const conv2DJob: Job = {
+  name: "conv2D",
+  run([x, kernel, bias, y], numbers, tile) {
+    const [positions, channels, filters, groups, most, single] = numbers;
+    const window = windowFrom(numbers, 6);
+    const groupChannels = channels / groups;
+    const groupFilters = filters / groups;
+    const across = splitEvenly(groupFilters, COLUMNS, TILE_COLUMNS);
+    const block = Math.floor(tile / across.count);
+    const group = block % groups;
+    const i = blockOf(splitEvenly(positions, most, 1), Math.floor(block / groups));
+    const j = blockOf(across, tile % across.count);
+    const rows = i.to - i.from;
+    const columns = j.to - j.from;
+    const firstFilter = group * groupFilters + j.from;
+    const source = { window, channels, firstChannel: group * groupChannels, groupChannels };
+    const depth = window.kernelHeight * window.kernelWidth * groupChannels;
+    clearSums(rows);
+    for (let k = 0; k < depth; k += DEPTH) {
+      const count = Math.min(DEPTH, depth - k);
+      im2colBlock(x, source, leftBlock(), { fromRow: i.from, rows, fromColumn: k, columns: count, pitch: count });
+      packRight(kernel, k * filters + firstFilter, filters, 1, columns, count, 0, count);
+      multiplyBlocks(rows, columns, count, count, 1, single === 1);
+    }
+    for (let row = 0; row < rows; row++) {
+      storeSums(row, columns, y, (i.from + row) * filters + firstFilter, bias, firstFilter, single === 1);
+    }
+  },
+};
 
 /** The loops that define the bits of {@link conv2D}. */
 export function conv2DNaive(

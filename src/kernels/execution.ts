@@ -4,8 +4,12 @@
  *
  * @module
  */
+import type { JobRun } from "../parallel/job.js";
 import { WorkerPool } from "../parallel/pool.js";
+import type { FloatArray } from "../tensor/dtype.js";
+import { contiguous, type Tensor } from "../tensor/tensor.js";
 import type { Accumulate } from "./rounding.js";
+import { ROWS, TILE_ROWS } from "./tile.js";
 
 export type { Accumulate } from "./rounding.js";
 
@@ -59,6 +63,39 @@ export function createExecution(options: ExecutionOptions = {}): OwnedExecution 
   if (kernel !== "naive" && kernel !== "scalar") {
     throw new RangeError(`createExecution: \`kernel\` must be "naive" or "scalar". Received kernel=${String(kernel)}.`);
   }
-  const pool = threads > 1 ? new WorkerPool(threads) : undefined;
+  const pool = threads > 1 ? new WorkerPool(threads, new URL("./jobs.js", import.meta.url)) : undefined;
   return { accumulate, kernel, pool, close: () => pool?.close() };
+}
+
+/** Computes all tiles of a job on the threads of `execution`. */
+export function runTiles({ pool }: Execution, run: JobRun): void {
+  if (pool !== undefined) {
+    pool.run(run);
+    return;
+  }
+  const arrays = [...run.reads, ...run.writes];
+  for (let tile = 0; tile < run.tiles; tile++) run.job.run(arrays, run.numbers, tile);
+}
+
+/** How many tiles a thread should have, so that one that was held up leaves the others something to take. */
+const TILES_PER_THREAD = 4;
+
+/**
+ * The most rows in a tile, for work of `rows` rows whose tiles number `beside` next to each other: as many as fit, but
+ * fewer where threads would have too few tiles. Never so few that packing costs more than it saves.
+ */
+export function tileRows(rows: number, beside: number, { pool }: Execution): number {
+  const threads = pool?.threads ?? 1;
+  if (threads === 1) return ROWS;
+  const wanted = Math.ceil((TILES_PER_THREAD * threads) / beside);
+  const even = Math.ceil(rows / wanted / TILE_ROWS) * TILE_ROWS;
+  return Math.min(ROWS, Math.max(8 * TILE_ROWS, even));
+}
+
+/** What jobs take where there is no bias. */
+export const NO_BIAS: FloatArray = new Float32Array(0);
+
+/** The values of an optional `bias` as jobs take them: an empty array where there is none. */
+export function biasData(bias: Tensor | undefined): FloatArray {
+  return bias === undefined ? NO_BIAS : contiguous(bias).data;
 }

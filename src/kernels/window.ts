@@ -99,3 +99,43 @@ export function window2D(
     outputWidth: horizontal.output,
   };
 }
+
+/** The geometry as numbers for a job, to be read back with {@link windowFrom}. */
+export function windowNumbers(window: Window2D): number[] {
+  return [
+    window.inputHeight,
+    window.inputWidth,
+    window.kernelHeight,
+    window.kernelWidth,
+    window.strideHeight,
+    window.strideWidth,
+    window.dilationHeight,
+    window.dilationWidth,
+    window.padTop,
+    window.padBottom,
+    window.padLeft,
+    window.padRight,
+    window.outputHeight,
+    window.outputWidth,
+  ];
+}
+
+/** The geometry that {@link windowNumbers} wrote, at index `at` and on. */
+export function windowFrom(numbers: readonly number[], at: number): Window2D {
+  return {
+    inputHeight: numbers[at],
+    inputWidth: numbers[at + 1],
+    kernelHeight: numbers[at + 2],
+    kernelWidth: numbers[at + 3],
+    strideHeight: numbers[at + 4],
+    strideWidth: numbers[at + 5],
+    dilationHeight: numbers[at + 6],
+    dilationWidth: numbers[at + 7],
+    padTop: numbers[at + 8],
+    padBottom: numbers[at + 9],
+    padLeft: numbers[at + 10],
+    padRight: numbers[at + 11],
+    outputHeight: numbers[at + 12],
+    outputWidth: numbers[at + 13],
+  };
+}

@@ -2,7 +2,8 @@
  * Addition of two or more tensors: where the two ways through a residual block meet.
  * Keras: `keras.layers.Add`.
  *
- * Shapes: x0, x1, ..., y and their gradients are all [...]; where a dimension of an input is 1 it is repeated.
+ * Shapes: x0, x1, ..., y and their gradients are all [N, ...]; where a dimension of an input is 1 it is repeated, and an
+ * input with fewer dimensions is given dimensions of 1 behind its first.
  *
  * Forward:   y   = x0 + x1 + ...
  *
@@ -30,24 +31,28 @@ export interface AddCache {
   readonly shapes: readonly Shape[];
 }
 
+/** `shape` with dimensions of 1 behind the first, so that it has `rank` of them. */
+function raise<Size>(shape: readonly Size[], rank: number): readonly (Size | 1)[] {
+  const ones = new Array<1>(rank - shape.length).fill(1);
+  return [...shape.slice(0, 1), ...ones, ...shape.slice(1)];
+}
+
 /**
  * The shape that `shapes` share when dimensions of 1 are repeated.
  *
- * @throws RangeError when they do not agree otherwise, or differ in rank.
+ * @throws RangeError when they do not agree otherwise.
  */
 export function broadcastShape(shapes: readonly SymbolicShape[]): SymbolicShape {
-  const [first, ...rest] = shapes;
-  let shape = first;
-  for (const other of rest) {
-    const fits = other.length === shape.length && other.every((size, axis) => agree(size, shape[axis]));
-    if (!fits) {
+  const rank = Math.max(...shapes.map((shape) => shape.length));
+  const [first, ...rest] = shapes.map((shape) => raise(shape, rank));
+  return rest.reduce((shape, other) => {
+    if (!other.every((size, axis) => agree(size, shape[axis]))) {
       throw new RangeError(
         `Add: all inputs must have the same shape, up to dimensions of 1. Received ${shapes.map(formatShape).join(", ")}.`,
       );
     }
-    shape = shape.map((size, axis) => (size === 1 || size === null ? other[axis] : size));
-  }
-  return shape;
+    return shape.map((size, axis) => (size === 1 || (size === null && other[axis] !== 1) ? other[axis] : size));
+  }, first);
 }
 
 function agree(a: number | null, b: number | null): boolean {
@@ -56,7 +61,8 @@ function agree(a: number | null, b: number | null): boolean {
 
 /** For each element of `shape` in row-major order, the offset of the element of an input of shape `from` that it repeats. */
 function broadcastOffsets(from: Shape, shape: Shape): Int32Array {
-  const strides = from.map((size, axis) => (size === 1 ? 0 : sizeOf(from.slice(axis + 1))));
+  const raised = raise(from, shape.length);
+  const strides = raised.map((size, axis) => (size === 1 ? 0 : sizeOf(raised.slice(axis + 1))));
   const offsets = new Int32Array(sizeOf(shape));
   const index = new Array<number>(shape.length).fill(0);
   for (let i = 0; i < offsets.length; i++) {

@@ -2,7 +2,7 @@
  * Rescaling: brings pixels into the range that a network was trained on.
  * Keras: `keras.layers.Rescaling(scale, offset=0.0)`.
  *
- * Shapes: x, y, dx, dy are all [...], any shape.
+ * Shapes: x, y, dx, dy are all [..., C]; scale and offset are one number each, or C numbers, one for each channel.
  *
  * Forward:   y  = scale x + offset
  *
@@ -13,7 +13,7 @@
  * @module
  */
 import { type KerasConfig, readConfig } from "../serialization/config.js";
-import type { SymbolicShape } from "../tensor/shape.js";
+import { formatShape, type SymbolicShape } from "../tensor/shape.js";
 import { contiguous, empty, type Tensor } from "../tensor/tensor.js";
 import {
   type CallContext,
@@ -25,27 +25,45 @@ import {
   singleInput,
 } from "./layer.js";
 
+/** One number for all channels, or one for each. */
+export type PerChannel = number | readonly number[];
+
 /** The map. */
 export interface RescalingConfig {
   /** What x is multiplied by. */
-  readonly scale: number;
+  readonly scale: PerChannel;
   /** What is added then. @defaultValue 0 */
-  readonly offset?: number;
+  readonly offset?: PerChannel;
 }
 
 /** What backward needs from forward. */
 export interface RescalingCache {
-  /** What x was multiplied by. */
-  readonly scale: number;
+  /** What x was multiplied by, channel by channel. */
+  readonly scale: readonly number[];
 }
 
-/** Rescales every element of `x`. */
+/** `value` as a list of `channels` numbers. */
+function spread(value: PerChannel, channels: number): readonly number[] {
+  return typeof value === "number" ? new Array<number>(channels).fill(value) : value;
+}
+
+/**
+ * Rescales every element of `x`.
+ *
+ * @throws RangeError when scale or offset has another number of channels than `x`.
+ */
 export function rescalingForward(x: Tensor, { scale, offset = 0 }: RescalingConfig): Forward<RescalingCache> {
+  const channels = x.shape[x.dimension - 1];
+  checkChannels(x.shape, { scale, offset });
+  const scales = spread(scale, channels);
+  const offsets = spread(offset, channels);
   const y = empty(x.shape, x);
   const xs = contiguous(x).data;
   const ys = y.data;
-  for (let i = 0; i < xs.length; i++) ys[i] = xs[i] * scale + offset;
-  return { y, cache: { scale } };
+  for (let i = 0; i < xs.length; ) {
+    for (let c = 0; c < channels; c++, i++) ys[i] = xs[i] * scales[c] + offsets[c];
+  }
+  return { y, cache: { scale: scales } };
 }
 
 /** The gradient for the input. */
@@ -53,14 +71,35 @@ export function rescalingBackward(dy: Tensor, { scale }: RescalingCache): Tensor
   const dx = empty(dy.shape, dy);
   const dys = contiguous(dy).data;
   const dxs = dx.data;
-  for (let i = 0; i < dys.length; i++) dxs[i] = dys[i] * scale;
+  for (let i = 0; i < dys.length; ) {
+    for (let c = 0; c < scale.length; c++, i++) dxs[i] = dys[i] * scale[c];
+  }
   return dx;
+}
+
+function checkChannels(shape: SymbolicShape, config: Required<RescalingConfig>): void {
+  const channels = shape.at(-1);
+  for (const argument of ["scale", "offset"] as const) {
+    const value = config[argument];
+    if (typeof value === "number" || value.length === channels) continue;
+    throw new RangeError(
+      `Rescaling: \`${argument}\` must be one number, or one for each channel of an input of shape ` +
+        `${formatShape(shape)}. Received ${value.length} numbers.`,
+    );
+  }
+}
+
+/** A number, or a list of them. */
+function readPerChannel(config: KerasConfig, key: "scale" | "offset", absent?: number): PerChannel {
+  const value = config[key];
+  if (!Array.isArray(value)) return readConfig("Rescaling", config).number(key, absent);
+  return value.map((number) => readConfig("Rescaling", { [key]: number }).number(key));
 }
 
 /** Options of {@link Rescaling}. */
 export interface RescalingOptions extends LayerOptions, RescalingConfig {}
 
-/** The rescaling layer of Keras; scale and offset are numbers, the same for all channels. */
+/** The rescaling layer of Keras. */
 export class Rescaling extends Layer {
   readonly className = "Rescaling";
   /** The map. */
@@ -69,22 +108,23 @@ export class Rescaling extends Layer {
   /** @throws TypeError when scale or offset is not a finite number. */
   constructor(options: RescalingOptions) {
     super(options);
-    const read = readConfig("Rescaling", { ...options });
-    this.config = { scale: read.number("scale"), offset: read.number("offset", 0) };
+    const config = { ...options };
+    this.config = { scale: readPerChannel(config, "scale"), offset: readPerChannel(config, "offset", 0) };
   }
 
   /** Reads the layer from a Keras configuration. */
   static fromConfig(config: KerasConfig): Rescaling {
-    const read = readConfig("Rescaling", config);
     return new Rescaling({
       ...layerOptionsFromConfig("Rescaling", config),
-      scale: read.number("scale"),
-      offset: read.number("offset", 0),
+      scale: readPerChannel(config, "scale"),
+      offset: readPerChannel(config, "offset", 0),
     });
   }
 
   computeOutputShape(inputShapes: readonly SymbolicShape[]): SymbolicShape {
-    return singleInput(this, inputShapes);
+    const shape = singleInput(this, inputShapes);
+    checkChannels(shape, this.config);
+    return shape;
   }
 
   call([x]: readonly Tensor[], _context: CallContext): LayerPass {

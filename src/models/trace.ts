@@ -64,8 +64,7 @@ export function trace(model: Model, inputs: readonly Tensor[], options: TraceOpt
         for (const [path, dWeight] of withRegularizers(model, dWeights)) keep(`gradWeight/${path}`, dWeight);
       }
       for (const [path, weight] of model.weightsByPath()) {
-        const value = pass.updates.get(weight);
-        if (value !== undefined) keep(`moving/${path}`, value);
+        if (training && !weight.trainable) keep(`moving/${path}`, pass.updates.get(weight) ?? weight.value);
       }
       return entries;
     });

