@@ -64,11 +64,14 @@ function align(line: string, { width, alignment }: Column): string {
 export function boxTable(columns: readonly Column[], rows: readonly (readonly string[])[]): readonly string[] {
   const rule = (left: string, line: string, cross: string, right: string): string =>
     left + columns.map(({ width }) => line.repeat(width + 2)).join(cross) + right;
-  const row = (cells: readonly string[], bar: string): readonly string[] => {
+  const row = (cells: readonly string[], bar: string, atBottom = false): readonly string[] => {
     const wrapped = cells.map((cell, i) => wrapText(cell, columns[i].width, "ellipsis"));
     const height = Math.max(...wrapped.map((lines) => lines.length));
     return Array.from({ length: height }, (_, line) => {
-      const parts = columns.map((column, i) => ` ${align(wrapped[i][line] ?? "", column)} `);
+      const parts = columns.map((column, i) => {
+        const skipped = atBottom ? height - wrapped[i].length : 0;
+        return ` ${align(wrapped[i][line - skipped] ?? "", column)} `;
+      });
       return bar + parts.join(bar) + bar;
     });
   };
@@ -76,7 +79,7 @@ export function boxTable(columns: readonly Column[], rows: readonly (readonly st
   const between = rule("├", "─", "┼", "┤");
   return [
     rule("┏", "━", "┳", "┓"),
-    ...row(header, "┃"),
+    ...row(header, "┃", true),
     rule("┡", "━", "╇", "┩"),
     ...rows.flatMap((cells, i) => [...(i > 0 ? [between] : []), ...row(cells, "│")]),
     rule("└", "─", "┴", "┘"),

@@ -31,7 +31,7 @@ describe("summary prints what Keras prints", () => {
     resnet50: () => ResNet50(),
   };
   const suffixes: Readonly<Record<string, SummaryOptions>> = {
-    "-line-length-120": { lineLength: 120 },
+    "-wide": { columns: 200 },
     "-expanded": { expandNested: true, showTrainable: true },
   };
   for (const file of readdirSync(new URL("models/summaries/", fixtures))) {
@@ -77,12 +77,23 @@ describe("summary prints what Keras prints", () => {
     "tie-in-memory-size": () =>
       new Sequential({ batchShape: [null, 2, 72], layers: [new BatchNormalization({ name: "bn" })], name: "m" }),
   };
+  const widths: Readonly<Record<string, SummaryOptions>> = {
+    "line-length-60": { lineLength: 60 },
+    "line-length-97": { lineLength: 97, columns: 100, showTrainable: true },
+    "line-length-120-in-80-columns": { lineLength: 120 },
+    "columns-57": { columns: 57 },
+  };
   const sections = text("summaries/odd.txt")
     .split(/^# (.*)\n/m)
     .slice(1);
   for (const [name, build] of Object.entries(odd)) {
     it(`of an odd model: ${name}`, () => {
       assert.equal(`${summary(build())}\n`, sections[sections.indexOf(name) + 1]);
+    });
+  }
+  for (const [name, options] of Object.entries(widths)) {
+    it(`at an odd width: ${name}`, () => {
+      assert.equal(`${summary(odd["unused-input"](), options)}\n`, sections[sections.indexOf(name) + 1]);
     });
   }
 });

@@ -83,7 +83,7 @@ describe("preprocessInput", () => {
   // printed by keras.applications.imagenet_utils.preprocess_input for numpy arrays of each type
   const keras: Readonly<Record<string, readonly number[]>> = {
     "caffe float32": [
-      151.06100463867188, 10.221000671386719, -123.68000030517578, -0.9390029907226562, -114.27899932861328,
+      151.06100463867188, 10.221000671386719, -123.68000030517578, -0.93900299072265625, -114.27899932861328,
       -122.68000030517578,
     ],
     "caffe float64": [151.061, 10.221000000000004, -123.68, -0.938999999999993, -114.279, -122.68],
