@@ -107,10 +107,13 @@ export function conv2DForward(
     );
   }
   const [kernelHeight, kernelWidth, channels, filters] = kernel.shape;
-  if (channels * groups !== x.shape[3] || filters % groups !== 0) {
+  const inputs = x.shape[3];
+  if (channels * groups !== inputs || filters % groups !== 0) {
+    const wanted = groups === 1 ? inputs : `${inputs} / ${groups}`;
+    const multiple = groups === 1 ? "" : ` and a multiple of ${groups} filters`;
     throw new RangeError(
-      `Conv2D: \`kernel\` must have ${x.shape[3]} input channels / ${groups} groups, and a multiple of ${groups} filters, ` +
-        `for an input of shape ${formatShape(x.shape)}. Received kernel.shape=${formatShape(kernel.shape)}.`,
+      `Conv2D: \`kernel\` must have ${wanted} input channels${multiple} for an input of shape ` +
+        `${formatShape(x.shape)}. Received kernel.shape=${formatShape(kernel.shape)}.`,
     );
   }
   if (bias !== undefined && (bias.dimension !== 1 || bias.size !== filters)) {
