@@ -151,6 +151,8 @@ export function batchNormalizationForward(
     }
   }
   x = contiguous(x);
+  gamma = gamma && contiguous(gamma);
+  beta = beta && contiguous(beta);
   const { mean } = statistics;
   const rstd = statistics.variance.map((variance) => 1 / Math.sqrt(variance + epsilon));
   const y = empty(x.shape, x);
