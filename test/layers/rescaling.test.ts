@@ -1,0 +1,74 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import fc from "fast-check";
+import { layerFromConfig } from "../../src/layers/registry.js";
+import { Rescaling, rescalingBackward, rescalingForward } from "../../src/layers/rescaling.js";
+import { type Tensor, tensorOf } from "../../src/tensor/tensor.js";
+import { assertExactGradient, fakeLoss } from "../support/gradients.js";
+import { assertGradients, assertRoundTrip, callLayer } from "../support/layers.js";
+import { assertReadsViews, assertSameBits, distinctShapes, exactTensors, floatTensors } from "../support/tensors.js";
+
+const pairs = (tensors: (shape: number[]) => fc.Arbitrary<Tensor>) =>
+  distinctShapes(3).chain((shape) => fc.tuple(tensors(shape), tensors(shape)));
+
+describe("Rescaling", () => {
+  it("brings pixels to [0, 1] or [-1, 1], rounded once", () => {
+    const pixels = tensorOf([0, 51, 255], [1, 3]);
+    assertSameBits(rescalingForward(pixels, { scale: 1 / 255 }).y, tensorOf([0, 0.2, 1], [1, 3]));
+    assertSameBits(rescalingForward(pixels, { scale: 1 / 127.5, offset: -1 }).y, tensorOf([-1, -0.6, 1], [1, 3]));
+  });
+
+  it("has gradients equal to differences of L = sum r * y", () => {
+    fc.assert(
+      fc.property(pairs(exactTensors), fc.integer({ min: -9, max: 9 }), ([x, dy], n) => {
+        const config = { scale: n / 8, offset: n / 4 };
+        const gradient = rescalingBackward(dy, rescalingForward(x, config).cache);
+        const loss = (at: Tensor) => fakeLoss(rescalingForward(at, config).y, dy);
+        assertExactGradient({ name: "dx", at: x, gradient, loss });
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  it("is undone by the inverse map, to the bit, where the scale is a power of two", () => {
+    fc.assert(
+      fc.property(pairs(floatTensors), fc.integer({ min: -8, max: 8 }), ([x], exponent) => {
+        const { y } = rescalingForward(x, { scale: 2 ** exponent });
+        assertSameBits(rescalingForward(y, { scale: 2 ** -exponent }).y, x);
+      }),
+    );
+  });
+
+  it("reads strided views like their contiguous copies, and changes none of its arguments", () => {
+    fc.assert(
+      fc.property(pairs(floatTensors), ([x, dy]) => {
+        assertReadsViews([x, dy], (x, dy) => {
+          const { y, cache } = rescalingForward(x, { scale: 0.1, offset: 3 });
+          return [y, rescalingBackward(dy, cache)];
+        });
+      }),
+      { numRuns: 30 },
+    );
+  });
+
+  it("is a layer that joins the pair and keeps its configuration", () => {
+    const x = tensorOf([1, 2, 3, 4], [2, 2]);
+    const pass = callLayer(new Rescaling({ scale: 0.1, offset: -3 }), [x]);
+    const { y, cache } = rescalingForward(x, { scale: 0.1, offset: -3 });
+    assertSameBits(pass.y, y);
+    assertGradients(pass, y, [rescalingBackward(y, cache)]);
+    const config = assertRoundTrip(new Rescaling({ scale: 1 / 255 }));
+    assert.deepEqual([config["scale"], config["offset"]], [1 / 255, 0]);
+  });
+
+  it("refuses a scale for every channel, and no scale", () => {
+    assert.throws(() => layerFromConfig("Rescaling", { scale: [1, 2] }), {
+      name: "TypeError",
+      message: "Rescaling: `scale` must be a finite number. Received [1,2].",
+    });
+    assert.throws(() => layerFromConfig("Rescaling", {}), {
+      name: "TypeError",
+      message: "Rescaling: `scale` must be a finite number. Received nothing.",
+    });
+  });
+});
