@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { FormatError } from "../formats/format-error.js";
 import { readNpy } from "../formats/npy.js";
 import { readNpz } from "../formats/npz.js";
 import { toTensor } from "../formats/tensors.js";
@@ -17,12 +18,22 @@ import { readBytes } from "./files.js";
 /** Arrays by name; that of an .npy file is called `x`. */
 export type Arrays = ReadonlyMap<string, Tensor>;
 
-/** The arrays of an .npy or .npz file. */
+/**
+ * The arrays of an .npy or .npz file.
+ *
+ * @throws UsageError when it cannot be read. @throws FormatError when it is corrupt.
+ */
 export function readArrays(path: string): Arrays {
+  const isSingle = /\.npy$/i.test(path);
+  if (!isSingle && !/\.npz$/i.test(path)) throw new UsageError("arrays must come in an .npy or .npz file.", path);
   const bytes = readBytes(path);
-  if (/\.npy$/i.test(path)) return new Map([["x", toTensor(readNpy(bytes))]]);
-  if (/\.npz$/i.test(path)) return new Map(Array.from(readNpz(bytes), ([name, array]) => [name, toTensor(array)]));
-  throw new UsageError(`${path}: must be an .npy or .npz file. Received another ending.`);
+  try {
+    const arrays = isSingle ? new Map([["x", readNpy(bytes)]]) : readNpz(bytes);
+    return new Map(Array.from(arrays, ([name, array]) => [name, toTensor(array)]));
+  } catch (error) {
+    if (error instanceof FormatError) error.message = `${path}: ${error.message}`;
+    throw error;
+  }
 }
 
 /**
@@ -40,8 +51,8 @@ function arraysFor(arrays: Arrays, letter: string, tensors: readonly SymbolicTen
   const missing = found.indexOf(undefined);
   if (missing >= 0) {
     throw new UsageError(
-      `the input file must have one array for each of ${tensors.map((x) => `${letter}/${x.node.layer.name}`).join(", ")}. ` +
-        `Received ${[...arrays.keys()].join(", ")}.`,
+      `the input file must have one array for each of ${tensors.map((x) => `${letter}/${x.node.layer.name}`).join(", ")}.`,
+      namesOf(arrays),
     );
   }
   return found.filter((array) => array !== undefined);
@@ -58,7 +69,7 @@ export function modelInputs(model: Model, arrays: Arrays): readonly Tensor[] {
   const [only] = arrays.values();
   if (model.inputs.length === 1 && arrays.size === 1) return [only];
   const wanted = model.inputs.length === 1 ? "`x`" : model.inputs.map((x) => `\`x/${x.node.layer.name}\``).join(", ");
-  throw new UsageError(`the input file must hold ${wanted}. Received ${[...arrays.keys()].join(", ") || "no array"}.`);
+  throw new UsageError(`the input file must hold ${wanted}.`, namesOf(arrays));
 }
 
 /** What a file says of the loss. */
@@ -71,13 +82,16 @@ export interface Targets {
 /**
  * The targets `y` (one-hot, or class numbers, or values) or the cotangents `dy` among `arrays`, if there are any.
  *
- * @throws UsageError when both are there, or some are missing.
+ * @throws UsageError when both are there, some are missing, or there is a loss but nothing to compare with.
  */
 export function modelTargets(model: Model, arrays: Arrays, loss: LossName | undefined): Targets {
   const targets = arraysFor(arrays, "y", model.outputs);
   const cotangents = arraysFor(arrays, "dy", model.outputs);
   if (targets !== undefined && cotangents !== undefined) {
-    throw new UsageError("the input file must hold either targets `y` or cotangents `dy`. Received both.");
+    throw new UsageError("the input file must hold either targets `y` or cotangents `dy`.", "both");
+  }
+  if (targets === undefined && loss !== undefined) {
+    throw new UsageError(`--loss must go with targets \`y\` in the input file.`, `${loss} and ${namesOf(arrays)}`);
   }
   if (cotangents !== undefined) return { cotangents };
   if (targets === undefined) return {};
@@ -90,6 +104,10 @@ function lossFor(y: Tensor, { shape }: SymbolicTensor): LossName {
   const isSparse =
     y.dimension === shape.length - 1 || (y.dimension === shape.length && y.shape.at(-1) === 1 && classes !== 1);
   return isSparse ? "sparse_categorical_crossentropy" : "categorical_crossentropy";
+}
+
+function namesOf(arrays: Arrays): string {
+  return [...arrays.keys()].join(", ") || "no array";
 }
 
 /** Shapes of `tensors` for a message. */

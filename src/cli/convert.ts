@@ -6,6 +6,7 @@
 import { Command } from "commander";
 import { readModel } from "../formats/read-model.js";
 import { writeModel } from "../formats/write-model.js";
+import { UsageError } from "./errors.js";
 import { prepareOutput, readBytes } from "./files.js";
 
 /** The command. */
@@ -15,7 +16,10 @@ export function convertCommand(): Command {
     .argument("<in>", "a .keras, .h5 or .npz file")
     .argument("<out>", "a .keras, .h5 or .npz file")
     .action((from: string, to: string) => {
-      const out = prepareOutput(to);
+      if (/\.weights\.h5$/i.test(to)) {
+        throw new UsageError("<out> must be a whole model, ending in .keras, .h5 or .npz.", to);
+      }
+      const out = prepareOutput(to, "<out>", [".keras", ".h5", ".hdf5", ".npz"]);
       const model = readModel(readBytes(from), from);
       const bytes = writeModel(model, to);
       out.write(bytes);

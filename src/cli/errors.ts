@@ -1,17 +1,26 @@
 /**
  * What ends a command, and with which exit code: 0 success, 1 a judgement failed, 2 bad use or bad input.
  *
- * Bad input gets one line on stderr that states the rule and what was received.
+ * Bad input gets one line on stderr that states the rule and ends in what was received. All that this project throws for
+ * bad input has that form; an error of another form comes from the engine, and is ours to mend, not the user's.
  *
  * @module
  */
-import { FormatError } from "../formats/format-error.js";
+import { CommanderError } from "commander";
 
 /** Bad use or bad input, found by the command line itself. */
-export class UsageError extends Error {}
+export class UsageError extends Error {
+  /**
+   * @param rule - The rule as a sentence, with its full stop.
+   * @param received - What came instead, without a full stop.
+   */
+  constructor(rule: string, received: string) {
+    super(`${rule} Received ${received}.`);
+  }
+}
 
 /** Exit codes. */
-export const EXIT = { success: 0, judgementFailed: 1, badInput: 2, internal: 3 } as const;
+export const EXIT = { success: 0, judgementFailed: 1, badInput: 2, internal: 3, brokenPipe: 141 } as const;
 
 /** The codes of Node's file system errors that users cause, in words. */
 const REASONS: Readonly<Record<string, string>> = {
@@ -21,29 +30,64 @@ const REASONS: Readonly<Record<string, string>> = {
   EISDIR: "it is a directory",
   ENOTDIR: "a part of the path is not a directory",
   ENOSPC: "no space left on the device",
+  EDQUOT: "the quota is used up",
+  EFBIG: "the file would be larger than is allowed",
   EROFS: "the file system is read-only",
   ENAMETOOLONG: "the name is too long",
   ELOOP: "too many symbolic links",
 };
 
-function systemReason(error: unknown): string | undefined {
-  if (!(error instanceof Error) || !("code" in error) || typeof error.code !== "string") return undefined;
-  return REASONS[error.code] ?? error.code;
+/** The code of an error of Node: `ENOENT`. */
+export function errorCode(error: unknown): string | undefined {
+  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
 }
 
 /** Why a file could not be read or written, in words. */
-export function fileError(action: "read" | "write", path: string, error: unknown): UsageError {
-  const reason = systemReason(error) ?? (error instanceof Error ? error.message : String(error));
-  return new UsageError(`${path}: must be a file that can be ${action === "read" ? "read" : "written"}: ${reason}.`);
+export function fileError(action: "read" | "written", path: string, error: unknown): UsageError {
+  const reason = REASONS[errorCode(error) ?? ""] ?? (error instanceof Error ? error.message : String(error));
+  return new UsageError(`${path}: must be a file that can be ${action}.`, `"${reason}"`);
 }
+
+/** What engines say when memory runs out. */
+const OUT_OF_MEMORY = /allocat|out of memory|Invalid (typed )?array length|Invalid string length/i;
 
 /** The line for stderr and the exit code for whatever a command threw. */
 export function report(error: unknown): { line: string; code: number } {
+  if (error instanceof CommanderError) return { line: `touchstone: ${badUse(error)}`, code: EXIT.badInput };
   const message = (error instanceof Error ? error.message : String(error)).replace(/\s*\n\s*/g, " ");
-  const expected =
-    error instanceof UsageError ||
-    error instanceof FormatError ||
-    ((error instanceof RangeError || error instanceof TypeError) && !message.startsWith("internal:"));
-  if (expected) return { line: `touchstone: ${message}`, code: EXIT.badInput };
+  // Node's own errors, which have codes, say "Received" too
+  if (message.includes(" Received ") && errorCode(error) === undefined && !message.startsWith("internal:")) {
+    return { line: `touchstone: ${message}`, code: EXIT.badInput };
+  }
+  if (error instanceof RangeError && OUT_OF_MEMORY.test(message)) {
+    const rule = "the model and what it computes must fit into the memory of this process.";
+    return { line: `touchstone: ${rule} Received "${message}".`, code: EXIT.badInput };
+  }
   return { line: `touchstone: internal error, please report it: ${message}`, code: EXIT.internal };
+}
+
+/** What commander found, as a rule and what was received. */
+function badUse({ code, message }: CommanderError): string {
+  const text = message.replace(/^error: /, "").replace(/\s*\n\s*/g, " ");
+  const quoted = /'(.*?)'/.exec(text)?.[1] ?? "";
+  const hint = / \(Did you mean (.*)\?\)$/.exec(text)?.[1];
+  const received = hint === undefined ? quoted : `${quoted}; did you mean ${hint}?`;
+  switch (code) {
+    case "commander.unknownCommand":
+      return `the command must be one that touchstone --help lists. Received ${received}.`;
+    case "commander.unknownOption":
+      return `options must be among those that --help lists. Received ${received}.`;
+    case "commander.missingArgument":
+      return `<${quoted}> must be given. Received nothing.`;
+    case "commander.optionMissingArgument":
+      return `${quoted} must have a value. Received none.`;
+    case "commander.missingMandatoryOptionValue":
+      return `${quoted} must be given. Received nothing.`;
+    case "commander.excessArguments":
+      return `${text.replace(/^.*Expected (.*) but got (.*)\.$/, `\`touchstone ${quoted}\` must have $1. Received $2.`)}`;
+    case "commander.help":
+      return `a command must be given, one that touchstone --help lists. Received ${process.argv.slice(2).join(" ") || "none"}.`;
+    default:
+      return text;
+  }
 }

@@ -38,7 +38,8 @@ function decode(path: string, bytes: Uint8Array): Pixels {
   if (format === undefined) {
     const start = Array.from(bytes.subarray(0, 4), (byte) => byte.toString(16).padStart(2, "0")).join(" ");
     throw new UsageError(
-      `${path}: must be a PNG or JPEG image. Received a file that begins with ${start || "nothing"}.`,
+      `${path}: must be a PNG or JPEG image.`,
+      start === "" ? "an empty file" : `a file that begins with ${start}`,
     );
   }
   try {
@@ -46,8 +47,8 @@ function decode(path: string, bytes: Uint8Array): Pixels {
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new UsageError(
-      `${path}: must be a whole ${format} image of at most ${MAX_PIXELS / 1e6} million pixels. ` +
-        `Received one that cannot be decoded: ${reason}.`,
+      `${path}: must be a whole ${format} image of at most ${MAX_PIXELS / 1e6} million pixels.`,
+      `one that cannot be decoded: ${reason}`,
     );
   }
 }

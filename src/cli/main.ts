@@ -6,7 +6,7 @@
  */
 import { Command, CommanderError } from "commander";
 import { convertCommand } from "./convert.js";
-import { EXIT, report } from "./errors.js";
+import { EXIT, errorCode, fileError, report } from "./errors.js";
 import { predictCommand } from "./predict.js";
 import { summaryCommand } from "./summary.js";
 import { traceCommand } from "./trace.js";
@@ -20,10 +20,18 @@ const program = new Command("touchstone")
   .version(version())
   .showHelpAfterError(false)
   .exitOverride()
-  .configureOutput({ outputError: () => {} });
+  // what commander says of bad use is said by `report`, in one line
+  .configureOutput({ outputError: () => {}, writeErr: () => {} });
 
 for (const make of [summaryCommand, predictCommand, traceCommand, verifyCommand, convertCommand]) {
   program.addCommand(make().copyInheritedSettings(program));
+}
+
+function end(error: unknown): number {
+  const { line, code } = report(error);
+  process.stderr.write(`${line}\n`);
+  if (code === EXIT.internal && process.env["TOUCHSTONE_DEBUG"] !== undefined) console.error(error);
+  return code;
 }
 
 async function run(): Promise<number> {
@@ -31,17 +39,16 @@ async function run(): Promise<number> {
     await program.parseAsync();
     return Number(process.exitCode ?? EXIT.success);
   } catch (error) {
-    if (error instanceof CommanderError) {
-      if (error.exitCode === 0) return EXIT.success;
-      if (error.code === "commander.help") return EXIT.badInput;
-      process.stderr.write(`touchstone: ${error.message.replace(/^error: /, "")}\n`);
-      return EXIT.badInput;
-    }
-    const { line, code } = report(error);
-    process.stderr.write(`${line}\n`);
-    if (code === EXIT.internal && process.env["TOUCHSTONE_DEBUG"] !== undefined) console.error(error);
-    return code;
+    // --help and --version end in such an error
+    if (error instanceof CommanderError && error.exitCode === 0) return EXIT.success;
+    return end(error);
   }
 }
+
+// `touchstone ... | head`: the reader has left, which is no error, and there is nobody to tell
+process.stdout.on("error", (error) => {
+  process.exit(errorCode(error) === "EPIPE" ? EXIT.brokenPipe : end(fileError("written", "standard output", error)));
+});
+process.stderr.on("error", () => process.exit(EXIT.brokenPipe));
 
 process.exitCode = await run();

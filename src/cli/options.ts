@@ -4,37 +4,51 @@
  * @module
  */
 import { availableParallelism } from "node:os";
-import { InvalidArgumentError, Option } from "commander";
+import { Option } from "commander";
 import { createExecution, type OwnedExecution } from "../kernels/execution.js";
+import { UsageError } from "./errors.js";
 
-/** A whole number of at least `min`. */
-export function wholeNumber(min: number): (value: string) => number {
-  return (value) => {
-    const number = Number(value);
-    if (!/^\d+$/.test(value) || !Number.isSafeInteger(number) || number < min) {
-      throw new InvalidArgumentError(`It must be a whole number of at least ${min}.`);
+/** More threads than this help no machine; each takes memory of its own. */
+const MAX_THREADS = 256;
+
+/** Reads a whole number from `min` to `max` for the option `name`. */
+export function wholeNumber(
+  name: string,
+  min: number,
+  max: number = Number.MAX_SAFE_INTEGER,
+): (text: string) => number {
+  const limits = max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`;
+  return (text) => {
+    const number = Number(text);
+    if (!/^\d+$/.test(text) || !Number.isSafeInteger(number) || number < min || number > max) {
+      throw new UsageError(`${name} must be a whole number ${limits}.`, JSON.stringify(text));
     }
     return number;
   };
 }
 
-/** `64,64,3` as [64, 64, 3]. */
-export function dimensions(value: string): readonly number[] {
-  return value.split(",").map(wholeNumber(1));
+/** An option whose value is one of `choices`. */
+export function choice(flags: string, description: string, choices: readonly string[]): Option {
+  const [name] = flags.split(" ");
+  return new Option(flags, description).choices(choices).argParser((text: string) => {
+    if (!choices.includes(text))
+      throw new UsageError(`${name} must be one of ${choices.join(", ")}.`, JSON.stringify(text));
+    return text;
+  });
 }
 
 /** `--threads`. */
 export function threadsOption(): Option {
   return new Option("--threads <n>", "threads that compute; results do not depend on it")
-    .argParser(wholeNumber(1))
-    .default(availableParallelism(), "all cores");
+    .argParser(wholeNumber("--threads", 1, MAX_THREADS))
+    .default(Math.min(availableParallelism(), MAX_THREADS), "all cores");
 }
 
 /** `--accumulate`. */
 export function accumulateOption(): Option {
-  return new Option("--accumulate <precision>", "precision of products and sums")
-    .choices(["float64", "float32"])
-    .default("float64");
+  return choice("--accumulate <precision>", "precision of products and sums", ["float64", "float32"]).default(
+    "float64",
+  );
 }
 
 /** What {@link threadsOption} and {@link accumulateOption} give. */
@@ -44,10 +58,13 @@ export interface ExecutionFlags {
 }
 
 /** Runs `work` with the threads that were asked for, and ends them. */
-export function withExecution<Result>(flags: ExecutionFlags, work: (execution: OwnedExecution) => Result): Result {
+export async function withExecution<Result>(
+  flags: ExecutionFlags,
+  work: (execution: OwnedExecution) => Result | Promise<Result>,
+): Promise<Result> {
   const execution = createExecution(flags);
   try {
-    return work(execution);
+    return await work(execution);
   } finally {
     execution.close();
   }

@@ -3,20 +3,21 @@
  *
  * @module
  */
-import { Command, Option } from "commander";
+import { Command } from "commander";
 import { writeNpy } from "../formats/npy.js";
 import { writeNpz } from "../formats/npz.js";
 import { fromTensor } from "../formats/tensors.js";
 import { decodePredictions } from "../models/applications/imagenet-utils.js";
 import type { Model } from "../models/model.js";
 import { predict } from "../models/predict.js";
+import { formatShape } from "../tensor/shape.js";
 import { type Tensor, tensor } from "../tensor/tensor.js";
 import { listShapes, modelInputs, readArrays } from "./arrays.js";
 import { UsageError } from "./errors.js";
-import { type Output, prepareOutput } from "./files.js";
+import { prepareOutput } from "./files.js";
 import { readImage } from "./images.js";
 import { MODEL_HELP, type ModelFlags, modelOptions, resolveModel } from "./models.js";
-import { accumulateOption, type ExecutionFlags, threadsOption, wholeNumber, withExecution } from "./options.js";
+import { accumulateOption, choice, type ExecutionFlags, threadsOption, wholeNumber, withExecution } from "./options.js";
 import { PREPROCESSINGS, type Preprocessing, preprocess, preprocessingOf } from "./preprocessing.js";
 import { startProgress } from "./progress.js";
 
@@ -35,27 +36,33 @@ export function predictCommand(): Command {
     .argument("<model>", MODEL_HELP)
     .requiredOption("--input <file...>", "x.npy, x.npz, or PNG and JPEG images")
     .option("--out <y.npy>", "write the outputs (.npy, or .npz for several)")
-    .option("--top <k>", "print the k most probable classes of every sample", wholeNumber(1))
-    .option("--batch-size <n>", "samples that run at once", wholeNumber(1), 32)
+    .option("--top <k>", "print the k most probable classes of every sample", wholeNumber("--top", 1))
+    .option("--batch-size <n>", "samples that run at once", wholeNumber("--batch-size", 1), 32)
     .addOption(
-      new Option("--preprocess <mode>", "what happens to images (default: as the model was trained)").choices(
-        PREPROCESSINGS,
-      ),
+      choice("--preprocess <mode>", "what happens to images (default: as the model was trained)", PREPROCESSINGS),
     )
     .addOption(threadsOption())
     .addOption(accumulateOption());
   for (const option of modelOptions()) command.addOption(option);
-  return command.action((spec: string, flags: Flags) => {
-    const out = flags.out === undefined ? undefined : prepareOutput(flags.out);
+  return command.action(async (spec: string, flags: Flags) => {
+    const out = flags.out === undefined ? undefined : prepareOutput(flags.out, "--out", [".npy", ".npz"]);
     const model = resolveModel(spec, flags);
+    const isSingle = /\.npy$/i.test(out?.path ?? "");
+    if (isSingle && model.outputs.length > 1) {
+      throw new UsageError(`--out must end in .npz for a model with ${model.outputs.length} outputs.`, flags.out ?? "");
+    }
     const inputs = readInputs(model, spec, flags);
     const progress = startProgress("predict");
-    const outputs = withExecution(flags, (execution) =>
-      predict(model, inputs, { batchSize: flags.batchSize, execution, onProgress: (done, total) => progress.update(done, total) }),
-    );
-    progress.end();
-    if (out !== undefined) writeOutputs(out, model, outputs);
-    if (out === undefined || flags.top !== undefined) printTop(outputs, flags);
+    const outputs = await withExecution(flags, (execution) =>
+      predict(model, inputs, { batchSize: flags.batchSize, execution, onProgress: progress.update }),
+    ).finally(progress.end);
+    const named = new Map(model.outputs.map(({ node }, i) => [node.layer.name, outputs[i]]));
+    if (out !== undefined) {
+      const arrays = new Map(Array.from(named, ([name, y]) => [name, fromTensor(y)]));
+      out.write(isSingle ? writeNpy(fromTensor(outputs[0])) : writeNpz(arrays));
+      process.stdout.write(`${out.path}: ${listShapes(outputs)}\n`);
+    }
+    if (out === undefined || flags.top !== undefined) printTop(named, flags);
   });
 }
 
@@ -65,12 +72,12 @@ function readInputs(model: Model, spec: string, flags: Flags): readonly Tensor[]
   const images = flags.input.filter((path) => IMAGE.test(path));
   if (images.length === 0) {
     if (flags.input.length > 1) {
-      throw new UsageError(`--input must be one .npy or .npz file, or images. Received ${flags.input.join(", ")}.`);
+      throw new UsageError("--input must be one .npy or .npz file, or images.", flags.input.join(", "));
     }
     return modelInputs(model, readArrays(flags.input[0]));
   }
   if (images.length < flags.input.length) {
-    throw new UsageError(`--input must be either arrays or images. Received ${flags.input.join(", ")}.`);
+    throw new UsageError("--input must be either arrays or images.", flags.input.join(", "));
   }
   return [imageBatch(model, images, flags.preprocess ?? preprocessingOf(model, spec))];
 }
@@ -81,8 +88,8 @@ function imageBatch(model: Model, paths: readonly string[], mode: Preprocessing)
   const [, height, width, channels] = shape;
   if (model.inputs.length !== 1 || shape.length !== 4 || channels !== 3 || !height || !width) {
     throw new UsageError(
-      `images must go into a model with one input of shape [null, H, W, 3]. Received a model with ` +
-        `${model.inputs.map((x) => JSON.stringify(x.shape)).join(", ")}.`,
+      "images must go into a model with one input of shape [null, H, W, 3], H and W known.",
+      model.inputs.map((x) => formatShape(x.shape)).join(", "),
     );
   }
   const batch = new Float32Array(paths.length * height * width * 3);
@@ -90,42 +97,38 @@ function imageBatch(model: Model, paths: readonly string[], mode: Preprocessing)
   return preprocess(tensor(batch, [paths.length, height, width, 3]), mode);
 }
 
-function writeOutputs(out: Output, model: Model, outputs: readonly Tensor[]): void {
-  const single = /\.npy$/i.test(out.path);
-  if (!single && !/\.npz$/i.test(out.path)) {
-    throw new UsageError(`--out must end in .npy or .npz. Received ${out.path}.`);
-  }
-  if (single && outputs.length > 1) {
-    throw new UsageError(`--out must end in .npz for a model with ${outputs.length} outputs. Received ${out.path}.`);
-  }
-  const names = model.outputs.map((y) => y.node.layer.name);
-  out.write(
-    single
-      ? writeNpy(fromTensor(outputs[0]))
-      : writeNpz(new Map(outputs.map((y, i) => [names[i], fromTensor(y)] as const))),
-  );
-  process.stdout.write(`${out.path}: ${listShapes(outputs)}\n`);
-}
-
 /** The most probable classes of every sample, by their names where they are ImageNet's. */
-function printTop(outputs: readonly Tensor[], { top = 5, input }: Flags): void {
-  for (const y of outputs) {
+function printTop(outputs: ReadonlyMap<string, Tensor>, { top = 5, input }: Flags): void {
+  for (const [output, y] of outputs) {
+    const prefix = outputs.size > 1 ? `${output}, ` : "";
     if (y.dimension !== 2) {
-      process.stdout.write(`output of shape ${listShapes([y])}; --out writes it to a file\n`);
+      process.stdout.write(`${prefix}output of shape ${listShapes([y])}; --out writes it to a file\n`);
       continue;
     }
     const [samples, classes] = y.shape;
     for (let n = 0; n < samples; n++) {
-      const row = Array.from({ length: classes }, (_, k) => ({ label: String(k), score: y.get(n, k) }));
-      const ranked =
-        classes === 1000
-          ? decodePredictions(y.hi(n + 1, classes).lo(n, 0), top)[0].map(({ className, score }) => ({
-              label: className,
-              score,
-            }))
-          : row.sort((a, b) => b.score - a.score || Number(a.label) - Number(b.label)).slice(0, top);
+      const row = y.hi(n + 1, classes).lo(n, 0);
+      const ranked = classes === 1000 ? topImageNet(row, top) : topNumbers(row, top);
       const name = input.length === samples && IMAGE.test(input[n]) ? input[n] : `sample ${n}`;
-      process.stdout.write(`${name}: ${ranked.map(({ label, score }) => `${label} ${score.toFixed(4)}`).join(", ")}\n`);
+      process.stdout.write(
+        `${prefix}${name}: ${ranked.map(({ label, score }) => `${label} ${score.toFixed(4)}`).join(", ")}\n`,
+      );
     }
   }
+}
+
+interface Ranked {
+  readonly label: string;
+  readonly score: number;
+}
+
+function topImageNet(row: Tensor, top: number): readonly Ranked[] {
+  return decodePredictions(row, top)[0].map(({ className, score }) => ({ label: className, score }));
+}
+
+/** Class numbers; of equal scores the lower one first, and NaN before all, so that it is seen. */
+function topNumbers(row: Tensor, top: number): readonly Ranked[] {
+  const scores = Array.from({ length: row.size }, (_, k) => ({ label: String(k), score: row.get(0, k) }));
+  const isAhead = (a: number, b: number): boolean => a > b || (Number.isNaN(a) && !Number.isNaN(b));
+  return scores.sort(({ score: a }, { score: b }) => Number(isAhead(b, a)) - Number(isAhead(a, b))).slice(0, top);
 }

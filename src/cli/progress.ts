@@ -7,9 +7,9 @@
 /** One piece of long work. */
 export interface Progress {
   /** Reports that `done` of `total` parts are done. */
-  update(done: number, total: number): void;
+  readonly update: (done: number, total: number) => void;
   /** Clears the bar. */
-  end(): void;
+  readonly end: () => void;
 }
 
 const WIDTH = 30;

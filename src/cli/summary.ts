@@ -21,12 +21,13 @@ export function summaryCommand(): Command {
     .description("print Keras's table of layers, output shapes and parameters")
     .argument("<model>", MODEL_HELP)
     .option("--plot <file.svg>", "also draw the graph")
-    .option("--line-length <columns>", "width of the table", wholeNumber(40));
+    .option("--line-length <columns>", "width of the table", wholeNumber("--line-length", 40, 1000));
   for (const option of modelOptions()) command.addOption(option);
   return command.action((spec: string, flags: Flags) => {
-    const plot = flags.plot === undefined ? undefined : prepareOutput(flags.plot);
+    const plot = flags.plot === undefined ? undefined : prepareOutput(flags.plot, "--plot", [".svg"]);
     const model = resolveModel(spec, flags);
-    process.stdout.write(`${summary(model, flags.lineLength === undefined ? {} : { lineLength: flags.lineLength })}\n`);
+    const table = summary(model, flags.lineLength === undefined ? {} : { lineLength: flags.lineLength });
     plot?.write(plotModel(model));
+    process.stdout.write(`${table}\n`);
   });
 }

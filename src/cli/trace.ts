@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { Command, Option } from "commander";
+import { Command } from "commander";
 import { writeNpz } from "../formats/npz.js";
 import { fromTensor } from "../formats/tensors.js";
 import { LOSSES, type LossName } from "../models/objective.js";
@@ -11,7 +11,7 @@ import { trace } from "../models/trace.js";
 import { modelInputs, modelTargets, readArrays } from "./arrays.js";
 import { prepareOutput } from "./files.js";
 import { MODEL_HELP, type ModelFlags, modelOptions, resolveModel } from "./models.js";
-import { accumulateOption, type ExecutionFlags, threadsOption, withExecution } from "./options.js";
+import { accumulateOption, choice, type ExecutionFlags, threadsOption, withExecution } from "./options.js";
 
 interface Flags extends ModelFlags, ExecutionFlags {
   readonly input: string;
@@ -28,17 +28,17 @@ export function traceCommand(): Command {
     .requiredOption("--input <in.npz>", "arrays `x` (or one for each input layer) and, for gradients, `y` or `dy`")
     .requiredOption("--out <trace.npz>", "where the trace goes")
     .option("--training", "training mode: batch statistics; writes the moving statistics after the step")
-    .addOption(new Option("--loss <loss>", "the loss (default: cross-entropy)").choices(LOSSES))
+    .addOption(choice("--loss <loss>", "the loss (default: cross-entropy)", LOSSES))
     .addOption(threadsOption())
     .addOption(accumulateOption());
   for (const option of modelOptions()) command.addOption(option);
-  return command.action((spec: string, flags: Flags) => {
-    const out = prepareOutput(flags.out);
+  return command.action(async (spec: string, flags: Flags) => {
+    const out = prepareOutput(flags.out, "--out", [".npz"]);
     const arrays = readArrays(flags.input);
     const model = resolveModel(spec, flags);
     const inputs = modelInputs(model, arrays);
     const targets = modelTargets(model, arrays, flags.loss);
-    const entries = withExecution(flags, (execution) =>
+    const entries = await withExecution(flags, (execution) =>
       trace(model, inputs, { ...targets, training: flags.training ?? false, execution, seed: flags.seed }),
     );
     out.write(writeNpz(new Map(Array.from(entries, ([key, x]) => [key, fromTensor(x)]))));

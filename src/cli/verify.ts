@@ -4,12 +4,13 @@
  * @module
  */
 import { readdirSync, readFileSync } from "node:fs";
+import { setImmediate } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { Command } from "commander";
 import { ratioOf } from "../verification/compare.js";
 import type { FixtureFiles } from "../verification/fixtures.js";
 import { type Result, verify } from "../verification/verify.js";
-import { EXIT, fileError } from "./errors.js";
+import { EXIT, fileError, UsageError } from "./errors.js";
 import { accumulateOption, type ExecutionFlags, threadsOption, withExecution } from "./options.js";
 
 interface Flags extends ExecutionFlags {
@@ -32,19 +33,27 @@ export function verifyCommand(): Command {
     .option("--json", "one JSON object a line instead of the table")
     .addOption(threadsOption())
     .addOption(accumulateOption())
-    .action((flags: Flags) => {
+    .action(async (flags: Flags) => {
       const start = performance.now();
       const results: Result[] = [];
-      if (flags.json !== true) process.stdout.write(HEADER);
-      withExecution(flags, (execution) => {
+      await withExecution(flags, async (execution) => {
         for (const result of verify(fixtureFiles(flags.fixtures), execution, flags.only)) {
+          if (results.length === 0 && flags.json !== true) process.stdout.write(HEADER);
           results.push(result);
           process.stdout.write(flags.json === true ? jsonLine(result) : tableLines(result, flags.tensors ?? false));
+          // lets a reader who has left (`| head`) end the work
+          await setImmediate();
         }
       });
+      if (results.length === 0) {
+        throw new UsageError(
+          `${flags.fixtures} must hold a fixture whose name contains --only.`,
+          flags.only ?? "no fixture",
+        );
+      }
       const broken = results.filter(({ verdict }) => !verdict.holds);
       if (flags.json !== true) process.stdout.write(conclusion(results, broken, performance.now() - start));
-      if (broken.length > 0 || results.length === 0) process.exitCode = EXIT.judgementFailed;
+      if (broken.length > 0) process.exitCode = EXIT.judgementFailed;
     });
 }
 
@@ -100,7 +109,6 @@ function jsonLine({ kind, name, verdict }: Result): string {
 function conclusion(results: readonly Result[], broken: readonly Result[], ms: number): string {
   const tensors = results.reduce((sum, { verdict }) => sum + verdict.tensors, 0);
   const what = `${results.length} fixtures, ${tensors} tensors, ${(ms / 1000).toFixed(1)} s`;
-  if (results.length === 0) return "\nno fixture was found\n";
   if (broken.length === 0) return `\nall bounds hold: ${what}\n`;
   return `\n${broken.length} of ${what}: bounds broken in ${broken.map(({ name }) => name).join(", ")}\n`;
 }

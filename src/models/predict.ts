@@ -6,7 +6,7 @@
 import { type Execution, serial } from "../kernels/execution.js";
 import { Arena } from "../tensor/arena.js";
 import { floatArray } from "../tensor/dtype.js";
-import { sizeOf } from "../tensor/shape.js";
+import { formatShape, shapesAgree, sizeOf } from "../tensor/shape.js";
 import { contiguous, dtypeOf, type Tensor, tensor } from "../tensor/tensor.js";
 import type { Model } from "./model.js";
 
@@ -35,6 +35,14 @@ export function predict(model: Model, inputs: readonly Tensor[], options: Predic
   const { batchSize = 32, execution = serial, onProgress } = options;
   if (!Number.isSafeInteger(batchSize) || batchSize < 1) {
     throw new RangeError(`predict: \`batchSize\` must be a whole number of at least 1. Received ${batchSize}.`);
+  }
+  const wanted = model.inputs.map((x) => x.shape);
+  if (inputs.length !== wanted.length || !inputs.every((x, i) => shapesAgree(x.shape, wanted[i]))) {
+    // said here, of all samples: the model would say it of the first batch
+    throw new RangeError(
+      `predict: inputs must have the shape ${wanted.map(formatShape).join(", ")}. ` +
+        `Received ${inputs.map((x) => formatShape(x.shape)).join(", ") || "no input"}.`,
+    );
   }
   const counts = inputs.map((x) => x.shape[0]);
   const [total = 0] = counts;
