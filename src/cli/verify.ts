@@ -80,7 +80,7 @@ const HEADER = [
   "",
 ].join("\n");
 
-function tableLines({ kind, name, verdict, comparisons }: Result, everyTensor: boolean): string {
+function tableLines({ kind, name, verdict, comparisons, kinks }: Result, everyTensor: boolean): string {
   const { worst, worstRatio, ofKeras, holds, tensors } = verdict;
   const share = Number.isFinite(ofKeras) ? ofKeras.toFixed(2) : "-";
   const line = [
@@ -93,17 +93,18 @@ function tableLines({ kind, name, verdict, comparisons }: Result, everyTensor: b
   const details = everyTensor
     ? comparisons.map((comparison) => `  ${comparison.key.padEnd(70)} ${ratioOf(comparison).toFixed(3)}\n`).join("")
     : "";
+  const sides = kinks > 0 ? `  with ${kinks} ReLUs, at zero up to rounding, taken on our side\n` : "";
   const { ours, truth, index } = worst.element;
   const reason = holds
     ? ""
     : `  element ${index}: ours ${ours}, truth ${truth}, error ${worst.error.toExponential(2)}, ` +
       `bound ${worst.allowed.toExponential(2)}, Keras's error ${worst.kerasError.toExponential(2)}\n`;
-  return `${line}\n${reason}${details}`;
+  return `${line}\n${sides}${reason}${details}`;
 }
 
-function jsonLine({ kind, name, verdict }: Result): string {
+function jsonLine({ kind, name, verdict, kinks }: Result): string {
   const { worst, worstRatio, ofKeras, holds, tensors } = verdict;
-  return `${JSON.stringify({ kind, name, tensors, holds, errorOverBound: worstRatio, ofKeras, worst })}\n`;
+  return `${JSON.stringify({ kind, name, tensors, holds, errorOverBound: worstRatio, ofKeras, kinks, worst })}\n`;
 }
 
 function conclusion(results: readonly Result[], broken: readonly Result[], ms: number): string {

@@ -19,7 +19,7 @@ import type { KerasConfig } from "../serialization/config.js";
 import type { FloatArray } from "../tensor/dtype.js";
 import { formatShape, type SymbolicShape, shapesAgree } from "../tensor/shape.js";
 import { cast, contiguous, type Tensor } from "../tensor/tensor.js";
-import { backwardPass, forwardPass, type ModelPass } from "./passes.js";
+import { backwardPass, type ForwardOptions, forwardPass, type ModelPass } from "./passes.js";
 import { mapGraph } from "./graph.js";
 import { graphToConfig } from "./graph-config.js";
 import { nameLayers } from "./names.js";
@@ -177,8 +177,8 @@ export class Model extends Layer {
    *
    * @throws RangeError when number or shapes of `inputs` are not those of the model.
    */
-  forward(inputs: readonly Tensor[], context: CallContext): ModelPass {
-    return forwardPass(this, this.#enter(inputs), context);
+  forward(inputs: readonly Tensor[], context: CallContext, options: ForwardOptions = {}): ModelPass {
+    return forwardPass(this, this.#enter(inputs), context, options);
   }
 
   /**
@@ -187,7 +187,7 @@ export class Model extends Layer {
    * @throws RangeError when number or shapes of `inputs` are not those of the model.
    */
   infer(inputs: readonly Tensor[], context: CallContext, release: (data: FloatArray) => void): readonly Tensor[] {
-    return forwardPass(this, this.#enter(inputs), context, release).outputs;
+    return forwardPass(this, this.#enter(inputs), context, { release }).outputs;
   }
 
   #enter(inputs: readonly Tensor[]): readonly Tensor[] {

@@ -66,16 +66,20 @@ class Readers {
   }
 }
 
-/**
- * Runs every node of `model` on contiguous `inputs`.
- *
- * @param release - Where given, nothing is kept for backward, and memory that no later node reads is handed to it.
- */
+/** What else a forward pass can be asked for. */
+export interface ForwardOptions {
+  /** Where given, nothing is kept for backward, and memory that no later node reads is handed to it. */
+  readonly release?: ((data: FloatArray) => void) | undefined;
+  /** What a node reads instead of `xs`, which earlier nodes gave: to judge one layer at a time, on another's values. */
+  readonly replaceInputs?: ((node: LayerNode, xs: readonly Tensor[]) => readonly Tensor[]) | undefined;
+}
+
+/** Runs every node of `model` on contiguous `inputs`. */
 export function forwardPass(
   model: Model,
   inputs: readonly Tensor[],
   context: CallContext,
-  release?: (data: FloatArray) => void,
+  { release, replaceInputs }: ForwardOptions = {},
 ): ModelPass {
   const values = new Map<LayerNode, Tensor>();
   const passes = new Map<LayerNode, LayerPass>();
@@ -89,7 +93,7 @@ export function forwardPass(
   for (const node of model.graphNodes) {
     const entrance = model.inputs.findIndex((x) => x.node === node);
     const xs = entrance >= 0 ? [inputs[entrance]] : node.inputs.map((x) => valueOf(values, x.node));
-    const pass = node.layer.call(xs, { ...context, pending: updates });
+    const pass = node.layer.call(replaceInputs?.(node, xs) ?? xs, { ...context, pending: updates });
     values.set(node, pass.y);
     if (release === undefined) passes.set(node, pass);
     for (const [variable, value] of pass.updates ?? []) updates.set(variable, value);

@@ -18,7 +18,14 @@ import { formatShape, shapesAgree } from "../tensor/shape.js";
 import { cast, detach, type Tensor, tensorOf } from "../tensor/tensor.js";
 import type { Model } from "./model.js";
 import { type LossName, objectiveOf } from "./objective.js";
-import { backwardPass, type ModelPass, type OutputGradient, regularizationLosses, withRegularizers } from "./passes.js";
+import {
+  backwardPass,
+  type ForwardOptions,
+  type ModelPass,
+  type OutputGradient,
+  regularizationLosses,
+  withRegularizers,
+} from "./passes.js";
 
 /** Options of {@link trace}. */
 export interface TraceOptions {
@@ -34,6 +41,8 @@ export interface TraceOptions {
   readonly execution?: Execution;
   /** Seed of dropout. @defaultValue 0 */
   readonly seed?: number;
+  /** What a node reads instead of what earlier nodes gave. */
+  readonly replaceInputs?: ForwardOptions["replaceInputs"];
 }
 
 /** Tensors by key, in the order in which they were computed. */
@@ -49,7 +58,7 @@ export function trace(model: Model, inputs: readonly Tensor[], options: TraceOpt
   const arena = new Arena();
   try {
     return arena.run(() => {
-      const pass = model.forward(inputs, { training, execution, seed, step: 0 });
+      const pass = model.forward(inputs, { training, execution, seed, step: 0 }, options);
       const entries = new Map<string, Tensor>();
       const keep = (key: string, x: Tensor): void => void entries.set(key, detach(x));
       const names = nodeNames(model);

@@ -13,8 +13,9 @@ import type { Execution } from "../kernels/execution.js";
 import type { Model } from "../models/model.js";
 import { predict } from "../models/predict.js";
 import { type Trace, type TraceOptions, trace } from "../models/trace.js";
+import type { FloatArray } from "../tensor/dtype.js";
 import type { Tensor } from "../tensor/tensor.js";
-import { type Comparison, compare, judge, type Verdict } from "./compare.js";
+import { type Comparison, compare, judge, type Reference, ratioOf, type Verdict } from "./compare.js";
 import {
   type FixtureArrays,
   type FixtureFiles,
@@ -24,6 +25,7 @@ import {
   references,
   sample,
 } from "./fixtures.js";
+import { findKinks } from "./kinks.js";
 
 /** What one fixture gave. */
 export interface Result {
@@ -35,6 +37,8 @@ export interface Result {
   readonly verdict: Verdict;
   /** Each tensor. */
   readonly comparisons: readonly Comparison[];
+  /** ReLUs at their kink that had to be taken into account; see kinks.ts. */
+  readonly kinks: number;
 }
 
 const decoder = new TextDecoder();
@@ -52,37 +56,80 @@ function traced(entries: Trace, key: string): Tensor | undefined {
   return entries.get(key) ?? entries.get(key.replace(/^gradInput\//, "gradOutput/"));
 }
 
-/** Compares both modes of `model` with all that the fixture holds. */
-function compareModel(
-  model: Model,
-  inputs: readonly Tensor[],
-  goal: TraceOptions,
-  arrays: FixtureArrays,
-  execution: Execution,
-  kept: (x: Tensor, key: string) => Tensor["data"] = (x) => x.data,
-): readonly Comparison[] {
-  return (["inference", "training"] as const).flatMap((mode) => {
-    const wanted = references(arrays, `${mode}/`);
-    if (wanted.length === 0) return [];
-    const training = mode === "training";
-    const entries = trace(model, inputs, { ...(training && goal), training, execution });
-    return wanted.map((reference) => {
-      const key = reference.key.slice(mode.length + 1);
-      const ours = traced(entries, key);
-      if (ours === undefined) throw new Error(`internal: verify: the trace has no ${key}.`);
-      return compare(kept(ours, reference.key), reference);
-    });
-  });
+/** What a model is given, and what Keras made of it. */
+interface Case {
+  readonly model: Model;
+  readonly inputs: readonly Tensor[];
+  readonly goal: TraceOptions;
+  readonly arrays: FixtureArrays;
+  /** The elements of a tensor that the fixture kept. */
+  readonly kept: (x: Tensor, key: string) => FloatArray;
 }
 
-function verifyLayer(files: FixtureFiles, name: string, execution: Execution): readonly Comparison[] {
+/** Compares both modes of a model with all that the fixture holds. */
+function compareModel({ model, inputs, goal, arrays, kept }: Case, execution: Execution): Compared {
+  const inference = traceAndCompare(arrays, "inference/", () => trace(model, inputs, { execution }), kept);
+  const wanted = references(arrays, "training/");
+  if (wanted.length === 0) return { comparisons: inference.comparisons, kinks: 0 };
+  const options = { ...goal, training: true, execution };
+  const training = traceAndCompare(arrays, "training/", () => trace(model, inputs, options), kept);
+  const comparisons = [...inference.comparisons, ...training.comparisons];
+  if (comparisons.every((comparison) => ratioOf(comparison) <= 1)) return { comparisons, kinks: 0 };
+
+  // a bound is broken: is it a ReLU at its kink?
+  const bounds = new Map(training.comparisons.map(({ key, allowed }) => [key, allowed]));
+  const allowed = (layer: string): number => bounds.get(`training/output/${layer}`) ?? 0;
+  const kinks = findKinks(model, inputs, { ...goal, execution }, training.entries, allowed);
+  const again = wanted.map((reference) => {
+    const key = reference.key.slice("training/".length);
+    const shift = kinks.shift(key.replace(/^gradInput\//, "gradOutput/"));
+    const moved = shift === undefined ? reference : moveTruth(reference, kept(shift, reference.key));
+    return compare(keptOf(training.entries, key, reference.key, kept), moved);
+  });
+  return { comparisons: [...inference.comparisons, ...again], kinks: kinks.count };
+}
+
+interface Compared {
+  readonly comparisons: readonly Comparison[];
+  /** ReLUs that rounding has put on the other side of zero, where the comparison had to look for them. */
+  readonly kinks: number;
+}
+
+function keptOf(entries: Trace, key: string, fullKey: string, kept: Case["kept"]): FloatArray {
+  const ours = traced(entries, key);
+  if (ours === undefined) throw new Error(`internal: verify: the trace has no ${key}.`);
+  return kept(ours, fullKey);
+}
+
+function traceAndCompare(
+  arrays: FixtureArrays,
+  mode: string,
+  run: () => Trace,
+  kept: Case["kept"],
+): { readonly entries: Trace; readonly comparisons: readonly Comparison[] } {
+  const wanted = references(arrays, mode);
+  const entries: Trace = wanted.length === 0 ? new Map() : run();
+  const comparisons = wanted.map((reference) =>
+    compare(keptOf(entries, reference.key.slice(mode.length), reference.key, kept), reference),
+  );
+  return { entries, comparisons };
+}
+
+/** The reference with its truth, and Keras's value with it, moved by `shift`: Keras's own error stays what it is. */
+function moveTruth(reference: Reference, shift: FloatArray): Reference {
+  const move = (values: FloatArray): FloatArray => Float64Array.from(values, (value, i) => value + shift[i]);
+  return { ...reference, truth: move(reference.truth), keras: move(reference.keras) };
+}
+
+function verifyLayer(files: FixtureFiles, name: string, execution: Execution): Compared {
   const arrays = readNpz(files.read(`layers/${name}.npz`));
   const model = readModel(files.read(`layers/${name}.keras`), `${name}.keras`);
   const names = (tensors: Model["inputs"]): string[] => tensors.map((x) => x.node.layer.name);
   const inputs = arraysOf(arrays, "input", names(model.inputs));
   const cotangents = arraysOf(arrays, "dy", names(model.outputs));
   const goal = cotangents.length > 0 ? { cotangents } : {};
-  return compareModel(model, inputs, goal, withLossScale(arrays, names(model.outputs)), execution);
+  const kept = (x: Tensor): FloatArray => x.data;
+  return compareModel({ model, inputs, goal, arrays: withLossScale(arrays, names(model.outputs)), kept }, execution);
 }
 
 /**
@@ -101,16 +148,17 @@ function withLossScale(arrays: FixtureArrays, outputs: readonly string[]): Fixtu
   return new Map([...arrays, ["scale/training/loss", { dtype: "float64", shape: [3], data: scale }]]);
 }
 
-function verifyModel(files: FixtureFiles, name: string, execution: Execution): readonly Comparison[] {
+function verifyModel(files: FixtureFiles, name: string, execution: Execution): Compared {
   const arrays = readNpz(files.read(`models/${name}.npz`));
   const fixture = modelFixture(JSON.parse(decoder.decode(files.read(`models/${name}.json`))));
   const { x, y } = rebuildBatch(fixture);
   const model = rebuildModel(fixture);
-  return compareModel(model, [x], { targets: [y] }, arrays, execution, (tensor, key) => sample(tensor, key, fixture));
+  const kept = (tensor: Tensor, key: string): FloatArray => sample(tensor, key, fixture);
+  return compareModel({ model, inputs: [x], goal: { targets: [y] }, arrays, kept }, execution);
 }
 
 /** Files as users have them: read, and their predictions compared. */
-function verifyFile(files: FixtureFiles, file: string, execution: Execution): readonly Comparison[] {
+function verifyFile(files: FixtureFiles, file: string, execution: Execution): Compared {
   const arrays = readNpz(files.read(`files/${fixtureOf(file)}.npz`));
   const model = readModel(files.read(`files/${file}`), file);
   const inputs = arraysOf(
@@ -119,11 +167,12 @@ function verifyFile(files: FixtureFiles, file: string, execution: Execution): re
     model.inputs.map((x) => x.node.layer.name),
   );
   const outputs = predict(model, inputs, { execution });
-  return model.outputs.map(({ node }, i) => {
+  const comparisons = model.outputs.map(({ node }, i) => {
     const reference = references(arrays, node.layer.name).find(({ key }) => key === node.layer.name);
     if (reference === undefined) throw new Error(`internal: verify: ${file} has no reference for ${node.layer.name}.`);
     return compare(outputs[i].data, reference);
   });
+  return { comparisons, kinks: 0 };
 }
 
 /** `keras3-functional-deflated.keras` belongs to `keras3-functional.npz`. */
@@ -139,10 +188,11 @@ export function* verify(files: FixtureFiles, execution: Execution, only = ""): G
       .filter((file) => ending.test(file) && `${folder}/${file}`.includes(only))
       .map((file) => file.replace(/\.(keras|npz)$/, ""))
       .sort();
-  const result = (kind: Result["kind"], name: string, comparisons: readonly Comparison[]): Result => ({
+  const result = (kind: Result["kind"], name: string, { comparisons, kinks }: Compared): Result => ({
     kind,
     name,
     comparisons,
+    kinks,
     verdict: judge(comparisons),
   });
   for (const name of names("layers", /\.keras$/)) yield result("layers", name, verifyLayer(files, name, execution));
