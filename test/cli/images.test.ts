@@ -81,7 +81,7 @@ describe("readImage", () => {
     const gif = file("gif.png", "GIF89a...");
     refused(gif, `${gif}: must be a PNG or JPEG image. Received a file that begins with 47 49 46 38.`);
     const empty = file("empty.png", "");
-    refused(empty, `${empty}: must be a PNG or JPEG image. Received a file that begins with nothing.`);
+    refused(empty, `${empty}: must be a PNG or JPEG image. Received an empty file.`);
   });
 
   it("refuses images that are truncated anywhere", () => {
