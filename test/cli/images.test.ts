@@ -77,7 +77,7 @@ describe("readImage", () => {
 
   it("refuses files that are missing, no image, or empty", () => {
     const missing = join(scratch, "missing.png");
-    refused(missing, `${missing}: must be a file that can be read: no such file or directory.`);
+    refused(missing, `${missing}: must be a file that can be read. Received "no such file or directory".`);
     const gif = file("gif.png", "GIF89a...");
     refused(gif, `${gif}: must be a PNG or JPEG image. Received a file that begins with 47 49 46 38.`);
     const empty = file("empty.png", "");
