@@ -11,7 +11,7 @@
  * @module
  */
 import { describe, isKerasConfig } from "../serialization/config.js";
-import { dtypeOf, empty, type Tensor } from "../tensor/tensor.js";
+import { contiguous, empty, type Tensor } from "../tensor/tensor.js";
 
 /** A penalty on one weight. Both factors may be zero, not negative. */
 export interface Regularizer {
@@ -59,9 +59,9 @@ export function l1l2(l1Factor = 0, l2Factor = 0): Regularizer {
   };
 }
 
-/** The penalty on `weight`, a contiguous tensor: the sum runs in float64, index ascending. */
+/** The penalty on `weight`: the sum runs in float64, index ascending. */
 export function regularizationLoss(regularizer: Regularizer, weight: Tensor): number {
-  const { data } = weight;
+  const { data } = contiguous(weight);
   let absolute = 0;
   let squares = 0;
   for (let i = 0; i < data.length; i++) {
@@ -73,10 +73,11 @@ export function regularizationLoss(regularizer: Regularizer, weight: Tensor): nu
 
 /** `dWeight`, the gradient that the data loss gave, plus that of the penalty; a fresh tensor. */
 export function addRegularizationGradient(regularizer: Regularizer, weight: Tensor, dWeight: Tensor): Tensor {
-  const sum = empty(weight.shape, dtypeOf(weight));
-  for (let i = 0; i < sum.data.length; i++) {
-    const w = weight.data[i];
-    sum.data[i] = dWeight.data[i] + regularizer.l1 * Math.sign(w) + 2 * regularizer.l2 * w;
+  const sum = empty(weight.shape, weight);
+  const ws = contiguous(weight).data;
+  const dws = contiguous(dWeight).data;
+  for (let i = 0; i < ws.length; i++) {
+    sum.data[i] = dws[i] + regularizer.l1 * Math.sign(ws[i]) + 2 * regularizer.l2 * ws[i];
   }
   return sum;
 }

@@ -47,8 +47,8 @@ export function windowCases(options: { readonly dilation: boolean }): fc.Arbitra
 /** Where taps lie: `row(oh, kh)` and `column(ow, kw)` may be outside the image. */
 export interface Geometry {
   readonly output: Pair;
-  row(oh: number, kh: number): number;
-  column(ow: number, kw: number): number;
+  readonly row: (oh: number, kh: number) => number;
+  readonly column: (ow: number, kw: number) => number;
 }
 
 /** The geometry from the definition of SAME: the fewest zeros that give ceil(input / stride) outputs, fewer before. */

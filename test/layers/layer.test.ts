@@ -1,0 +1,228 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { Add } from "../../src/layers/add.js";
+import { axisFromLast, axisToLast, resolveAxis } from "../../src/layers/axis.js";
+import { BatchNormalization } from "../../src/layers/batch-normalization.js";
+import { Dense } from "../../src/layers/dense.js";
+import { InputLayer, input } from "../../src/layers/input-layer.js";
+import { inference } from "../../src/layers/layer.js";
+import { layerFromConfig } from "../../src/layers/registry.js";
+import { ReLU } from "../../src/layers/relu.js";
+import { Variable } from "../../src/layers/variable.js";
+import { windowOutput } from "../../src/layers/window-shape.js";
+import { ones } from "../../src/initializers/initializers.js";
+import { initializerFromConfig } from "../../src/initializers/initializer.js";
+import { tensorOf } from "../../src/tensor/tensor.js";
+import { assertGradients, assertRoundTrip } from "../support/layers.js";
+import { assertSameBits, generate, stridedView } from "../support/tensors.js";
+
+describe("Layer", () => {
+  it("is called by its class until it has a name, and keeps the first name that it gets", () => {
+    const layer = new ReLU();
+    assert.deepEqual([layer.name, layer.givenName], ["ReLU", undefined]);
+    layer.name = "re_lu";
+    layer.name = "another";
+    assert.deepEqual([layer.name, layer.givenName], ["re_lu", "re_lu"]);
+  });
+
+  it("makes its weights when it is first applied, and shares them between applications", () => {
+    const layer = new Dense({ units: 2 });
+    assert.deepEqual(layer.weights, []);
+    const first = layer.apply(input({ shape: [3] }));
+    const { weights } = layer;
+    const second = layer.apply(input({ shape: [5, 3] }));
+    assert.equal(layer.weights, weights);
+    assert.deepEqual([first.node.index, second.node.index, layer.nodes.length], [0, 1, 2]);
+    assert.deepEqual(
+      [first.shape, second.shape],
+      [
+        [null, 2],
+        [null, 5, 2],
+      ],
+    );
+    assert.equal(second.node.output, second);
+  });
+
+  it("knows what it is applied to", () => {
+    const [a, b] = [input({ shape: [3] }), input({ shape: [3] })];
+    const sum = new Add().apply([a, b]);
+    assert.deepEqual(sum.node.inputs, [a, b]);
+    assert.ok(a.node.layer instanceof InputLayer);
+  });
+
+  it("has trainable weights only while it is trainable, and never its moving statistics", () => {
+    const layer = new BatchNormalization();
+    layer.apply(input({ shape: [3] }));
+    assert.deepEqual(
+      layer.trainableWeights.map(({ name }) => name),
+      ["gamma", "beta"],
+    );
+    layer.trainable = false;
+    assert.deepEqual(layer.trainableWeights, []);
+    assert.equal(layer.getConfig()["trainable"], false);
+  });
+
+  it("writes what all layers share as Keras does, and reads it as Keras 3 and Keras 2 write it", () => {
+    const config = assertRoundTrip(new ReLU({ name: "a", trainable: false, dtype: "float64" }));
+    assert.deepEqual([config["name"], config["trainable"]], ["a", false]);
+    assert.deepEqual(config["dtype"], {
+      module: "keras",
+      class_name: "DTypePolicy",
+      config: { name: "float64" },
+      registered_name: null,
+    });
+    assert.equal(layerFromConfig("ReLU", { dtype: "float64" }).dtype, "float64");
+    assert.equal(layerFromConfig("ReLU", {}).dtype, "float32");
+    assert.throws(() => layerFromConfig("ReLU", { dtype: "float16" }), {
+      name: "TypeError",
+      message: 'ReLU: `dtype` must be float32 or float64. Received "float16".',
+    });
+    assert.throws(() => layerFromConfig("ReLU", { name: 3 }), {
+      name: "TypeError",
+      message: "ReLU: `name` must be a string. Received 3.",
+    });
+    assert.throws(() => layerFromConfig("ReLU", { trainable: "yes" }), {
+      name: "TypeError",
+      message: 'ReLU: `trainable` must be true or false. Received "yes".',
+    });
+  });
+});
+
+describe("layerFromConfig", () => {
+  it("refuses a class that is not implemented, naming class and layer", () => {
+    for (const className of ["LSTM", "toString", "__proto__"]) {
+      assert.throws(() => layerFromConfig(className, { name: "lstm_1" }), {
+        name: "RangeError",
+        message: `model: layer class \`${className}\` (layer \`lstm_1\`) is not one that this project implements.`,
+      });
+    }
+    assert.throws(() => layerFromConfig("LSTM", {}), /layer class `LSTM` \(layer `nothing`\)/);
+  });
+});
+
+describe("InputLayer", () => {
+  it("passes on what it is given, and its gradient", () => {
+    const x = tensorOf([1, 2], [1, 2]);
+    const pass = new InputLayer({ shape: [2] }).call([x], inference);
+    assert.equal(pass.y, x);
+    assertGradients(pass, x, [x]);
+  });
+
+  it("has a shape with an open batch, or a fixed one, and keeps its configuration", () => {
+    assert.deepEqual(input({ shape: [null, 3] }).shape, [null, null, 3]);
+    assert.deepEqual(input({ shape: [3], batchSize: 4 }).shape, [4, 3]);
+    assert.deepEqual(assertRoundTrip(new InputLayer({ shape: [8, 3], name: "image" })), {
+      batch_shape: [null, 8, 3],
+      dtype: "float32",
+      sparse: false,
+      ragged: false,
+      name: "image",
+    });
+  });
+
+  it("reads `batch_input_shape` of Keras 2", () => {
+    const layer = InputLayer.fromConfig({ batch_input_shape: [2, 8, null], dtype: "float64" });
+    assert.deepEqual([layer.batchShape, layer.dtype], [[2, 8, null], "float64"]);
+  });
+
+  it("refuses shapes that are none", () => {
+    assert.throws(() => input({ shape: [0, 3] }), {
+      name: "RangeError",
+      message:
+        "InputLayer: every dimension of `shape` must be null or a whole number of at least 1. " +
+        "Received shape=[0,3], batchSize=null.",
+    });
+    assert.throws(() => InputLayer.fromConfig({ batch_shape: [] }), {
+      name: "TypeError",
+      message:
+        "InputLayer: `batch_shape` must be a list of dimensions, each null or a whole number of at least 1. Received [].",
+    });
+    assert.throws(() => InputLayer.fromConfig({ batch_shape: [null, 3], sparse: true }), {
+      name: "TypeError",
+      message: "InputLayer: `sparse` must be false. Received true.",
+    });
+  });
+});
+
+describe("Variable", () => {
+  const spec = { name: "kernel", shape: [2, 3], initializer: initializerFromConfig("he_normal") };
+
+  it("is first filled by its initializer, from its seed, its owner and its name", () => {
+    const values = (change: { seed?: number; owner?: string; name?: string }): string => {
+      const variable = new Variable({ ...spec, name: change.name ?? spec.name }, "float32");
+      variable.seed = change.seed ?? 1;
+      variable.owner = change.owner ?? "conv2d";
+      return variable.value.data.join();
+    };
+    assert.equal(values({}), values({}));
+    assert.equal(
+      new Set([values({}), values({ seed: 2 }), values({ owner: "dense" }), values({ name: "bias" })]).size,
+      4,
+    );
+    assertSameBits(
+      new Variable({ ...spec, initializer: ones() }, "float64").value,
+      generate([2, 3], "float64", () => 1),
+    );
+  });
+
+  it("takes new values in place, rounded to its element type, from any strides", () => {
+    const variable = new Variable(spec, "float32");
+    const { value } = variable;
+    const copy = variable.read();
+    const x = generate([2, 3], "float64", (i, j) => i + j / 10);
+    variable.assign(stridedView(x));
+    assertSameBits(
+      value,
+      generate([2, 3], "float32", (i, j) => i + j / 10),
+    );
+    assert.notDeepEqual(copy.data, value.data);
+    assert.equal(variable.size, 6);
+  });
+
+  it("refuses values of another shape, naming itself", () => {
+    const variable = new Variable(spec, "float32");
+    variable.owner = "conv2d_1";
+    assert.throws(() => variable.assign(tensorOf([1, 2, 3, 4, 5, 6], [3, 2])), {
+      name: "RangeError",
+      message: "conv2d_1/kernel: a new value must have shape [2, 3]. Received shape [3, 2].",
+    });
+  });
+});
+
+describe("axes", () => {
+  it("count from the front, or from the back where negative", () => {
+    assert.deepEqual(
+      [-3, -1, 0, 2].map((axis) => resolveAxis("Softmax", axis, [4, 5, 6])),
+      [0, 2, 0, 2],
+    );
+    for (const axis of [3, -4, Number.NaN]) {
+      assert.throws(() => resolveAxis("Softmax", axis, [4, 5, 6]), {
+        name: "RangeError",
+        message: `Softmax: \`axis\` must be between -3 and 2 for an input of shape [4, 5, 6]. Received axis=${axis}.`,
+      });
+    }
+  });
+
+  it("move to the last place and back", () => {
+    const x = generate([2, 3, 4, 5], "float32", (a, b, c, d) => 1000 * a + 100 * b + 10 * c + d);
+    for (const axis of [0, 1, 2, 3]) {
+      const moved = axisToLast(x, axis);
+      assert.equal(moved.shape[3], x.shape[axis]);
+      assertSameBits(axisFromLast(moved, axis), x);
+    }
+    assertSameBits(
+      axisToLast(x, 1),
+      generate([2, 4, 5, 3], "float32", (a, c, d, b) => 1000 * a + 100 * b + 10 * c + d),
+    );
+  });
+});
+
+describe("windowOutput", () => {
+  it("keeps an open height or width open, and infers the other", () => {
+    const sliding = { windowSize: [3, 2], strides: [1, 2], padding: "valid" } as const;
+    assert.deepEqual(windowOutput([null, 7, 8, 1], sliding), [5, 4]);
+    assert.deepEqual(windowOutput([null, null, 8, 1], sliding), [null, 4]);
+    assert.deepEqual(windowOutput([null, 7, null, 1], { ...sliding, dilationRate: [3, 1] }), [1, null]);
+    assert.deepEqual(windowOutput([null, 7, 9, 1], { ...sliding, padding: "same" }), [7, 5]);
+  });
+});
