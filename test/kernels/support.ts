@@ -1,0 +1,66 @@
+/**
+ * What the kernel tests share: tensors from a handful of shrinkable values, and comparison bit for bit.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { createExecution, type OwnedExecution } from "../../src/kernels/execution.js";
+import type { Accumulate } from "../../src/kernels/rounding.js";
+import type { DType, FloatArray } from "../../src/tensor/dtype.js";
+import { formatShape, type Shape, sizeOf } from "../../src/tensor/shape.js";
+import { type Tensor, tensorOf } from "../../src/tensor/tensor.js";
+
+export const dtypes: fc.Arbitrary<DType> = fc.constantFrom("float32", "float32", "float64");
+
+/** Values that a kernel may get wrong: signed zeros, subnormals, infinities, NaN, and numbers that round. */
+export const seedValues: fc.Arbitrary<number[]> = fc.oneof(
+  fc.array(fc.double({ min: -8, max: 8, noNaN: true }), { minLength: 1, maxLength: 11 }),
+  fc.array(
+    fc.oneof(
+      { weight: 6, arbitrary: fc.double({ min: -8, max: 8, noNaN: true }) },
+      { weight: 1, arbitrary: fc.constantFrom(0, -0, 1e-40, -1.4e-45, 3e38, Number.POSITIVE_INFINITY, Number.NaN) },
+    ),
+    { minLength: 1, maxLength: 23 },
+  ),
+);
+
+/** A tensor of `shape` whose elements are the seeds in turn, each time scaled a little differently. */
+export function fill(seeds: readonly number[], shape: Shape, dtype: DType): Tensor {
+  const values = Array.from({ length: sizeOf(shape) }, (_, i) => seeds[i % seeds.length] * (1 + (i % 251) / 256));
+  return tensorOf(values, shape, dtype);
+}
+
+/** Executions of the fast path for 1, 2 and 3 threads and both accumulations. `closeAll` ends their threads. */
+export function fastExecutions(): { executions: OwnedExecution[]; closeAll: () => void } {
+  const accumulations: readonly Accumulate[] = ["float64", "float32"];
+  const executions = accumulations.flatMap((accumulate) =>
+    [1, 2, 3].map((threads) => createExecution({ threads, accumulate })),
+  );
+  return { executions, closeAll: () => executions.forEach((execution) => execution.close()) };
+}
+
+function bitsOf(data: FloatArray): Uint32Array | BigUint64Array {
+  const own = data.slice();
+  return own instanceof Float64Array ? new BigUint64Array(own.buffer) : new Uint32Array(own.buffer);
+}
+
+/** Asserts equal shapes, types and bits; one NaN is as good as another. */
+export function assertSameBits(actual: Tensor, expected: Tensor, what: string): void {
+  assert.deepEqual(actual.shape, expected.shape, what);
+  assert.equal(actual.data.constructor, expected.data.constructor, what);
+  const a = bitsOf(actual.data);
+  const b = bitsOf(expected.data);
+  for (let i = 0; i < a.length; i++) {
+    if (a[i] === b[i] || (Number.isNaN(actual.data[i]) && Number.isNaN(expected.data[i]))) continue;
+    assert.fail(
+      `${what}: element ${i} of ${formatShape(expected.shape)} must be ${expected.data[i]} (${b[i].toString(16)}), ` +
+        `is ${actual.data[i]} (${a[i].toString(16)})`,
+    );
+  }
+}
+
+/** An execution as a failing test names it. */
+export function nameOf({ accumulate, pool }: OwnedExecution): string {
+  return `${accumulate}, ${pool?.threads ?? 1} threads`;
+}

@@ -1,0 +1,103 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import fc from "fast-check";
+import { window2D, windowFrom, windowNumbers } from "../../src/kernels/window.js";
+
+describe("window2D", () => {
+  it("pads an odd zero at the end, as TensorFlow does", () => {
+    const w = window2D([32, 7], [3, 2], [2, 1], "same", [1, 1]);
+    assert.deepEqual([w.padTop, w.padBottom, w.padLeft, w.padRight], [0, 1, 0, 1]);
+    assert.deepEqual([w.outputHeight, w.outputWidth], [16, 7]);
+  });
+
+  it("pads nothing where strides skip the border", () => {
+    const w = window2D([5, 4], [1, 2], [2, 3], "same", [1, 1]);
+    assert.deepEqual([w.padTop, w.padBottom, w.padLeft, w.padRight], [0, 0, 0, 1]);
+    assert.deepEqual([w.outputHeight, w.outputWidth], [3, 2]);
+  });
+
+  it("keeps every tap of the last window inside the padded input, and fits no further window", () => {
+    const size = fc.integer({ min: 1, max: 12 });
+    const few = fc.integer({ min: 1, max: 4 });
+    fc.assert(
+      fc.property(
+        size,
+        few,
+        few,
+        few,
+        fc.constantFrom("same" as const, "valid" as const),
+        (input, k, s, d, padding) => {
+          const reach = (k - 1) * d + 1;
+          fc.pre(padding === "same" || reach <= input);
+          const w = window2D([input, 12], [k, 1], [s, 1], padding, [d, 1]);
+          const last = (w.outputHeight - 1) * s + reach;
+          assert.ok(last <= input + w.padTop + w.padBottom);
+          if (padding === "valid") assert.ok(last + s > input);
+          else assert.equal(w.outputHeight, Math.ceil(input / s));
+          assert.ok(w.padBottom - w.padTop === 0 || w.padBottom - w.padTop === 1);
+        },
+      ),
+    );
+  });
+
+  it("survives the way through a job's numbers", () => {
+    const w = window2D([9, 11], [3, 2], [2, 1], "same", [1, 3]);
+    assert.deepEqual(windowFrom([0, 0, ...windowNumbers(w)], 2), w);
+  });
+
+  it("rejects a valid window that is larger than the input, dilation included", () => {
+    assert.throws(() => window2D([4, 9], [3, 3], [1, 1], "valid", [2, 1]), {
+      name: "RangeError",
+      message:
+        'window2D: with padding "valid" the window, dilation included, must not be larger than the input. ' +
+        "Received kernelSize=[3, 3], dilationRate=[2, 1], inputSize=[4, 9].",
+    });
+  });
+
+  for (const [name, args] of [
+    [
+      "inputSize",
+      [
+        [0, 3],
+        [1, 1],
+        [1, 1],
+        [1, 1],
+      ],
+    ],
+    [
+      "kernelSize",
+      [
+        [3, 3],
+        [1.5, 1],
+        [1, 1],
+        [1, 1],
+      ],
+    ],
+    [
+      "strides",
+      [
+        [3, 3],
+        [1, 1],
+        [1, 0],
+        [1, 1],
+      ],
+    ],
+    [
+      "dilationRate",
+      [
+        [3, 3],
+        [1, 1],
+        [1, 1],
+        [-1, 1],
+      ],
+    ],
+  ] as const) {
+    it(`rejects ${name} that are not integers of at least 1`, () => {
+      const [input, kernel, strides, dilation] = args;
+      assert.throws(() => window2D(input, kernel, strides, "same", dilation), {
+        name: "RangeError",
+        message: new RegExp(`^window2D: \`${name}\` must be two integers of at least 1\\. Received ${name}=\\[`),
+      });
+    });
+  }
+});
