@@ -29,7 +29,8 @@ export function startWorker(
 ): StartedWorker | undefined {
   const threads = globalThis.process?.getBuiltinModule?.("node:worker_threads");
   if (threads !== undefined) {
-    const worker = new threads.Worker(url);
+    // without the flags of the caller: some, like --input-type, do not let a worker load a file
+    const worker = new threads.Worker(url, { execArgv: [] });
     worker.on("error", (error) => onError(error instanceof Error ? error.message : String(error)));
     worker.postMessage(setup);
     worker.unref();

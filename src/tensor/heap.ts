@@ -156,19 +156,21 @@ export class Heap {
 
   #growTo(bytes: number): void {
     if (bytes <= this.#buffer.byteLength) return;
+    const limit = MAX_PAGES * PAGE;
     try {
-      // half as much again, so that a growing step asks the system only a few times
-      this.#buffer = this.#memory.grow(Math.min(MAX_PAGES * PAGE, Math.max(bytes, this.#buffer.byteLength * 1.5)));
-    } catch {
+      if (bytes > limit) throw new RangeError(`needs ${bytes} bytes of ${limit}`);
       try {
+        // half as much again, so that a growing step asks the system only a few times
+        this.#buffer = this.#memory.grow(Math.min(limit, Math.max(bytes, this.#buffer.byteLength * 1.5)));
+      } catch {
         this.#buffer = this.#memory.grow(bytes);
-      } catch (cause) {
-        throw new RangeError(
-          `heap: tensors must fit in 4 GiB of shared memory. Received a request that needs ${bytes} bytes ` +
-            `with ${this.#used} in use; a smaller batch needs less.`,
-          { cause },
-        );
       }
+    } catch (cause) {
+      throw new RangeError(
+        `heap: tensors must fit in 4 GiB of shared memory. Received a request that needs ${bytes} bytes ` +
+          `with ${this.#used} in use; a smaller batch needs less.`,
+        { cause },
+      );
     }
     this.#buffers.add(this.#buffer);
   }

@@ -1,0 +1,72 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { Arena } from "../../src/tensor/arena.js";
+import { sharedHeap } from "../../src/tensor/heap.js";
+import { detach, empty, zeros } from "../../src/tensor/tensor.js";
+
+describe("Arena", () => {
+  it("takes tensors made in its step from the heap, and gives them back when the step ends", () => {
+    const before = sharedHeap().used;
+    const arena = new Arena();
+    const x = arena.run(() => zeros([3, 5], "float64"));
+    assert.ok(sharedHeap().owns(x.data));
+    assert.equal(x.data.constructor, Float64Array);
+    assert.ok(sharedHeap().used >= before + 120);
+    arena.reset();
+    assert.equal(sharedHeap().used, before);
+    arena.reset(); // there is nothing left to give back
+    assert.equal(sharedHeap().used, before);
+  });
+
+  it("clears zeros, whatever the memory held", () => {
+    const arena = new Arena();
+    arena.run(() => empty([7], "float32").data.fill(9));
+    arena.reset();
+    arena.run(() => assert.deepEqual(Array.from(zeros([7], "float32").data), [0, 0, 0, 0, 0, 0, 0]));
+    arena.reset();
+  });
+
+  it("is put aside by an inner arena, and comes back when that is done or throws", () => {
+    const [outer, inner] = [new Arena(), new Arena()];
+    const before = sharedHeap().used;
+    outer.run(() => {
+      zeros([2], "float32");
+      assert.throws(() =>
+        inner.run(() => {
+          zeros([3], "float32");
+          throw new Error("step");
+        }),
+      );
+      inner.reset();
+      assert.equal(sharedHeap().used, before + 64);
+      assert.ok(sharedHeap().owns(zeros([2], "float32").data));
+    });
+    outer.reset();
+    assert.equal(sharedHeap().used, before);
+    assert.ok(!sharedHeap().owns(zeros([2], "float32").data));
+  });
+
+  it("releases single blocks early, once, and leaves memory of others alone", () => {
+    const before = sharedHeap().used;
+    const arena = new Arena();
+    const x = arena.run(() => zeros([4], "float32"));
+    arena.release(x.data);
+    arena.release(x.data);
+    arena.release(new Float32Array(1));
+    assert.equal(sharedHeap().used, before);
+    arena.reset();
+    assert.equal(sharedHeap().used, before);
+  });
+
+  it("lets a detached copy outlive the step", () => {
+    const arena = new Arena();
+    const kept = arena.run(() => {
+      const x = zeros([2, 3], "float32");
+      x.data.set([1, 2, 3, 4, 5, 6]);
+      return detach(x.transpose(1, 0));
+    });
+    arena.reset();
+    assert.ok(!sharedHeap().owns(kept.data));
+    assert.deepEqual(Array.from(kept.data), [1, 4, 2, 5, 3, 6]);
+  });
+});

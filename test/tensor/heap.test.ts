@@ -1,0 +1,85 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import fc from "fast-check";
+import { Heap, sharedHeap } from "../../src/tensor/heap.js";
+
+describe("Heap", () => {
+  it("hands out blocks that start on cache lines, never overlap, and merge again when freed in any order", () => {
+    const steps = fc.array(fc.record({ bytes: fc.nat({ max: 5000 }), pick: fc.nat() }), { maxLength: 60 });
+    fc.assert(
+      fc.property(steps, (actions) => {
+        const heap = new Heap();
+        const blocks: { offset: number; end: number }[] = [];
+        for (const { bytes, pick } of actions) {
+          if (pick % 3 === 0 && blocks.length > 0) {
+            const [freed] = blocks.splice(pick % blocks.length, 1);
+            heap.free(freed.offset);
+            continue;
+          }
+          const offset = heap.allocate(bytes);
+          assert.equal(offset % 64, 0);
+          const end = offset + Math.max(bytes, 1);
+          assert.ok(end <= heap.peak);
+          for (const other of blocks) assert.ok(end <= other.offset || offset >= other.end, "blocks overlap");
+          blocks.push({ offset, end });
+        }
+        for (const { offset } of blocks) heap.free(offset);
+        assert.equal(heap.used, 0);
+        // all is one free range again: the whole of it can be had, from the start, without growing
+        const { peak } = heap;
+        assert.equal(heap.allocate(peak), 0);
+        assert.equal(heap.peak, Math.max(peak, 64));
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it("keeps values, and owns views of before, when it grows", () => {
+    const heap = new Heap();
+    const early = heap.view("float32", heap.allocate(8), 2);
+    early.set([1.5, -2]);
+    const late = heap.view("float64", heap.allocate(2 ** 20), 2 ** 17);
+    assert.equal(late[2 ** 17 - 1], 0);
+    assert.deepEqual(Array.from(heap.view("float32", early.byteOffset, 2)), [1.5, -2]);
+    assert.ok(heap.owns(early) && heap.owns(late));
+    assert.ok(!heap.owns(new Float32Array(1)));
+    assert.ok(!heap.owns(new Heap().view("float32", 0, 1)));
+  });
+
+  it("repeats the addresses of a step that repeats", () => {
+    const heap = new Heap();
+    const step = (): number[] => {
+      const offsets = [100, 5000, 64, 300].map((bytes) => heap.allocate(bytes));
+      for (const offset of offsets) heap.free(offset);
+      return offsets;
+    };
+    assert.deepEqual(step(), step());
+  });
+
+  it("rejects freeing what is not a block, and freeing twice", () => {
+    const heap = new Heap();
+    const offset = heap.allocate(10);
+    assert.throws(() => heap.free(offset + 64), { message: "internal: heap: no block begins at 64." });
+    heap.free(offset);
+    assert.throws(() => heap.free(offset), { message: "internal: heap: no block begins at 0." });
+  });
+
+  it("says what is in use when memory is full, and stays usable", () => {
+    const heap = new Heap();
+    heap.allocate(64);
+    assert.throws(() => heap.allocate(5 * 2 ** 30), {
+      name: "RangeError",
+      message:
+        "heap: tensors must fit in 4 GiB of shared memory. Received a request that needs 5368709184 bytes " +
+        "with 64 in use; a smaller batch needs less.",
+    });
+    assert.equal(heap.used, 64);
+    assert.equal(heap.allocate(64), 64);
+  });
+
+  it("is one per thread, and shared with workers where memory can be", () => {
+    assert.equal(sharedHeap(), sharedHeap());
+    assert.equal(sharedHeap().isShared, true);
+    assert.ok(sharedHeap().handle instanceof WebAssembly.Memory);
+  });
+});
