@@ -71,7 +71,7 @@ function badUse({ code, message }: CommanderError): string {
   const text = message.replace(/^error: /, "").replace(/\s*\n\s*/g, " ");
   const quoted = /'(.*?)'/.exec(text)?.[1] ?? "";
   const hint = / \(Did you mean (.*)\?\)$/.exec(text)?.[1];
-  const received = hint === undefined ? quoted : `${quoted}; did you mean ${hint}?`;
+  const received = hint === undefined ? quoted : `${quoted} (did you mean ${hint}?)`;
   switch (code) {
     case "commander.unknownCommand":
       return `the command must be one that touchstone --help lists. Received ${received}.`;
