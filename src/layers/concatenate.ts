@@ -127,7 +127,8 @@ export class Concatenate extends Layer {
   }
 
   computeOutputShape(inputShapes: readonly SymbolicShape[]): SymbolicShape {
-    if (inputShapes.length === 0) throw new RangeError("Concatenate: must be applied to at least one input.");
+    if (inputShapes.length === 0)
+      throw new RangeError("Concatenate: must be applied to at least one input. Received none.");
     return joinedShape(inputShapes, resolveAxis("Concatenate", this.axis, inputShapes[0]));
   }
 

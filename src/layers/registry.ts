@@ -65,7 +65,7 @@ export function layerFromConfig(className: string, config: KerasConfig): Layer {
   if (!Object.hasOwn(layers, className)) {
     const name = typeof config["name"] === "string" ? config["name"] : describe(config["name"]);
     throw new RangeError(
-      `model: layer class \`${className}\` (layer \`${name}\`) is not one that this project implements.`,
+      `model: every layer must be of a class that this project implements. Received \`${className}\` (layer \`${name}\`).`,
     );
   }
   return layers[className].fromConfig(config);

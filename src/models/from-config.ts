@@ -147,7 +147,8 @@ function functional(config: KerasConfig, options: FromConfigOptions): Model {
  * Keras 2 writes lists `[layer, application, output, kwargs]`.
  */
 function referencesIn(value: unknown, listed = true, depth = 0): readonly Reference[] {
-  if (depth > 8) throw new TypeError("model: the arguments of a layer must not be nested deeper than 8.");
+  if (depth > 8)
+    throw new TypeError("model: the arguments of a layer must not be nested deeper than 8. Received deeper ones.");
   if (Array.isArray(value)) {
     const [layer, application, output] = value;
     if (typeof layer === "string" && Number.isSafeInteger(application)) {

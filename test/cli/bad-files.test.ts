@@ -99,7 +99,7 @@ describe("a model file", { concurrency: 2 }, () => {
             withConfig((json) => json.replace('"class_name": "GlobalAveragePooling2D"', '"class_name": "LSTM"')),
           ),
         "m.keras",
-        /^touchstone: m\.keras: .*LSTM.*\.$/m,
+        /^touchstone: m\.keras: model: every layer must be of a class that this project implements\. Received `LSTM` \(layer `pool`\)\.$/m,
       ],
       [
         "with a layer of another shape than its weights",
@@ -204,7 +204,7 @@ describe("an input file", { concurrency: 2 }, () => {
         "that unpacks to more than it says",
         "x.npz",
         bomb("x.npy", new Uint8Array(2e6), 2000),
-        /^touchstone: x\.npz: .+ must have 2000 bytes\. Received more\.$/m,
+        /^touchstone: x\.npz: .+ must have 2000 bytes\. Received more\.".$/m,
       ],
       [
         "that is no image",

@@ -139,7 +139,10 @@ describe("Concatenate", () => {
       () => new Concatenate({ axis: -3 }).apply(input({ shape: [2] })),
       range("Concatenate: `axis` must be between -2 and 1 for an input of shape [null, 2]. Received axis=-3."),
     );
-    assert.throws(() => new Concatenate().apply([]), range("Concatenate: must be applied to at least one input."));
+    assert.throws(
+      () => new Concatenate().apply([]),
+      range("Concatenate: must be applied to at least one input. Received none."),
+    );
     assert.throws(() => layerFromConfig("Concatenate", { axis: 0.5 }), {
       name: "TypeError",
       message: /^Concatenate: `axis` must be a whole number/,

@@ -93,7 +93,7 @@ describe("layerFromConfig", () => {
     for (const className of ["LSTM", "toString", "__proto__"]) {
       assert.throws(() => layerFromConfig(className, { name: "lstm_1" }), {
         name: "RangeError",
-        message: `model: layer class \`${className}\` (layer \`lstm_1\`) is not one that this project implements.`,
+        message: `model: every layer must be of a class that this project implements. Received \`${className}\` (layer \`lstm_1\`).`,
       });
     }
     assert.throws(() => layerFromConfig("LSTM", {}), /layer class `LSTM` \(layer `nothing`\)/);
