@@ -18,8 +18,7 @@ import { openHdf5 } from "./hdf5/open.js";
 import { writeHdf5 } from "./hdf5/writer.js";
 import { parseConfig } from "./json.js";
 import { kerasWeightsSpec, readKerasNpz, readKerasWeights } from "./keras-weights.js";
-import { readNpz } from "./npz.js";
-import type { ZipEntry } from "./zip.js";
+import { readZip, type ZipEntry } from "./zip.js";
 import { writeZip } from "./zip-writer.js";
 
 /** The version of Keras whose files these are. */
@@ -52,7 +51,7 @@ export function readArchiveWeights(model: Model, entries: ReadonlyMap<string, Zi
   const hdf5 = entries.get("model.weights.h5");
   const npz = entries.get("model.weights.npz");
   if (hdf5 !== undefined) readKerasWeights(model, openHdf5(hdf5.read()));
-  else if (npz !== undefined) readKerasNpz(model, readNpz(npz.read()));
+  else if (npz !== undefined) readKerasNpz(model, readZip(npz.read()));
   else throw new FormatError("keras", "the archive must have a model.weights.h5 or model.weights.npz.", "neither");
 }
 

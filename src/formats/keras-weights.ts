@@ -4,13 +4,17 @@
  * @module
  */
 import type { Model } from "../models/model.js";
-import { assignAll, type StoredValue, storedArray, storedDataset } from "./assign.js";
-import { FormatError } from "./format-error.js";
+import { formatShape } from "../tensor/shape.js";
+import { assignAll, type StoredValue, storedDataset } from "./assign.js";
+import { FormatError, quote } from "./format-error.js";
 import { GroupBuilder } from "./group-builder.js";
 import type { Hdf5Group } from "./hdf5/group.js";
 import type { Hdf5GroupSpec } from "./hdf5/spec.js";
 import { weightGroups } from "./keras-layout.js";
-import type { NpyArray } from "./npy.js";
+import { npyArray, splitNpy } from "./npy.js";
+import { readPickledArrays } from "./pickle.js";
+import { toTensor } from "./tensors.js";
+import type { ZipEntry } from "./zip.js";
 
 /** Keras 2.13 and its kin call the top group so. */
 const OLD_ROOT = "_layer_checkpoint_dependencies";
@@ -34,23 +38,29 @@ export function readKerasWeights(model: Model, root: Hdf5Group): void {
 }
 
 /**
- * Reads the weights of `model` from the arrays of a `model.weights.npz`: `layers/conv2d/vars/0`, or one dictionary a group.
+ * Reads the weights of `model` from the entries of a `model.weights.npz`: `layers/conv2d.npy` is one Python object,
+ * the dictionary `{"0": kernel, "1": bias}`; see pickle.ts.
  *
- * @throws FormatError when a layer's group is missing, or weights are of another number or shape.
+ * @throws FormatError when a layer's dictionary is missing or corrupt, or weights are of another number or shape.
  */
-export function readKerasNpz(model: Model, arrays: ReadonlyMap<string, NpyArray>): void {
+export function readKerasNpz(model: Model, entries: ReadonlyMap<string, ZipEntry>): void {
   for (const { path, layer, weights } of weightGroups(model)) {
-    const prefixes = [`${path}/vars/`, `${path}/`];
-    const values = weights.map((_, i): StoredValue => {
-      for (const prefix of prefixes) {
-        const array = arrays.get(`${prefix}${i}`);
-        if (array !== undefined) return storedArray(array, `${prefix}${i}`);
-      }
-      throw new FormatError(
-        "npz",
-        `the archive must have ${path}/vars/${i} for layer \`${layer.name}\`.`,
-        "no such array",
-      );
+    if (weights.length === 0) continue;
+    const entry = entries.get(`${path}.npy`);
+    if (entry === undefined) {
+      throw new FormatError("npz", `the archive must have ${path}.npy for layer \`${layer.name}\`.`, "no such entry");
+    }
+    const { header, content } = splitNpy(entry.read());
+    if (!/^\|O\d*$/.test(header.descr) || header.shape.length > 0) {
+      const received = `shape ${formatShape(header.shape)} of ${quote(header.descr)}`;
+      throw new FormatError("npz", `${path}.npy must be one Python object, as Keras writes it.`, received);
+    }
+    const arrays = readPickledArrays(content);
+    const values = Array.from({ length: arrays.size }, (_, i): StoredValue => {
+      const array = arrays.get(String(i));
+      const key = `${path}.npy[${quote(String(i))}]`;
+      if (array === undefined) throw new FormatError("npz", `there must be an array ${key}.`, "no such key");
+      return { path: key, shape: array.shape, read: () => toTensor(npyArray(array, array.content)) };
     });
     assignAll("npz", layer.name, weights, values);
   }

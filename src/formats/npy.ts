@@ -70,6 +70,16 @@ const UNSUPPORTED_KINDS: ReadonlyMap<string, string> = new Map([
  *   reading them means running the pickled code inside.
  */
 export function readNpy(bytes: Uint8Array): NpyArray {
+  const { header, content } = splitNpy(bytes);
+  return npyArray(header, content);
+}
+
+/**
+ * The header of an npy file, and the bytes after it, which nobody has looked at yet.
+ *
+ * @throws FormatError when the header is not one.
+ */
+export function splitNpy(bytes: Uint8Array): { header: NpyHeader; content: Uint8Array } {
   const reader = new ByteReader("npy", "the file", bytes);
   const magic = String.fromCharCode(...reader.take(Math.min(6, reader.remaining)));
   if (magic !== MAGIC) {
@@ -81,17 +91,25 @@ export function readNpy(bytes: Uint8Array): NpyArray {
     throw new FormatError("npy", "the version must be 1.0, 2.0 or 3.0.", `version ${major}.${minor}`);
   }
   const header = parseNpyHeader(reader.text(major === 1 ? reader.u16() : reader.u32()));
+  return { header, content: reader.take(reader.remaining) };
+}
+
+/**
+ * The array that `header` says is in `content`.
+ *
+ * @throws FormatError when its elements are not numbers, or `content` has another size.
+ */
+export function npyArray(header: NpyHeader, content: Uint8Array): NpyArray {
   const { dtype, littleEndian } = parseDescr(header.descr);
   const expected = expectedBytes(header, dtype);
-  if (reader.remaining !== expected) {
+  if (content.length !== expected) {
     throw new FormatError(
       "npy",
       `an array of shape [${header.shape.join(", ")}] of ${dtype} must have ${expected} bytes of elements.`,
-      `${reader.remaining} bytes`,
+      `${content.length} bytes`,
     );
   }
-  const stored = reader.take(expected);
-  const elements = header.fortranOrder ? toRowMajor(stored, header.shape, elementSize(dtype)) : stored;
+  const elements = header.fortranOrder ? toRowMajor(content, header.shape, elementSize(dtype)) : content;
   return { dtype, shape: header.shape, data: decodeElements(dtype, elements, littleEndian) };
 }
 
