@@ -50,6 +50,28 @@ export function references(arrays: FixtureArrays, prefix: string): readonly Refe
     });
 }
 
+/** A file as users have them. */
+export interface FileFixture {
+  /** Its name. */
+  readonly file: string;
+  /** The npz of inputs and predictions. */
+  readonly predictions: string;
+  /** For a file of weights alone: the archive whose model they go into. */
+  readonly architecture: string | undefined;
+}
+
+/** The list of files that `files/files.json` keeps, as far as they are installed. */
+export function fileFixtures(files: FixtureFiles): readonly FileFixture[] {
+  const present = new Set(files.list("files"));
+  const list: unknown = JSON.parse(new TextDecoder().decode(files.read("files/files.json")));
+  return (Array.isArray(list) ? list : []).filter(isKerasConfig).flatMap((entry) => {
+    const read = readConfig("files.json", entry);
+    const file = read.optionalString("file") ?? "";
+    const predictions = read.optionalString("predictions") ?? "";
+    return present.has(file) ? [{ file, predictions, architecture: read.optionalString("architecture") }] : [];
+  });
+}
+
 /** How a model fixture is rebuilt, and how it was sampled; `fixtures/README.md` says what each entry means. */
 export interface ModelFixture {
   readonly builder: string;

@@ -7,7 +7,7 @@
  * @module
  */
 import { readNpz } from "../formats/npz.js";
-import { readModel } from "../formats/read-model.js";
+import { loadWeights, readModel } from "../formats/read-model.js";
 import { toTensor } from "../formats/tensors.js";
 import type { Execution } from "../kernels/execution.js";
 import type { Model } from "../models/model.js";
@@ -17,6 +17,8 @@ import type { FloatArray } from "../tensor/dtype.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { type Comparison, compare, judge, type Reference, ratioOf, type Verdict } from "./compare.js";
 import {
+  type FileFixture,
+  fileFixtures,
   type FixtureArrays,
   type FixtureFiles,
   modelFixture,
@@ -157,10 +159,16 @@ function verifyModel(files: FixtureFiles, name: string, execution: Execution): C
   return compareModel({ model, inputs: [x], goal: { targets: [y] }, arrays, kept }, execution);
 }
 
-/** Files as users have them: read, and their predictions compared. */
-function verifyFile(files: FixtureFiles, file: string, execution: Execution): Compared {
-  const arrays = readNpz(files.read(`files/${fixtureOf(file)}.npz`));
-  const model = readModel(files.read(`files/${file}`), file);
+/** Files as users have them: read, weights alone into the model of another file, and their predictions compared. */
+function verifyFile(
+  files: FixtureFiles,
+  { file, predictions, architecture }: FileFixture,
+  execution: Execution,
+): Compared {
+  const arrays = readNpz(files.read(`files/${predictions}`));
+  const whole = architecture ?? file;
+  const model = readModel(files.read(`files/${whole}`), whole);
+  if (architecture !== undefined) loadWeights(model, files.read(`files/${file}`), file);
   const inputs = arraysOf(
     arrays,
     "input",
@@ -173,11 +181,6 @@ function verifyFile(files: FixtureFiles, file: string, execution: Execution): Co
     return compare(outputs[i].data, reference);
   });
   return { comparisons, kinks: 0 };
-}
-
-/** `keras3-functional-deflated.keras` belongs to `keras3-functional.npz`. */
-function fixtureOf(file: string): string {
-  return file.replace(/\.(keras|h5)$/, "").replace(/-(deflated|npz-weights|latest)$/, "");
 }
 
 /** Every fixture whose name contains `only`, one after another; the models smallest first. */
@@ -196,19 +199,10 @@ export function* verify(files: FixtureFiles, execution: Execution, only = ""): G
     verdict: judge(comparisons),
   });
   for (const name of names("layers", /\.keras$/)) yield result("layers", name, verifyLayer(files, name, execution));
-  for (const file of files
-    .list("files")
-    .filter((f) => isWholeModel(f) && `files/${f}`.includes(only))
-    .sort()) {
-    yield result("files", file, verifyFile(files, file, execution));
-  }
+  const wanted = fileFixtures(files).filter(({ file }) => `files/${file}`.includes(only));
+  for (const file of wanted) yield result("files", file.file, verifyFile(files, file, execution));
   const size = (name: string): number => files.read(`models/${name}.npz`).length;
   for (const name of names("models", /\.npz$/).sort((a, b) => size(a) - size(b))) {
     yield result("models", name, verifyModel(files, name, execution));
   }
-}
-
-/** Files of weights alone are left to the tests: they need a model to go into. */
-function isWholeModel(file: string): boolean {
-  return /\.(keras|h5)$/.test(file) && !/weights\.h5$/.test(file);
 }
