@@ -96,7 +96,7 @@ describe("layerFromConfig", () => {
         message: `model: every layer must be of a class that this project implements. Received \`${className}\` (layer \`lstm_1\`).`,
       });
     }
-    assert.throws(() => layerFromConfig("LSTM", {}), /layer class `LSTM` \(layer `nothing`\)/);
+    assert.throws(() => layerFromConfig("LSTM", {}), /Received `LSTM` \(layer `nothing`\)\.$/);
   });
 });
 
