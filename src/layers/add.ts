@@ -14,8 +14,8 @@
  * @module
  */
 import type { KerasConfig } from "../serialization/config.js";
-import { formatShape, type Shape, type SymbolicShape, sizeOf } from "../tensor/shape.js";
-import { contiguous, dtypeOf, empty, type Tensor } from "../tensor/tensor.js";
+import { formatShape, type Shape, type SymbolicShape, shapesAgree, sizeOf } from "../tensor/shape.js";
+import { contiguous, dtypeOf, empty, reshape, type Tensor } from "../tensor/tensor.js";
 import {
   type CallContext,
   type Forward,
@@ -105,7 +105,7 @@ export function addForward(inputs: readonly Tensor[]): Forward<AddCache> {
 export function addBackward(dy: Tensor, { shapes }: AddCache): readonly Tensor[] {
   dy = contiguous(dy);
   return shapes.map((shape) => {
-    if (sizeOf(shape) === dy.size) return dy;
+    if (sizeOf(shape) === dy.size) return shapesAgree(shape, dy.shape) ? dy : reshape(dy, shape);
     const offsets = broadcastOffsets(shape, dy.shape);
     const sums = new Float64Array(sizeOf(shape));
     for (let i = 0; i < dy.size; i++) sums[offsets[i]] += dy.data[i];

@@ -186,7 +186,7 @@ for (const { name, forward, backward, at, odd } of [
     at: [
       [-infinity, -1],
       [0, 0],
-      [0.5, 0.46211715726000973],
+      [0.5, 0.4621171572600098],
       [infinity, 1],
       [nan, nan],
     ],

@@ -22,19 +22,34 @@ interface Case {
   readonly dy: Tensor;
 }
 
-/** Two to four inputs of one shape, some of whose dimensions may be 1 instead; the first has the full shape. */
+/**
+ * Two to four inputs. The first has the full shape; in the others some dimensions may be 1 instead, and dimensions of 1
+ * behind the first may be missing altogether.
+ */
 function cases(tensors: (shape: number[]) => fc.Arbitrary<Tensor>): fc.Arbitrary<Case> {
+  const kinds = fc.constantFrom("full", "one", "missing");
   return distinctShapes(3)
     .chain((shape) =>
       fc.record({
         shape: fc.constant(shape),
-        repeated: fc.array(fc.tuple(fc.boolean(), fc.boolean(), fc.boolean()), { minLength: 1, maxLength: 3 }),
+        others: fc.array(fc.tuple(kinds, kinds, kinds), { minLength: 1, maxLength: 3 }),
       }),
     )
-    .chain(({ shape, repeated }) => {
-      const shapes = [shape, ...repeated.map((ones) => shape.map((size, axis) => (ones[axis] ? 1 : size)))];
-      return fc.record({ inputs: fc.tuple(...shapes.map(tensors)), dy: tensors(shape) });
+    .chain(({ shape, others }) => {
+      const shapes = others.map(([batch, second, third]) => {
+        const sizes = shape.map((size, axis) => ([batch, second, third][axis] === "full" ? size : 1));
+        // only dimensions directly behind the first can be left out, and none that is not 1
+        if (second === "missing") return third === "missing" ? sizes.slice(0, 1) : [sizes[0], sizes[2]];
+        return sizes;
+      });
+      return fc.record({ inputs: fc.tuple(...[shape, ...shapes].map(tensors)), dy: tensors(shape) });
     });
+}
+
+/** The element of `x` that is repeated to `index`. */
+function repeated(x: Tensor, [n, ...rest]: number[]): number {
+  const index = [n, ...rest.slice(rest.length - (x.dimension - 1))];
+  return x.get(...index.map((i, axis) => (x.shape[axis] === 1 ? 0 : i)));
 }
 
 describe("Add", () => {
@@ -47,6 +62,15 @@ describe("Add", () => {
     assertSameBits(db, tensorOf([6, 15], [2, 1]));
   });
 
+  it("gives an input with fewer dimensions others of 1 behind its first, as Keras does", () => {
+    const [a, b] = [tensorOf([1, 2, 3, 4, 5, 6, 7, 8], [2, 2, 2]), tensorOf([10, 20, 30, 40], [2, 2])];
+    const { y, cache } = addForward([a, b]);
+    assertSameBits(y, tensorOf([11, 22, 13, 24, 35, 46, 37, 48], [2, 2, 2]));
+    assertSameBits(addBackward(a, cache)[1], tensorOf([4, 6, 12, 14], [2, 2]));
+    const flat = addForward([tensorOf([1, 2], [2, 1]), tensorOf([3, 4], [2])]);
+    assertSameBits(addBackward(flat.y, flat.cache)[1], tensorOf([4, 6], [2]));
+  });
+
   it("rounds once: three numbers are summed in float64", () => {
     const [a, b, c] = [1, 2 ** -24, 2 ** -24].map((v) => tensorOf([v], [1, 1]));
     assertSameBits(addForward([a, b, c]).y, tensorOf([1 + 2 ** -23], [1, 1]));
@@ -55,10 +79,8 @@ describe("Add", () => {
   it("equals the sum of the elements, to the bit, signed zeros and infinities too", () => {
     fc.assert(
       fc.property(cases(anyTensors), ({ inputs, dy }) => {
-        const at = (x: Tensor, index: number[]): number =>
-          x.get(...index.map((i, axis) => (x.shape[axis] === 1 ? 0 : i)));
         const expected = generate(dy.shape, "float32", (...index) =>
-          inputs.map((x) => at(x, index)).reduce((sum, v) => sum + v),
+          inputs.map((x) => repeated(x, index)).reduce((sum, v) => sum + v),
         );
         assertSameBits(addForward(inputs).y, expected);
       }),
@@ -135,9 +157,13 @@ describe("Add", () => {
       name: "RangeError",
       message: "Add: all inputs must have the same shape, up to dimensions of 1. Received [null, 3], [null, 4].",
     });
-    assert.throws(() => addForward([tensorOf([1], [1]), tensorOf([1], [1, 1])]), {
-      name: "RangeError",
-      message: "Add: all inputs must have the same shape, up to dimensions of 1. Received [1], [1, 1].",
-    });
+    assert.throws(
+      () => addForward([tensorOf([1, 2, 3], [1, 3, 1]), tensorOf([1, 2], [1, 2]), tensorOf([1, 2, 3, 4], [1, 2, 2])]),
+      {
+        name: "RangeError",
+        message:
+          "Add: all inputs must have the same shape, up to dimensions of 1. Received [1, 3, 1], [1, 2], [1, 2, 2].",
+      },
+    );
   });
 });

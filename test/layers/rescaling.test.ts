@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
+import { input } from "../../src/layers/input-layer.js";
 import { layerFromConfig } from "../../src/layers/registry.js";
 import { Rescaling, rescalingBackward, rescalingForward } from "../../src/layers/rescaling.js";
 import { type Tensor, tensorOf } from "../../src/tensor/tensor.js";
@@ -18,10 +19,17 @@ describe("Rescaling", () => {
     assertSameBits(rescalingForward(pixels, { scale: 1 / 127.5, offset: -1 }).y, tensorOf([-1, -0.6, 1], [1, 3]));
   });
 
+  it("takes one number for each channel as well", () => {
+    const { y, cache } = rescalingForward(tensorOf([1, 2, 3, 4], [2, 2]), { scale: [2, 10], offset: [0.5, -1] });
+    assertSameBits(y, tensorOf([2.5, 19, 6.5, 39], [2, 2]));
+    assertSameBits(rescalingBackward(y, cache), tensorOf([5, 190, 13, 390], [2, 2]));
+  });
+
   it("has gradients equal to differences of L = sum r * y", () => {
     fc.assert(
-      fc.property(pairs(exactTensors), fc.integer({ min: -9, max: 9 }), ([x, dy], n) => {
-        const config = { scale: n / 8, offset: n / 4 };
+      fc.property(pairs(exactTensors), fc.integer({ min: -9, max: 9 }), fc.boolean(), ([x, dy], n, perChannel) => {
+        const scale = perChannel ? Array.from({ length: x.shape[2] }, (_, c) => (n + c) / 8) : n / 8;
+        const config = { scale, offset: n / 4 };
         const gradient = rescalingBackward(dy, rescalingForward(x, config).cache);
         const loss = (at: Tensor) => fakeLoss(rescalingForward(at, config).y, dy);
         assertExactGradient({ name: "dx", at: x, gradient, loss });
@@ -61,10 +69,26 @@ describe("Rescaling", () => {
     assert.deepEqual([config["scale"], config["offset"]], [1 / 255, 0]);
   });
 
-  it("refuses a scale for every channel, and no scale", () => {
-    assert.throws(() => layerFromConfig("Rescaling", { scale: [1, 2] }), {
+  it("keeps a scale for each channel, and refuses one for each of other channels", () => {
+    const layer = new Rescaling({ scale: [0.5, 0.25], offset: [1, 2] });
+    assert.deepEqual(assertRoundTrip(layer)["scale"], [0.5, 0.25]);
+    assertSameBits(callLayer(layer, [tensorOf([4, 4], [1, 2])]).y, tensorOf([3, 3], [1, 2]));
+    assert.throws(() => layer.apply(input({ shape: [4, 3] })), {
+      name: "RangeError",
+      message:
+        "Rescaling: `scale` must be one number, or one for each channel of an input of shape [null, 4, 3]. " +
+        "Received 2 numbers.",
+    });
+  });
+
+  it("refuses what is not a number, and no scale", () => {
+    assert.throws(() => layerFromConfig("Rescaling", { scale: [1, "2"] }), {
       name: "TypeError",
-      message: "Rescaling: `scale` must be a finite number. Received [1,2].",
+      message: 'Rescaling: `scale` must be a finite number. Received "2".',
+    });
+    assert.throws(() => layerFromConfig("Rescaling", { scale: 1, offset: { class_name: "__numpy__" } }), {
+      name: "TypeError",
+      message: 'Rescaling: `offset` must be a finite number. Received {"class_name":"__numpy__"}.',
     });
     assert.throws(() => layerFromConfig("Rescaling", {}), {
       name: "TypeError",
