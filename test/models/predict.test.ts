@@ -1,0 +1,110 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import fc from "fast-check";
+import { Dense } from "../../src/layers/dense.js";
+import { input } from "../../src/layers/input-layer.js";
+import { Model } from "../../src/models/model.js";
+import { predict } from "../../src/models/predict.js";
+import { resnetV1 } from "../../src/models/resnet-v1.js";
+import { trace } from "../../src/models/trace.js";
+import { sharedHeap } from "../../src/tensor/heap.js";
+import type { Tensor } from "../../src/tensor/tensor.js";
+import { assertReadsViews, assertSameBits, floatTensors, generate } from "../support/tensors.js";
+
+/** Two inputs, two outputs. */
+function pair(): Model {
+  const [a, b] = [input({ shape: [3], name: "a" }), input({ shape: [3], name: "b" })];
+  const shared = new Dense({ units: 4, name: "shared", activation: "tanh" });
+  const outputs = [shared.apply(a), new Dense({ units: 2, name: "head" }).apply(shared.apply(b))];
+  return new Model({ inputs: [a, b], outputs, seed: 5 });
+}
+
+const some = (shape: readonly number[], dtype: "float32" | "float64" = "float32"): Tensor => {
+  let i = 0;
+  return generate(shape, dtype, () => ((++i * 37) % 101) / 64);
+};
+
+describe("predict", () => {
+  it("gives the same bits for every batch size, those of a whole pass", () => {
+    const model = pair();
+    fc.assert(
+      fc.property(floatTensors([7, 3]), floatTensors([7, 3]), fc.integer({ min: 1, max: 9 }), (a, b, batchSize) => {
+        const whole = trace(model, [a, b]);
+        const [first, second] = predict(model, [a, b], { batchSize });
+        assertSameBits(first, whole.get("output/shared") ?? a);
+        assertSameBits(second, whole.get("output/head") ?? b);
+      }),
+    );
+  });
+
+  it("gives the same bits for a ResNet by ones and by threes", () => {
+    const model = resnetV1(8, { seed: 2 });
+    const x = some([4, 32, 32, 3]);
+    const [ones] = predict(model, [x], { batchSize: 1 });
+    const [threes] = predict(model, [x], { batchSize: 3 });
+    assertSameBits(threes, ones);
+  });
+
+  it("reads strided views", () => {
+    const model = pair();
+    assertReadsViews([some([4, 3]), some([4, 3])], (a, b) => predict(model, [a, b], { batchSize: 3 }));
+  });
+
+  it("takes float64 inputs for a float32 model, and gives float32", () => {
+    const model = pair();
+    const [fromFloat64] = predict(model, [some([2, 3], "float64"), some([2, 3], "float64")]);
+    const [fromFloat32] = predict(model, [some([2, 3]), some([2, 3])]);
+    assertSameBits(fromFloat64, fromFloat32);
+  });
+
+  it("gives outputs without samples for inputs without samples", () => {
+    const [first, second] = predict(pair(), [some([0, 3]), some([0, 3])]);
+    assert.deepEqual(
+      [first.shape, second.shape],
+      [
+        [0, 4],
+        [0, 2],
+      ],
+    );
+  });
+
+  it("reports after every batch how far it is", () => {
+    const steps: string[] = [];
+    predict(pair(), [some([7, 3]), some([7, 3])], {
+      batchSize: 3,
+      onProgress: (done, total) => steps.push(`${done}/${total}`),
+    });
+    assert.deepEqual(steps, ["3/7", "6/7", "7/7"]);
+  });
+
+  it("gives back the memory that it took", () => {
+    const model = pair();
+    const inputs = [some([7, 3]), some([7, 3])];
+    predict(model, inputs, { batchSize: 2 });
+    const used = sharedHeap().used;
+    predict(model, inputs, { batchSize: 2 });
+    assert.equal(sharedHeap().used, used);
+  });
+
+  it("refuses a batch size below 1, inputs of another shape, and uneven numbers of samples", () => {
+    const x = some([2, 3]);
+    for (const batchSize of [0, 1.5, Number.NaN]) {
+      assert.throws(() => predict(pair(), [x, x], { batchSize }), {
+        name: "RangeError",
+        message: `predict: \`batchSize\` must be a whole number of at least 1. Received ${batchSize}.`,
+      });
+    }
+    assert.throws(() => predict(pair(), [x, some([2, 4])]), {
+      name: "RangeError",
+      message: "predict: inputs must have the shape [null, 3], [null, 3]. Received [2, 3], [2, 4].",
+    });
+    assert.throws(() => predict(pair(), []), {
+      name: "RangeError",
+      message: "predict: inputs must have the shape [null, 3], [null, 3]. Received no input.",
+    });
+    assert.throws(() => predict(pair(), [x, some([4, 3])]), {
+      name: "RangeError",
+      message: "predict: all inputs must have the same number of samples. Received 2, 4.",
+    });
+  });
+});
