@@ -16,7 +16,7 @@ import { decodeUtf8 } from "./byte-reader.js";
 import { FormatError } from "./format-error.js";
 import { openHdf5 } from "./hdf5/open.js";
 import { writeHdf5 } from "./hdf5/writer.js";
-import { parseConfig } from "./json.js";
+import { checkConfigSize, parseConfig } from "./json.js";
 import { kerasWeightsSpec, readKerasNpz, readKerasWeights } from "./keras-weights.js";
 import { readZip, type ZipEntry } from "./zip.js";
 import { writeZip } from "./zip-writer.js";
@@ -37,6 +37,7 @@ export function isKerasArchive(entries: ReadonlyMap<string, ZipEntry>): boolean 
 export function readKerasArchive(entries: ReadonlyMap<string, ZipEntry>, options: FromConfigOptions = {}): Model {
   const config = entries.get("config.json");
   if (config === undefined) throw new FormatError("keras", "the archive must have a config.json.", "none");
+  checkConfigSize("keras", config.size);
   const model = modelFromConfig(parseConfig("keras", decodeUtf8("keras", "config.json", config.read())), options);
   readArchiveWeights(model, entries);
   return model;

@@ -14,7 +14,7 @@
 import type { Layer } from "../layers/layer.js";
 import type { Variable } from "../layers/variable.js";
 import { Model } from "../models/model.js";
-import { snakeCase, uniqueName } from "../models/names.js";
+import { snakeCase, UniqueNames } from "../models/names.js";
 
 /** A layer and the group that its weights are in. */
 export interface WeightGroup {
@@ -28,9 +28,9 @@ export interface WeightGroup {
 
 /** The groups of all layers of `model` that are not models themselves; a layer met again has its group where it was first. */
 export function weightGroups(model: Model, root = "layers", seen: Set<Layer> = new Set()): readonly WeightGroup[] {
-  const taken = new Set<string>();
+  const names = new UniqueNames();
   return model.layers.flatMap((layer) => {
-    const path = `${root}/${uniqueName(snakeCase(layer.className), taken)}`;
+    const path = `${root}/${names.takeNumbered(snakeCase(layer.className))}`;
     if (seen.has(layer)) return [];
     seen.add(layer);
     if (layer instanceof Model) return weightGroups(layer, `${path}/layers`, seen);

@@ -30,6 +30,9 @@ import { KERAS_VERSION } from "./keras-archive.js";
 /** Attributes of HDF5 hold at most this many bytes; Keras's own limit, with room for the header. */
 const ATTRIBUTE_LIMIT = 64512;
 
+/** Weights of a model that belong to no layer; we have none, and Keras looks for the group. */
+const TOP_LEVEL = "top_level_model_weights";
+
 /** The weights of a layer in the order of these files: trainable ones first. */
 function legacyOrder(layer: Layer): readonly Variable[] {
   const trainable = new Set(layer.trainableWeights);
@@ -155,6 +158,6 @@ export function writeLegacyModel(model: Model): Uint8Array {
     setNames(group, "weight_names", names);
     for (const [i, weight] of weights.entries()) group.addWeight(names[i], weight);
   }
-  setNames(weightsGroup.at("top_level_model_weights"), "weight_names", []);
+  if (!weightsGroup.children.has(TOP_LEVEL)) setNames(weightsGroup.at(TOP_LEVEL), "weight_names", []);
   return writeHdf5(root);
 }

@@ -12,7 +12,7 @@ import type { Model } from "../models/model.js";
 import { assignAll, storedArray } from "./assign.js";
 import { decodeUtf8 } from "./byte-reader.js";
 import { FormatError } from "./format-error.js";
-import { parseConfig } from "./json.js";
+import { checkConfigSize, parseConfig } from "./json.js";
 import type { NpyArray } from "./npy.js";
 import { writeNpz } from "./npz.js";
 import { fromTensor } from "./tensors.js";
@@ -29,6 +29,7 @@ export function readNpzModel(arrays: ReadonlyMap<string, NpyArray>, options: Fro
   if (!(config?.data instanceof Uint8Array)) {
     throw new FormatError("npz", `a model must have an array ${CONFIG} of bytes.`, config?.dtype ?? "no such array");
   }
+  checkConfigSize("npz", config.data.length);
   const model = modelFromConfig(parseConfig("npz", decodeUtf8("npz", CONFIG, config.data)), options);
   readNpzWeights(model, arrays);
   return model;

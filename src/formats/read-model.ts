@@ -5,7 +5,7 @@
  */
 import type { FromConfigOptions } from "../models/from-config.js";
 import type { Model } from "../models/model.js";
-import { FormatError } from "./format-error.js";
+import { FormatError, oneLine } from "./format-error.js";
 import { openHdf5 } from "./hdf5/open.js";
 import { isKerasArchive, readArchiveWeights, readKerasArchive } from "./keras-archive.js";
 import { readKerasWeights } from "./keras-weights.js";
@@ -39,7 +39,7 @@ function named<Result>(name: string, read: () => Result): Result {
   } catch (error) {
     if (error instanceof FormatError || error instanceof RangeError || error instanceof TypeError) {
       if (error.message.startsWith(name)) throw error;
-      error.message = `${name}: ${error.message}`;
+      error.message = `${name}: ${oneLine(error.message)}`;
     }
     throw error;
   }

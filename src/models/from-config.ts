@@ -1,9 +1,8 @@
 /**
  * Models from Keras 3 and Keras 2 configurations.
  *
- * All layers are made first. Then every application of a layer waits for the tensors that it reads and for the layer's
- * application before it, and runs as soon as they are there. What still waits at the end is part of a cycle, or reads
- * something that is not in the file.
+ * All layers are made first, then connected. Nothing in a configuration is trusted: whatever is wrong with it ends in an
+ * error of one line that names the layer.
  *
  * @module
  */
@@ -13,6 +12,7 @@ import { layerFromConfig } from "../layers/registry.js";
 import { describe, isKerasConfig, type KerasConfig, readConfig } from "../serialization/config.js";
 import type { DType } from "../tensor/dtype.js";
 import type { SymbolicShape } from "../tensor/shape.js";
+import { Connections, referencesIn } from "./connect.js";
 import { Model } from "./model.js";
 import { Sequential } from "./sequential.js";
 
@@ -24,15 +24,11 @@ export interface FromConfigOptions {
   readonly maxDepth?: number;
 }
 
-/** A tensor as a configuration names it. */
-interface Reference {
-  readonly layer: string;
-  readonly application: number;
-  /** Whether it stands in a plain list, where applications of inner models are counted from 1; see `Applications`. */
-  readonly listed: boolean;
-}
-
 const MODELS = ["Functional", "Model", "Sequential"];
+const MAX_DEPTH = 16;
+const MAX_NAME = 256;
+/** Of Keras 3, of Keras 2, and of Keras within TensorFlow. */
+const KERAS_MODULE = /^(?:tf_|tensorflow\.(?:python\.)?)?keras(?:\.|$)/;
 
 /**
  * The model of `serialized`, `{ class_name, config }`, with weights as initialized.
@@ -42,6 +38,7 @@ const MODELS = ["Functional", "Model", "Sequential"];
  */
 export function modelFromConfig(serialized: unknown, options: FromConfigOptions = {}): Model {
   const { className, config } = classAndConfig(serialized, "the model's configuration");
+  checkName(config["name"]);
   if (!MODELS.includes(className)) {
     throw new TypeError(
       `model: the class must be one of Functional, Model, Sequential. Received ${describe(className)}.`,
@@ -60,14 +57,54 @@ function classAndConfig(serialized: unknown, what: string): { className: string;
   throw new TypeError(`model: ${what} must be { class_name, config }. Received ${describe(serialized)}.`);
 }
 
+/** Refuses names that no message could repeat in a line. */
+function checkName(name: unknown): void {
+  if (typeof name === "string" && (name.length === 0 || name.length > MAX_NAME || /\p{Cc}/u.test(name))) {
+    throw new RangeError(
+      `model: names must have 1 to ${MAX_NAME} characters, none of them a control character. ` +
+        `Received ${describe(name)}.`,
+    );
+  }
+}
+
+/** A class of somebody else's may be called like one of Keras's: then `registered_name` or `module` tells. */
+function checkKeras(serialized: KerasConfig, className: string): void {
+  const { module, registered_name: registered } = serialized;
+  const isForeign = typeof module === "string" && !KERAS_MODULE.test(module);
+  if (isForeign || (typeof registered === "string" && registered.includes(">"))) {
+    const from = isForeign ? module : registered;
+    throw new RangeError(`model: layer classes must be Keras's own. Received \`${className}\` of ${describe(from)}.`);
+  }
+}
+
+/** What `make` gives; an error in it says which layer it is about. */
+function inLayer<Result>(name: string, make: () => Result): Result {
+  try {
+    return make();
+  } catch (error) {
+    if ((error instanceof RangeError || error instanceof TypeError) && !error.message.includes(`\`${name}\``)) {
+      error.message = `layer \`${name}\`: ${error.message}`;
+    }
+    throw error;
+  }
+}
+
 function makeLayer(serialized: unknown, what: string, options: FromConfigOptions): Layer {
   const { className, config } = classAndConfig(serialized, what);
-  if (MODELS.includes(className)) {
-    const depth = options.maxDepth ?? 16;
-    if (depth <= 1) throw new RangeError("model: models must not be nested deeper than 16. Received a deeper one.");
+  checkName(className);
+  checkName(config["name"]);
+  const name = typeof config["name"] === "string" ? config["name"] : className;
+  return inLayer(name, () => {
+    if (isKerasConfig(serialized)) checkKeras(serialized, className);
+    if (!MODELS.includes(className)) {
+      return layerFromConfig(className, options.dtype === undefined ? config : { ...config, dtype: options.dtype });
+    }
+    const depth = options.maxDepth ?? MAX_DEPTH;
+    if (depth <= 1) {
+      throw new RangeError(`model: models must not be nested deeper than ${MAX_DEPTH}. Received a deeper one.`);
+    }
     return modelFromConfig(serialized, { ...options, maxDepth: depth - 1 });
-  }
-  return layerFromConfig(className, options.dtype === undefined ? config : { ...config, dtype: options.dtype });
+  });
 }
 
 function listOf(config: KerasConfig, key: string, model: string): readonly unknown[] {
@@ -83,14 +120,18 @@ function sequential(config: KerasConfig, options: FromConfigOptions): Model {
   const name = read.optionalString("name");
   const serialized = listOf(config, "layers", name ?? "sequential");
   const layers = serialized.map((layer, i) => makeLayer(layer, `layer ${i}`, options));
-  const [first] = layers;
+  const [first, ...rest] = layers;
+  const late = rest.find((layer) => layer instanceof InputLayer);
+  if (late !== undefined) {
+    throw new RangeError(`Sequential: an InputLayer must be the first layer. Received \`${late.name}\` after others.`);
+  }
   const batchShape = first instanceof InputLayer ? first.batchShape : inputShapeOf(serialized[0], config);
   return new Sequential({
     name,
     trainable: read.boolean("trainable", true),
     batchShape,
     inputName: first instanceof InputLayer ? first.givenName : undefined,
-    layers: layers.filter((layer) => !(layer instanceof InputLayer)),
+    layers: first instanceof InputLayer ? rest : layers,
   });
 }
 
@@ -117,11 +158,12 @@ function functional(config: KerasConfig, options: FromConfigOptions): Model {
   const layers = new Map<string, Layer>();
   const entries = listOf(config, "layers", model);
   const isKeras2 = !entries.some((entry) => isKerasConfig(entry) && "module" in entry);
-  const waiting = new Applications(model, layers, isKeras2);
+  const connections = new Connections(model, layers, isKeras2);
   for (const serialized of entries) {
     const layer = makeLayer(serialized, "a layer", options);
     const entry = isKerasConfig(serialized) ? serialized : {};
     const layerName = readConfig(`model \`${model}\`: a layer`, entry).optionalString("name") ?? layer.name;
+    checkName(layerName);
     layer.name = layerName;
     if (layers.has(layerName)) {
       throw new RangeError(`model \`${model}\`: layer names must be unique. Received \`${layerName}\` twice.`);
@@ -129,124 +171,15 @@ function functional(config: KerasConfig, options: FromConfigOptions): Model {
     layers.set(layerName, layer);
     const nodes = entry["inbound_nodes"] === undefined ? [] : listOf(entry, "inbound_nodes", model);
     if (layer instanceof InputLayer) layer.apply([]);
-    else for (const node of nodes) waiting.add(layer, referencesIn(node));
+    else for (const node of nodes) connections.add(layer, referencesIn(node));
   }
-  waiting.run();
+  connections.run((layer, inputs) => inLayer(layer.name, () => layer.apply(inputs)));
   const tensors = (key: string): readonly SymbolicTensor[] =>
-    referencesIn(config[key]).map((reference) => waiting.output(reference, key));
+    referencesIn(config[key]).map((reference) => connections.output(reference, key));
   return new Model({
     name,
     trainable: read.boolean("trainable", true),
     inputs: tensors("input_layers"),
     outputs: tensors("output_layers"),
   });
-}
-
-/**
- * The tensors named in a node or in `input_layers`, in order: Keras 3 nests `__keras_tensor__` dictionaries in `args`,
- * Keras 2 writes lists `[layer, application, output, kwargs]`.
- */
-function referencesIn(value: unknown, listed = true, depth = 0): readonly Reference[] {
-  if (depth > 8)
-    throw new TypeError("model: the arguments of a layer must not be nested deeper than 8. Received deeper ones.");
-  if (Array.isArray(value)) {
-    const [layer, application, output] = value;
-    if (typeof layer === "string" && Number.isSafeInteger(application)) {
-      if (output !== 0) {
-        throw new RangeError(
-          `model: layers must have one output. Received output ${describe(output)} of \`${layer}\`.`,
-        );
-      }
-      return [{ layer, application: Number(application), listed }];
-    }
-    return value.flatMap((item) => referencesIn(item, listed, depth + 1));
-  }
-  if (!isKerasConfig(value)) return [];
-  if (value["class_name"] === "__keras_tensor__" && isKerasConfig(value["config"])) {
-    return referencesIn(value["config"]["keras_history"], false, depth + 1);
-  }
-  return Object.values(value).flatMap((item) => referencesIn(item, listed, depth + 1));
-}
-
-/** Applications of layers that wait for what they read. */
-class Applications {
-  readonly #model: string;
-  readonly #layers: ReadonlyMap<string, Layer>;
-  readonly #isKeras2: boolean;
-  readonly #queues = new Map<Layer, (readonly Reference[])[]>();
-
-  constructor(model: string, layers: ReadonlyMap<string, Layer>, isKeras2: boolean) {
-    this.#isKeras2 = isKeras2;
-    this.#model = model;
-    this.#layers = layers;
-  }
-
-  add(layer: Layer, inputs: readonly Reference[]): void {
-    this.#queues.set(layer, [...(this.#queues.get(layer) ?? []), inputs]);
-  }
-
-  /** Applies every layer as soon as it can be; each is looked at again only when something it waits for has come. */
-  run(): void {
-    const readers = new Map<Layer, Layer[]>();
-    const ready = [...this.#queues.keys()];
-    while (ready.length > 0) {
-      const layer = ready.pop();
-      if (layer === undefined) break;
-      const queue = this.#queues.get(layer) ?? [];
-      let applied = 0;
-      for (const inputs of queue) {
-        const missing = inputs.find((reference) => this.#find(reference) === undefined);
-        if (missing !== undefined) {
-          const source = this.#layer(missing);
-          readers.set(source, [...(readers.get(source) ?? []), layer]);
-          break;
-        }
-        layer.apply(inputs.map((reference) => this.output(reference, "inbound_nodes")));
-        applied++;
-      }
-      if (applied === 0) continue;
-      this.#queues.set(layer, queue.slice(applied));
-      ready.push(...(readers.get(layer) ?? []));
-      readers.delete(layer);
-    }
-    const stuck = [...this.#queues].filter(([, queue]) => queue.length > 0).map(([layer]) => layer.name);
-    if (stuck.length > 0) {
-      const names = stuck.slice(0, 5).join(", ") + (stuck.length > 5 ? ", ..." : "");
-      throw new RangeError(
-        `model \`${this.#model}\`: the graph must have no cycle, and read only what is in it. ` +
-          `Received layers that wait for each other: ${names}.`,
-      );
-    }
-  }
-
-  /** The tensor that `reference` names. */
-  output(reference: Reference, key: string): SymbolicTensor {
-    const found = this.#find(reference);
-    if (found === undefined) {
-      throw new RangeError(
-        `model \`${this.#model}\`: \`${key}\` must name applications of layers that exist. ` +
-          `Received application ${reference.application} of \`${reference.layer}\`.`,
-      );
-    }
-    return found;
-  }
-
-  #layer({ layer: name }: Reference): Layer {
-    const layer = this.#layers.get(name);
-    if (layer === undefined) {
-      throw new RangeError(`model \`${this.#model}\`: layers must read layers of the model. Received \`${name}\`.`);
-    }
-    return layer;
-  }
-
-  /**
-   * Keras counts the application that made an inner model itself, in plain lists: of Functional models in Keras 3, of
-   * all models in Keras 2. Such a list never says 0.
-   */
-  #find(reference: Reference): SymbolicTensor | undefined {
-    const layer = this.#layer(reference);
-    const counted = layer instanceof Model && (this.#isKeras2 || layer.className === "Functional");
-    const shift = reference.listed && counted && reference.application > 0 ? 1 : 0;
-    return layer.nodes[reference.application - shift]?.output;
-  }
 }

@@ -137,12 +137,20 @@ export class Model extends Layer {
    * Every weight by its path: `conv2d/kernel`, and `inner/conv2d/kernel` within a model within this one.
    *
    * A layer shared by several models has one path in each.
+   *
+   * @throws RangeError when two weights have one path, as names with slashes can bring about.
    */
   weightsByPath(): ReadonlyMap<string, Variable> {
     const paths = new Map<string, Variable>();
     for (const layer of this.layers) {
       const inner = layer instanceof Model ? layer.weightsByPath() : new Map(layer.weights.map((w) => [w.name, w]));
-      for (const [path, weight] of inner) paths.set(`${layer.name}/${path}`, weight);
+      for (const [within, weight] of inner) {
+        const path = `${layer.name}/${within}`;
+        if (paths.has(path)) {
+          throw new RangeError(`Model: every weight must have a path of its own. Received \`${path}\` twice.`);
+        }
+        paths.set(path, weight);
+      }
     }
     return paths;
   }

@@ -14,12 +14,25 @@ export function snakeCase(className: string): string {
     .toLowerCase();
 }
 
-/** `name`, `name_1`, `name_2`, ...: the first that `taken` does not have, and adds it there. */
-export function uniqueName(name: string, taken: Set<string>): string {
-  let unique = name;
-  for (let i = 1; taken.has(unique); i++) unique = `${name}_${i}`;
-  taken.add(unique);
-  return unique;
+/** Names that are handed out once each. */
+export class UniqueNames {
+  readonly #taken = new Set<string>();
+  readonly #next = new Map<string, number>();
+
+  /** Takes `name`; false where it is taken already. */
+  take(name: string): boolean {
+    if (this.#taken.has(name)) return false;
+    this.#taken.add(name);
+    return true;
+  }
+
+  /** Takes the first of `name`, `name_1`, `name_2`, ... that is free. */
+  takeNumbered(name: string): string {
+    let i = this.#next.get(name) ?? 0;
+    while (!this.take(i === 0 ? name : `${name}_${i}`)) i++;
+    this.#next.set(name, i + 1);
+    return i === 0 ? name : `${name}_${i}`;
+  }
 }
 
 /**
@@ -28,16 +41,14 @@ export function uniqueName(name: string, taken: Set<string>): string {
  * @throws RangeError when two layers have the same name.
  */
 export function nameLayers(layers: readonly Layer[]): void {
-  const taken = new Set<string>();
+  const names = new UniqueNames();
   for (const { givenName } of layers) {
-    if (givenName === undefined) continue;
-    if (taken.has(givenName)) {
+    if (givenName !== undefined && !names.take(givenName)) {
       throw new RangeError(`Model: every layer must have a name of its own. Received \`${givenName}\` twice.`);
     }
-    taken.add(givenName);
   }
   const unnamed = layers.filter((layer) => layer.givenName === undefined);
   for (const layer of unnamed.sort((a, b) => a.serial - b.serial)) {
-    layer.name = uniqueName(snakeCase(layer.className), taken);
+    layer.name = names.takeNumbered(snakeCase(layer.className));
   }
 }

@@ -17,7 +17,8 @@ export function isKerasConfig(value: unknown): value is KerasConfig {
 
 /** `value` as error messages print it, cut to one short line. */
 export function describe(value: unknown): string {
-  const text = value === undefined ? "nothing" : JSON.stringify(value);
+  // JSON has no NaN and no infinities
+  const text = value === undefined ? "nothing" : typeof value === "number" ? String(value) : JSON.stringify(value);
   return text.length > 120 ? `${text.slice(0, 117)}...` : text;
 }
 
