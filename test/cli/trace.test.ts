@@ -86,7 +86,7 @@ describe("touchstone trace", { concurrency: 2 }, () => {
 
   it("takes uint8 inputs, and computes in float64 with --dtype float64", async (test) => {
     const workspace = prepared(test);
-    const x: NpyArray = { dtype: "uint8", shape: X.shape, data: Uint8Array.from(X.data, (_, i) => i % 251) };
+    const x: NpyArray = { dtype: "uint8", shape: X.shape, data: Uint8Array.from(toTensor(X).data, (_, i) => i % 251) };
     const entries = await traced(workspace, { x, y: labels(1, 1) }, "--dtype", "float64");
     assert.deepEqual([...new Set(Array.from(entries.values(), ({ dtype }) => dtype))], ["float64"]);
     assert.deepEqual(entries.get("output/image")?.data, Float64Array.from(toTensor(x).data));
