@@ -1,0 +1,28 @@
+/**
+ * Expectations: for every element of a result, the truth and how far an honest candidate may be from it.
+ *
+ * @module
+ */
+import type { Shape } from "../tensor/shape.js";
+
+/** What is expected of one tensor. All arrays are row-major and have one entry an element. */
+export interface Expectation {
+  /** The shape. */
+  readonly shape: Shape;
+  /** The result in float64, whose own error is far below every bound. */
+  readonly truth: Float64Array;
+  /** What |candidate - truth| may be; 0 where the result must be exact, Infinity where a sum may overflow. */
+  readonly bound: Float64Array;
+  /**
+   * What |candidate - truth| is likely to be: its root mean square if roundings were independent (the sqrt(k) u S form).
+   * Judging a whole tensor by it catches what a bound for the worst case cannot.
+   */
+  readonly spread: Float64Array;
+  /** Where several values are right (a tie of maxima, a ReLU at zero), the least and the greatest of them. */
+  readonly ties?: { readonly least: Float64Array; readonly greatest: Float64Array };
+}
+
+/** gamma_k = k u / (1 - k u): the relative error of a product of k factors (1 + delta), |delta| <= u (Higham, lemma 3.1). */
+export function gamma(k: number, u: number): number {
+  return k * u < 1 ? (k * u) / (1 - k * u) : Number.POSITIVE_INFINITY;
+}

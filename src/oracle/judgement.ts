@@ -1,0 +1,166 @@
+/**
+ * Judgement of one tensor: a candidate's numbers against an {@link Expectation}.
+ *
+ * Four tests, after the Arm TOSA reference model and beyond it. With the error e, the bound B and the spread s of an
+ * element, and z = e / s over the n elements whose spread is not zero:
+ *
+ *     bound      |e| <= B for every element (a bound of 0 means exactly equal)
+ *     special    NaN where the truth is NaN, an infinity where it is one, and nowhere else
+ *     variance   mean of z^2 <= VARIANCE_LIMIT: errors are no larger than independent roundings make them
+ *     bias       |mean of z| <= BIAS_LIMIT(n): roundings do not lean to one side, as truncation does
+ *
+ * The last two look at the tensor as a whole and are off below {@link STATISTICAL_MINIMUM} elements.
+ *
+ * @module
+ */
+import { formatShape, shapesAgree } from "../tensor/shape.js";
+import type { Tensor } from "../tensor/tensor.js";
+import { contiguous } from "../tensor/tensor.js";
+import type { Expectation } from "./expectation.js";
+
+/**
+ * Spread is the root mean square for independent roundings of equal size. Sums that run in one order have partial sums
+ * that are larger early or late, and signs that persist: by Higham and Mary (2019) the probabilistic bound has a factor of
+ * a few. Variance beyond 2^2 of it is taken for a systematic loss.
+ */
+const VARIANCE_LIMIT = 4;
+/** Deviations of a mean of n independent numbers of variance 1 beyond 6 / sqrt(n) happen once in 5e8 tensors. */
+const BIAS_SIGMAS = 6;
+/** What a mean may lean by all the same: results near the end of a binade, rounded half to even. */
+const BIAS_FLOOR = 0.5;
+/** Below so many elements a tensor is judged element by element only. */
+export const STATISTICAL_MINIMUM = 64;
+
+/** One element, as a report shows it. */
+export interface Element {
+  /** Its index along every axis. */
+  readonly index: readonly number[];
+  readonly candidate: number;
+  readonly truth: number;
+  readonly bound: number;
+}
+
+/** The verdict on one tensor. */
+export interface Judgement {
+  /** Whether all tests hold. */
+  readonly holds: boolean;
+  /** Which do not. */
+  readonly broken: readonly ("shape" | "bound" | "special" | "variance" | "bias")[];
+  /** Elements judged. */
+  readonly elements: number;
+  /** Elements beyond their bound. */
+  readonly beyond: number;
+  /** The largest |e| / B; Infinity where B is 0 and e is not. */
+  readonly worstRatio: number;
+  /** Where it is. */
+  readonly worst: Element | undefined;
+  /** Significant bits that all elements have: -log2 of the largest |e| / |truth|, of elements whose truth is not tiny. */
+  readonly effectiveBits: number;
+  /** Mean of z^2 and of z. */
+  readonly variance: number;
+  readonly bias: number;
+  /** For "shape": what was expected and what came. */
+  readonly shapes?: readonly [expected: string, received: string];
+}
+
+/** The position of row-major element `at` in `shape`. */
+export function positionOf(at: number, shape: readonly number[]): readonly number[] {
+  const index: number[] = [];
+  for (let axis = shape.length - 1; axis >= 0; axis--) {
+    index.unshift(at % shape[axis]);
+    at = Math.floor(at / shape[axis]);
+  }
+  return index;
+}
+
+/** The error of `value`: 0 within the ties, else the signed distance to the nearest right value. */
+function errorOf(value: number, i: number, { truth, ties }: Expectation): number {
+  if (ties === undefined) return value - truth[i];
+  if (value < ties.least[i]) return value - ties.least[i];
+  if (value > ties.greatest[i]) return value - ties.greatest[i];
+  return 0;
+}
+
+/** Judges `candidate`, a tensor of any element type. */
+export function judgeTensor(candidate: Tensor, expectation: Expectation): Judgement {
+  const { shape, truth, bound, spread } = expectation;
+  if (!shapesAgree(candidate.shape, shape)) {
+    return {
+      ...EMPTY,
+      holds: false,
+      broken: ["shape"],
+      shapes: [formatShape(shape), formatShape(candidate.shape)],
+    };
+  }
+  const { data } = contiguous(candidate);
+  let [beyond, specials, worstRatio, worstAt, relative, squares, sum, counted] = [0, 0, 0, -1, 0, 0, 0, 0];
+  for (let i = 0; i < data.length; i++) {
+    const value = data[i];
+    if (!Number.isFinite(truth[i])) {
+      if (!Object.is(value, truth[i])) specials++;
+      continue;
+    }
+    if (!Number.isFinite(value)) {
+      if (bound[i] !== Number.POSITIVE_INFINITY) specials++;
+      continue;
+    }
+    const e = errorOf(value, i, expectation);
+    const ratio = e === 0 ? 0 : Math.abs(e) / bound[i];
+    if (ratio > 1) beyond++;
+    if (ratio > worstRatio || worstAt < 0) {
+      worstRatio = ratio;
+      worstAt = i;
+    }
+    if (e !== 0 && truth[i] !== 0) relative = Math.max(relative, Math.abs(e / truth[i]));
+    if (spread[i] > 0 && Number.isFinite(spread[i])) {
+      const z = e / spread[i];
+      squares += z * z;
+      sum += z;
+      counted++;
+    }
+  }
+  const variance = counted === 0 ? 0 : squares / counted;
+  const bias = counted === 0 ? 0 : sum / counted;
+  const statistical = counted >= STATISTICAL_MINIMUM;
+  const broken: Judgement["broken"] = [
+    ...(beyond > 0 ? (["bound"] as const) : []),
+    ...(specials > 0 ? (["special"] as const) : []),
+    ...(statistical && variance > VARIANCE_LIMIT ? (["variance"] as const) : []),
+    ...(statistical && Math.abs(bias) > BIAS_FLOOR + BIAS_SIGMAS / Math.sqrt(counted) ? (["bias"] as const) : []),
+  ];
+  const worst =
+    worstAt < 0
+      ? undefined
+      : { index: positionOf(worstAt, shape), candidate: data[worstAt], truth: truth[worstAt], bound: bound[worstAt] };
+  return {
+    holds: broken.length === 0,
+    broken,
+    elements: data.length,
+    beyond: beyond + specials,
+    worstRatio,
+    worst,
+    effectiveBits: relative === 0 ? 53 : Math.max(0, bitsOf(relative)),
+    variance,
+    bias,
+  };
+}
+
+const EMPTY: Omit<Judgement, "holds" | "broken"> = {
+  elements: 0,
+  beyond: 0,
+  worstRatio: 0,
+  worst: undefined,
+  effectiveBits: 0,
+  variance: 0,
+  bias: 0,
+};
+
+/** The whole bits of -log2(x), for 0 < x. */
+function bitsOf(x: number): number {
+  let bits = 0;
+  while (x < 1 && bits < 53) {
+    x *= 2;
+    bits++;
+  }
+  return bits;
+}

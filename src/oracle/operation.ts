@@ -1,0 +1,39 @@
+/**
+ * Operations of the oracle: everything that a backend may be asked to compute, forward and backward.
+ *
+ * An operation takes tensors by name (`x`, `kernel`, `dy`, ...) and Keras's arguments by their camelCase names, and says
+ * what is expected of its results by name (`y`; `dx`, `dKernel`, `dBias`, ...).
+ *
+ * @module
+ */
+import type { KerasConfig } from "../serialization/config.js";
+import type { Tensor } from "../tensor/tensor.js";
+import type { ArithmeticModel } from "./arithmetic-model.js";
+import type { Expectation } from "./expectation.js";
+
+/** Tensors by name. */
+export type Operands = Readonly<Record<string, Tensor>>;
+
+/** One operation. */
+export interface Operation {
+  /** Kebab-case; backward passes end in `-backward`: `conv2d`, `conv2d-backward`. */
+  readonly name: string;
+  /** Tensors that it needs. */
+  readonly inputs: readonly string[];
+  /** Tensors that it may have besides (`bias`, `gamma`). */
+  readonly optional: readonly string[];
+  /** What it gives. */
+  readonly outputs: readonly string[];
+  /**
+   * The reference itself, in the element type of its inputs.
+   *
+   * @throws RangeError, TypeError when operands or arguments do not fit.
+   */
+  run(operands: Operands, args: KerasConfig): Operands;
+  /**
+   * What a candidate of `model` may give for these operands, which are taken as exact.
+   *
+   * @throws RangeError, TypeError when operands or arguments do not fit.
+   */
+  expect(operands: Operands, args: KerasConfig, model: ArithmeticModel): Readonly<Record<string, Expectation>>;
+}
