@@ -35,7 +35,6 @@ import {
   leftBlock,
   multiplyBlocks,
   packRight,
-  roundUp,
   storeSums,
   TILE_COLUMNS,
   TILE_ROWS,
@@ -109,17 +108,16 @@ export const conv2DKernelGradientJob: Job = {
     const firstFilter = group * groupFilters + j.from;
     const source = { window, channels, firstChannel: group * groupChannels, groupChannels };
     // patches are packed as im2col gives them, [positions, rows], and multiplied as their transpose
-    const pitch = roundUp(rows, TILE_ROWS);
     clearSums(rows);
     for (let position = 0; position < positions; position += DEPTH) {
       const count = Math.min(DEPTH, positions - position);
-      const patches = { fromRow: position, rows: count, fromColumn: i.from, columns: rows, pitch };
+      const patches = { fromRow: position, rows: count, fromColumn: i.from, columns: rows, pitch: rows };
       im2colBlock(x, source, leftBlock(), patches);
       packRight(dy, position * filters + firstFilter, filters, 1, columns, count, 0, count);
-      multiplyBlocks(rows, columns, count, 1, pitch, single === 1);
+      multiplyBlocks(rows, columns, count, 1, rows, single === 1);
     }
     for (let row = 0; row < rows; row++) {
-      storeSums(row, columns, dKernel, (i.from + row) * filters + firstFilter, NO_BIAS, 0, single === 1);
+      storeSums(row, columns, dKernel, (i.from + row) * filters + firstFilter, NO_BIAS, 0);
     }
   },
 };
@@ -246,7 +244,7 @@ export const conv2DInputGradientJob: Job = {
       const { n, h, w } = block.pixels[row];
       const pixel = (n * window.inputHeight + h) * window.inputWidth + w;
       const at = (pixel * groups + group) * groupChannels + j.from;
-      storeSums(row, columns, dx, at, NO_BIAS, 0, single === 1);
+      storeSums(row, columns, dx, at, NO_BIAS, 0);
     }
   },
 };

@@ -92,7 +92,7 @@ export const conv2DJob: Job = {
       multiplyBlocks(rows, columns, count, count, 1, single === 1);
     }
     for (let row = 0; row < rows; row++) {
-      storeSums(row, columns, y, (i.from + row) * filters + firstFilter, bias, firstFilter, single === 1);
+      storeSums(row, columns, y, (i.from + row) * filters + firstFilter, bias, firstFilter);
     }
   },
 };

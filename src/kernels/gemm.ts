@@ -68,7 +68,7 @@ export const gemmJob: Job = {
       multiplyBlocks(height, width, count, count, 1, single === 1);
     }
     for (let m = 0; m < height; m++) {
-      storeSums(m, width, c, (i.from + m) * columns + j.from, bias, j.from, single === 1);
+      storeSums(m, width, c, (i.from + m) * columns + j.from, bias, j.from);
     }
   },
 };

@@ -45,7 +45,7 @@ export function clearSums(rows: number): void {
 }
 
 /** `value`, or the next multiple of `unit`. */
-export function roundUp(value: number, unit: number): number {
+function roundUp(value: number, unit: number): number {
   return Math.ceil(value / unit) * unit;
 }
 
@@ -188,8 +188,9 @@ function multiplyTileSingle(
 }
 
 /**
- * Stores row `row` of the sums, after adding the bias where there is one (a `bias` of length 0 is none).
- * Storing into a Float32Array is the one rounding of float64 accumulation.
+ * Stores row `row` of the sums, after adding the bias where there is one (a `bias` of length 0 is none). Storing into a
+ * Float32Array rounds: with float64 accumulation this is the one rounding, and with float32 accumulation that of adding
+ * the bias, since the double sum of two float32 values rounds to their float32 sum.
  */
 export function storeSums(
   row: number,
@@ -198,13 +199,10 @@ export function storeSums(
   at: number,
   bias: FloatArray,
   biasAt: number,
-  single: boolean,
 ): void {
   const from = row * COLUMNS;
   if (bias.length === 0) {
     for (let j = 0; j < columns; j++) target[at + j] = sums[from + j];
-  } else if (single) {
-    for (let j = 0; j < columns; j++) target[at + j] = Math.fround(sums[from + j] + bias[biasAt + j]);
   } else {
     for (let j = 0; j < columns; j++) target[at + j] = sums[from + j] + bias[biasAt + j];
   }
