@@ -104,7 +104,13 @@ function tableLines({ kind, name, verdict, comparisons, kinks }: Result, everyTe
 
 function jsonLine({ kind, name, verdict, kinks }: Result): string {
   const { worst, worstRatio, ofKeras, holds, tensors } = verdict;
-  return `${JSON.stringify({ kind, name, tensors, holds, errorOverBound: worstRatio, ofKeras, kinks, worst })}\n`;
+  const result = { kind, name, tensors, holds, errorOverBound: worstRatio, ofKeras, kinks, worst };
+  return `${JSON.stringify(result, (_key, value: unknown) => jsonNumber(value))}\n`;
+}
+
+/** JSON has no NaN and no infinities: they become strings. */
+function jsonNumber(value: unknown): unknown {
+  return typeof value === "number" && !Number.isFinite(value) ? String(value) : value;
 }
 
 function conclusion(results: readonly Result[], broken: readonly Result[], ms: number): string {

@@ -100,9 +100,10 @@ export interface Verdict {
   readonly holds: boolean;
 }
 
-/** Error as a share of the bound; a bound of 0 means equal. */
+/** Error as a share of the bound; a bound of 0 means equal, and an infinite error is within no bound. */
 export function ratioOf({ error, allowed }: Comparison): number {
-  return error === 0 ? 0 : error / allowed;
+  if (error === 0) return 0;
+  return error === Number.POSITIVE_INFINITY ? error : error / allowed;
 }
 
 /** Sums up `comparisons`, of which there is at least one. */

@@ -4,8 +4,9 @@
  * @module
  */
 import { randomStream } from "../arithmetic/random.js";
-import { FormatError } from "../formats/format-error.js";
+import { FormatError, quote } from "../formats/format-error.js";
 import type { NpyArray } from "../formats/npy.js";
+import { readNpz } from "../formats/npz.js";
 import { ResNet50 } from "../models/applications/resnet.js";
 import { ResNet50V2 } from "../models/applications/resnet-v2.js";
 import type { Model } from "../models/model.js";
@@ -50,6 +51,26 @@ export function references(arrays: FixtureArrays, prefix: string): readonly Refe
     });
 }
 
+/** The arrays in an npz file. @throws FormatError when it is corrupt. */
+export function readArrays(files: FixtureFiles, path: string): FixtureArrays {
+  try {
+    return readNpz(files.read(path));
+  } catch (error) {
+    if (error instanceof FormatError) error.message = `${path}: ${error.message}`;
+    throw error;
+  }
+}
+
+/** The value in a JSON file. @throws FormatError when it is not JSON. */
+export function readJson(files: FixtureFiles, path: string): unknown {
+  const text = new TextDecoder().decode(files.read(path));
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new FormatError(path, "the file must be JSON.", quote(text), { cause });
+  }
+}
+
 /** A file as users have them. */
 export interface FileFixture {
   /** Its name. */
@@ -63,7 +84,7 @@ export interface FileFixture {
 /** The list of files that `files/files.json` keeps, as far as they are installed. */
 export function fileFixtures(files: FixtureFiles): readonly FileFixture[] {
   const present = new Set(files.list("files"));
-  const list: unknown = JSON.parse(new TextDecoder().decode(files.read("files/files.json")));
+  const list = readJson(files, "files/files.json");
   return (Array.isArray(list) ? list : []).filter(isKerasConfig).flatMap((entry) => {
     const read = readConfig("files.json", entry);
     const file = read.optionalString("file") ?? "";

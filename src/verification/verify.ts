@@ -6,7 +6,6 @@
  *
  * @module
  */
-import { readNpz } from "../formats/npz.js";
 import { loadWeights, readModel } from "../formats/read-model.js";
 import { toTensor } from "../formats/tensors.js";
 import type { Execution } from "../kernels/execution.js";
@@ -22,6 +21,8 @@ import {
   type FixtureArrays,
   type FixtureFiles,
   modelFixture,
+  readArrays,
+  readJson,
   rebuildBatch,
   rebuildModel,
   references,
@@ -42,8 +43,6 @@ export interface Result {
   /** ReLUs at their kink that had to be taken into account; see kinks.ts. */
   readonly kinks: number;
 }
-
-const decoder = new TextDecoder();
 
 /** The arrays `prefix/<layer>` in the order of `tensors`. */
 function arraysOf(arrays: FixtureArrays, prefix: string, names: readonly string[]): readonly Tensor[] {
@@ -124,7 +123,7 @@ function moveTruth(reference: Reference, shift: FloatArray): Reference {
 }
 
 function verifyLayer(files: FixtureFiles, name: string, execution: Execution): Compared {
-  const arrays = readNpz(files.read(`layers/${name}.npz`));
+  const arrays = readArrays(files, `layers/${name}.npz`);
   const model = readModel(files.read(`layers/${name}.keras`), `${name}.keras`);
   const names = (tensors: Model["inputs"]): string[] => tensors.map((x) => x.node.layer.name);
   const inputs = arraysOf(arrays, "input", names(model.inputs));
@@ -151,8 +150,8 @@ function withLossScale(arrays: FixtureArrays, outputs: readonly string[]): Fixtu
 }
 
 function verifyModel(files: FixtureFiles, name: string, execution: Execution): Compared {
-  const arrays = readNpz(files.read(`models/${name}.npz`));
-  const fixture = modelFixture(JSON.parse(decoder.decode(files.read(`models/${name}.json`))));
+  const arrays = readArrays(files, `models/${name}.npz`);
+  const fixture = modelFixture(readJson(files, `models/${name}.json`));
   const { x, y } = rebuildBatch(fixture);
   const model = rebuildModel(fixture);
   const kept = (tensor: Tensor, key: string): FloatArray => sample(tensor, key, fixture);
@@ -165,7 +164,7 @@ function verifyFile(
   { file, predictions, architecture }: FileFixture,
   execution: Execution,
 ): Compared {
-  const arrays = readNpz(files.read(`files/${predictions}`));
+  const arrays = readArrays(files, `files/${predictions}`);
   const whole = architecture ?? file;
   const model = readModel(files.read(`files/${whole}`), whole);
   if (architecture !== undefined) loadWeights(model, files.read(`files/${file}`), file);
