@@ -12,12 +12,14 @@
  * Notes on the numbers:
  * - The maximum is taken out first: softmax does not change when a constant is added, and exp never overflows.
  * - Differences, exponentials and their sum stay in float64; the quotient is rounded once, when it is stored.
+ * - Backward takes the quotients before that rounding: where one of them is near 1, dy[k] - sum cancels, and what rounding
+ *   them took would be most of what is left.
  *
  * @module
  */
 import { exp } from "../arithmetic/exp.js";
 import { type KerasConfig, readConfig } from "../serialization/config.js";
-import type { SymbolicShape } from "../tensor/shape.js";
+import type { Shape, SymbolicShape } from "../tensor/shape.js";
 import { empty, type Tensor } from "../tensor/tensor.js";
 import { axisFromLast, axisToLast, resolveAxis } from "./axis.js";
 import {
@@ -32,8 +34,10 @@ import {
 
 /** What backward needs from forward. */
 export interface SoftmaxCache {
-  /** The output, the axis of the softmax last. */
-  readonly y: Tensor;
+  /** The output before it was rounded, the axis of the softmax last. */
+  readonly probabilities: Float64Array;
+  /** The shape in which it stands there. */
+  readonly shape: Shape;
   /** The axis, counted from the front. */
   readonly axis: number;
 }
@@ -48,29 +52,30 @@ export function softmaxForward(x: Tensor, axis = -1): Forward<SoftmaxCache> {
   x = axisToLast(x, at);
   const y = empty(x.shape, x);
   const width = x.shape[x.dimension - 1];
-  const powers = new Float64Array(width);
+  const probabilities = new Float64Array(x.size);
   for (let row = 0; row < x.size; row += width) {
     let max = Number.NEGATIVE_INFINITY;
     for (let k = 0; k < width; k++) max = Math.max(max, x.data[row + k]);
     let sum = 0;
-    for (let k = 0; k < width; k++) {
-      powers[k] = exp(x.data[row + k] - max);
-      sum += powers[k];
+    for (let k = row; k < row + width; k++) {
+      probabilities[k] = exp(x.data[k] - max);
+      sum += probabilities[k];
     }
-    for (let k = 0; k < width; k++) y.data[row + k] = powers[k] / sum;
+    for (let k = row; k < row + width; k++) probabilities[k] /= sum;
   }
-  return { y: axisFromLast(y, at), cache: { y, axis: at } };
+  y.data.set(probabilities);
+  return { y: axisFromLast(y, at), cache: { probabilities, shape: x.shape, axis: at } };
 }
 
 /** The gradient for the input. */
-export function softmaxBackward(dy: Tensor, { y, axis }: SoftmaxCache): Tensor {
+export function softmaxBackward(dy: Tensor, { probabilities: p, shape, axis }: SoftmaxCache): Tensor {
   dy = axisToLast(dy, axis);
-  const dx = empty(y.shape, y);
-  const width = y.shape[y.dimension - 1];
-  for (let row = 0; row < y.size; row += width) {
+  const dx = empty(shape, dy);
+  const width = shape[shape.length - 1];
+  for (let row = 0; row < p.length; row += width) {
     let dot = 0;
-    for (let k = 0; k < width; k++) dot += dy.data[row + k] * y.data[row + k];
-    for (let k = 0; k < width; k++) dx.data[row + k] = y.data[row + k] * (dy.data[row + k] - dot);
+    for (let k = row; k < row + width; k++) dot += dy.data[k] * p[k];
+    for (let k = row; k < row + width; k++) dx.data[k] = p[k] * (dy.data[k] - dot);
   }
   return axisFromLast(dx, axis);
 }

@@ -116,8 +116,7 @@ function listOf(config: KerasConfig, key: string, model: string): readonly unkno
 }
 
 function sequential(config: KerasConfig, options: FromConfigOptions): Model {
-  const read = readConfig("Sequential", config);
-  const name = read.optionalString("name");
+  const name = readConfig("Sequential", config).optionalString("name");
   const serialized = listOf(config, "layers", name ?? "sequential");
   const layers = serialized.map((layer, i) => makeLayer(layer, `layer ${i}`, options));
   const [first, ...rest] = layers;
@@ -128,7 +127,6 @@ function sequential(config: KerasConfig, options: FromConfigOptions): Model {
   const batchShape = first instanceof InputLayer ? first.batchShape : inputShapeOf(serialized[0], config);
   return new Sequential({
     name,
-    trainable: read.boolean("trainable", true),
     batchShape,
     inputName: first instanceof InputLayer ? first.givenName : undefined,
     layers: first instanceof InputLayer ? rest : layers,
@@ -151,14 +149,19 @@ function inputShapeOf(firstLayer: unknown, config: KerasConfig): SymbolicShape {
   return readConfig("Sequential", { build_input_shape: shape }).shape("build_input_shape");
 }
 
+/** Keras 2 writes an application of a layer as a list, Keras 3 as a dictionary. */
+function isOfKeras2(entry: unknown): boolean {
+  const nodes = isKerasConfig(entry) ? entry["inbound_nodes"] : undefined;
+  return Array.isArray(nodes) && nodes.some(Array.isArray);
+}
+
 function functional(config: KerasConfig, options: FromConfigOptions): Model {
   const read = readConfig("Functional", config);
   const name = read.optionalString("name");
   const model = name ?? "functional";
   const layers = new Map<string, Layer>();
   const entries = listOf(config, "layers", model);
-  const isKeras2 = !entries.some((entry) => isKerasConfig(entry) && "module" in entry);
-  const connections = new Connections(model, layers, isKeras2);
+  const connections = new Connections(model, layers, entries.some(isOfKeras2));
   for (const serialized of entries) {
     const layer = makeLayer(serialized, "a layer", options);
     const entry = isKerasConfig(serialized) ? serialized : {};

@@ -2,8 +2,10 @@
  * The graph under a model: from output tensors back to inputs, and into the order in which Keras lists and runs layers.
  *
  * The depth of a node is its distance from the outputs: 0 for an output, and one more than the deepest node that reads
- * it. Nodes run by decreasing depth; layers of equal depth keep the order in which a depth-first walk from the outputs
- * first meets them. Files and summaries depend on this order, so it is Keras's (`keras/src/ops/function.py: map_graph`).
+ * it. Layers of equal depth keep the order in which a depth-first walk from the outputs first meets them. Nodes run by
+ * decreasing depth; those of equal depth in the order in which their readers, latest first, ask for them. Files, summaries
+ * and the moving statistics of a shared layer depend on these orders, so they are Keras's
+ * (`keras/src/ops/function.py: map_graph`).
  *
  * @module
  */
@@ -86,11 +88,8 @@ export function mapGraph(inputs: readonly SymbolicTensor[], outputs: readonly Sy
   const layers = [...layerDepth.keys()].sort(
     (a, b) => depthOf(layerDepth, b) - depthOf(layerDepth, a) || order(a) - order(b),
   );
-  // a stable sort: at equal depth a node stays behind all that it reads
-  const position = new Map(finished.map((node, i) => [node, i]));
-  const nodes = [...nodeDepth.keys()].sort(
-    (a, b) => depthOf(nodeDepth, b) - depthOf(nodeDepth, a) || (position.get(a) ?? -1) - (position.get(b) ?? -1),
-  );
+  // a stable sort: nodes of equal depth keep the order in which their depths were first set
+  const nodes = [...nodeDepth.keys()].sort((a, b) => depthOf(nodeDepth, b) - depthOf(nodeDepth, a));
   return { nodes, layers };
 }
 

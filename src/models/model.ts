@@ -100,9 +100,16 @@ export class Model extends Layer {
     return [...new Set(this.layers.flatMap((layer) => layer.weights))];
   }
 
-  /** The weights that have gradients now. */
+  /** The weights that have gradients now. As in Keras, only the outermost model's own `trainable` counts, and every layer's. */
   override get trainableWeights(): readonly Variable[] {
-    return this.trainable ? [...new Set(this.layers.flatMap((layer) => layer.trainableWeights))] : [];
+    return this.trainable ? this.trainedByLayers : [];
+  }
+
+  /** The weights that the layers train, whatever the `trainable` of this model and of those within it. */
+  get trainedByLayers(): readonly Variable[] {
+    const ofLayer = (layer: Layer): readonly Variable[] =>
+      layer instanceof Model ? layer.trainedByLayers : layer.trainableWeights;
+    return [...new Set(this.layers.flatMap(ofLayer))];
   }
 
   override get trainable(): boolean {
@@ -174,7 +181,7 @@ export class Model extends Layer {
       y: pass.outputs[0],
       updates: pass.updates,
       backward: (dy) => {
-        const { dInputs, dWeights } = backwardPass(this, pass, [{ dy }]);
+        const { dInputs, dWeights } = backwardPass(this, pass, [{ dy }], this.trainedByLayers);
         return { dInputs, dWeights: Object.fromEntries(dWeights) };
       },
     };

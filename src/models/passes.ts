@@ -126,6 +126,7 @@ export function backwardPass(
   model: Model,
   { passes }: ModelPass,
   outputGradients: readonly OutputGradient[],
+  trained: readonly Variable[] = model.trainableWeights,
 ): ModelGradients {
   const arriving = new Map<LayerNode, Tensor[]>();
   const weightTerms = new Map<string, Tensor[]>();
@@ -162,7 +163,7 @@ export function backwardPass(
     (x) => dOutputs.get(x.node) ?? zeros(valueOf(passes, x.node).y.shape, valueOf(passes, x.node).y),
   );
   const dWeights = new Map<string, Tensor>();
-  const trainable = new Set(model.trainableWeights);
+  const trainable = new Set(trained);
   for (const [path, weight] of model.weightsByPath()) {
     if (!trainable.has(weight)) continue;
     const terms = weightTerms.get(path);

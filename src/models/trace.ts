@@ -7,12 +7,12 @@
  *     gradWeight/<layer>/<weight>        and for every trainable weight
  *     moving/<layer>/<moving statistic>  in training: their values after the step
  *
- * A layer that is applied again is written as `<layer>:1`, `<layer>:2`, ...
+ * The second application of a layer is written as `<layer>:1`, the third as `<layer>:2`, ...
  *
  * @module
  */
 import { type Execution, serial } from "../kernels/execution.js";
-import type { LayerNode } from "../layers/layer.js";
+import type { Layer, LayerNode } from "../layers/layer.js";
 import { Arena } from "../tensor/arena.js";
 import { formatShape, shapesAgree } from "../tensor/shape.js";
 import { cast, detach, type Tensor, tensorOf } from "../tensor/tensor.js";
@@ -83,13 +83,13 @@ export function trace(model: Model, inputs: readonly Tensor[], options: TraceOpt
 }
 
 function nodeNames(model: Model): ReadonlyMap<LayerNode, string> {
-  const applied = new Map<string, number>();
+  const applied = new Map<Layer, number>();
   const names = new Map<LayerNode, string>();
-  for (const node of model.graphNodes) {
-    const { name } = node.layer;
-    const times = applied.get(name) ?? 0;
-    applied.set(name, times + 1);
-    names.set(node, times === 0 ? name : `${name}:${times}`);
+  // by application, which need not be the order in which they run
+  for (const node of [...model.graphNodes].sort((a, b) => a.index - b.index)) {
+    const times = applied.get(node.layer) ?? 0;
+    applied.set(node.layer, times + 1);
+    names.set(node, times === 0 ? node.layer.name : `${node.layer.name}:${times}`);
   }
   return names;
 }

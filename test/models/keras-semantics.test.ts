@@ -1,0 +1,120 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { BatchNormalization } from "../../src/layers/batch-normalization.js";
+import { Dense } from "../../src/layers/dense.js";
+import { input } from "../../src/layers/input-layer.js";
+import { ReLU } from "../../src/layers/relu.js";
+import { modelFromConfig } from "../../src/models/from-config.js";
+import { Model } from "../../src/models/model.js";
+import { Sequential } from "../../src/models/sequential.js";
+import { trace } from "../../src/models/trace.js";
+import type { KerasConfig } from "../../src/serialization/config.js";
+import { tensorOf } from "../../src/tensor/tensor.js";
+
+/** One output of a layer that is applied at two depths of the graph's end: Keras runs what a later layer reads first. */
+function sharedNormalization(): Model {
+  const [a, b] = [input({ shape: [1], name: "a" }), input({ shape: [1], name: "b" })];
+  const norm = new BatchNormalization({ name: "norm", momentum: 0.5 });
+  const outputs = [norm.apply(a), new ReLU({ name: "later" }).apply(norm.apply(b))];
+  return new Model({ inputs: [a, b], outputs });
+}
+
+describe("A layer that is applied twice", () => {
+  it("runs in Keras's order: of applications at one depth first the one that the last output reads", () => {
+    const { graphNodes } = sharedNormalization();
+    assert.deepEqual(
+      graphNodes.filter(({ layer }) => layer.name === "norm").map(({ index }) => index),
+      [1, 0],
+    );
+  });
+
+  it("moves its statistics in that order", () => {
+    const [a, b] = [tensorOf([2, 2], [2, 1]), tensorOf([8, 8], [2, 1])];
+    const moving = trace(sharedNormalization(), [a, b], { training: true }).get("moving/norm/moving_mean");
+    // from 0 to half of 8, then halfway to 2; the other order would end at 4.5
+    assert.deepEqual([...(moving?.data ?? [])], [3]);
+  });
+
+  it("has its outputs named by application, whichever runs first", () => {
+    const entries = trace(sharedNormalization(), [tensorOf([2], [1, 1]), tensorOf([8], [1, 1])]);
+    const [first, second] = ["output/norm", "output/norm:1"].map((key) => entries.get(key)?.data[0] ?? Number.NaN);
+    assert.ok(first < 2 && second > 7, `${first}, ${second}`);
+  });
+});
+
+describe("trainable", () => {
+  const around = (inner: Model): Model => {
+    const x = input({ shape: [2], name: "x" });
+    return new Model({ inputs: x, outputs: inner.apply(x) });
+  };
+  const frozenChain = (): Model => {
+    const dense = new Dense({ units: 3, name: "dense" });
+    const chain = new Sequential({ batchShape: [null, 2], name: "inner", layers: [dense] });
+    chain.trainable = false;
+    return chain;
+  };
+
+  it("is said by the layers: a frozen inner model whose layer is not frozen is trained, as in Keras 3", () => {
+    const inner = frozenChain();
+    inner.getLayer("dense").trainable = true;
+    const entries = trace(around(inner), [tensorOf([1, 2], [1, 2])], { cotangents: [tensorOf([3, 4, 5], [1, 3])] });
+    assert.deepEqual([...(entries.get("gradWeight/inner/dense/kernel")?.data ?? [])], [3, 4, 5, 6, 8, 10]);
+  });
+
+  it("freezes the layers of a model to which it is given, and everything in the outermost model", () => {
+    assert.deepEqual(around(frozenChain()).trainableWeights, []);
+    const inner = frozenChain();
+    inner.getLayer("dense").trainable = true;
+    const outer = around(inner);
+    outer.trainable = false;
+    inner.getLayer("dense").trainable = true;
+    assert.deepEqual(outer.trainableWeights, []);
+  });
+
+  it("of a Sequential in a file counts for nothing, as in Keras", () => {
+    const { config, ...rest } = serialized(frozenChain());
+    assert.equal(config["trainable"], false);
+    assert.equal(modelFromConfig({ ...rest, config }).trainable, true);
+  });
+});
+
+function serialized(model: Model): { class_name: string; config: KerasConfig } {
+  return JSON.parse(JSON.stringify({ class_name: model.className, config: model.getConfig() }));
+}
+
+describe("A .keras file of Keras 2", () => {
+  const entry = (className: string, config: KerasConfig, nodes: unknown): KerasConfig => ({
+    module: className === "Sequential" ? "keras" : "keras.layers",
+    class_name: className,
+    config,
+    name: config["name"],
+    inbound_nodes: nodes,
+  });
+
+  it("counts the application that made an inner Sequential, although it names modules like Keras 3", () => {
+    const inputLayer = { class_name: "InputLayer", config: { batch_input_shape: [null, 3], name: "in" } };
+    const model = modelFromConfig({
+      class_name: "Functional",
+      config: {
+        name: "outer",
+        layers: [
+          entry("InputLayer", { batch_input_shape: [null, 3], name: "x" }, []),
+          entry("Sequential", { name: "chain", layers: [inputLayer, { class_name: "ReLU", config: {} }] }, [
+            [["x", 0, 0, {}]],
+            [["chain", 1, 0, {}]],
+          ]),
+          entry("Add", { name: "sum" }, [
+            [
+              ["chain", 2, 0, {}],
+              ["x", 0, 0, {}],
+            ],
+          ]),
+        ],
+        input_layers: [["x", 0, 0]],
+        output_layers: [["sum", 0, 0]],
+      },
+    });
+    const y = trace(model, [tensorOf([1, -2, 3], [1, 3])]).get("output/sum");
+    assert.deepEqual([...(y?.data ?? [])], [2, -2, 6]);
+  });
+});
