@@ -25,7 +25,7 @@ for (const [origin, batch, side, channels, filters, kernelSize, stride] of layer
     numbers([batch, outputHeight, outputWidth, filters]),
   ]);
   const name = `${origin}: ${batch}x${side}x${side}x${channels} -> ${filters}, kernel ${kernelSize}, stride ${stride}`;
-  const bench = new Bench({ name, time: 500, throws: true });
+  const bench = new Bench({ name, time: 300, iterations: 5, warmupIterations: 2, throws: true });
   for (const execution of all) {
     const products = {
       forward: () => conv2D(x, kernel, undefined, window, 1, execution),
