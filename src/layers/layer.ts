@@ -86,8 +86,16 @@ export interface LayerNode {
   readonly inputs: readonly SymbolicTensor[];
   /** Which application of this layer it is, from 0. */
   readonly index: number;
+  /** Training or inference mode whatever the pass is in; undefined follows the pass. */
+  readonly training: boolean | undefined;
   /** What it gives. */
   readonly output: SymbolicTensor;
+}
+
+/** What one application of a layer may fix. */
+export interface ApplyOptions {
+  /** Keras's `layer(x, training=False)`: the mode of this application, whatever the pass is in. */
+  readonly training?: boolean | undefined;
 }
 
 /** Options that every layer takes. */
@@ -161,7 +169,7 @@ export abstract class Layer {
    *
    * @throws RangeError when the layer cannot take inputs of these shapes.
    */
-  apply(inputs: SymbolicTensor | readonly SymbolicTensor[]): SymbolicTensor {
+  apply(inputs: SymbolicTensor | readonly SymbolicTensor[], { training }: ApplyOptions = {}): SymbolicTensor {
     const list = "node" in inputs ? [inputs] : [...inputs];
     const shapes = list.map((x) => x.shape);
     const shape = this.computeOutputShape(shapes);
@@ -170,6 +178,7 @@ export abstract class Layer {
       layer: this,
       inputs: list,
       index: this.nodes.length,
+      training,
     };
     const output: SymbolicTensor = { shape, node: node as LayerNode };
     node.output = output;

@@ -7,7 +7,7 @@
  *
  * @module
  */
-import type { Layer, SymbolicTensor } from "../layers/layer.js";
+import type { ApplyOptions, Layer, SymbolicTensor } from "../layers/layer.js";
 import { describe, isKerasConfig } from "../serialization/config.js";
 import { Model } from "./model.js";
 
@@ -51,9 +51,35 @@ export function referencesIn(value: unknown, listed = true, depth = 0): readonly
   return Object.values(value).flatMap((item) => referencesIn(item, listed, depth + 1));
 }
 
+/** An application of a layer as a configuration has it. */
+export interface Application extends ApplyOptions {
+  /** The tensors that it reads. */
+  readonly inputs: readonly Reference[];
+}
+
+/**
+ * Reads an entry of `inbound_nodes`.
+ *
+ * Keras 3 has the arguments of the call in `kwargs`, Keras 2 behind the first tensor. `training` is the one that matters.
+ *
+ * @throws TypeError when `training` is no truth value.
+ */
+export function readApplication(node: unknown): Application {
+  const keywords: unknown = isKerasConfig(node)
+    ? node["kwargs"]
+    : Array.isArray(node) && Array.isArray(node[0])
+      ? node[0][3]
+      : undefined;
+  const training = isKerasConfig(keywords) ? (keywords["training"] ?? undefined) : undefined;
+  if (training !== undefined && typeof training !== "boolean") {
+    throw new TypeError(`model: \`training\` must be true, false or null. Received ${describe(training)}.`);
+  }
+  return { inputs: referencesIn(node), training };
+}
+
 /** The applications of one layer that have not run: which is next, and which of its inputs may still be missing. */
 interface Queue {
-  readonly applications: (readonly Reference[])[];
+  readonly applications: Application[];
   application: number;
   input: number;
 }
@@ -73,10 +99,10 @@ export class Connections {
   }
 
   /** One more application of `layer`, to run after those before it. */
-  add(layer: Layer, inputs: readonly Reference[]): void {
+  add(layer: Layer, application: Application): void {
     const queue = this.#queues.get(layer);
-    if (queue !== undefined) queue.applications.push(inputs);
-    else this.#queues.set(layer, { applications: [inputs], application: 0, input: 0 });
+    if (queue !== undefined) queue.applications.push(application);
+    else this.#queues.set(layer, { applications: [application], application: 0, input: 0 });
   }
 
   /**
@@ -85,23 +111,21 @@ export class Connections {
    * @param apply - Applies a layer to tensors.
    * @throws RangeError when layers wait for each other, or for what is not there.
    */
-  run(apply: (layer: Layer, inputs: readonly SymbolicTensor[]) => void): void {
+  run(apply: (layer: Layer, inputs: readonly SymbolicTensor[], options: ApplyOptions) => void): void {
     // by layer and application: who waits for it
     const waiting = new Map<Layer, Map<number, Layer[]>>();
     const ready = [...this.#queues.keys()];
     for (let layer = ready.pop(); layer !== undefined; layer = ready.pop()) {
       const queue = this.#queues.get(layer);
       while (queue !== undefined && queue.application < queue.applications.length) {
-        const inputs = queue.applications[queue.application];
+        const { inputs, training } = queue.applications[queue.application];
         while (queue.input < inputs.length && this.#find(inputs[queue.input]) !== undefined) queue.input++;
         if (queue.input < inputs.length) {
           this.#wait(waiting, layer, inputs[queue.input]);
           break;
         }
-        apply(
-          layer,
-          inputs.map((reference) => this.output(reference, "inbound_nodes")),
-        );
+        const tensors = inputs.map((reference) => this.output(reference, "inbound_nodes"));
+        apply(layer, tensors, { training });
         queue.application++;
         queue.input = 0;
         const made = layer.nodes.length - 1;

@@ -12,7 +12,7 @@ import { layerFromConfig } from "../layers/registry.js";
 import { describe, isKerasConfig, type KerasConfig, readConfig } from "../serialization/config.js";
 import type { DType } from "../tensor/dtype.js";
 import type { SymbolicShape } from "../tensor/shape.js";
-import { Connections, referencesIn } from "./connect.js";
+import { Connections, readApplication, referencesIn } from "./connect.js";
 import { Model } from "./model.js";
 import { Sequential } from "./sequential.js";
 
@@ -174,9 +174,9 @@ function functional(config: KerasConfig, options: FromConfigOptions): Model {
     layers.set(layerName, layer);
     const nodes = entry["inbound_nodes"] === undefined ? [] : listOf(entry, "inbound_nodes", model);
     if (layer instanceof InputLayer) layer.apply([]);
-    else for (const node of nodes) connections.add(layer, referencesIn(node));
+    else for (const node of nodes) connections.add(layer, readApplication(node));
   }
-  connections.run((layer, inputs) => inLayer(layer.name, () => layer.apply(inputs)));
+  connections.run((layer, inputs, call) => inLayer(layer.name, () => layer.apply(inputs, call)));
   const tensors = (key: string): readonly SymbolicTensor[] =>
     referencesIn(config[key]).map((reference) => connections.output(reference, key));
   return new Model({

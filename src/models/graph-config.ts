@@ -49,7 +49,8 @@ export function graphToConfig({ inputs, outputs, layers, graphNodes }: GraphMode
   });
   const nodeConfig = (node: LayerNode): KerasConfig => {
     const tensors = node.inputs.map(tensorConfig);
-    return { args: tensors.length === 1 ? tensors : [tensors], kwargs: {} };
+    const kwargs = node.training === undefined ? {} : { training: node.training };
+    return { args: tensors.length === 1 ? tensors : [tensors], kwargs };
   };
   const reference = ({ node }: SymbolicTensor): readonly unknown[] => {
     const offset = node.layer.className === "Functional" ? 1 : 0;
