@@ -54,7 +54,7 @@ const OUT_OF_MEMORY = /allocat|out of memory|Invalid (typed )?array length|Inval
 /** The line for stderr and the exit code for whatever a command threw. */
 export function report(error: unknown): { line: string; code: number } {
   if (error instanceof CommanderError) return { line: `touchstone: ${badUse(error)}`, code: EXIT.badInput };
-  const message = (error instanceof Error ? error.message : String(error)).replace(/\s*\n\s*/g, " ");
+  const message = oneLine(error instanceof Error ? error.message : String(error));
   // Node's own errors, which have codes, say "Received" too
   if (message.includes(" Received ") && errorCode(error) === undefined && !message.startsWith("internal:")) {
     return { line: `touchstone: ${message}`, code: EXIT.badInput };
@@ -66,9 +66,14 @@ export function report(error: unknown): { line: string; code: number } {
   return { line: `touchstone: internal error, please report it: ${message}`, code: EXIT.internal };
 }
 
+/** `text` in one line, and without what would move a terminal's cursor: names in it may come from a file. */
+function oneLine(text: string): string {
+  return text.replace(/[\p{Cc}\p{Zl}\p{Zp}]+\s*/gu, " ");
+}
+
 /** What commander found, as a rule and what was received. */
 function badUse({ code, message }: CommanderError): string {
-  const text = message.replace(/^error: /, "").replace(/\s*\n\s*/g, " ");
+  const text = oneLine(message.replace(/^error: /, ""));
   const quoted = /'(.*?)'/.exec(text)?.[1] ?? "";
   const hint = / \(Did you mean (.*)\?\)$/.exec(text)?.[1];
   const received = hint === undefined ? quoted : `${quoted} (did you mean ${hint}?)`;

@@ -61,7 +61,7 @@ export interface Output {
  */
 export function prepareOutput(path: string, what: string, endings: readonly string[]): Output {
   if (!endings.some((ending) => path.toLowerCase().endsWith(ending))) {
-    throw new UsageError(`${what} must end in ${endings.join(" or ")}.`, path);
+    throw new UsageError(`${what} must end in ${endings.join(" or ")}.`, path === "" ? "an empty name" : path);
   }
   const { target, temporary } = withReason("written", path, () => {
     const stat = statSync(path, { throwIfNoEntry: false });

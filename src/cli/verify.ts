@@ -4,6 +4,7 @@
  * @module
  */
 import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { Command } from "commander";
@@ -58,7 +59,6 @@ export function verifyCommand(): Command {
 }
 
 function fixtureFiles(folder: string): FixtureFiles {
-  const root = folder.endsWith("/") ? folder : `${folder}/`;
   const attempt = <Value>(path: string, read: (path: string) => Value): Value => {
     try {
       return read(path);
@@ -67,8 +67,8 @@ function fixtureFiles(folder: string): FixtureFiles {
     }
   };
   return {
-    list: (name) => attempt(root + name, (path) => readdirSync(path)),
-    read: (path) => attempt(root + path, (file) => readFileSync(file)),
+    list: (name) => attempt(join(folder, name), (path) => readdirSync(path)),
+    read: (path) => attempt(join(folder, path), (file) => readFileSync(file)),
   };
 }
 
