@@ -43,17 +43,28 @@ export function storedArray(array: NpyArray, path: string): StoredValue {
   return { path, shape: array.shape, read: () => toTensor(array) };
 }
 
+/** The weights of a layer, and what a file has for them. */
+export interface Assignment {
+  /** The layer's name. */
+  readonly owner: string;
+  readonly weights: readonly Variable[];
+  readonly values: readonly StoredValue[];
+}
+
 /**
- * Assigns `values` to `weights`, one to one. All shapes are checked before the first is assigned.
+ * Assigns the values of a file to weights, one to one. Numbers and shapes are checked for all layers before the first
+ * weight is assigned, so that a file for another model changes nothing.
  *
- * @throws FormatError when there are more or fewer, or a shape is another.
+ * @throws FormatError when a layer has more or fewer, or a shape is another.
  */
-export function assignAll(
-  what: string,
-  owner: string,
-  weights: readonly Variable[],
-  values: readonly StoredValue[],
-): void {
+export function assignAll(what: string, assignments: readonly Assignment[]): void {
+  for (const assignment of assignments) check(what, assignment);
+  for (const { weights, values } of assignments) {
+    for (const [i, weight] of weights.entries()) weight.assign(values[i].read());
+  }
+}
+
+function check(what: string, { owner, weights, values }: Assignment): void {
   if (weights.length !== values.length) {
     throw new FormatError(what, `layer \`${owner}\` must have ${weights.length} weights.`, `${values.length} weights`);
   }
@@ -67,5 +78,4 @@ export function assignAll(
       );
     }
   }
-  for (const [i, weight] of weights.entries()) weight.assign(values[i].read());
 }

@@ -5,12 +5,12 @@
  */
 import type { Model } from "../models/model.js";
 import { formatShape } from "../tensor/shape.js";
-import { assignAll, type StoredValue, storedDataset } from "./assign.js";
+import { type Assignment, assignAll, type StoredValue, storedDataset } from "./assign.js";
 import { FormatError, quote } from "./format-error.js";
 import { GroupBuilder } from "./group-builder.js";
 import type { Hdf5Group } from "./hdf5/group.js";
 import type { Hdf5GroupSpec } from "./hdf5/spec.js";
-import { weightGroups } from "./keras-layout.js";
+import { type WeightGroup, weightGroups } from "./keras-layout.js";
 import { npyArray, splitNpy } from "./npy.js";
 import { readPickledArrays } from "./pickle.js";
 import { toTensor } from "./tensors.js";
@@ -26,15 +26,19 @@ const OLD_ROOT = "_layer_checkpoint_dependencies";
  */
 export function readKerasWeights(model: Model, root: Hdf5Group): void {
   const top = root.get("layers") === undefined && root.get(OLD_ROOT) !== undefined ? OLD_ROOT : "layers";
-  for (const { path, layer, weights } of weightGroups(model, top)) {
-    if (weights.length === 0) continue;
+  const assignments = withWeights(model, top).map(({ path, layer, weights }): Assignment => {
     const group = root.get(`${path}/vars`);
     if (group === undefined || group.kind !== "group") {
       throw new FormatError("HDF5", `the file must have a group ${path}/vars for layer \`${layer.name}\`.`, "none");
     }
     const values = group.keys().map((_, i): StoredValue => storedDataset(group.get(String(i)), `${path}/vars/${i}`));
-    assignAll("HDF5", layer.name, weights, values);
-  }
+    return { owner: layer.name, weights, values };
+  });
+  assignAll("HDF5", assignments);
+}
+
+function withWeights(model: Model, root?: string): readonly WeightGroup[] {
+  return weightGroups(model, root).filter(({ weights }) => weights.length > 0);
 }
 
 /**
@@ -44,8 +48,7 @@ export function readKerasWeights(model: Model, root: Hdf5Group): void {
  * @throws FormatError when a layer's dictionary is missing or corrupt, or weights are of another number or shape.
  */
 export function readKerasNpz(model: Model, entries: ReadonlyMap<string, ZipEntry>): void {
-  for (const { path, layer, weights } of weightGroups(model)) {
-    if (weights.length === 0) continue;
+  const assignments = withWeights(model).map(({ path, layer, weights }): Assignment => {
     const entry = entries.get(`${path}.npy`);
     if (entry === undefined) {
       throw new FormatError("npz", `the archive must have ${path}.npy for layer \`${layer.name}\`.`, "no such entry");
@@ -62,8 +65,9 @@ export function readKerasNpz(model: Model, entries: ReadonlyMap<string, ZipEntry
       if (array === undefined) throw new FormatError("npz", `there must be an array ${key}.`, "no such key");
       return { path: key, shape: array.shape, read: () => toTensor(npyArray(array, array.content)) };
     });
-    assignAll("npz", layer.name, weights, values);
-  }
+    return { owner: layer.name, weights, values };
+  });
+  assignAll("npz", assignments);
 }
 
 /** The groups and datasets of the weights of `model`, as Keras writes them. */

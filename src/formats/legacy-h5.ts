@@ -109,10 +109,12 @@ export function readLegacyWeights(model: Model, root: Hdf5Group): void {
       `weights for ${stored.length} layers`,
     );
   }
-  for (const [i, { name, layerGroup, weightNames }] of stored.entries()) {
-    const values = weightNames.map((weight) => storedDataset(layerGroup.get(weight), `${name}/${weight}`));
-    assignAll("HDF5", layers[i].name, legacyOrder(layers[i]), values);
-  }
+  const assignments = stored.map(({ name, layerGroup, weightNames }, i) => ({
+    owner: layers[i].name,
+    weights: legacyOrder(layers[i]),
+    values: weightNames.map((weight) => storedDataset(layerGroup.get(weight), `${name}/${weight}`)),
+  }));
+  assignAll("HDF5", assignments);
 }
 
 /** Sets `names` as an attribute of `group`, split where HDF5 could not hold them in one. */

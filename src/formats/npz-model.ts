@@ -41,11 +41,12 @@ export function readNpzModel(arrays: ReadonlyMap<string, NpyArray>, options: Fro
  * @throws FormatError when one is missing or has another shape.
  */
 export function readNpzWeights(model: Model, arrays: ReadonlyMap<string, NpyArray>): void {
-  for (const [path, weight] of model.weightsByPath()) {
+  const assignments = Array.from(model.weightsByPath(), ([path, weight]) => {
     const array = arrays.get(path);
     if (array === undefined) throw new FormatError("npz", `the archive must have an array ${path}.`, "no such array");
-    assignAll("npz", path.slice(0, path.lastIndexOf("/")), [weight], [storedArray(array, path)]);
-  }
+    return { owner: path.slice(0, path.lastIndexOf("/")), weights: [weight], values: [storedArray(array, path)] };
+  });
+  assignAll("npz", assignments);
 }
 
 /** The bytes of an archive of `model`. */
