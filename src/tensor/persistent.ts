@@ -13,13 +13,21 @@ import { sharedHeap } from "./heap.js";
 /** Below this many elements an ordinary array is kept: copying it to the heap costs less than a block there. */
 const SMALL = 1024;
 
+/**
+ * The most bytes of the heap that are given to long-lived memory while others hold as much. The collector runs when it
+ * likes, and never within a synchronous loop over many models: beyond this, weights are ordinary arrays, which kernels
+ * copy to the heap when they run, and the heap keeps room for the steps.
+ */
+const LIMIT = 2 ** 30;
+
 let registry: FinalizationRegistry<number> | undefined;
 
 /** `length` elements, content undefined, given back to the heap after `owner` has been collected. */
 export function allocateFor(owner: object, dtype: DType, length: number): FloatArray {
-  if (length < SMALL) return floatArray(dtype, length);
   const heap = sharedHeap();
-  const offset = heap.allocate(length * (dtype === "float64" ? 8 : 4));
+  const bytes = length * (dtype === "float64" ? 8 : 4);
+  if (length < SMALL || heap.used + bytes > LIMIT) return floatArray(dtype, length);
+  const offset = heap.allocate(bytes);
   registry ??= new FinalizationRegistry((freed) => sharedHeap().free(freed));
   registry.register(owner, offset);
   return heap.view(dtype, offset, length);
