@@ -1,0 +1,98 @@
+/**
+ * Convolutions: configurations with valid geometry, and the tensors that fit, forward and backward.
+ *
+ * They shrink to one pixel and a kernel of one tap: first batch, image, channels, filters, window, strides, dilation,
+ * groups and padding ("same" to "valid", bias to none), then values.
+ *
+ * @module
+ */
+import fc from "fast-check";
+import type { Conv2DConfig } from "../layers/conv2d.js";
+import type { DType } from "../tensor/dtype.js";
+import type { Tensor } from "../tensor/tensor.js";
+import { anySizes, areDistinct, casesOf, distinctSizes, type Sizes } from "./cases.js";
+import type { Regime, RegimeName } from "./regimes.js";
+import { regimeOf } from "./tensors.js";
+import {
+  leastWindowSize,
+  movesOf,
+  type WindowOptions,
+  windowOf,
+  type WindowSizes,
+  windowSizes,
+} from "./window-cases.js";
+
+/** A convolution, its operands, and a derivative to send back through it. */
+export interface ConvolutionCase {
+  readonly config: Required<Conv2DConfig>;
+  /** [N, H, W, C]. */
+  readonly x: Tensor;
+  /** [kH, kW, C / groups, F]. */
+  readonly kernel: Tensor;
+  /** [F], or none. */
+  readonly bias?: Tensor;
+  /** [N, oH, oW, F]. */
+  readonly dy: Tensor;
+}
+
+/** Options of {@link convolutions}. */
+export interface ConvolutionOptions extends WindowOptions {
+  /** The greatest batch, height, width, channels and filters of a group. @defaultValue 7 */
+  readonly maxDim?: number;
+  /** @defaultValue 2 */
+  readonly maxDilation?: number;
+  /** @defaultValue 2 */
+  readonly maxGroups?: number;
+  /** @defaultValue "float32" */
+  readonly dtype?: DType;
+  /** The regime of every tensor. @defaultValue "normal" */
+  readonly regime?: RegimeName | Regime;
+}
+
+type ConvolutionSizes = WindowSizes & Sizes<"batch" | "channels" | "filters" | "groups" | "bias">;
+
+/** Convolutions over images. The dimensions of the image are drawn pairwise distinct, and so are those of the kernel. */
+export function convolutions(options: ConvolutionOptions = {}): fc.Arbitrary<ConvolutionCase> {
+  const { maxDim = 7, maxDilation = 2, maxGroups = 2, dtype = "float32" } = options;
+  const regime = regimeOf(options.regime ?? "normal");
+  return casesOf<ConvolutionSizes, ConvolutionCase>({
+    sizes: fc
+      .tuple(
+        distinctSizes(["batch", "height", "width", "channels", "filters"], maxDim),
+        windowSizes(options, maxDilation),
+        anySizes(["groups"], 1, maxGroups),
+        anySizes(["bias"], 0, 1),
+      )
+      .map(([dims, window, groups, bias]) => ({ ...dims, ...window, ...groups, ...bias }))
+      .filter(
+        ({ batch, height, width, channels, filters, groups, windowHeight, windowWidth }) =>
+          areDistinct([batch, height, width, channels * groups]) &&
+          areDistinct([windowHeight, windowWidth, channels, filters * groups]),
+      ),
+    fits: (sizes) => windowOf(sizes) !== undefined,
+    least: (name) => (name === "bias" ? 0 : leastWindowSize(name, options)),
+    plan(sizes) {
+      const { batch, height, width, channels, filters, groups, windowHeight, windowWidth } = sizes;
+      const window = windowOf(sizes);
+      if (window === undefined) throw new Error("internal: convolutions: the window does not fit.");
+      const outputs = filters * groups;
+      const of = (...shape: number[]) => ({ shape, dtype, regime });
+      const tensors = {
+        x: of(batch, height, width, channels * groups),
+        kernel: of(windowHeight, windowWidth, channels, outputs),
+        dy: of(batch, window.outputHeight, window.outputWidth, outputs),
+        ...(sizes.bias === 1 ? { bias: of(outputs) } : {}),
+      };
+      return { tensors, build: ({ x, kernel, dy, bias }) => convolution(sizes, { x, kernel, dy }, bias) };
+    },
+  });
+}
+
+function convolution(
+  sizes: ConvolutionSizes,
+  tensors: Pick<ConvolutionCase, "x" | "kernel" | "dy">,
+  bias: Tensor | undefined,
+): ConvolutionCase {
+  const config = { ...movesOf(sizes), groups: sizes.groups };
+  return { config, ...tensors, ...(bias === undefined ? {} : { bias }) };
+}

@@ -1,0 +1,61 @@
+/**
+ * Dense layers: operands that fit, and a derivative to send back.
+ *
+ * They shrink rows, inputs, units and bias, then values.
+ *
+ * @module
+ */
+import fc from "fast-check";
+import type { DType } from "../tensor/dtype.js";
+import type { Tensor } from "../tensor/tensor.js";
+import { anySizes, casesOf, distinctSizes, type Sizes } from "./cases.js";
+import type { Regime, RegimeName } from "./regimes.js";
+import { regimeOf } from "./tensors.js";
+
+/** The operands of a dense layer. */
+export interface DenseCase {
+  /** [N, K]. */
+  readonly x: Tensor;
+  /** [K, U]. */
+  readonly kernel: Tensor;
+  /** [U], or none. */
+  readonly bias?: Tensor;
+  /** [N, U]. */
+  readonly dy: Tensor;
+}
+
+/** Options of {@link denses}. */
+export interface DenseArbitraryOptions {
+  /** The greatest number of rows, inputs and units. @defaultValue 9 */
+  readonly maxDim?: number;
+  /** @defaultValue "float32" */
+  readonly dtype?: DType;
+  /** The regime of every tensor. @defaultValue "normal" */
+  readonly regime?: RegimeName | Regime;
+}
+
+/** Dense layers whose rows, inputs and units are drawn pairwise distinct. */
+export function denses(options: DenseArbitraryOptions = {}): fc.Arbitrary<DenseCase> {
+  const { maxDim = 9, dtype = "float32" } = options;
+  const regime = regimeOf(options.regime ?? "normal");
+  return casesOf<Sizes<"batch" | "inputs" | "units" | "bias">, DenseCase>({
+    sizes: fc
+      .tuple(distinctSizes(["batch", "inputs", "units"], maxDim), anySizes(["bias"], 0, 1))
+      .map(([dims, bias]) => ({ ...dims, ...bias })),
+    fits: () => true,
+    least: (name) => (name === "bias" ? 0 : 1),
+    plan({ batch, inputs, units, bias }) {
+      const of = (...shape: number[]) => ({ shape, dtype, regime });
+      const tensors = {
+        x: of(batch, inputs),
+        kernel: of(inputs, units),
+        dy: of(batch, units),
+        ...(bias === 1 ? { bias: of(units) } : {}),
+      };
+      return {
+        tensors,
+        build: ({ x, kernel, dy, bias }) => ({ x, kernel, dy, ...(bias === undefined ? {} : { bias }) }),
+      };
+    },
+  });
+}

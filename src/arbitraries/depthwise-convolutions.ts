@@ -1,0 +1,93 @@
+/**
+ * Depthwise convolutions: configurations with valid geometry, and the tensors that fit, forward and backward.
+ *
+ * They shrink as convolutions do: batch, image, channels, multiplier, window, strides, dilation, padding, bias; then values.
+ *
+ * @module
+ */
+import fc from "fast-check";
+import type { ConvolutionMoves } from "../layers/window-shape.js";
+import type { DType } from "../tensor/dtype.js";
+import type { Tensor } from "../tensor/tensor.js";
+import { anySizes, areDistinct, casesOf, distinctSizes, type Sizes } from "./cases.js";
+import type { Regime, RegimeName } from "./regimes.js";
+import { regimeOf } from "./tensors.js";
+import {
+  leastWindowSize,
+  movesOf,
+  type WindowOptions,
+  windowOf,
+  type WindowSizes,
+  windowSizes,
+} from "./window-cases.js";
+
+/** A depthwise convolution, its operands, and a derivative to send back through it. */
+export interface DepthwiseConvolutionCase {
+  readonly config: Required<ConvolutionMoves>;
+  /** [N, H, W, C]. */
+  readonly x: Tensor;
+  /** [kH, kW, C, M]. */
+  readonly kernel: Tensor;
+  /** [C M], or none. */
+  readonly bias?: Tensor;
+  /** [N, oH, oW, C M]. */
+  readonly dy: Tensor;
+}
+
+/** Options of {@link depthwiseConvolutions}. */
+export interface DepthwiseConvolutionOptions extends WindowOptions {
+  /** The greatest batch, height, width, channels and multiplier. @defaultValue 6 */
+  readonly maxDim?: number;
+  /** @defaultValue 2 */
+  readonly maxDilation?: number;
+  /** @defaultValue "float32" */
+  readonly dtype?: DType;
+  /** The regime of every tensor. @defaultValue "normal" */
+  readonly regime?: RegimeName | Regime;
+}
+
+type DepthwiseSizes = WindowSizes & Sizes<"batch" | "channels" | "multiplier" | "bias">;
+
+/** Depthwise convolutions over images. The dimensions of image and kernel are drawn pairwise distinct. */
+export function depthwiseConvolutions(
+  options: DepthwiseConvolutionOptions = {},
+): fc.Arbitrary<DepthwiseConvolutionCase> {
+  const { maxDim = 6, maxDilation = 2, dtype = "float32" } = options;
+  const regime = regimeOf(options.regime ?? "normal");
+  return casesOf<DepthwiseSizes, DepthwiseConvolutionCase>({
+    sizes: fc
+      .tuple(
+        distinctSizes(["batch", "height", "width", "channels", "multiplier"], maxDim),
+        windowSizes(options, maxDilation),
+        anySizes(["bias"], 0, 1),
+      )
+      .map(([dims, window, bias]) => ({ ...dims, ...window, ...bias }))
+      .filter(({ windowHeight, windowWidth, channels, multiplier }) =>
+        areDistinct([windowHeight, windowWidth, channels, multiplier]),
+      ),
+    fits: (sizes) => windowOf(sizes) !== undefined,
+    least: (name) => (name === "bias" ? 0 : leastWindowSize(name, options)),
+    plan(sizes) {
+      const { batch, height, width, channels, multiplier, windowHeight, windowWidth } = sizes;
+      const window = windowOf(sizes);
+      if (window === undefined) throw new Error("internal: depthwiseConvolutions: the window does not fit.");
+      const of = (...shape: number[]) => ({ shape, dtype, regime });
+      const tensors = {
+        x: of(batch, height, width, channels),
+        kernel: of(windowHeight, windowWidth, channels, multiplier),
+        dy: of(batch, window.outputHeight, window.outputWidth, channels * multiplier),
+        ...(sizes.bias === 1 ? { bias: of(channels * multiplier) } : {}),
+      };
+      return {
+        tensors,
+        build: ({ x, kernel, dy, bias }) => ({
+          config: movesOf(sizes),
+          x,
+          kernel,
+          dy,
+          ...(bias === undefined ? {} : { bias }),
+        }),
+      };
+    },
+  });
+}
