@@ -109,7 +109,7 @@ const regimes: Readonly<Record<Exclude<RegimeName, "any">, Regime>> = {
   ),
   /** 0 and -0. */
   zeros: elementwise(
-    (random) => signOf(random) * 0,
+    (random) => (signOf(random) > 0 ? 0 : -0),
     (v) => v === 0,
   ),
   /** NaN, infinities and signed zeros among ordinary numbers. */

@@ -14,11 +14,10 @@
  * @module
  */
 import type { LayerNode } from "../layers/layer.js";
-import { modelFromConfig } from "../models/from-config.js";
-import { serializeLayer } from "../models/graph-config.js";
+import { inFloat64 } from "../models/in-float64.js";
 import type { Model } from "../models/model.js";
 import { type Trace, type TraceOptions, trace } from "../models/trace.js";
-import { cast, detach, type Tensor } from "../tensor/tensor.js";
+import { detach, type Tensor } from "../tensor/tensor.js";
 
 /** ReLUs that are not on the side of exact arithmetic, and what that does. */
 export interface Kinks {
@@ -30,17 +29,6 @@ export interface Kinks {
 
 /** Layers whose slope jumps at zero. */
 const KINKED = /^(ReLU|LeakyReLU|Activation)$/;
-
-/** The same model in float64. */
-function inFloat64(model: Model): Model {
-  const wide = modelFromConfig(serializeLayer(model), { dtype: "float64" });
-  const weights = model.weightsByPath();
-  for (const [path, weight] of wide.weightsByPath()) {
-    const value = weights.get(path)?.value;
-    if (value !== undefined) weight.assign(cast(value, "float64"));
-  }
-  return wide;
-}
 
 /**
  * Finds the ReLUs of `model` that `ours`, its trace in float32, has on the other side of zero than float64 has.
