@@ -93,7 +93,14 @@ function scaled(x: Tensor, factor: number): Tensor {
   );
 }
 
-/** The biases that batch normalizations take away again, directly or behind sums. */
+/** Whether what is constant over the image in the input is so in the output: sums, and 1x1 convolutions. */
+function keepsConstants({ layer }: LayerNode): boolean {
+  const { kernel_size: size, activation } = layer.getConfig();
+  const isPointwise = layer.className === "Conv2D" && String(size) === "1,1" && activation === "linear";
+  return isPointwise || layer.className === "Add";
+}
+
+/** The biases that batch normalizations take away again, directly or behind what keeps constants. */
 function biasesBeforeNormalization(model: Model): readonly string[] {
   const readers = new Map<LayerNode, LayerNode[]>();
   for (const node of model.graphNodes) {
@@ -106,7 +113,7 @@ function biasesBeforeNormalization(model: Model): readonly string[] {
   for (const node of model.graphNodes.toReversed()) {
     const all = readers.get(node) ?? [];
     const swallows = (reader: LayerNode): boolean =>
-      normalizes(reader) || (reader.layer.className === "Add" && known.get(reader) === true);
+      normalizes(reader) || (keepsConstants(reader) && known.get(reader) === true);
     known.set(node, all.length > 0 && all.every(swallows));
   }
   return [...known].filter(([, vanishes]) => vanishes).map(([{ layer }]) => `${layer.name}/bias`);
@@ -118,10 +125,11 @@ const PIECEWISE_LINEAR = /^(ReLU|LeakyReLU|MaxPooling2D|GlobalMaxPooling2D)$/;
 /** Numbers that stay the same as long as no ReLU and no maximum of a pass changes sides. */
 export function sidesOf({ passes }: ModelPass): readonly number[] {
   const sides: number[] = [];
-  for (const [{ layer }, { y, backward }] of passes) {
+  for (const [{ layer }, pass] of passes) {
+    const { y } = pass;
     if (PIECEWISE_LINEAR.test(layer.className)) {
       const probe = randomStream(0, "gradient-check/sides").fillUniform(new Float64Array(y.size), 1, 2);
-      for (const value of backward(tensor(probe, y.shape)).dInputs[0].data) sides.push(value);
+      for (const value of pass.backward(tensor(probe, y.shape)).dInputs[0].data) sides.push(value);
     } else if (/relu/.test(String(layer.getConfig()["activation"]))) {
       // relu6 has a second kink
       for (const value of y.data) sides.push(value > 0 ? (value < 6 ? 1 : 2) : 0);
