@@ -86,15 +86,18 @@ export interface LayerNode {
   readonly inputs: readonly SymbolicTensor[];
   /** Which application of this layer it is, from 0. */
   readonly index: number;
-  /** Training or inference mode whatever the pass is in; undefined follows the pass. */
+  /** The mode that the author gave to this application; see {@link ApplyOptions}. */
   readonly training: boolean | undefined;
   /** What it gives. */
   readonly output: SymbolicTensor;
 }
 
-/** What one application of a layer may fix. */
+/** What an author may say of one application of a layer. */
 export interface ApplyOptions {
-  /** Keras's `layer(x, training=False)`: the mode of this application, whatever the pass is in. */
+  /**
+   * Keras's `layer(x, training=False)`. Keras 3 keeps it in files, but goes by it only where the model is called without
+   * a mode: in fit, evaluate and predict every layer runs in the mode of the pass. So it is here: kept, without effect.
+   */
   readonly training?: boolean | undefined;
 }
 

@@ -93,8 +93,7 @@ export function forwardPass(
   for (const node of model.graphNodes) {
     const entrance = model.inputs.findIndex((x) => x.node === node);
     const xs = entrance >= 0 ? [inputs[entrance]] : node.inputs.map((x) => valueOf(values, x.node));
-    const training = node.training ?? context.training;
-    const pass = node.layer.call(replaceInputs?.(node, xs) ?? xs, { ...context, training, pending: updates });
+    const pass = node.layer.call(replaceInputs?.(node, xs) ?? xs, { ...context, pending: updates });
     values.set(node, pass.y);
     if (release === undefined) passes.set(node, pass);
     for (const [variable, value] of pass.updates ?? []) updates.set(variable, value);

@@ -3,7 +3,6 @@ import { describe, it } from "node:test";
 import { inference } from "../../src/layers/layer.js";
 import { modelFromConfig } from "../../src/models/from-config.js";
 import { serializeLayer } from "../../src/models/graph-config.js";
-import { predict } from "../../src/models/predict.js";
 import { trace } from "../../src/models/trace.js";
 import { tensorOf } from "../../src/tensor/tensor.js";
 import { assertUserError } from "../formats/user-errors.js";
@@ -266,25 +265,19 @@ describe("modelFromConfig", () => {
     for (const path of paths) assert.ok(entries.has(`gradWeight/${path}`), path);
   });
 
-  it("keeps the mode that an application fixes, in either Keras", () => {
-    const dropout = { name: "y", rate: 0.5 };
+  it("keeps the mode that an author gave to an application, and runs in that of the pass, as Keras 3 does", () => {
     for (const node of [{ ...keras3(["x", 0, 0]), kwargs: { training: false } }, [["x", 0, 0, { training: false }]]]) {
-      const model = modelFromConfig(functional([inputLayer("x"), layer("Dropout", dropout, node)], ["y", 0, 0]));
-      const x = tensorOf([1, 2, 3, 4], [1, 4]);
+      const dropout = layer("Dropout", { name: "y", rate: 0.5 }, node);
+      const model = modelFromConfig(functional([inputLayer("x", [null, 64]), dropout], ["y", 0, 0]));
+      const x = tensorOf(
+        Array.from({ length: 64 }, () => 1),
+        [1, 64],
+      );
       const { outputs } = model.forward([x], { ...inference, training: true });
-      assert.deepEqual([...outputs[0].data], [1, 2, 3, 4]);
+      assert.ok(outputs[0].data.includes(0) && outputs[0].data.includes(2));
       const written = modelFromConfig(JSON.parse(JSON.stringify(serializeLayer(model))));
       assert.equal(written.layers[1].nodes[0].training, false);
     }
-    const always = { ...keras3(["x", 0, 0]), kwargs: { training: true } };
-    const model = modelFromConfig(functional([inputLayer("x"), layer("Dropout", dropout, always)], ["y", 0, 0]));
-    const [y] = predict(model, [
-      tensorOf(
-        Array.from({ length: 64 }, () => 1),
-        [16, 4],
-      ),
-    ]);
-    assert.ok(y.data.includes(0) && y.data.includes(2));
   });
 
   const chain = 20000;
