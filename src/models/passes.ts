@@ -13,7 +13,7 @@ import type { CallContext, LayerGradients, LayerNode, LayerPass } from "../layer
 import type { Variable } from "../layers/variable.js";
 import { addRegularizationGradient, regularizationLoss } from "../regularizers/regularizer.js";
 import type { FloatArray } from "../tensor/dtype.js";
-import { empty, type Tensor, zeros } from "../tensor/tensor.js";
+import { cast, empty, type Tensor, zeros } from "../tensor/tensor.js";
 import type { Model } from "./model.js";
 
 /** What a forward pass over a model left. */
@@ -92,13 +92,15 @@ export function forwardPass(
 
   for (const node of model.graphNodes) {
     const entrance = model.inputs.findIndex((x) => x.node === node);
-    const xs = entrance >= 0 ? [inputs[entrance]] : node.inputs.map((x) => valueOf(values, x.node));
+    const read = entrance >= 0 ? [inputs[entrance]] : node.inputs.map((x) => valueOf(values, x.node));
+    // as in Keras, a layer computes in its own element type, whatever it reads
+    const xs = read.map((x) => cast(x, node.layer.dtype));
     const pass = node.layer.call(replaceInputs?.(node, xs) ?? xs, { ...context, pending: updates });
     values.set(node, pass.y);
     if (release === undefined) passes.set(node, pass);
     for (const [variable, value] of pass.updates ?? []) updates.set(variable, value);
     readers.expect(pass.y.data, readCount.get(node) ?? 0);
-    if (entrance < 0) for (const x of xs) readers.done(x.data);
+    if (entrance < 0) for (const x of read) readers.done(x.data);
   }
   return { outputs: model.outputs.map((x) => valueOf(values, x.node)), passes, updates };
 }
@@ -154,7 +156,9 @@ export function backwardPass(
       gradients.push(pass.logits.backward(dLogits));
     }
     for (const { dInputs, dWeights } of gradients.reverse()) {
-      for (const [i, x] of [...node.inputs.entries()].reverse()) leave(arriving, x.node, dInputs[i]);
+      for (const [i, { node: source }] of [...node.inputs.entries()].reverse()) {
+        leave(arriving, source, cast(dInputs[i], source.layer.dtype));
+      }
       for (const [name, dWeight] of Object.entries(dWeights)) leave(weightTerms, `${node.layer.name}/${name}`, dWeight);
     }
   }

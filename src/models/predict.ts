@@ -29,7 +29,8 @@ function samples(x: Tensor, begin: number, end: number): Tensor {
 /**
  * The outputs of `model`, in its order, for `inputs`, in its order; tensors of their own memory.
  *
- * @throws RangeError when the inputs do not fit the model or differ in their number of samples.
+ * @throws RangeError when the inputs do not fit the model or differ in their number of samples, or an output does not have
+ *   a row for each of them.
  */
 export function predict(model: Model, inputs: readonly Tensor[], options: PredictOptions = {}): readonly Tensor[] {
   const { batchSize = 32, execution = serial, onProgress } = options;
@@ -63,6 +64,12 @@ export function predict(model: Model, inputs: readonly Tensor[], options: Predic
         ),
       );
       for (const [i, y] of outputs.entries()) {
+        if (y.shape[0] !== end - begin) {
+          throw new RangeError(
+            `predict: every output must have one row for each of ${end - begin} samples. ` +
+              `Received shape ${formatShape(y.shape)} of \`${model.outputs[i].node.layer.name}\`.`,
+          );
+        }
         results[i] ??= tensor(floatArray(dtypeOf(y), total * sizeOf(y.shape.slice(1))), [total, ...y.shape.slice(1)]);
         results[i].data.set(y.data, begin * sizeOf(y.shape.slice(1)));
       }

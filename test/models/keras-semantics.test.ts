@@ -118,3 +118,18 @@ describe("A .keras file of Keras 2", () => {
     assert.deepEqual([...(y?.data ?? [])], [2, -2, 6]);
   });
 });
+
+describe("A model of layers with different element types", () => {
+  it("has each layer compute in its own, as in Keras, and gradients in that of what they are for", () => {
+    const x = input({ shape: [1], name: "x", dtype: "float64" });
+    const outputs = new Dense({ units: 1, name: "y", useBias: false, kernelInitializer: "ones" }).apply(x);
+    const model = new Model({ inputs: x, outputs });
+    const entries = trace(model, [tensorOf([1 / 3], [1, 1], "float64")], {
+      cotangents: [tensorOf([1], [1, 1], "float32")],
+    });
+    assert.deepEqual(
+      ["output/x", "output/y", "gradOutput/x"].map((key) => entries.get(key)?.data),
+      [Float64Array.of(1 / 3), Float32Array.of(1 / 3), Float64Array.of(1)],
+    );
+  });
+});

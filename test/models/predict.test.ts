@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
+import { Concatenate } from "../../src/layers/concatenate.js";
 import { Dense } from "../../src/layers/dense.js";
 import { input } from "../../src/layers/input-layer.js";
 import { Model } from "../../src/models/model.js";
@@ -105,6 +106,15 @@ describe("predict", () => {
     assert.throws(() => predict(pair(), [x, some([4, 3])]), {
       name: "RangeError",
       message: "predict: all inputs must have the same number of samples. Received 2, 4.",
+    });
+  });
+
+  it("refuses a model whose outputs are not one row a sample", () => {
+    const x = input({ shape: [3], batchSize: 2, name: "x" });
+    const model = new Model({ inputs: x, outputs: new Concatenate({ axis: 0, name: "twice" }).apply([x, x]) });
+    assert.throws(() => predict(model, [some([2, 3])]), {
+      name: "RangeError",
+      message: "predict: every output must have one row for each of 2 samples. Received shape [4, 3] of `twice`.",
     });
   });
 });
