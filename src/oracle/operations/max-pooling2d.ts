@@ -1,0 +1,153 @@
+/**
+ * `max-pooling2d` and its backward pass: {@link maxPooling2DForward}. Arguments: `poolSize`, `strides`, `padding`.
+ *
+ *     y  = the largest element under the window     a copy: no rounding, and -0 equals 0
+ *     dx = sum of dy over the k windows in which the element is the largest     k - 1 additions
+ *
+ * Ties. Where c > 1 elements share the maximum of a window, backends give dy to the first, to the last, to all of them,
+ * or dy / c to each; all are subgradients but the third, and all lie between 0 and dy. So a tied window adds the interval
+ * from 0 to dy, and one division more to the roundings, and dx may be anything between the sums of both ends.
+ *
+ * NaN. The reference lets NaN win, TensorFlow passes over it, others differ by position: a window with NaN is open, and
+ * so are all gradients under it.
+ *
+ * @module
+ */
+import { maxPooling2DBackward, type MaxPooling2DCache, maxPooling2DForward } from "../../layers/max-pooling2d.js";
+import { forEachWindow, poolingWindow } from "../../layers/pooling2d.js";
+import type { KerasConfig } from "../../serialization/config.js";
+import { contiguous, type Tensor } from "../../tensor/tensor.js";
+import type { ArithmeticModel } from "../arithmetic-model.js";
+import { expectCopies } from "../copies.js";
+import type { Expectation } from "../expectation.js";
+import { cotangentOf, float64Of, greatestOf, magnitudeIn, operandOf, storedInputs, wide } from "../operands.js";
+import type { Operands, Operation } from "../operation.js";
+import { expectSums, plainTerms } from "../sums.js";
+import { poolingPlaces, readPooling } from "./pooling.js";
+import { forEachMeeting } from "./taps.js";
+
+const FORWARD = "max-pooling2d";
+const BACKWARD = "max-pooling2d-backward";
+
+/** The maximum under every window. */
+export const maxPooling2dOperation: Operation = {
+  name: FORWARD,
+  inputs: ["x"],
+  optional: [],
+  outputs: ["y"],
+  run: (operands, args) => ({
+    y: maxPooling2DForward(operandOf(FORWARD, operands, "x"), readPooling(FORWARD, args)).y,
+  }),
+  expect(operands, args, model) {
+    const x = operandOf(FORWARD, operands, "x");
+    const { y } = maxPooling2DForward(wide(x), readPooling(FORWARD, args));
+    // NaN wins, so a maximum that is NaN is a window with NaN
+    return { y: expectCopies(y, model, (element) => Number.isNaN(y.data[element])) };
+  },
+};
+
+/** The cache of the forward call, and dy. */
+function beforeBackward(
+  operands: Operands,
+  args: KerasConfig,
+): { readonly x: Tensor; readonly cache: MaxPooling2DCache; readonly dy: Tensor } {
+  const x = operandOf(BACKWARD, operands, "x");
+  const { y, cache } = maxPooling2DForward(x, readPooling(BACKWARD, args));
+  return { x, cache, dy: cotangentOf(BACKWARD, operands, y.shape) };
+}
+
+/** What windows pass to every element of x. */
+class Passed {
+  readonly least: Float64Array;
+  readonly greatest: Float64Array;
+  readonly companion: Float64Array;
+  /** Windows in which the element is the largest. */
+  readonly windows: Float64Array;
+  readonly tied: Uint8Array;
+  readonly open: Uint8Array;
+
+  constructor(size: number) {
+    this.least = new Float64Array(size);
+    this.greatest = new Float64Array(size);
+    this.companion = new Float64Array(size);
+    this.windows = new Float64Array(size);
+    this.tied = new Uint8Array(size);
+    this.open = new Uint8Array(size);
+  }
+
+  /** One window passes `value`, whose companion is `size`, to the elements that hold its maximum. */
+  pass(value: number, size: number, holders: readonly number[]): void {
+    const tie = holders.length > 1;
+    for (const i of holders) {
+      this.least[i] += tie ? Math.min(value, 0) : value;
+      this.greatest[i] += tie ? Math.max(value, 0) : value;
+      this.companion[i] += size;
+      this.windows[i]++;
+      if (!tie) continue;
+      this.tied[i] = 1;
+      if (!Number.isFinite(value)) this.open[i] = 1;
+    }
+  }
+}
+
+function expectInputGradient(
+  x: Tensor,
+  cache: MaxPooling2DCache,
+  dy: Tensor,
+  args: KerasConfig,
+  model: ArithmeticModel,
+): Expectation {
+  const window = poolingWindow(BACKWARD, x, readPooling(BACKWARD, args));
+  const channels = x.shape[3];
+  const [xs, dys] = [contiguous(x).data, contiguous(dy).data];
+  const passed = new Passed(x.size);
+  const magnitude = magnitudeIn(storedInputs(model));
+  forEachWindow(x.shape, window, (output, inputs) => {
+    for (let c = 0; c < channels; c++) {
+      const max = xs[cache.argmax[output + c]];
+      if (Number.isNaN(max)) for (const at of inputs) passed.open[at + c] = 1;
+      const holders = inputs.map((at) => at + c).filter((at) => xs[at] === max);
+      passed.pass(dys[output + c], magnitude(dys[output + c]), holders);
+    }
+  });
+  const places = poolingPlaces(x.shape, window);
+  const expectation = expectSums(
+    {
+      shape: x.shape,
+      truth: float64Of(maxPooling2DBackward(wide(dy), cache)),
+      companion: passed.companion,
+      roundings: passed.windows.map((windows, i) => {
+        return Math.max(0, windows - 1) + passed.tied[i] * (1 + model.functions.division);
+      }),
+      factors: [greatestOf(dy)],
+      terms: (element) => {
+        const [image, channel] = places.ofInput(element);
+        const values: number[] = [];
+        forEachMeeting(places.over(element), (row, column) => {
+          const at = places.output(image, channel, row, column);
+          if (cache.argmax[at] === element) values.push(dys[at]);
+        });
+        return plainTerms(values);
+      },
+      open: (element) => passed.open[element] === 1,
+    },
+    model,
+  );
+  return { ...expectation, ties: { least: passed.least, greatest: passed.greatest } };
+}
+
+/** Its gradient. */
+export const maxPooling2dBackwardOperation: Operation = {
+  name: BACKWARD,
+  inputs: ["x", "dy"],
+  optional: [],
+  outputs: ["dx"],
+  run(operands, args) {
+    const { cache, dy } = beforeBackward(operands, args);
+    return { dx: maxPooling2DBackward(dy, cache) };
+  },
+  expect(operands, args, model) {
+    const { x, cache, dy } = beforeBackward(operands, args);
+    return { dx: expectInputGradient(x, cache, dy, args, model) };
+  },
+};
