@@ -10,7 +10,7 @@ import { contiguous, type Tensor } from "../tensor/tensor.js";
 import type { ArithmeticModel } from "./arithmetic-model.js";
 import type { Expectation } from "./expectation.js";
 import { greatestOf, magnitudes, storedInputs } from "./operands.js";
-import { expectSums, plainTerms } from "./sums.js";
+import { expectSums } from "./sums.js";
 
 /** What is expected of the copies `truth`; where `open` says so, of any value. */
 export function expectCopies(truth: Tensor, model: ArithmeticModel, open?: (element: number) => boolean): Expectation {
@@ -22,7 +22,6 @@ export function expectCopies(truth: Tensor, model: ArithmeticModel, open?: (elem
       companion: Float64Array.from(magnitudes(truth, storedInputs(model)).data),
       roundings: new Float64Array(data.length),
       factors: [greatestOf(truth)],
-      terms: (element) => plainTerms([data[element]]),
       open,
     },
     model,

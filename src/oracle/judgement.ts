@@ -7,7 +7,8 @@
  *     bound      |e| <= B for every element (a bound of 0 means exactly equal)
  *     special    NaN where the truth is NaN, an infinity where it is one, and nowhere else
  *     variance   mean of z^2 <= VARIANCE_LIMIT: errors are no larger than independent roundings make them
- *     bias       |mean of z| <= BIAS_LIMIT(n): roundings do not lean to one side, as truncation does
+ *     bias       |mean of z| <= BIAS_LIMIT(n), and the same for z sign(truth): roundings do not lean to one side, or towards 0,
+ *                as truncation does
  *
  * The last two look at the tensor as a whole and are off below {@link STATISTICAL_MINIMUM} elements.
  *
@@ -56,7 +57,7 @@ export interface Judgement {
   readonly worst: Element | undefined;
   /** Significant bits that all elements have: -log2 of the largest |e| / |truth|, of elements whose truth is not tiny. */
   readonly effectiveBits: number;
-  /** Mean of z^2 and of z. */
+  /** Mean of z^2, and of z or z sign(truth), whichever is further from 0. */
   readonly variance: number;
   readonly bias: number;
   /** For "shape": what was expected and what came. */
@@ -93,7 +94,7 @@ export function judgeTensor(candidate: Tensor, expectation: Expectation): Judgem
     };
   }
   const { data } = contiguous(candidate);
-  let [beyond, specials, worstRatio, worstAt, relative, squares, sum, counted] = [0, 0, 0, -1, 0, 0, 0, 0];
+  let [beyond, specials, worstRatio, worstAt, relative, squares, sum, outward, counted] = [0, 0, 0, -1, 0, 0, 0, 0, 0];
   for (let i = 0; i < data.length; i++) {
     const value = data[i];
     if (!Number.isFinite(truth[i])) {
@@ -116,11 +117,12 @@ export function judgeTensor(candidate: Tensor, expectation: Expectation): Judgem
       const z = e / spread[i];
       squares += z * z;
       sum += z;
+      outward += truth[i] < 0 ? -z : z;
       counted++;
     }
   }
   const variance = counted === 0 ? 0 : squares / counted;
-  const bias = counted === 0 ? 0 : sum / counted;
+  const bias = counted === 0 ? 0 : (Math.abs(outward) > Math.abs(sum) ? outward : sum) / counted;
   const statistical = counted >= STATISTICAL_MINIMUM;
   const broken: Judgement["broken"] = [
     ...(beyond > 0 ? (["bound"] as const) : []),

@@ -19,7 +19,8 @@
  * Spread. If roundings are independent with mean 0, each of m of them contributes at most u S / sqrt(3) (the root mean
  * square of a rounding of a number at the low end of a binade), so that the root mean square of the error is at most
  * sqrt(m / 3) u S, in any order (Higham and Mary 2019). That is the spread, and mean squares of z = e / spread are at most 1.
- * Rounded inputs add their whole bound, for one rounded factor may be in all terms.
+ * Rounded inputs add their whole bound, for one rounded factor may be in all terms; d roundings of a shared reciprocal add
+ * 4 d u S, so that the mean of z, too, is at most 1/2 where reciprocal and product round the same way everywhere.
  *
  * That roundings are independent is an assumption about data, so it is examined on the data: the sums of some of the
  * elements are run in every order of `honest-sums.ts`. Where any honest order has a mean square above 1, or leans to
@@ -54,8 +55,10 @@ export interface Sums {
   readonly factors: readonly [number] | readonly [number, number];
   /** What the sums are divided by, where they are; truth and companion are quotients then. */
   readonly divisors?: Float64Array | undefined;
-  /** The terms of one element. */
-  readonly terms: (element: number) => Terms;
+  /** How many roundings of `roundings` all terms of all elements may share: those of the reciprocal of a count. */
+  readonly shared?: number;
+  /** The terms of one element; absent where nothing is added up, and a tensor as a whole tells nothing more. */
+  readonly terms?: ((element: number) => Terms) | undefined;
   /** Elements whose value no document settles (zeros of the border times infinity): any value is accepted. */
   readonly open?: ((element: number) => boolean) | undefined;
 }
@@ -83,7 +86,7 @@ export function storageError(size: number, format: NumberFormat): number {
 
 /** What candidates of `model` may give for `sums`. */
 export function expectSums(sums: Sums, model: ArithmeticModel): Expectation {
-  const { shape, truth, companion, roundings, factors, divisors, open } = sums;
+  const { shape, truth, companion, roundings, factors, divisors, shared = 0, open } = sums;
   const size = sizeOf(shape);
   const bound = new Float64Array(size);
   const spread = new Float64Array(size);
@@ -113,8 +116,12 @@ export function expectSums(sums: Sums, model: ArithmeticModel): Expectation {
     // the last factor is for the roundings of the bound itself
     bound[i] = overflows ? Number.POSITIVE_INFINITY : (error + stored) * (1 + gamma(2 * m + 8, U_FLOAT64));
     // where underflow matters roundings are not relative, and the element is left to its bound
-    const normal = bound[i] < Number.POSITIVE_INFINITY && 64 * (underflows + lost) <= Math.sqrt(m) * u * s;
-    spread[i] = normal ? rootOfSquares(Math.sqrt(m / 3) * u * s, relativeInput * s, stored) : 0;
+    const normal =
+      sums.terms !== undefined &&
+      bound[i] < Number.POSITIVE_INFINITY &&
+      64 * (underflows + lost) <= Math.sqrt(m) * u * s;
+    const independent = Math.sqrt(m / 3) * u * s;
+    spread[i] = normal ? rootOfSquares(independent, relativeInput * s + 4 * shared * u * s, stored) : 0;
   }
   const doubt = examine(sums, spread, model);
   if (doubt > 1) spread.forEach((value, i) => (spread[i] = value * doubt));
@@ -134,11 +141,13 @@ const HONEST_BIAS = 0.25;
 
 /** By what factor spreads must grow so that every honest order keeps to them on a sample of the elements. */
 function examine(sums: Sums, spread: Float64Array, model: ArithmeticModel): number {
-  const sample = sampleOf(sums, spread);
+  const { terms: termsOf } = sums;
+  if (termsOf === undefined) return 1;
+  const sample = sampleOf(termsOf, spread);
   if (sample.length === 0) return 1;
   const statistics = Object.values(HONEST_SUMS).map((order) => ({ order, squares: 0, sum: 0, outward: 0 }));
   for (const i of sample) {
-    const terms = roundedTerms(sums.terms(i), model);
+    const terms = roundedTerms(termsOf(i), model);
     const t = sums.truth[i];
     for (const statistic of statistics) {
       const sum = honestResult(statistic.order, terms, sums.divisors?.[i], model);
@@ -156,7 +165,7 @@ function examine(sums: Sums, spread: Float64Array, model: ArithmeticModel): numb
 }
 
 /** Elements spread evenly over those that have a spread, by multiples of the golden ratio: no period of a shape hits it. */
-function sampleOf({ terms }: Sums, spread: Float64Array): readonly number[] {
+function sampleOf(terms: (element: number) => Terms, spread: Float64Array): readonly number[] {
   const counted = [...spread.keys()].filter((i) => spread[i] > 0);
   if (counted.length < STATISTICAL_MINIMUM) return [];
   const length = terms(counted[0]).a.length;

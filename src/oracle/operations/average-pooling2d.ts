@@ -61,6 +61,7 @@ export const averagePooling2dOperation: Operation = {
         roundings: divisors.map((count) => count + model.functions.division),
         factors: [greatestOf(x)],
         divisors,
+        shared: model.functions.division,
         terms: (element) => {
           const [image, channel] = places.ofOutput(element);
           const values: number[] = [];
@@ -111,6 +112,7 @@ export const averagePooling2dBackwardOperation: Operation = {
           return countOf(places.over(i)) + model.functions.division;
         }),
         factors: [greatestOf(dy)],
+        shared: model.functions.division,
         terms: (element) => {
           const [image, channel] = places.ofInput(element);
           const shares: number[] = [];

@@ -51,6 +51,7 @@ export const globalAveragePooling2dOperation: Operation = {
         companion: float64Of(companion),
         roundings: new Float64Array(truth.size).fill(pixels + model.functions.division),
         factors: [greatestOf(x)],
+        shared: model.functions.division,
         divisors: new Float64Array(truth.size).fill(pixels),
         terms: (element) => {
           const start = Math.floor(element / channels) * pixels * channels + (element % channels);
@@ -94,7 +95,6 @@ export const globalAveragePooling2dBackwardOperation: Operation = {
         companion: float64Of(companion),
         roundings: new Float64Array(truth.length).fill(1 + model.functions.division),
         factors: [greatestOf(dy)],
-        terms: (element) => plainTerms([truth[element]]),
       },
       model,
     );

@@ -19,7 +19,7 @@ import { contiguous, type Tensor } from "../../tensor/tensor.js";
 import { expectCopies } from "../copies.js";
 import { cotangentOf, float64Of, greatestOf, magnitudeIn, operandOf, storedInputs, wide } from "../operands.js";
 import type { Operands, Operation } from "../operation.js";
-import { expectSums, plainTerms } from "../sums.js";
+import { expectSums } from "../sums.js";
 
 const FORWARD = "global-max-pooling2d";
 const BACKWARD = "global-max-pooling2d-backward";
@@ -88,7 +88,6 @@ export const globalMaxPooling2dBackwardOperation: Operation = {
         companion: atHolders(magnitude),
         roundings: atHolders((_, tie) => (tie ? 1 + model.functions.division : 0)),
         factors: [greatestOf(dy)],
-        terms: (element) => plainTerms([truth[element]]),
         open: (i) =>
           Number.isNaN(ys[channelOf(i)]) || (holders[channelOf(i)] > 1 && !Number.isFinite(dys[channelOf(i)])),
       },

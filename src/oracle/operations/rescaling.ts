@@ -12,12 +12,12 @@
  */
 import { Rescaling, type RescalingConfig, rescalingBackward, rescalingForward } from "../../layers/rescaling.js";
 import type { KerasConfig } from "../../serialization/config.js";
-import { contiguous, type Tensor } from "../../tensor/tensor.js";
+import type { Tensor } from "../../tensor/tensor.js";
 import type { ArithmeticModel } from "../arithmetic-model.js";
 import type { Expectation } from "../expectation.js";
 import { cotangentOf, float64Of, greatestOf, magnitudes, operandOf, wide } from "../operands.js";
 import type { Operands, Operation } from "../operation.js";
-import { expectSums, type Terms } from "../sums.js";
+import { expectSums } from "../sums.js";
 
 const FORWARD = "rescaling";
 const BACKWARD = "rescaling-backward";
@@ -35,14 +35,6 @@ function magnitudesOf({ scale, offset }: Map): Map {
 function expectMap(x: Tensor, map: Map, roundings: number, model: ArithmeticModel): Expectation {
   const truth = rescalingForward(wide(x), map).y;
   const companion = rescalingForward(magnitudes(x, model.inputs), magnitudesOf(map)).y;
-  const channels = x.shape[x.dimension - 1];
-  const xs = contiguous(x).data;
-  const of = (value: Map["scale"], channel: number): number => (typeof value === "number" ? value : value[channel]);
-  const terms = (element: number): Terms => {
-    const channel = element % channels;
-    const [scale, offset] = [of(map.scale, channel), of(map.offset, channel)].map(Math.fround);
-    return { a: Float64Array.of(xs[element], offset), b: Float64Array.of(scale, 1) };
-  };
   const greatestScale = Math.max(...[map.scale].flat().map(Math.abs));
   return expectSums(
     {
@@ -51,7 +43,6 @@ function expectMap(x: Tensor, map: Map, roundings: number, model: ArithmeticMode
       companion: float64Of(companion),
       roundings: new Float64Array(x.size).fill(roundings),
       factors: [greatestOf(x), greatestScale],
-      terms,
     },
     model,
   );
