@@ -9,6 +9,7 @@ import { readNpz } from "../formats/npz.js";
 import { toTensor } from "../formats/tensors.js";
 import type { SymbolicTensor } from "../layers/layer.js";
 import type { Model } from "../models/model.js";
+import { tensorNames } from "../models/node-names.js";
 import type { LossName } from "../models/objective.js";
 import { formatShape } from "../tensor/shape.js";
 import type { Tensor } from "../tensor/tensor.js";
@@ -37,21 +38,20 @@ export function readArrays(path: string): Arrays {
 }
 
 /**
- * One array for each of `tensors`: `<letter>` where there is one tensor, else `<letter>/<layer>`; for inputs also
+ * One array for each of `layers`: `<letter>` where there is one, else `<letter>/<layer>`; for inputs also
  * `<layer>`, and `input/<layer>`. Nothing where none of them is there.
  */
-function arraysFor(arrays: Arrays, letter: string, tensors: readonly SymbolicTensor[]): readonly Tensor[] | undefined {
-  const found = tensors.map(({ node }) => {
-    const { name } = node.layer;
+function arraysFor(arrays: Arrays, letter: string, layers: readonly string[]): readonly Tensor[] | undefined {
+  const found = layers.map((name) => {
     const names = [`${letter}/${name}`, ...(letter === "x" ? [`input/${name}`, name] : [])];
-    if (tensors.length === 1) names.push(letter);
+    if (layers.length === 1) names.push(letter);
     return names.map((key) => arrays.get(key)).find((array) => array !== undefined);
   });
   if (found.every((array) => array === undefined)) return undefined;
   const missing = found.indexOf(undefined);
   if (missing >= 0) {
     throw new UsageError(
-      `the input file must have one array for each of ${tensors.map((x) => `${letter}/${x.node.layer.name}`).join(", ")}.`,
+      `the input file must have one array for each of ${layers.map((name) => `${letter}/${name}`).join(", ")}.`,
       namesOf(arrays),
     );
   }
@@ -64,7 +64,7 @@ function arraysFor(arrays: Arrays, letter: string, tensors: readonly SymbolicTen
  * @throws UsageError when they are not there.
  */
 export function modelInputs(model: Model, arrays: Arrays): readonly Tensor[] {
-  const inputs = arraysFor(arrays, "x", model.inputs);
+  const inputs = arraysFor(arrays, "x", tensorNames(model, model.inputs));
   if (inputs !== undefined) return inputs;
   const [only] = arrays.values();
   if (model.inputs.length === 1 && arrays.size === 1) return [only];
@@ -85,8 +85,8 @@ export interface Targets {
  * @throws UsageError when both are there, some are missing, or there is a loss but nothing to compare with.
  */
 export function modelTargets(model: Model, arrays: Arrays, loss: LossName | undefined): Targets {
-  const targets = arraysFor(arrays, "y", model.outputs);
-  const cotangents = arraysFor(arrays, "dy", model.outputs);
+  const targets = arraysFor(arrays, "y", tensorNames(model, model.outputs));
+  const cotangents = arraysFor(arrays, "dy", tensorNames(model, model.outputs));
   if (targets !== undefined && cotangents !== undefined) {
     throw new UsageError("the input file must hold either targets `y` or cotangents `dy`.", "both");
   }

@@ -9,6 +9,7 @@ import { writeNpz } from "../formats/npz.js";
 import { fromTensor } from "../formats/tensors.js";
 import { decodePredictions } from "../models/applications/imagenet-utils.js";
 import type { Model } from "../models/model.js";
+import { tensorNames } from "../models/node-names.js";
 import { predict } from "../models/predict.js";
 import { formatShape } from "../tensor/shape.js";
 import { type Tensor, tensor } from "../tensor/tensor.js";
@@ -56,7 +57,7 @@ export function predictCommand(): Command {
     const outputs = await withExecution(flags, (execution) =>
       predict(model, inputs, { batchSize: flags.batchSize, execution, onProgress: progress.update }),
     ).finally(progress.end);
-    const named = new Map(model.outputs.map(({ node }, i) => [node.layer.name, outputs[i]]));
+    const named = new Map(tensorNames(model, model.outputs).map((name, i) => [name, outputs[i]]));
     if (out !== undefined) {
       const arrays = new Map(Array.from(named, ([name, y]) => [name, fromTensor(y)]));
       out.write(isSingle ? writeNpy(fromTensor(outputs[0])) : writeNpz(arrays));

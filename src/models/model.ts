@@ -9,6 +9,7 @@
 import {
   type CallContext,
   Layer,
+  type LayerGradients,
   type LayerNode,
   type LayerOptions,
   type LayerPass,
@@ -19,7 +20,7 @@ import type { KerasConfig } from "../serialization/config.js";
 import type { FloatArray } from "../tensor/dtype.js";
 import { formatShape, type SymbolicShape, shapesAgree } from "../tensor/shape.js";
 import { cast, contiguous, type Tensor } from "../tensor/tensor.js";
-import { backwardPass, type ForwardOptions, forwardPass, type ModelPass } from "./passes.js";
+import { backwardPass, type ForwardOptions, forwardPass, type ModelPass, type OutputGradient } from "./passes.js";
 import { mapGraph } from "./graph.js";
 import { graphToConfig } from "./graph-config.js";
 import { nameLayers } from "./names.js";
@@ -177,13 +178,19 @@ export class Model extends Layer {
   /** Runs the graph forward as one layer of an outer model. */
   call(inputs: readonly Tensor[], context: CallContext): LayerPass {
     const pass = forwardPass(this, inputs, context);
+    const backward = (gradient: OutputGradient): LayerGradients => {
+      const { dInputs, dWeights } = backwardPass(this, pass, [gradient], this.trainedByLayers);
+      return { dInputs, dWeights: Object.fromEntries(dWeights) };
+    };
+    const logits = pass.passes.get(this.outputs[0].node)?.logits;
     return {
       y: pass.outputs[0],
       updates: pass.updates,
-      backward: (dy) => {
-        const { dInputs, dWeights } = backwardPass(this, pass, [{ dy }], this.trainedByLayers);
-        return { dInputs, dWeights: Object.fromEntries(dWeights) };
-      },
+      backward: (dy) => backward({ dy }),
+      // where the last layer is a softmax, the model is one
+      ...(logits !== undefined && {
+        logits: { x: logits.x, backward: (dLogits) => backward({ dy: dLogits, dLogits }) },
+      }),
     };
   }
 

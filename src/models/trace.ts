@@ -7,16 +7,16 @@
  *     gradWeight/<layer>/<weight>        and for every trainable weight
  *     moving/<layer>/<moving statistic>  in training: their values after the step
  *
- * The second application of a layer is written as `<layer>:1`, the third as `<layer>:2`, ...
+ * The second application of a layer is written as `<layer>:1`, the third as `<layer>:2`, ...; see node-names.ts.
  *
  * @module
  */
 import { type Execution, serial } from "../kernels/execution.js";
-import type { Layer, LayerNode } from "../layers/layer.js";
 import { Arena } from "../tensor/arena.js";
 import { formatShape, shapesAgree } from "../tensor/shape.js";
 import { cast, detach, type Tensor, tensorOf } from "../tensor/tensor.js";
 import type { Model } from "./model.js";
+import { nodeNames } from "./node-names.js";
 import { type LossName, objectiveOf } from "./objective.js";
 import {
   backwardPass,
@@ -61,7 +61,7 @@ export function trace(model: Model, inputs: readonly Tensor[], options: TraceOpt
       const pass = model.forward(inputs, { training, execution, seed, step: 0 }, options);
       const entries = new Map<string, Tensor>();
       const keep = (key: string, x: Tensor): void => void entries.set(key, detach(x));
-      const names = nodeNames(model);
+      const names = nodeNames(model.graphNodes);
       for (const [node, { y }] of pass.passes) keep(`output/${names.get(node)}`, y);
 
       const goal = objectives(model, pass, options);
@@ -80,18 +80,6 @@ export function trace(model: Model, inputs: readonly Tensor[], options: TraceOpt
   } finally {
     arena.reset();
   }
-}
-
-function nodeNames(model: Model): ReadonlyMap<LayerNode, string> {
-  const applied = new Map<Layer, number>();
-  const names = new Map<LayerNode, string>();
-  // by application, which need not be the order in which they run
-  for (const node of [...model.graphNodes].sort((a, b) => a.index - b.index)) {
-    const times = applied.get(node.layer) ?? 0;
-    applied.set(node.layer, times + 1);
-    names.set(node, times === 0 ? node.layer.name : `${node.layer.name}:${times}`);
-  }
-  return names;
 }
 
 interface Goal {

@@ -1,5 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
+import { writeModel } from "../../src/formats/write-model.js";
+import { input } from "../../src/layers/input-layer.js";
+import { ReLU } from "../../src/layers/relu.js";
+import { Model } from "../../src/models/model.js";
 import { counting, Workspace } from "../support/command-line.js";
 
 /** A workspace with a model of three classes and an input of five samples. */
@@ -51,6 +55,22 @@ describe("touchstone predict", { concurrency: 2 }, () => {
     assert.equal(await workspace.succeed(...args, "--out", "y.npz"), "y.npz: [2, 3], [2, 1]\n");
     assert.deepEqual([...workspace.arrays("y.npz").keys()], ["label", "value"]);
     assert.match(await workspace.succeed(...args, "--top", "1"), /^label, sample 0: .*\nlabel, sample 1: .*\nvalue, /);
+  });
+
+  it("tells two outputs of one layer apart by its applications", async (test) => {
+    const workspace = new Workspace(test);
+    const [a, b] = [input({ shape: [2], name: "a" }), input({ shape: [2], name: "b" })];
+    const twin = new ReLU({ name: "twin" });
+    const model = new Model({ inputs: [a, b], outputs: [twin.apply(a), twin.apply(b)] });
+    workspace.put("m.keras", writeModel(model, "m.keras"));
+    const [x, y] = [counting([1, 2]), counting([1, 2], 5)];
+    workspace.putArrays("x.npz", { a: x, b: y, "dy/twin": x, "dy/twin:1": y });
+    await workspace.succeed("predict", "m.keras", "--input", "x.npz", "--out", "y.npz");
+    await workspace.succeed("trace", "m.keras", "--input", "x.npz", "--out", "t.npz");
+    const [outputs, entries] = [workspace.arrays("y.npz"), workspace.arrays("t.npz")];
+    assert.deepEqual([...outputs.keys()], ["twin", "twin:1"]);
+    for (const [name, array] of outputs) assert.deepEqual(array, entries.get(`output/${name}`));
+    assert.deepEqual(entries.get("gradOutput/twin:1"), y);
   });
 
   it("takes the only array of an .npz for the input, whatever its name", async (test) => {

@@ -4,6 +4,7 @@ import { BatchNormalization } from "../../src/layers/batch-normalization.js";
 import { Dense } from "../../src/layers/dense.js";
 import { input } from "../../src/layers/input-layer.js";
 import { ReLU } from "../../src/layers/relu.js";
+import { Softmax } from "../../src/layers/softmax.js";
 import { modelFromConfig } from "../../src/models/from-config.js";
 import { Model } from "../../src/models/model.js";
 import { Sequential } from "../../src/models/sequential.js";
@@ -131,5 +132,21 @@ describe("A model of layers with different element types", () => {
       ["output/x", "output/y", "gradOutput/x"].map((key) => entries.get(key)?.data),
       [Float64Array.of(1 / 3), Float32Array.of(1 / 3), Float64Array.of(1)],
     );
+  });
+});
+
+describe("A model that ends in an inner model", () => {
+  it("has its cross-entropy taken of the logits where that one ends in a softmax, as in Keras", () => {
+    const x = input({ shape: [2], name: "x" });
+    const plain = new Model({ inputs: x, outputs: new Softmax({ name: "softmax" }).apply(x) });
+    const outer = input({ shape: [2], name: "x" });
+    const nested = new Model({ inputs: outer, outputs: plain.apply(outer) });
+    // of the probabilities 1 and 0 nothing would be left but the clip at 1e-7
+    const [values, targets] = [[tensorOf([60, 0], [1, 2])], [tensorOf([0, 1], [1, 2])]];
+    const entries = trace(nested, values, { targets });
+    assert.equal(entries.get("loss")?.data[0], 60);
+    for (const key of ["loss", "gradOutput/x"]) {
+      assert.deepEqual(entries.get(key)?.data, trace(plain, values, { targets }).get(key)?.data, key);
+    }
   });
 });
