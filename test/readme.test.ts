@@ -9,9 +9,9 @@ import { fileURLToPath } from "node:url";
 const root = new URL("../../", import.meta.url);
 const readme = readFileSync(new URL("README.md", root), "utf8");
 
-/** The fenced blocks of the README in `language`, in order. */
-function blocks(language: string): string[] {
-  return [...readme.matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\`$`, "gm"))].map(([, block]) => block);
+/** The fenced blocks of a page in `language`, in order. */
+function blocks(language: string, page = readme): string[] {
+  return [...page.matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\`$`, "gm"))].map(([, block]) => block);
 }
 
 function run(...args: string[]): string {
@@ -20,19 +20,22 @@ function run(...args: string[]): string {
   return stdout;
 }
 
+/** What the first example of a page prints. */
+function runExample(page: string): string {
+  const folder = mkdtempSync(join(tmpdir(), "touchstone-example-"));
+  try {
+    const file = join(folder, "example.mjs");
+    const library = JSON.stringify(new URL("build/src/index.js", root).href);
+    writeFileSync(file, blocks("js", page)[0].replace('"touchstone"', library));
+    return run(file);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
 describe("README", () => {
   it("prints, in its example, every digit that it says it prints", () => {
-    const folder = mkdtempSync(join(tmpdir(), "touchstone-readme-"));
-    try {
-      const file = join(folder, "example.mjs");
-      writeFileSync(
-        file,
-        blocks("js")[0].replace('"touchstone"', JSON.stringify(new URL("build/src/index.js", root).href)),
-      );
-      assert.equal(run(file), blocks("text")[0]);
-    } finally {
-      rmSync(folder, { recursive: true });
-    }
+    assert.equal(runExample(readme), blocks("text")[0]);
   });
 
   it("quotes lines of verify that verify prints", () => {
@@ -60,6 +63,20 @@ describe("README", () => {
           `${file} must lie in one of ${rooms.join(", ")}`,
         );
       }
+    }
+  });
+});
+
+describe("docs/backprop.md", () => {
+  const page = readFileSync(new URL("docs/backprop.md", root), "utf8");
+
+  it("prints, in its example, what it says it prints", () => {
+    assert.equal(runExample(page), blocks("text", page)[0]);
+  });
+
+  it("links to files that exist", () => {
+    for (const [, link] of page.matchAll(/\]\(([^):]+)\)/g)) {
+      assert.ok(existsSync(new URL(`docs/${link}`, root)), `docs/backprop.md links to ${link}`);
     }
   });
 });
