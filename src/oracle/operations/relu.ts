@@ -1,0 +1,131 @@
+/**
+ * What is expected of ReLU, ReLU6 and leaky ReLU, forward and backward.
+ *
+ * Forward:   y is x, a bound of the range, or slope (x - threshold).
+ *
+ * - x and the bounds are copied: exact in float32, one rounding where results are stored in a narrower format. Inputs that
+ *   are rounded first are known up to E; y is monotone and moves to its values at x - E and x + E at most.
+ * - slope (x - threshold): a rounding each of the slope, the difference and the product,
+ *   slope gamma_3 (|x| + |threshold| + E) + underflow (1 + slope).
+ *
+ * Backward:  dx is dy, 0, or slope dy: copied, exact, or gamma_2 |slope dy|.
+ *
+ * - At a kink (x within E of the threshold or the maximum) every slope between those of both sides is right: `ties`.
+ *
+ * @module
+ */
+import { LeakyReLU } from "../../layers/leaky-relu.js";
+import { RELU, RELU6, type ReLUConfig, ReLU, reluBackward, reluForward } from "../../layers/relu.js";
+import { type KerasConfig, readConfig } from "../../serialization/config.js";
+import type { Tensor } from "../../tensor/tensor.js";
+import type { ArithmeticModel } from "../arithmetic-model.js";
+import { ErrorArithmetic } from "../error-arithmetic.js";
+import type { Expectation } from "../expectation.js";
+import type { Operation } from "../operation.js";
+import { elementsOf, elementwise, operand, operandOf, widened } from "./operands.js";
+
+/** The rectified `x`. */
+function rectified(x: number, { maxValue, negativeSlope, threshold }: ReLUConfig): number {
+  if (x > threshold) return Math.min(x, maxValue);
+  return negativeSlope === 0 ? 0 : negativeSlope * (x - threshold);
+}
+
+/** The error of the rectified `x`, stored, where x is known up to `error`. */
+export function reluError(x: number, error: number, config: ReLUConfig, arithmetic: ErrorArithmetic): number {
+  const { negativeSlope, threshold } = config;
+  const y = rectified(x, config);
+  const change = error === 0 ? 0 : Math.max(rectified(x + error, config) - y, y - rectified(x - error, config));
+  if (negativeSlope === 0 || x - error > threshold) return arithmetic.copied(y, change);
+  const sizes = Math.abs(x) + threshold + error;
+  const lost = x === threshold && error === 0 ? 0 : arithmetic.model.sums.underflow * (1 + negativeSlope);
+  return arithmetic.stored(y, change + negativeSlope * arithmetic.growth(3) * sizes + lost);
+}
+
+/** Where the slope of dx may be any between the least and the greatest: [least, greatest] of the slopes around `x`. */
+function slopesAround(x: number, error: number, config: ReLUConfig): readonly [number, number] {
+  const { maxValue, negativeSlope, threshold } = config;
+  const slopes: number[] = [];
+  if (x - error <= threshold) slopes.push(negativeSlope);
+  if (x + error >= threshold && x - error <= maxValue) slopes.push(1);
+  // at the threshold Keras has slope 0 for some configurations
+  if (x + error >= maxValue || Math.abs(x - threshold) <= error) slopes.push(0);
+  return [Math.min(...slopes), Math.max(...slopes)];
+}
+
+function expectForward(x: Tensor, config: ReLUConfig, model: ArithmeticModel): Expectation {
+  const arithmetic = new ErrorArithmetic(model);
+  const bound = elementsOf(x).map((v) => reluError(v, arithmetic.inputError(v), config, arithmetic));
+  return elementwise(reluForward(x, config).y, bound);
+}
+
+function expectBackward(x: Tensor, dy: Tensor, config: ReLUConfig, model: ArithmeticModel): Expectation {
+  const arithmetic = new ErrorArithmetic(model);
+  const xs = elementsOf(x);
+  const dys = elementsOf(dy);
+  const bound = new Float64Array(xs.length);
+  const least = new Float64Array(xs.length);
+  const greatest = new Float64Array(xs.length);
+  for (let i = 0; i < xs.length; i++) {
+    const error = arithmetic.inputError(dys[i]);
+    const [low, high] = slopesAround(xs[i], arithmetic.inputError(xs[i]), config);
+    const ends = [low * dys[i], high * dys[i]];
+    least[i] = Math.min(...ends);
+    greatest[i] = Math.max(...ends);
+    for (const slope of Number.isNaN(xs[i]) ? [] : [low, high]) {
+      const copied = slope === 1 || slope === 0;
+      const own = slope * (error + arithmetic.growth(2) * (Math.abs(dys[i]) + error)) + model.sums.underflow;
+      const total = copied ? arithmetic.copied(slope * dys[i], slope * error) : arithmetic.stored(slope * dys[i], own);
+      bound[i] = Math.max(bound[i], total);
+    }
+  }
+  return elementwise(reluBackward(dy, { x, config }), bound, { least, greatest });
+}
+
+/** Both directions of the rectifier that `configOf` reads from the arguments. */
+function rectifiers(name: string, configOf: (args: KerasConfig) => ReLUConfig): readonly Operation[] {
+  const back = `${name}-backward`;
+  return [
+    {
+      name,
+      inputs: ["x"],
+      optional: [],
+      outputs: ["y"],
+      run: (operands, args) => ({ y: reluForward(operand(name, operands, "x"), configOf(args)).y }),
+      expect: (operands, args, model) => ({
+        y: expectForward(operand(name, widened(operands), "x"), configOf(args), model),
+      }),
+    },
+    {
+      name: back,
+      inputs: ["x", "dy"],
+      optional: [],
+      outputs: ["dx"],
+      run(operands, args) {
+        const x = operand(back, operands, "x");
+        return { dx: reluBackward(operandOf(back, operands, "dy", x.shape), { x, config: configOf(args) }) };
+      },
+      expect(operands, args, model) {
+        const wide = widened(operands);
+        const x = operand(back, wide, "x");
+        return { dx: expectBackward(x, operandOf(back, wide, "dy", x.shape), configOf(args), model) };
+      },
+    },
+  ];
+}
+
+/** `relu` (maxValue, negativeSlope, threshold), `relu6`, `leaky-relu` (negativeSlope), each with its `-backward`. */
+export const reluOperations: readonly Operation[] = [
+  ...rectifiers("relu", (args) => {
+    const read = readConfig("relu", args);
+    return new ReLU({
+      maxValue: read.optionalNumber("maxValue") ?? RELU.maxValue,
+      negativeSlope: read.number("negativeSlope", 0),
+      threshold: read.number("threshold", 0),
+    }).config;
+  }),
+  ...rectifiers("relu6", () => RELU6),
+  ...rectifiers("leaky-relu", (args) => {
+    const negativeSlope = readConfig("leaky-relu", args).number("negativeSlope", 0.3);
+    return { ...RELU, negativeSlope: new LeakyReLU({ negativeSlope }).negativeSlope };
+  }),
+];

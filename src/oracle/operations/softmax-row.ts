@@ -1,0 +1,82 @@
+/**
+ * What is expected of the softmax of one row, and of the logarithm of its sum: for the softmax and for cross-entropies.
+ *
+ *     m = max z,   d[k] = z[k] - m,   p[k] = exp(d[k]),   s = sum p,   y[k] = p[k] / s,   L = m + log s
+ *
+ * With Z[k] the error of a logit and Zm that of m (the greatest Z: the maximum changes by no more), relative errors are
+ *
+ *     p[k]    R[k] = exp(T[k]) (1 + gamma_f) - 1   with T[k] = Z[k] + Zm + gamma_1 (|d[k]| + Z[k] + Zm), f roundings of exp
+ *     s       R    = sum over k of y[k] R[k] + gamma_(K - 1) (1 + that)          any order of the K - 1 additions
+ *     y[k]    (R[k] + R + gamma_(division + 1)) / (1 - R)                        or a product with 1 / s
+ *
+ * (Zm is in all d[k], so it cancels in y; T keeps it, which costs a factor of at most 2 where inputs are rounded.) Candidates
+ * that take y[k] = exp(z[k] - L) are off by T' in the exponent, where
+ *
+ *     T'      = Z[k] + Zm + R / (1 - R) + log + gamma_3 (|z[k]| + |m| + |log s|)
+ *     log     = gamma_l max(1, |log s|)     for the l roundings of the logarithm: relative, absolute for results below 1
+ *
+ * and the relative error of y is then exp(T') (1 + gamma_f) - 1. The larger of the two counts. Exponentials may underflow:
+ * n for each, and s >= 1, so that y is off by n (1 + K) more.
+ *
+ * @module
+ */
+import { exp } from "../../arithmetic/exp.js";
+import { log } from "../../arithmetic/log.js";
+import { type ErrorArithmetic, growthOfExp } from "../error-arithmetic.js";
+
+/** One row. */
+export interface SoftmaxRow {
+  /** y in float64. */
+  readonly y: Float64Array;
+  /** The absolute error of every y, before it is stored. */
+  readonly yErrors: Float64Array;
+  /** max z. */
+  readonly max: number;
+  /** log s. */
+  readonly logSum: number;
+  /** The absolute error of log s, and of m + log s apart from the rounding of that sum. */
+  readonly logSumError: number;
+}
+
+/** exp(t) (1 + gamma_f) - 1, relative. */
+function errorOfExp(t: number, roundings: number, arithmetic: ErrorArithmetic): number {
+  const change = growthOfExp(t);
+  return change + arithmetic.growth(roundings) * (1 + change);
+}
+
+/** The softmax of the logits `z`, each known up to its entry of `errors`. */
+export function softmaxRow(z: Float64Array, errors: Float64Array, arithmetic: ErrorArithmetic): SoftmaxRow {
+  const { functions, sums } = arithmetic.model;
+  const classes = z.length;
+  const max = z.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
+  const maxError = errors.reduce((a, b) => Math.max(a, b), 0);
+  const powers = z.map((logit) => exp(logit - max));
+  const sum = powers.reduce((a, b) => a + b, 0);
+  const y = powers.map((power) => power / sum);
+  const powerErrors = z.map((logit, k) => {
+    if (powers[k] === 0) return 0; // below the smallest double: what underflow allows is enough
+    const input = errors[k] + maxError;
+    const exponent = input + arithmetic.growth(1) * (max - logit + input);
+    return errorOfExp(exponent, arithmetic.expRoundings(max - logit + input), arithmetic);
+  });
+  const weighted = powerErrors.reduce((total, error, k) => total + y[k] * error, 0);
+  const underflow = classes * sums.underflow;
+  const sumError = weighted + arithmetic.growth(Math.max(1, classes - 1)) * (1 + weighted) + underflow;
+  const least = 1 - sumError;
+  const shrink = least > 0 ? 1 / least : Number.POSITIVE_INFINITY;
+  const logSum = log(sum);
+  const logSumError = sumError * shrink + arithmetic.growth(functions.log) * Math.max(1, logSum);
+  const yErrors = z.map((logit, k) => {
+    if (powers[k] === 0) return sums.underflow + underflow;
+    const direct = (powerErrors[k] + sumError + arithmetic.growth(functions.division + 1)) * shrink;
+    const input = errors[k] + maxError;
+    const sizes = Math.abs(logit) + Math.abs(max) + logSum + input;
+    const exponent = input + logSumError + arithmetic.growth(3) * sizes;
+    const byLogarithm = errorOfExp(exponent, arithmetic.expRoundings(max - logit + logSum + input), arithmetic);
+    const relative = Math.max(direct, byLogarithm);
+    // NaN: an error without limit of a vanishing share
+    const error = y[k] * relative + sums.underflow + underflow;
+    return Number.isNaN(error) ? Number.POSITIVE_INFINITY : Math.min(error, 1 + 2 * arithmetic.growth(classes + 4));
+  });
+  return { y, yErrors, max, logSum, logSumError };
+}

@@ -1,0 +1,137 @@
+/**
+ * What is expected of sparse categorical cross-entropy, forward and backward.
+ *
+ * Of logits: `cross-entropy-logits.ts` with one-hot labels, which are exact.
+ *
+ * Of probabilities it is the cross-entropy of the logits l = log c, and candidates may compute it so, as Keras with TensorFlow does: the same
+ * derivation with the errors of l from `clipping.ts`. The direct form log(sum c) - log c[t] has the smaller errors.
+ *
+ * Backward:  dp[k] = dl[k] / c[k], or (1 / sum c - [k = t] / c[k]) / M. With V the error of dl and C that of c:
+ *
+ *       (V + |dl| C / c) / (c - C) + gamma_3 (1 / sum c + [k = t] / c) / M
+ *
+ * and 0 where p[k] is clipped. At a kink both are right.
+ *
+ * @module
+ */
+import {
+  sparseCategoricalCrossentropyBackward,
+  sparseCategoricalCrossentropyForward,
+} from "../../losses/sparse-categorical-crossentropy.js";
+import { type KerasConfig, readConfig } from "../../serialization/config.js";
+import { dtypeOf, tensorOf } from "../../tensor/tensor.js";
+import type { ArithmeticModel } from "../arithmetic-model.js";
+import { ErrorArithmetic } from "../error-arithmetic.js";
+import type { Operands, Operation } from "../operation.js";
+import { inputRows } from "./categorical-crossentropy.js";
+import { type Clipped, clip } from "./clipping.js";
+import { logitsGradientErrors, logitsLossError, type Rows } from "./cross-entropy-logits.js";
+import { elementsOf, elementwise, operand, widened } from "./operands.js";
+
+const FORWARD = "sparse-categorical-crossentropy";
+const BACKWARD = "sparse-categorical-crossentropy-backward";
+
+function isFromLogits(name: string, args: KerasConfig): boolean {
+  return readConfig(name, args).boolean("fromLogits", false);
+}
+
+function run(name: string, operands: Operands, args: KerasConfig): Operands {
+  const [yTrue, yPred] = [operand(name, operands, "yTrue"), operand(name, operands, "yPred")];
+  const options = { fromLogits: isFromLogits(name, args) };
+  const { loss, cache } = sparseCategoricalCrossentropyForward(yTrue, yPred, options);
+  return name === FORWARD
+    ? { loss: tensorOf([loss], [], dtypeOf(yPred)) }
+    : { dYPred: sparseCategoricalCrossentropyBackward(cache) };
+}
+
+/** The predictions as logits, with the clipped probabilities where they are no logits already. */
+interface Read {
+  readonly logits: Rows;
+  readonly clipped: readonly Clipped[] | undefined;
+  readonly labels: Rows;
+  readonly classes: number;
+}
+
+function read(name: string, operands: Operands, args: KerasConfig, arithmetic: ErrorArithmetic): Read {
+  const { yTrue, yPred } = operands;
+  const classes = yPred.shape[yPred.dimension - 1];
+  const predictions = inputRows(yPred, arithmetic);
+  const labels: Rows = { values: new Float64Array(yPred.size), errors: new Float64Array(yPred.size) };
+  elementsOf(yTrue).forEach((label, row) => (labels.values[row * classes + label] = 1));
+  if (isFromLogits(name, args)) return { logits: predictions, clipped: undefined, labels, classes };
+  const clipped = Array.from(predictions.values, (value, i) =>
+    clip({ value, error: predictions.errors[i] }, arithmetic),
+  );
+  const logits: Rows = {
+    values: Float64Array.from(clipped, ({ log }) => log.value),
+    errors: Float64Array.from(clipped, ({ log }) => log.error),
+  };
+  return { logits, clipped, labels, classes };
+}
+
+function expectBackward(
+  operands: Operands,
+  args: KerasConfig,
+  model: ArithmeticModel,
+): ReturnType<Operation["expect"]> {
+  const wide = widened(operands);
+  const { dYPred } = run(BACKWARD, wide, args);
+  const arithmetic = new ErrorArithmetic(model);
+  const { logits, clipped, labels, classes } = read(BACKWARD, wide, args, arithmetic);
+  const errors = logitsGradientErrors(logits, classes, labels, arithmetic);
+  const stored = (value: number, error: number): number => arithmetic.stored(value, error);
+  if (clipped === undefined) {
+    return {
+      dYPred: elementwise(
+        dYPred,
+        errors.map((error, i) => stored(dYPred.data[i], error)),
+      ),
+    };
+  }
+  const rows = dYPred.size / classes;
+  const least = elementsOf(dYPred);
+  const greatest = elementsOf(dYPred);
+  const bound = errors.map((error, i) => {
+    const { c, flat, kink } = clipped[i];
+    if (flat && !kink) return 0;
+    const start = i - (i % classes);
+    let sum = 0;
+    for (let k = start; k < start + classes; k++) sum += clipped[k].c.value;
+    const slope = (1 / sum - labels.values[i] / c.value) / rows;
+    if (kink) {
+      least[i] = Math.min(0, slope);
+      greatest[i] = Math.max(0, slope);
+    }
+    const size = (1 / sum + labels.values[i] / c.value) / rows;
+    const total = (error + Math.abs(slope) * c.error) / (c.value - c.error) + arithmetic.growth(3) * size;
+    return stored(slope, arithmetic.fitting(total + 3 * model.sums.underflow, size));
+  });
+  return { dYPred: elementwise(dYPred, bound, { least, greatest }) };
+}
+
+/** `sparse-categorical-crossentropy` (fromLogits) gives `loss`, its `-backward` gives `dYPred`. */
+export const sparseCategoricalCrossentropyOperations: readonly Operation[] = [
+  {
+    name: FORWARD,
+    inputs: ["yTrue", "yPred"],
+    optional: [],
+    outputs: ["loss"],
+    run: (operands, args) => run(FORWARD, operands, args),
+    expect(operands, args, model) {
+      const wide = widened(operands);
+      const { loss } = run(FORWARD, wide, args);
+      const arithmetic = new ErrorArithmetic(model);
+      const { logits, labels, classes } = read(FORWARD, wide, args, arithmetic);
+      const error = logitsLossError(logits, classes, labels, arithmetic);
+      return { loss: elementwise(loss, Float64Array.of(arithmetic.stored(loss.get(), error))) };
+    },
+  },
+  {
+    name: BACKWARD,
+    inputs: ["yTrue", "yPred"],
+    optional: [],
+    outputs: ["dYPred"],
+    run: (operands, args) => run(BACKWARD, operands, args),
+    expect: expectBackward,
+  },
+];
