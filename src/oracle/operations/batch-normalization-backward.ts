@@ -21,6 +21,9 @@
  *   a mean inside the variance adds q times the mean of x - mean, which is 0 but for roundings: (s + S) (|q| + E_q)
  *   (N + gamma_(M + 4) mean |x - mean|). For `variance: "one-pass"` the last term is q x - q mean: |x| + |mean| for |x - mean|
  *   in gamma_c.
+ * - Underflow n: M n for each sum; of xHat n sum |dy|, since dy multiplies it (twice, for what it is rounded by later); of the factors of q in any order n (1 + |Q|)
+ *   (1 + r)^3 (1 + |gamma|).
+ * - One (x - mean) r beyond the largest number makes all sums infinite, or NaN.
  *
  * @module
  */
@@ -84,6 +87,8 @@ interface ChannelSums {
   readonly a: Ball;
   /** Sum of dy (x - mean). */
   readonly Q: Ball;
+  /** What underflow may change of the sum of dy xHat: of xHat, and of the products. */
+  readonly lostInTerms: number;
 }
 
 function channelSums(
@@ -91,11 +96,11 @@ function channelSums(
   dys: Float64Array,
   c: number,
   channels: number,
-  mean: Ball,
+  { mean, rstd }: ChannelTransform,
   arithmetic: ErrorArithmetic,
 ): ChannelSums {
   const m = Math.abs(mean.value) + mean.error;
-  let [a, Q, size, errors, sizeQ, errorsQ] = [0, 0, 0, 0, 0, 0];
+  let [a, Q, size, errors, sizeQ, errorsQ, peak] = [0, 0, 0, 0, 0, 0, 0];
   for (let i = c; i < xs.length; i += channels) {
     const [X, D] = [arithmetic.inputError(xs[i]), arithmetic.inputError(dys[i])];
     const difference = xs[i] - mean.value;
@@ -105,15 +110,20 @@ function channelSums(
     size += dySize;
     errors += D;
     sizeQ += dySize * (Math.abs(xs[i]) + X + m);
+    peak = Math.max(peak, Math.abs(xs[i]) + X + m);
     errorsQ += D * (Math.abs(difference) + X + mean.error) + Math.abs(dys[i]) * X;
   }
   const rows = xs.length / channels;
   const lost = 3 * rows * arithmetic.model.sums.underflow;
   const errorA = errors + arithmetic.growth(rows) * size + lost;
   const errorQ = mean.error * Math.abs(a) + errorsQ + arithmetic.growth(rows + 6) * sizeQ + lost * (1 + m);
+  const fittingA = arithmetic.fitting(errorA, size);
+  // Q may be made from a, or from xHat
+  const fits = fittingA + arithmetic.fitting(0, peak * (1 + rstd.value + rstd.error)) < Number.POSITIVE_INFINITY;
   return {
-    a: { value: a, error: arithmetic.fitting(errorA, size) },
-    Q: { value: Q, error: arithmetic.fitting(errorQ, sizeQ) },
+    a: { value: a, error: fittingA },
+    Q: { value: Q, error: fits ? arithmetic.fitting(errorQ, sizeQ) : Number.POSITIVE_INFINITY },
+    lostInTerms: 2 * arithmetic.model.sums.underflow * size + lost,
   };
 }
 
@@ -122,6 +132,21 @@ function slopeOf({ Q }: ChannelSums, rstd: Ball, rows: number, arithmetic: Error
   const product = arithmetic.multiply(arithmetic.multiply(Q, rstd), rstd);
   const quotient = arithmetic.divide(product, { value: rows, error: 0 });
   return arithmetic.rounded(quotient.value, quotient.error, 2 * arithmetic.reciprocalSqrtRoundings);
+}
+
+/** What dx subtracts from dy in training; 0 in inference. */
+interface BatchTerms {
+  /** a / M. */
+  readonly shift: Ball;
+  /** q. */
+  readonly slope: Ball;
+  /** |Q| with its error. */
+  readonly Q: number;
+  readonly lostInTerms: number;
+  /** Mean of |x - mean|. */
+  readonly deviation: number;
+  /** Whether q (x - mean) may be q x - q mean. */
+  readonly cancels: boolean;
 }
 
 /** Writes the errors of dx of channel `c`, stored. */
@@ -140,19 +165,23 @@ function dxErrors(
     readonly c: number;
     readonly channels: number;
   },
-  { mean, scale }: ChannelTransform,
-  batch: { readonly shift: Ball; readonly slope: Ball; readonly deviation: number; readonly cancels: boolean },
+  { mean, scale, rstd, gamma }: ChannelTransform,
+  batch: BatchTerms,
   arithmetic: ErrorArithmetic,
 ): void {
   const { functions, sums } = arithmetic.model;
   const rows = xs.length / channels;
   const growth = arithmetic.growth(8 + functions.division + arithmetic.reciprocalSqrtRoundings);
-  const { shift, slope, deviation, cancels } = batch;
+  const { shift, slope, deviation, cancels, Q } = batch;
   const s = Math.abs(scale.value) + scale.error;
   const q = Math.abs(slope.value) + slope.error;
   const a = Math.abs(shift.value) + shift.error;
   const meanOfDeviations = q * (mean.error + arithmetic.growth(rows + 4) * deviation);
-  const lost = sums.underflow * (4 + 4 * s);
+  // q may be made in any order of its factors, with gamma among them
+  const r = rstd.value + rstd.error;
+  const g = Math.abs(gamma.value) + gamma.error;
+  const factors = (1 + r) * (1 + r) * (1 + r) * (1 + g);
+  const lost = sums.underflow * (4 + (4 + Q) * factors) + batch.lostInTerms * factors;
   for (let i = c; i < xs.length; i += channels) {
     const [X, D] = [arithmetic.inputError(xs[i]) + mean.error, arithmetic.inputError(dys[i])];
     const difference = Math.abs(xs[i] - mean.value) + X;
@@ -161,7 +190,7 @@ function dxErrors(
     const rounded = cancels ? Math.abs(xs[i]) + Math.abs(mean.value) + X : difference;
     const sizes = Math.abs(dys[i]) + D + a + rounded * q;
     const error = scale.error * Math.abs(A) + s * (change + growth * sizes) + lost * (1 + difference);
-    errors[i] = arithmetic.stored(dxs[i], arithmetic.fitting(error, sizes * Math.max(1, s)));
+    errors[i] = arithmetic.stored(dxs[i], arithmetic.fitting(error, sizes * factors, Q * factors, a * rows * factors));
   }
 }
 
@@ -190,11 +219,14 @@ function backwardOperation(name: string, inputs: readonly string[]): Operation {
         const dGamma = new Float64Array(channels);
         const dBeta = new Float64Array(channels);
         for (let c = 0; c < channels; c++) {
-          const { mean, rstd } = transforms[c];
-          const sums = channelSums(xs, dys, c, channels, mean, arithmetic);
+          const { rstd } = transforms[c];
+          const sums = channelSums(xs, dys, c, channels, transforms[c], arithmetic);
           dBeta[c] = arithmetic.stored(sums.a.value, sums.a.error);
           const product = rstd.error * Math.abs(sums.Q.value) + (rstd.value + rstd.error) * sums.Q.error;
-          dGamma[c] = arithmetic.stored(truths.dGamma.get(c), product + arithmetic.model.sums.underflow);
+          dGamma[c] = arithmetic.stored(
+            truths.dGamma.get(c),
+            product + sums.lostInTerms + arithmetic.model.sums.underflow,
+          );
           dxErrors(
             dx,
             { xs, dys, dxs, c, channels },
@@ -202,6 +234,8 @@ function backwardOperation(name: string, inputs: readonly string[]): Operation {
             {
               shift: ofBatch ? arithmetic.divide(sums.a, { value: rows, error: 0 }) : none,
               slope: ofBatch ? slopeOf(sums, rstd, rows, arithmetic) : none,
+              Q: ofBatch ? Math.abs(sums.Q.value) + sums.Q.error : 0,
+              lostInTerms: ofBatch ? sums.lostInTerms : 0,
               deviation: batch.deviation[c],
               cancels: options.variance === "one-pass",
             },
