@@ -3,7 +3,8 @@
  *
  * Forward:   y = f(x)
  * Backward:  dx = dy g(y), where g(f(x)) is the derivative; candidates may keep y or compute it again.
- *            With D the error of dy and G that of g(y):  |error| <= |dy| G + D (g(y) + G).
+ *            With D the error of dy and G that of g(y):  |error| <= |dy| G + D (g(y) + G). Nothing on the way is larger
+ *            than 2 (|dy| + D).
  *
  * @module
  */
@@ -74,7 +75,9 @@ export function saturating(f: Saturating): readonly Operation[] {
           const slopeError = f.slopeError(y.data[i], own, arithmetic);
           const dyError = arithmetic.inputError(dy.data[i]);
           const error = Math.abs(dy.data[i]) * slopeError + dyError * (f.slope(y.data[i]) + slopeError);
-          return arithmetic.stored(dx.data[i], error + 3 * model.sums.underflow);
+          // the factors of g are at most 2
+          const fitting = arithmetic.fitting(error + 3 * model.sums.underflow, 2 * (Math.abs(dy.data[i]) + dyError));
+          return arithmetic.stored(dx.data[i], fitting);
         });
         return { dx: elementwise(dx, bound) };
       },
