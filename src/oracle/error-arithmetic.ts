@@ -38,6 +38,11 @@ export const certain: Growth = gamma;
 /** 6 sqrt(k) u, which holds but for one case in 3e7 where roundings are independent. */
 export const likely: Growth = (roundings, u) => Math.min(gamma(roundings, u), 6 * Math.sqrt(roundings) * u);
 
+/** What is likely where errors of sums have been seen to be `doubt` times as large. */
+export function doubtful(doubt: number): Growth {
+  return (roundings, u) => Math.min(gamma(roundings, u), doubt * likely(roundings, u));
+}
+
 /** The steps of a candidate of one model. */
 export class ErrorArithmetic {
   readonly model: ArithmeticModel;

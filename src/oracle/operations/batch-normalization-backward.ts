@@ -37,6 +37,7 @@ import {
 import type { KerasConfig } from "../../serialization/config.js";
 import { type Tensor, tensor } from "../../tensor/tensor.js";
 import type { Ball, ErrorArithmetic } from "../error-arithmetic.js";
+import { operandOf } from "../operands.js";
 import type { Operands, Operation } from "../operation.js";
 import {
   movingStatistics,
@@ -48,7 +49,7 @@ import {
 } from "./batch-normalization.js";
 import { type ChannelStatistics, channelStatistics, statisticsOf } from "./channel-statistics.js";
 import type { ChannelTransform } from "./normalization.js";
-import { elementsOf, expectationsOf, isVaried, operand, operandOf, widened } from "./operands.js";
+import { doubtOf, elementsOf, expectationsOf, shapedOperand, widened } from "./expected.js";
 
 const INFERENCE = "batch-normalization-backward";
 const TRAINING = "batch-normalization-training-backward";
@@ -64,7 +65,7 @@ interface Backward extends NormalizationOperands {
 function readBackward(name: string, operands: Operands, args: KerasConfig): Backward {
   const options = normalizationArguments(name, args);
   const read = normalizationOperands(name, operands, options.axis);
-  const dy = axisToLast(operandOf(name, operands, "dy", operand(name, operands, "x").shape), read.axis);
+  const dy = axisToLast(shapedOperand(name, operands, "dy", operandOf(name, operands, "x").shape), read.axis);
   const ofBatch = name === TRAINING;
   const statistics = ofBatch ? batchStatistics(read.x) : movingStatistics(name, operands, read.channels);
   return { ...read, dy, statistics, ofBatch, options };
@@ -208,8 +209,10 @@ function backwardOperation(name: string, inputs: readonly string[]): Operation {
       const [xs, dys, dxs] = [x, dy, axisToLast(truths.dx, axis)].map(elementsOf);
       const rows = xs.length / channels;
       const batch: ChannelStatistics = { ...channelStatistics(x), ...backward.statistics };
+      const products = xs.map((value, i) => dys[i] * (value - batch.mean[i % channels]));
+      const doubt = Math.max(...[xs, dys, products].map((terms) => doubtOf(terms, channels)));
       const none: Ball = { value: 0, error: 0 };
-      return expectationsOf(truths, model, isVaried(x) && isVaried(dy), (arithmetic) => {
+      return expectationsOf(truths, model, doubt, (arithmetic) => {
         const statistics = (c: number): { readonly mean: Ball; readonly variance: Ball } =>
           ofBatch
             ? statisticsOf(batch, c, options.variance, arithmetic)

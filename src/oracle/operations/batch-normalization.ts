@@ -17,6 +17,7 @@ import { type KerasConfig, readConfig } from "../../serialization/config.js";
 import { dtypeOf, type Tensor, tensor } from "../../tensor/tensor.js";
 import { floatArray } from "../../tensor/dtype.js";
 import type { Ball, ErrorArithmetic } from "../error-arithmetic.js";
+import { operandOf } from "../operands.js";
 import type { Operands, Operation } from "../operation.js";
 import {
   type ChannelStatistics,
@@ -26,7 +27,7 @@ import {
   type VarianceFormula,
 } from "./channel-statistics.js";
 import { type ChannelTransform, normalizationErrors } from "./normalization.js";
-import { elementsOf, expectationsOf, isVaried, operand, operandOf, widened } from "./operands.js";
+import { doubtOf, elementsOf, expectationsOf, shapedOperand, widened } from "./expected.js";
 
 /** The arguments of batch normalization. */
 export interface NormalizationArguments {
@@ -61,10 +62,10 @@ export interface NormalizationOperands {
 
 /** Reads them. @throws TypeError, RangeError when they do not fit. */
 export function normalizationOperands(name: string, operands: Operands, axis: number): NormalizationOperands {
-  const given = operand(name, operands, "x");
+  const given = operandOf(name, operands, "x");
   const at = resolveAxis(name, axis, given.shape);
   const channels = given.shape[at];
-  const optional = (key: string): Tensor | undefined => operands[key] && operandOf(name, operands, key, [channels]);
+  const optional = (key: string): Tensor | undefined => operands[key] && shapedOperand(name, operands, key, [channels]);
   return { axis: at, channels, x: axisToLast(given, at), gamma: optional("gamma"), beta: optional("beta") };
 }
 
@@ -92,8 +93,8 @@ export function movingStatistics(
   channels: number,
 ): { readonly mean: Float64Array; readonly variance: Float64Array } {
   return {
-    mean: elementsOf(operandOf(name, operands, "movingMean", [channels])),
-    variance: elementsOf(operandOf(name, operands, "movingVariance", [channels])),
+    mean: elementsOf(shapedOperand(name, operands, "movingMean", [channels])),
+    variance: elementsOf(shapedOperand(name, operands, "movingVariance", [channels])),
   };
 }
 
@@ -123,7 +124,7 @@ function runTraining(operands: Operands, args: KerasConfig): Operands {
   const update = (key: "movingMean" | "movingVariance", batch: Float64Array): Operands =>
     operands[key] === undefined
       ? {}
-      : { [key]: moved(operandOf(TRAINING, operands, key, [channels]), batch, momentum) };
+      : { [key]: moved(shapedOperand(TRAINING, operands, key, [channels]), batch, momentum) };
   return {
     y: axisFromLast(y, axis),
     ...update("movingMean", statistics.mean),
@@ -171,7 +172,7 @@ export const batchNormalizationOperations: readonly Operation[] = [
       const xs = elementsOf(read.x);
       const ys = elementsOf(axisToLast(truth["y"], read.axis));
       // a handful of roundings an element: no statistics
-      return expectationsOf({ y: truth["y"] }, model, false, (arithmetic) => {
+      return expectationsOf({ y: truth["y"] }, model, undefined, (arithmetic) => {
         const given = (c: number): { mean: Ball; variance: Ball } => ({
           mean: arithmetic.input(mean[c]),
           variance: arithmetic.input(variance[c]),
@@ -195,7 +196,7 @@ export const batchNormalizationOperations: readonly Operation[] = [
       const statistics: ChannelStatistics = channelStatistics(read.x);
       const xs = elementsOf(read.x);
       const ys = elementsOf(axisToLast(truths["y"], read.axis));
-      return expectationsOf(truths, model, isVaried(read.x), (arithmetic) => {
+      return expectationsOf(truths, model, doubtOf(xs, read.channels), (arithmetic) => {
         const ofBatch = (c: number): { readonly mean: Ball; readonly variance: Ball } =>
           statisticsOf(statistics, c, options.variance, arithmetic);
         const transforms = transformsOf(read, ofBatch, options, arithmetic);

@@ -30,10 +30,11 @@ import { type KerasConfig, readConfig } from "../../serialization/config.js";
 import { dtypeOf, type Tensor, tensorOf } from "../../tensor/tensor.js";
 import type { ArithmeticModel } from "../arithmetic-model.js";
 import { type Ball, ErrorArithmetic } from "../error-arithmetic.js";
+import { operandOf } from "../operands.js";
 import type { Operands, Operation } from "../operation.js";
 import { type Clipped, clip } from "./clipping.js";
 import { logitsGradientErrors, logitsLossError, type Rows } from "./cross-entropy-logits.js";
-import { elementsOf, elementwise, operand, widened } from "./operands.js";
+import { elementsOf, elementwise, widened } from "./expected.js";
 
 const FORWARD = "categorical-crossentropy";
 const BACKWARD = "categorical-crossentropy-backward";
@@ -44,7 +45,7 @@ function optionsOf(name: string, args: KerasConfig): Required<CategoricalCrossen
 }
 
 function run(name: string, operands: Operands, args: KerasConfig): Operands {
-  const [yTrue, yPred] = [operand(name, operands, "yTrue"), operand(name, operands, "yPred")];
+  const [yTrue, yPred] = [operandOf(name, operands, "yTrue"), operandOf(name, operands, "yPred")];
   const { loss, cache } = categoricalCrossentropyForward(yTrue, yPred, optionsOf(name, args));
   return name === FORWARD
     ? { loss: tensorOf([loss], [], dtypeOf(yPred)) }

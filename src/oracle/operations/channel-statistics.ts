@@ -31,7 +31,7 @@
 import { batchStatistics } from "../../layers/batch-normalization.js";
 import type { Tensor } from "../../tensor/tensor.js";
 import type { Ball, ErrorArithmetic } from "../error-arithmetic.js";
-import { elementsOf } from "./operands.js";
+import { elementsOf } from "./expected.js";
 
 /** What the derivation needs to know of every channel, [C] each. */
 export interface ChannelStatistics {

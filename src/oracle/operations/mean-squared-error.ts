@@ -13,8 +13,9 @@ import { meanSquaredErrorBackward, meanSquaredErrorForward } from "../../losses/
 import { tensorOf } from "../../tensor/tensor.js";
 import { dtypeOf } from "../../tensor/tensor.js";
 import { ErrorArithmetic } from "../error-arithmetic.js";
+import { operandOf } from "../operands.js";
 import type { Operation } from "../operation.js";
-import { elementsOf, elementwise, expectationsOf, operand, widened } from "./operands.js";
+import { elementsOf, elementwise, expectationsOf, widened } from "./expected.js";
 
 const FORWARD = "mean-squared-error";
 const BACKWARD = "mean-squared-error-backward";
@@ -27,14 +28,14 @@ export const meanSquaredErrorOperations: readonly Operation[] = [
     optional: [],
     outputs: ["loss"],
     run(operands) {
-      const [yTrue, yPred] = [operand(FORWARD, operands, "yTrue"), operand(FORWARD, operands, "yPred")];
+      const [yTrue, yPred] = [operandOf(FORWARD, operands, "yTrue"), operandOf(FORWARD, operands, "yPred")];
       return { loss: tensorOf([meanSquaredErrorForward(yTrue, yPred).loss], [], dtypeOf(yPred)) };
     },
     expect(operands, args, model) {
       const wide = widened(operands);
       const { loss } = this.run(wide, args);
       const [wanted, given] = [wide["yTrue"], wide["yPred"]].map(elementsOf);
-      return expectationsOf({ loss }, model, false, (arithmetic) => {
+      return expectationsOf({ loss }, model, undefined, (arithmetic) => {
         const count = given.length;
         let [change, size] = [0, 0];
         for (let i = 0; i < count; i++) {
@@ -54,7 +55,7 @@ export const meanSquaredErrorOperations: readonly Operation[] = [
     optional: [],
     outputs: ["dYPred"],
     run(operands) {
-      const [yTrue, yPred] = [operand(BACKWARD, operands, "yTrue"), operand(BACKWARD, operands, "yPred")];
+      const [yTrue, yPred] = [operandOf(BACKWARD, operands, "yTrue"), operandOf(BACKWARD, operands, "yPred")];
       return { dYPred: meanSquaredErrorBackward(meanSquaredErrorForward(yTrue, yPred).cache) };
     },
     expect(operands, args, model) {

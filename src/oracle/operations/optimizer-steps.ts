@@ -22,8 +22,9 @@ import { type Tensor, zeros } from "../../tensor/tensor.js";
 import type { ArithmeticModel } from "../arithmetic-model.js";
 import { type Ball, ErrorArithmetic } from "../error-arithmetic.js";
 import type { Expectation } from "../expectation.js";
+import { operandOf } from "../operands.js";
 import type { Operands, Operation } from "../operation.js";
-import { elementsOf, elementwise, operand, operandOf, widened } from "./operands.js";
+import { elementsOf, elementwise, shapedOperand, widened } from "./expected.js";
 
 const EXACT_ZERO: Ball = { value: 0, error: 0 };
 
@@ -108,12 +109,12 @@ function adamArguments(
 
 function runAdam(name: string, operands: Operands, args: KerasConfig): Operands {
   const { options, iterations } = adamArguments(name, args);
-  const weight = operand(name, operands, "weight");
-  const like = (key: string): Tensor => operandOf(name, operands, key, weight.shape);
+  const weight = operandOf(name, operands, "weight");
+  const like = (key: string): Tensor => shapedOperand(name, operands, key, weight.shape);
   const velocityMax =
     operands["velocityMax"] === undefined
       ? zeros(weight.shape, weight)
-      : operandOf(name, operands, "velocityMax", weight.shape);
+      : shapedOperand(name, operands, "velocityMax", weight.shape);
   const before: AdamState = { iterations, momentum: like("momentum"), velocity: like("velocity"), velocityMax };
   const { weight: after, state } = adamStep(weight, like("gradient"), before, options);
   const results = { weight: after, momentum: state.momentum, velocity: state.velocity };
@@ -171,9 +172,9 @@ function sgdArguments(args: KerasConfig): Required<SGDOptions> {
 }
 
 function runSgd(operands: Operands, args: KerasConfig): Operands {
-  const weight = operand("sgd-step", operands, "weight");
-  const gradient = operandOf("sgd-step", operands, "gradient", weight.shape);
-  const before = operands["momentum"] && operandOf("sgd-step", operands, "momentum", weight.shape);
+  const weight = operandOf("sgd-step", operands, "weight");
+  const gradient = shapedOperand("sgd-step", operands, "gradient", weight.shape);
+  const before = operands["momentum"] && shapedOperand("sgd-step", operands, "momentum", weight.shape);
   const { weight: after, state } = sgdStep(weight, gradient, { momentum: before }, sgdArguments(args));
   return state.momentum === undefined ? { weight: after } : { weight: after, momentum: state.momentum };
 }

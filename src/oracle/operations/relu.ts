@@ -21,8 +21,9 @@ import type { Tensor } from "../../tensor/tensor.js";
 import type { ArithmeticModel } from "../arithmetic-model.js";
 import { ErrorArithmetic } from "../error-arithmetic.js";
 import type { Expectation } from "../expectation.js";
+import { operandOf } from "../operands.js";
 import type { Operation } from "../operation.js";
-import { elementsOf, elementwise, operand, operandOf, widened } from "./operands.js";
+import { elementsOf, elementwise, shapedOperand, widened } from "./expected.js";
 
 /** The rectified `x`. */
 function rectified(x: number, { maxValue, negativeSlope, threshold }: ReLUConfig): number {
@@ -90,9 +91,9 @@ function rectifiers(name: string, configOf: (args: KerasConfig) => ReLUConfig): 
       inputs: ["x"],
       optional: [],
       outputs: ["y"],
-      run: (operands, args) => ({ y: reluForward(operand(name, operands, "x"), configOf(args)).y }),
+      run: (operands, args) => ({ y: reluForward(operandOf(name, operands, "x"), configOf(args)).y }),
       expect: (operands, args, model) => ({
-        y: expectForward(operand(name, widened(operands), "x"), configOf(args), model),
+        y: expectForward(operandOf(name, widened(operands), "x"), configOf(args), model),
       }),
     },
     {
@@ -101,13 +102,13 @@ function rectifiers(name: string, configOf: (args: KerasConfig) => ReLUConfig): 
       optional: [],
       outputs: ["dx"],
       run(operands, args) {
-        const x = operand(back, operands, "x");
-        return { dx: reluBackward(operandOf(back, operands, "dy", x.shape), { x, config: configOf(args) }) };
+        const x = operandOf(back, operands, "x");
+        return { dx: reluBackward(shapedOperand(back, operands, "dy", x.shape), { x, config: configOf(args) }) };
       },
       expect(operands, args, model) {
         const wide = widened(operands);
-        const x = operand(back, wide, "x");
-        return { dx: expectBackward(x, operandOf(back, wide, "dy", x.shape), configOf(args), model) };
+        const x = operandOf(back, wide, "x");
+        return { dx: expectBackward(x, shapedOperand(back, wide, "dy", x.shape), configOf(args), model) };
       },
     },
   ];

@@ -10,8 +10,9 @@
  */
 import type { Tensor } from "../../tensor/tensor.js";
 import { ErrorArithmetic } from "../error-arithmetic.js";
+import { operandOf } from "../operands.js";
 import type { Operation } from "../operation.js";
-import { elementsOf, elementwise, operand, operandOf, widened } from "./operands.js";
+import { elementsOf, elementwise, shapedOperand, widened } from "./expected.js";
 
 /** One such function. */
 export interface Saturating {
@@ -43,10 +44,10 @@ export function saturating(f: Saturating): readonly Operation[] {
       inputs: ["x"],
       optional: [],
       outputs: ["y"],
-      run: (operands) => ({ y: f.forward(operand(name, operands, "x")) }),
+      run: (operands) => ({ y: f.forward(operandOf(name, operands, "x")) }),
       expect(operands, _args, model) {
         const arithmetic = new ErrorArithmetic(model);
-        const x = operand(name, widened(operands), "x");
+        const x = operandOf(name, widened(operands), "x");
         const y = f.forward(x);
         const bound = elementsOf(x).map((v, i) =>
           arithmetic.stored(y.data[i], f.error(v, arithmetic.inputError(v), arithmetic)),
@@ -60,14 +61,14 @@ export function saturating(f: Saturating): readonly Operation[] {
       optional: [],
       outputs: ["dx"],
       run(operands) {
-        const x = operand(back, operands, "x");
-        return { dx: f.backward(operandOf(back, operands, "dy", x.shape), f.forward(x)) };
+        const x = operandOf(back, operands, "x");
+        return { dx: f.backward(shapedOperand(back, operands, "dy", x.shape), f.forward(x)) };
       },
       expect(operands, _args, model) {
         const arithmetic = new ErrorArithmetic(model);
         const wide = widened(operands);
-        const x = operand(back, wide, "x");
-        const dy = operandOf(back, wide, "dy", x.shape);
+        const x = operandOf(back, wide, "x");
+        const dy = shapedOperand(back, wide, "dy", x.shape);
         const y = f.forward(x);
         const dx = f.backward(dy, y);
         const bound = elementsOf(x).map((v, i) => {

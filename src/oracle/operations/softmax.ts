@@ -16,8 +16,9 @@ import { type KerasConfig, readConfig } from "../../serialization/config.js";
 import { type Tensor, tensor } from "../../tensor/tensor.js";
 import type { ArithmeticModel } from "../arithmetic-model.js";
 import { ErrorArithmetic } from "../error-arithmetic.js";
+import { operandOf } from "../operands.js";
 import type { Operation } from "../operation.js";
-import { elementsOf, elementwise, operand, operandOf, widened } from "./operands.js";
+import { elementsOf, elementwise, shapedOperand, widened } from "./expected.js";
 import { softmaxRow } from "./softmax-row.js";
 
 function axisOf(name: string, args: KerasConfig, x: Tensor): number {
@@ -76,11 +77,11 @@ export const softmaxOperations: readonly Operation[] = [
     optional: [],
     outputs: ["y"],
     run(operands, args) {
-      const x = operand("softmax", operands, "x");
+      const x = operandOf("softmax", operands, "x");
       return { y: softmaxForward(x, axisOf("softmax", args, x)).y };
     },
     expect(operands, args, model) {
-      const x = operand("softmax", widened(operands), "x");
+      const x = operandOf("softmax", widened(operands), "x");
       const axis = axisOf("softmax", args, x);
       return { y: elementwise(softmaxForward(x, axis).y, forwardErrors(x, axis, model)) };
     },
@@ -91,14 +92,14 @@ export const softmaxOperations: readonly Operation[] = [
     optional: [],
     outputs: ["dx"],
     run(operands, args) {
-      const x = operand("softmax-backward", operands, "x");
-      const dy = operandOf("softmax-backward", operands, "dy", x.shape);
+      const x = operandOf("softmax-backward", operands, "x");
+      const dy = shapedOperand("softmax-backward", operands, "dy", x.shape);
       return { dx: softmaxBackward(dy, softmaxForward(x, axisOf("softmax-backward", args, x)).cache) };
     },
     expect(operands, args, model) {
       const wide = widened(operands);
-      const x = operand("softmax-backward", wide, "x");
-      const dy = operandOf("softmax-backward", wide, "dy", x.shape);
+      const x = operandOf("softmax-backward", wide, "x");
+      const dy = shapedOperand("softmax-backward", wide, "dy", x.shape);
       const axis = axisOf("softmax-backward", args, x);
       const arithmetic = new ErrorArithmetic(model);
       const dys = elementsOf(axisToLast(dy, axis));

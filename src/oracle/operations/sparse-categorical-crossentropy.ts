@@ -22,11 +22,12 @@ import { type KerasConfig, readConfig } from "../../serialization/config.js";
 import { dtypeOf, tensorOf } from "../../tensor/tensor.js";
 import type { ArithmeticModel } from "../arithmetic-model.js";
 import { ErrorArithmetic } from "../error-arithmetic.js";
+import { operandOf } from "../operands.js";
 import type { Operands, Operation } from "../operation.js";
 import { inputRows } from "./categorical-crossentropy.js";
 import { type Clipped, clip } from "./clipping.js";
 import { logitsGradientErrors, logitsLossError, type Rows } from "./cross-entropy-logits.js";
-import { elementsOf, elementwise, operand, widened } from "./operands.js";
+import { elementsOf, elementwise, widened } from "./expected.js";
 
 const FORWARD = "sparse-categorical-crossentropy";
 const BACKWARD = "sparse-categorical-crossentropy-backward";
@@ -36,7 +37,7 @@ function isFromLogits(name: string, args: KerasConfig): boolean {
 }
 
 function run(name: string, operands: Operands, args: KerasConfig): Operands {
-  const [yTrue, yPred] = [operand(name, operands, "yTrue"), operand(name, operands, "yPred")];
+  const [yTrue, yPred] = [operandOf(name, operands, "yTrue"), operandOf(name, operands, "yPred")];
   const options = { fromLogits: isFromLogits(name, args) };
   const { loss, cache } = sparseCategoricalCrossentropyForward(yTrue, yPred, options);
   return name === FORWARD

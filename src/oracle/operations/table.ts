@@ -17,6 +17,7 @@ import {
 import { globalMaxPooling2dBackwardOperation, globalMaxPooling2dOperation } from "./global-max-pooling2d.js";
 import { maxPooling2dBackwardOperation, maxPooling2dOperation } from "./max-pooling2d.js";
 import { flattenOperations, reshapeOperations, zeroPadding2dOperations } from "./moves.js";
+import { nonlinearOperations } from "./nonlinear.js";
 import { rescalingBackwardOperation, rescalingOperation } from "./rescaling.js";
 
 const ALL: readonly Operation[] = [
@@ -43,6 +44,7 @@ const ALL: readonly Operation[] = [
   ...zeroPadding2dOperations,
   ...flattenOperations,
   ...reshapeOperations,
+  ...nonlinearOperations,
 ];
 
 /** The operations by name. */

@@ -5,33 +5,20 @@
  */
 import { formatShape, type Shape, shapesAgree } from "../../tensor/shape.js";
 import { cast, contiguous, type Tensor } from "../../tensor/tensor.js";
-import type { ArithmeticModel } from "../arithmetic-model.js";
-import { certain, ErrorArithmetic, likely } from "../error-arithmetic.js";
+import { type ArithmeticModel, U_FLOAT32 } from "../arithmetic-model.js";
+import { certain, doubtful, ErrorArithmetic, likely } from "../error-arithmetic.js";
 import type { Expectation } from "../expectation.js";
+import { HONEST_SUMS } from "../honest-sums.js";
+import { operandOf } from "../operands.js";
 import type { Operands } from "../operation.js";
-
-/**
- * The operand `name`.
- *
- * @throws TypeError when there is none.
- */
-export function operand(operation: string, operands: Operands, name: string): Tensor {
-  const found = operands[name];
-  if (found === undefined) {
-    throw new TypeError(
-      `${operation}: \`${name}\` must be given. Received ${Object.keys(operands).join(", ") || "none"}.`,
-    );
-  }
-  return found;
-}
 
 /**
  * The operand `name`, which must have `shape`.
  *
  * @throws TypeError when there is none, RangeError when its shape is another.
  */
-export function operandOf(operation: string, operands: Operands, name: string, shape: Shape): Tensor {
-  const found = operand(operation, operands, name);
+export function shapedOperand(operation: string, operands: Operands, name: string, shape: Shape): Tensor {
+  const found = operandOf(operation, operands, name);
   if (!shapesAgree(found.shape, shape)) {
     throw new RangeError(
       `${operation}: \`${name}\` must have shape ${formatShape(shape)}. Received ${name}.shape=${formatShape(found.shape)}.`,
@@ -59,16 +46,16 @@ export function elementwise(truth: Tensor, bound: Float64Array, ties?: Expectati
 /**
  * What is expected of `truths`, whose errors `errorsOf` derives: the bound from growth that is certain, the spread from
  * twice what is likely. An honest candidate then has |z| <= 1/2 for every element, even where one error (of a mean, say)
- * is shared by all. Where `varied` is false there is no spread.
+ * is shared by all. What is likely grows by `doubt` ({@link doubtOf}); without it there is no spread.
  */
 export function expectationsOf<Name extends string>(
   truths: Readonly<Record<Name, Tensor>>,
   model: ArithmeticModel,
-  varied: boolean,
+  doubt: number | undefined,
   errorsOf: (arithmetic: ErrorArithmetic) => Readonly<Record<Name, Float64Array>>,
 ): Record<Name, Expectation> {
   const bounds = errorsOf(new ErrorArithmetic(model, certain));
-  const spreads = varied ? errorsOf(new ErrorArithmetic(model, likely)) : undefined;
+  const spreads = doubt === undefined ? undefined : errorsOf(new ErrorArithmetic(model, doubtful(doubt)));
   const expectations = {} as Record<Name, Expectation>;
   for (const name in truths) {
     const bound = bounds[name].map(numberOrInfinity);
@@ -83,22 +70,32 @@ function numberOrInfinity(error: number): number {
   return Number.isNaN(error) ? Number.POSITIVE_INFINITY : error;
 }
 
-/** Elements that are looked at. */
-const SAMPLE = 256;
+/** Columns that the jury of {@link doubtOf} adds up. */
+const EXAMINED = 8;
 
 /**
- * Whether roundings of sums over `x` can be taken for independent: a sample of its elements has few equal ones. A sum of
- * equal numbers rounds the same way at every step, and its error grows with k, not with sqrt(k). Zeros do not count.
+ * By how much errors of sums over `x` [M, C], C last, may outgrow independent roundings: twice the most that an honest order
+ * of `honest-sums.ts` makes of some of its columns, in units of {@link likely}; at least 1. Sums of equal numbers round the
+ * same way at every step, and small numbers vanish beside large ones.
  */
-export function isVaried(x: Tensor): boolean {
-  const { data } = contiguous(x);
-  const step = Math.max(1, Math.floor(data.length / SAMPLE));
-  const seen = new Set<number>();
-  let counted = 0;
-  for (let i = 0; i < data.length; i += step) {
-    if (data[i] === 0) continue;
-    seen.add(data[i]);
-    counted++;
+export function doubtOf(x: Float64Array, channels: number): number {
+  const rows = x.length / channels;
+  const step = Math.max(1, Math.floor(channels / EXAMINED));
+  let doubt = 1;
+  for (let c = 0; c < channels; c += step) {
+    const column = new Float64Array(rows);
+    let [sum, size] = [0, 0];
+    for (let r = 0; r < rows; r++) {
+      column[r] = x[r * channels + c];
+      sum += column[r];
+      size += Math.abs(column[r]);
+    }
+    const allowed = likely(rows, U_FLOAT32) * size;
+    if (!(allowed > 0 && allowed < Number.POSITIVE_INFINITY)) continue;
+    for (const order of Object.values(HONEST_SUMS)) {
+      const ratio = Math.abs(order(column) - sum) / allowed;
+      if (Number.isFinite(ratio)) doubt = Math.max(doubt, 2 * ratio);
+    }
   }
-  return seen.size > counted / 2;
+  return doubt;
 }
