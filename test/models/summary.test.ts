@@ -123,6 +123,25 @@ describe("summary", () => {
     assert.match(summary(model), /Total params: 8 \(32\.00 B\)/);
   });
 
+  it("gives characters of East Asian scripts two cells, and cuts none in half", () => {
+    const x = input({ shape: [4], name: "x" });
+    const names = ["密", "層".repeat(20), `a${"層".repeat(20)}`, "かな カナ 한글 ＡＢ ｱｲ é"];
+    const outputs = names.reduce((y, name) => new ReLU({ name }).apply(y), x);
+    // as Keras prints them
+    assert.deepEqual(
+      summary(new Model({ inputs: x, outputs }))
+        .split("\n")
+        .filter((line) => /[^ -~─-╿…]/.test(line))
+        .map((line) => line.slice(0, line.indexOf("│", 1))),
+      [
+        "│ 密 (ReLU)                       ",
+        "│ 層層層層層層層層層層層層層層層… ",
+        "│ a層層層層層層層層層層層層層層 … ",
+        "│ かな カナ 한글 ＡＢ ｱｲ é (ReLU) ",
+      ],
+    );
+  });
+
   it("refuses widths that leave no room", () => {
     assert.throws(() => summary(model, { columns: 39 }), {
       name: "RangeError",
