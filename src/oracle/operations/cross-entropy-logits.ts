@@ -9,7 +9,8 @@
  * - Errors before rounding, with Z of a logit (Zm of the maximum, m + L being off by no more) and T of a label:
  *       |t| (E + Z + Zm) + T (L + |z - m|)
  * - Candidates may subtract m first or last, or take sum t (m + L) - sum t z: nothing rounded is larger than
- *   (|t| + T) (L + |z| + |m|), and no term goes through more than M K + 6 roundings.
+ *   (|t| + T) (L + |z| + |m|), and no term goes through more than M K + 6 roundings. L + |z| + |m| beyond the largest number
+ *   makes the loss infinite, or NaN where t is 0.
  *
  * Backward:  dz[k] = (y[k] sum t - t[k]) / M,  y the softmax with the error Y
  *
@@ -29,13 +30,14 @@ export interface Rows {
 /** The error of the loss of `logits`, not yet stored. */
 export function logitsLossError(logits: Rows, classes: number, labels: Rows, arithmetic: ErrorArithmetic): number {
   const z = logits.values;
-  let [change, size] = [0, 0];
+  let [change, size, peak] = [0, 0, 0];
   for (let start = 0; start < z.length; start += classes) {
     const row = z.subarray(start, start + classes);
     const errors = logits.errors.subarray(start, start + classes);
     const maxError = errors.reduce((a, b) => Math.max(a, b), 0);
     const { max, logSum, logSumError } = softmaxRow(row, errors, arithmetic);
     for (let k = 0; k < classes; k++) {
+      peak = Math.max(peak, logSum + Math.abs(row[k]) + Math.abs(max) + logSumError + errors[k] + maxError);
       const label = Math.abs(labels.values[start + k]);
       const labelError = labels.errors[start + k];
       if (label + labelError === 0) continue;
@@ -46,7 +48,7 @@ export function logitsLossError(logits: Rows, classes: number, labels: Rows, ari
   }
   const rows = z.length / classes;
   const total = (change + arithmetic.growth(z.length + 6) * size) / rows + 3 * arithmetic.model.sums.underflow;
-  return arithmetic.fitting(total, size);
+  return arithmetic.fitting(total, size, peak);
 }
 
 /** The errors of dz, not yet stored. */
