@@ -7,6 +7,7 @@
 import { Command, CommanderError } from "commander";
 import { convertCommand } from "./convert.js";
 import { EXIT, errorCode, fileError, report } from "./errors.js";
+import { judgeCommand } from "./judge.js";
 import { predictCommand } from "./predict.js";
 import { summaryCommand } from "./summary.js";
 import { traceCommand } from "./trace.js";
@@ -23,7 +24,7 @@ const program = new Command("touchstone")
   // what commander says of bad use is said by `report`, in one line
   .configureOutput({ outputError: () => {}, writeErr: () => {} });
 
-for (const make of [summaryCommand, predictCommand, traceCommand, verifyCommand, convertCommand]) {
+for (const make of [summaryCommand, predictCommand, traceCommand, verifyCommand, judgeCommand, convertCommand]) {
   program.addCommand(make().copyInheritedSettings(program));
 }
 

@@ -1,0 +1,190 @@
+/**
+ * `touchstone judge`: what another backend computed, against the reference.
+ *
+ *     judge OPERATION --input in.npz --candidate out.npy      one operation, with Keras's arguments as options
+ *     judge MODEL     --input in.npz --candidate trace.npz    a whole model, layer by layer on the candidate's own inputs
+ *
+ * @module
+ */
+import { Command } from "commander";
+import { type ArithmeticModel, MODELS, withFlush, withWgslFunctions } from "../oracle/arithmetic-model.js";
+import { judgeTensor } from "../oracle/judgement.js";
+import { camelCase } from "../oracle/layer-operations.js";
+import { layoutOf } from "../oracle/layout.js";
+import type { Operation } from "../oracle/operation.js";
+import { OPERATIONS, operationNamed } from "../oracle/operations/table.js";
+import { describeJudgement, describeTrace, jsonLine } from "../oracle/report.js";
+import { judgeTrace } from "../oracle/trace-judgement.js";
+import { LOSSES, type LossName } from "../models/objective.js";
+import type { KerasConfig } from "../serialization/config.js";
+import { cast, dtypeOf, type Tensor } from "../tensor/tensor.js";
+import { type Arrays, modelInputs, modelTargets, readArrays } from "./arrays.js";
+import { EXIT, UsageError } from "./errors.js";
+import { MODEL_HELP, type ModelFlags, modelOptions, resolveModel } from "./models.js";
+import { choice } from "./options.js";
+
+interface Flags extends ModelFlags {
+  readonly input: string;
+  readonly candidate: string;
+  readonly arithmetic: string;
+  readonly flush?: boolean;
+  readonly functions: "library" | "wgsl";
+  readonly json?: boolean;
+  readonly all?: boolean;
+  readonly training?: boolean;
+  readonly loss?: LossName;
+}
+
+/** The command. */
+export function judgeCommand(): Command {
+  const command = new Command("judge")
+    .description("judge what another backend computed; exit code 1 where a bound is broken")
+    .argument("<operation|model>", `an operation (conv2d, dense-backward, ...), or ${MODEL_HELP}`)
+    .argument("[arguments...]", "of an operation, as Keras calls them: --strides 2,1 --padding same --epsilon 1e-3")
+    .requiredOption("--input <in.npz>", "operands by name (x, kernel, bias, dy, ...), or what `trace` takes")
+    .requiredOption("--candidate <file>", "results: .npy for one, .npz by name; for a model a trace.npz")
+    .addOption(choice("--arithmetic <model>", "the candidate's arithmetic", Object.keys(MODELS)).default("float32"))
+    .option("--flush", "the candidate may flush subnormal numbers to zero")
+    .addOption(choice("--functions <kind>", "its exp, log, sqrt, ...", ["library", "wgsl"]).default("library"))
+    .option("--training", "the trace is of training mode")
+    .addOption(choice("--loss <loss>", "the loss of the trace (default: cross-entropy)", LOSSES))
+    .option("--all", "a line for every tensor of the trace")
+    .option("--json", "JSON instead of text")
+    .allowUnknownOption();
+  for (const option of modelOptions()) command.addOption(option);
+  return command.action((target: string, _arguments: readonly string[], flags: Flags) => {
+    const given = readArguments(command.args.slice(1));
+    const operation = OPERATIONS.get(target);
+    const holds = operation === undefined ? judgeModel(target, given, flags) : judgeOperation(operation, given, flags);
+    if (!holds) process.exitCode = EXIT.judgementFailed;
+  });
+}
+
+function arithmeticOf({ arithmetic, flush, functions }: Flags): ArithmeticModel {
+  const model = functions === "wgsl" ? withWgslFunctions(MODELS[arithmetic]) : MODELS[arithmetic];
+  return flush === true ? withFlush(model) : model;
+}
+
+/** `--strides 2,1 --padding same --use-bias` as Keras's arguments in camelCase. */
+function readArguments(words: readonly string[]): KerasConfig {
+  const args: Record<string, unknown> = {};
+  for (let i = 0; i < words.length; i++) {
+    const [, name, assigned] = /^--([a-z][\w-]*)(?:=(.*))?$/is.exec(words[i]) ?? [];
+    if (name === undefined) throw new UsageError("arguments must be given as --name value.", JSON.stringify(words[i]));
+    const next = words[i + 1];
+    const isFlag = assigned === undefined && (next === undefined || next.startsWith("--"));
+    args[camelCase(name)] = isFlag ? true : valueOf(assigned ?? words[++i]);
+  }
+  return args;
+}
+
+/** A number, a list of them, true, false, null, or a string. */
+function valueOf(text: string): unknown {
+  if (text === "true" || text === "false") return text === "true";
+  if (text === "null" || text === "None") return null;
+  const parts = text.replace(/^[[(](.*)[\])]$/, "$1").split(",");
+  const numbers = parts.map(Number);
+  if (parts.some((part) => part.trim() === "") || numbers.some(Number.isNaN)) return text;
+  return parts.length === 1 && parts[0] === text ? numbers[0] : numbers;
+}
+
+function judgeOperation(operation: Operation, args: KerasConfig, flags: Flags): boolean {
+  const { operands, notes } = singles(readArrays(flags.input));
+  const watched = watch(args);
+  const expectations = operation.expect(operands, watched.args, arithmeticOf(flags));
+  watched.refuseUnread(operation.name);
+  const results = resultsOf(operation, readArrays(flags.candidate), flags.candidate);
+  const verdicts = [...results].map(([name, x]) => {
+    const expectation = expectations[name];
+    const judgement = judgeTensor(x, expectation);
+    const hint = judgement.broken.includes("shape") ? layoutOf(expectation.shape, x.shape).description : undefined;
+    return { name, judgement, ...(hint !== undefined && { hint }) };
+  });
+  const holds = verdicts.every(({ judgement }) => judgement.holds);
+  const missing = operation.outputs.filter((name) => expectations[name] !== undefined && !results.has(name));
+  if (flags.json === true) {
+    const arithmetic = arithmeticOf(flags).name;
+    process.stdout.write(
+      `${jsonLine({ operation: operation.name, arithmetic, holds, verdicts, notJudged: missing, notes })}\n`,
+    );
+    return holds;
+  }
+  const lines = verdicts.flatMap(({ name, judgement, hint }) =>
+    describeJudgement(`${operation.name} \`${name}\` (${arithmeticOf(flags).name})`, judgement, { hint }),
+  );
+  if (missing.length > 0) lines.push(`not judged, for they are not in ${flags.candidate}: ${missing.join(", ")}`);
+  process.stdout.write(`${[...lines, ...notes].join("\n")}\n`);
+  return holds;
+}
+
+/** Operands as a float32 candidate receives them. */
+function singles(arrays: Arrays): { operands: Readonly<Record<string, Tensor>>; notes: readonly string[] } {
+  const notes: string[] = [];
+  const operands: Record<string, Tensor> = {};
+  for (const [name, x] of arrays) {
+    operands[name] = cast(x, "float32");
+    if (dtypeOf(x) === "float64" && x.data.some((value) => !Object.is(Math.fround(value), value))) {
+      notes.push(`note: \`${name}\` was rounded from float64 to float32 before it was used`);
+    }
+  }
+  return { operands, notes };
+}
+
+/** Which of the candidate's arrays is which result. */
+function resultsOf({ name, outputs }: Operation, arrays: Arrays, path: string): ReadonlyMap<string, Tensor> {
+  const found = new Map([...arrays].filter(([key]) => outputs.includes(key)));
+  if (found.size > 0) return found;
+  const [[only, x]] = arrays.size === 1 ? arrays : [["", undefined]];
+  if (x !== undefined && (outputs.length === 1 || only === "x")) {
+    if (outputs.length === 1) return new Map([[outputs[0], x]]);
+    throw new UsageError(
+      `${path}: the results of ${name} must come as an .npz with ${outputs.join(", ")}.`,
+      "one array",
+    );
+  }
+  throw new UsageError(`${path}: must hold ${outputs.join(", ")}.`, [...arrays.keys()].join(", ") || "no array");
+}
+
+/** Arguments that know which of them were read: one that nobody reads is misspelled. */
+function watch(args: KerasConfig): { readonly args: KerasConfig; refuseUnread(operation: string): void } {
+  const read = new Set<string>();
+  const watched = new Proxy(args, {
+    get(target, key) {
+      if (typeof key === "string") read.add(key);
+      return typeof key === "string" ? target[key] : undefined;
+    },
+  });
+  return {
+    args: watched,
+    refuseUnread(operation) {
+      const unread = Object.keys(args).find((key) => !read.has(key));
+      if (unread === undefined) return;
+      const list = [...read].sort().join(", ") || "none";
+      throw new UsageError(`arguments of ${operation} must be among ${list}.`, unread);
+    },
+  };
+}
+
+function judgeModel(target: string, given: KerasConfig, flags: Flags): boolean {
+  const [argument] = Object.keys(given);
+  if (argument !== undefined) {
+    throw new UsageError(`arguments such as --${argument} must go with an operation.`, `the model ${target}`);
+  }
+  const model = resolveModelOrOperation(target, flags);
+  const arrays = readArrays(flags.input);
+  const judgement = judgeTrace(model, modelInputs(model, arrays), readArrays(flags.candidate), {
+    ...modelTargets(model, arrays, flags.loss),
+    training: flags.training ?? false,
+    arithmetic: arithmeticOf(flags),
+  });
+  process.stdout.write(
+    flags.json === true ? `${jsonLine(judgement)}\n` : `${describeTrace(judgement, flags.all ?? false).join("\n")}\n`,
+  );
+  return judgement.holds;
+}
+
+/** The model; a word that is no file and no builder may be meant as an operation, so both are listed. */
+function resolveModelOrOperation(target: string, flags: Flags): ReturnType<typeof resolveModel> {
+  if (/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/.test(target) && !/^resnet\d/.test(target)) operationNamed(target);
+  return resolveModel(target, flags);
+}

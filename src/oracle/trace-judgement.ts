@@ -1,0 +1,325 @@
+/**
+ * Judgement of a whole model's trace, layer by layer.
+ *
+ * Each layer of the reference reads the candidate's own inputs, as the trace has them, so that only the error which that
+ * layer introduced is judged: a mistake in the third layer breaks the third layer's bound and no other.
+ *
+ *     output/<layer>               expected of the layer, applied to output/<what it reads>
+ *     loss                         expected of the loss of the last layers' logits, and of the penalties
+ *     gradOutput/<layer>           the sum over its readers of their gradients for it, each from its own inputs and its own
+ *                                  gradOutput
+ *     gradWeight/<layer>/<weight>  expected of the layer's backward pass, with the gradient of the penalty
+ *     moving/<layer>/<statistic>   expected of the layer in training
+ *
+ * A tensor that the trace does not have is run through in float64, and what it may be off goes into the bounds of its
+ * readers (`reading.ts`). What then cannot be judged is said, with the reason.
+ *
+ * @module
+ */
+import type { LayerNode } from "../layers/layer.js";
+import type { Model } from "../models/model.js";
+import { nodeNames } from "../models/node-names.js";
+import type { TraceOptions } from "../models/trace.js";
+import { cast, type Tensor } from "../tensor/tensor.js";
+import type { ArithmeticModel } from "./arithmetic-model.js";
+import { FLOAT32 } from "./arithmetic-model.js";
+import type { Expectation } from "./expectation.js";
+import { type Judgement, judgeTensor } from "./judgement.js";
+import { exactly, expectLayer, expectLayerGradients, type LayerExpectation } from "./layer-expectations.js";
+import { layoutOf, readAs } from "./layout.js";
+import { type Goal, goalsOf } from "./objectives.js";
+import { missing, NotJudged, type Reading, sumOf } from "./reading.js";
+import { withPenalty } from "./penalties.js";
+import { regionRead } from "./receptive-field.js";
+import { allKnown, knownTerms, leave, missingBranch, saysNothing, shapesOf, type Term } from "./terms.js";
+
+/** What a trace is judged by. */
+export interface TraceJudgementOptions extends Pick<TraceOptions, "training" | "targets" | "cotangents" | "loss"> {
+  /** What the candidate's arithmetic may do. @defaultValue FLOAT32 */
+  readonly arithmetic?: ArithmeticModel;
+}
+
+/** The verdict on one tensor of a trace. */
+export interface TensorVerdict {
+  /** Its key in the trace. */
+  readonly key: string;
+  /** The layers whose code computes it: one, or for gradients that meet all readers of the tensor; for the loss none. */
+  readonly layers: readonly string[];
+  /** The Keras class of the first. */
+  readonly className: string;
+  readonly status: "holds" | "broken" | "not judged";
+  /** Why it was not judged. */
+  readonly reason?: string;
+  readonly judgement?: Judgement;
+  /** What a wrong shape looks like, or what else is known of the difference. */
+  readonly hint?: string;
+  /** What of the layer's input the worst element is made of. */
+  readonly region?: string;
+}
+
+/** The verdict on a trace. */
+export interface TraceJudgement {
+  readonly holds: boolean;
+  /** The arithmetic that it was judged by. */
+  readonly arithmetic: string;
+  /** All tensors, in the order in which they are computed. */
+  readonly tensors: readonly TensorVerdict[];
+  /** The first whose bound is broken. */
+  readonly first: TensorVerdict | undefined;
+  readonly judged: number;
+  readonly notJudged: number;
+  /** Keys of the candidate that no trace of this model has. */
+  readonly unknown: readonly string[];
+}
+
+/**
+ * Judges `candidate`, the trace of `model` on `inputs`.
+ *
+ * @throws RangeError when inputs, targets or cotangents do not fit the model, or no key of the candidate is one of a trace.
+ */
+export function judgeTrace(
+  model: Model,
+  inputs: readonly Tensor[],
+  candidate: ReadonlyMap<string, Tensor>,
+  options: TraceJudgementOptions = {},
+): TraceJudgement {
+  const judge = new TraceJudge(model, candidate, options);
+  judge.forward(inputs.map((x) => cast(x, model.dtype)));
+  judge.backward();
+  return judge.conclusion();
+}
+
+/** What a verdict needs besides the expectation. */
+interface About {
+  readonly key: string;
+  readonly layers: readonly string[];
+  readonly className: string;
+  /** What of its input the element at an index is made of. */
+  readonly region?: (index: readonly number[]) => string | undefined;
+  /** What else the difference may be, for a broken tensor. */
+  readonly explain?: (x: Tensor) => string | undefined;
+}
+
+class TraceJudge {
+  readonly #model: Model;
+  readonly #candidate: ReadonlyMap<string, Tensor>;
+  readonly #options: TraceJudgementOptions;
+  readonly #arithmetic: ArithmeticModel;
+  readonly #names: ReadonlyMap<LayerNode, string>;
+  readonly #verdicts: TensorVerdict[] = [];
+  readonly #asked = new Set<string>();
+  readonly #outputs = new Map<LayerNode, Reading | NotJudged>();
+  readonly #expected = new Map<LayerNode, LayerExpectation>();
+
+  constructor(model: Model, candidate: ReadonlyMap<string, Tensor>, options: TraceJudgementOptions) {
+    this.#model = model;
+    this.#candidate = candidate;
+    this.#options = options;
+    this.#arithmetic = options.arithmetic ?? FLOAT32;
+    this.#names = nodeNames(model.graphNodes);
+  }
+
+  forward(inputs: readonly Tensor[]): void {
+    for (const node of this.#model.graphNodes) {
+      const entrance = this.#model.inputs.findIndex((x) => x.node === node);
+      const readings = entrance >= 0 ? [{ value: inputs[entrance] }] : node.inputs.map((x) => this.#outputOf(x.node));
+      const expectation = this.#expectNode(node, readings);
+      const name = this.#nameOf(node);
+      const about = {
+        key: `output/${name}`,
+        layers: [name],
+        className: node.layer.className,
+        region: (index: readonly number[]) => regionRead(node.layer, shapesOf(readings), index),
+      };
+      if (!(expectation instanceof NotJudged)) this.#expected.set(node, expectation);
+      const y = expectation instanceof NotJudged ? expectation : expectation.y;
+      this.#outputs.set(node, this.#judge(about, y));
+      this.#judgeMoving(node, expectation);
+    }
+  }
+
+  #expectNode(node: LayerNode, readings: readonly (Reading | NotJudged)[]): LayerExpectation | NotJudged {
+    const known = allKnown(readings);
+    if (known instanceof NotJudged) return known;
+    return expectLayer(node.layer, known, this.#trains(node), this.#arithmetic);
+  }
+
+  #judgeMoving(node: LayerNode, expectation: LayerExpectation | NotJudged): void {
+    if (this.#options.training !== true) return;
+    const again = this.#model.graphNodes.filter(({ layer }) => layer === node.layer).length > 1;
+    if (again && node.index > 0) return;
+    for (const weight of node.layer.className === "Functional" ? [] : node.layer.weights) {
+      if (weight.trainable) continue;
+      const about = {
+        key: `moving/${node.layer.name}/${weight.name}`,
+        layers: [node.layer.name],
+        className: node.layer.className,
+      };
+      const moved = expectation instanceof NotJudged ? expectation : expectation.moving[weight.name];
+      if (again) this.#judge(about, new NotJudged("the layer is applied more than once"));
+      // a layer in inference mode leaves them as they were
+      else this.#judge(about, moved ?? exactly(weight.value));
+    }
+  }
+
+  backward(): void {
+    const goal = goalsOf(this.#model, this.#options, {
+      reading: (node) => this.#outputOf(node),
+      expectation: (node) => this.#expected.get(node),
+      inputs: (node) => node.inputs.map((x) => this.#outputOf(x.node)),
+      isBroken: (node) => this.#isBroken(`output/${this.#nameOf(node)}`),
+      arithmetic: this.#arithmetic,
+    });
+    if (goal === undefined) return;
+    this.#judge({ key: "loss", layers: [], className: "loss" }, goal.loss);
+    const arriving = new Map<LayerNode, Term[]>();
+    const weightTerms = new Map<string, Term[]>();
+    for (const [node, { output }] of goal.outputs) {
+      if (output !== undefined) leave(arriving, node, { from: undefined, expectation: output });
+    }
+    for (const node of [...this.#model.graphNodes].reverse()) this.#backwardNode(node, goal, arriving, weightTerms);
+    this.#judgeWeights(weightTerms);
+  }
+
+  #backwardNode(node: LayerNode, goal: Goal, arriving: Map<LayerNode, Term[]>, weightTerms: Map<string, Term[]>): void {
+    const name = this.#nameOf(node);
+    const atLogits = goal.outputs.get(node)?.logits;
+    const terms = arriving.get(node) ?? [];
+    const cotangents: { dy: Reading | NotJudged; atLogits: boolean }[] = [];
+    if (atLogits !== undefined) {
+      const reported = goal.outputs.get(node)?.reported;
+      if (reported !== undefined && terms.length === 0) {
+        this.#judgeIfThere({ key: `gradOutput/${name}`, layers: [name], className: "loss" }, reported);
+      }
+      cotangents.push({ dy: atLogits instanceof NotJudged ? atLogits : missing(atLogits), atLogits: true });
+    }
+    if (terms.length > 0) cotangents.push({ dy: this.#judgeGradient(node, terms), atLogits: false });
+    for (const cotangent of cotangents) {
+      const gradients = this.#gradientsOf(node, cotangent);
+      const isNotJudged = gradients instanceof NotJudged;
+      node.inputs.forEach((x, i) => {
+        leave(arriving, x.node, { from: name, expectation: isNotJudged ? gradients : gradients.dInputs[i] });
+      });
+      for (const weight of node.layer.trainableWeights) {
+        const expectation = isNotJudged ? gradients : gradients.dWeights[weight.name];
+        leave(weightTerms, `${node.layer.name}/${weight.name}`, { from: name, expectation });
+      }
+    }
+  }
+
+  #gradientsOf(node: LayerNode, { dy, atLogits }: { dy: Reading | NotJudged; atLogits: boolean }) {
+    if (dy instanceof NotJudged) return dy;
+    const inputs = allKnown(node.inputs.map((x) => this.#outputOf(x.node)));
+    if (inputs instanceof NotJudged) return inputs;
+    const training = this.#trains(node);
+    const beforeActivation = this.#expected.get(node)?.beforeActivation;
+    return expectLayerGradients(node.layer, inputs, { dy, atLogits }, { training, beforeActivation }, this.#arithmetic);
+  }
+
+  /** The gradient for the output of `node`: the sum of what its readers computed. */
+  #judgeGradient(node: LayerNode, terms: readonly Term[]): Reading | NotJudged {
+    const expectations = knownTerms(terms);
+    const readers = terms.flatMap(({ from }) => (from === undefined ? [] : [from]));
+    const about = {
+      key: `gradOutput/${this.#nameOf(node)}`,
+      layers: readers,
+      className: readers.length === 1 ? this.#classOf(readers[0]) : "gradient",
+      explain: (x: Tensor) => missingBranch(x, terms, this.#arithmetic),
+    };
+    if (expectations instanceof NotJudged) return this.#judge(about, expectations);
+    return this.#judge(about, sumOf(expectations, this.#arithmetic));
+  }
+
+  #judgeWeights(weightTerms: ReadonlyMap<string, readonly Term[]>): void {
+    const trained = new Set(this.#model.trainableWeights);
+    for (const [path, weight] of this.#model.weightsByPath()) {
+      if (!trained.has(weight)) continue;
+      const terms = weightTerms.get(path);
+      const layer = path.slice(0, path.lastIndexOf("/"));
+      const about = { key: `gradWeight/${path}`, layers: [layer], className: this.#classOf(layer) };
+      const expectations = terms === undefined ? new NotJudged("its layer was not judged") : knownTerms(terms);
+      if (expectations instanceof NotJudged) this.#judge(about, expectations);
+      else this.#judge(about, withPenalty(weight, sumOf(expectations, this.#arithmetic), this.#arithmetic));
+    }
+  }
+
+  /** Judges a tensor, if the trace has it; returns what its readers read. */
+  #judge(about: About, expectation: Expectation | NotJudged): Reading | NotJudged {
+    this.#asked.add(about.key);
+    const { key, layers, className } = about;
+    const given = this.#candidate.get(key);
+    const verdict = (rest: Omit<TensorVerdict, "key" | "layers" | "className">): void =>
+      void this.#verdicts.push({ key, layers, className, ...rest });
+    if (expectation instanceof NotJudged) {
+      verdict({ status: "not judged", reason: expectation.reason });
+      return given === undefined ? expectation : { value: given };
+    }
+    if (given === undefined) {
+      verdict({ status: "not judged", reason: "it is not in the trace" });
+      return saysNothing(expectation)
+        ? new NotJudged(`${key} is not in the trace, and too little is known of it`)
+        : missing(expectation);
+    }
+    const judgement = judgeTensor(given, expectation);
+    if (judgement.broken.includes("shape")) {
+      const layout = layoutOf(expectation.shape, given.shape);
+      verdict({ status: "broken", judgement, hint: layout.description });
+      return layout.axes === undefined ? missing(expectation) : { value: readAs(given, layout.axes) };
+    }
+    const region = judgement.worst && about.region?.(judgement.worst.index);
+    const hint = judgement.holds ? undefined : about.explain?.(given);
+    verdict({
+      status: judgement.holds ? "holds" : "broken",
+      judgement,
+      ...(region !== undefined && { region }),
+      ...(hint !== undefined && { hint }),
+    });
+    return { value: given };
+  }
+
+  #judgeIfThere(about: About, expectation: Expectation | NotJudged): void {
+    if (this.#candidate.has(about.key)) this.#judge(about, expectation);
+  }
+
+  conclusion(): TraceJudgement {
+    const unknown = [...this.#candidate.keys()].filter((key) => !this.#asked.has(key));
+    const judged = this.#verdicts.filter(({ status }) => status !== "not judged").length;
+    if (judged === 0) {
+      throw new RangeError(
+        `judge: the trace must have keys such as \`output/${this.#nameOf(this.#model.graphNodes[1])}\`. ` +
+          `Received ${[...this.#candidate.keys()].slice(0, 5).join(", ") || "none"}.`,
+      );
+    }
+    const first = this.#verdicts.find(({ status }) => status === "broken");
+    return {
+      holds: first === undefined,
+      arithmetic: this.#arithmetic.name,
+      tensors: this.#verdicts,
+      first,
+      judged,
+      notJudged: this.#verdicts.length - judged,
+      unknown,
+    };
+  }
+
+  #isBroken(key: string): boolean {
+    return this.#verdicts.some((verdict) => verdict.key === key && verdict.status === "broken");
+  }
+
+  #trains(node: LayerNode): boolean {
+    return node.training ?? this.#options.training ?? false;
+  }
+
+  #outputOf(node: LayerNode): Reading | NotJudged {
+    return this.#outputs.get(node) ?? new NotJudged("its layer has not run");
+  }
+
+  #nameOf(node: LayerNode): string {
+    return this.#names.get(node) ?? node.layer.name;
+  }
+
+  #classOf(name: string): string {
+    const node = this.#model.graphNodes.find((candidate) => this.#nameOf(candidate) === name);
+    return node?.layer.className ?? "Functional";
+  }
+}
