@@ -12,7 +12,7 @@ import { judgeTensor } from "../oracle/judgement.js";
 import { camelCase } from "../oracle/layer-operations.js";
 import { layoutOf } from "../oracle/layout.js";
 import type { Operation } from "../oracle/operation.js";
-import { OPERATIONS, operationNamed } from "../oracle/operations/table.js";
+import { OPERATIONS } from "../oracle/operations/table.js";
 import { describeJudgement, describeTrace, jsonLine } from "../oracle/report.js";
 import { judgeTrace } from "../oracle/trace-judgement.js";
 import { LOSSES, type LossName } from "../models/objective.js";
@@ -20,6 +20,7 @@ import type { KerasConfig } from "../serialization/config.js";
 import { cast, dtypeOf, type Tensor } from "../tensor/tensor.js";
 import { type Arrays, modelInputs, modelTargets, readArrays } from "./arrays.js";
 import { EXIT, UsageError } from "./errors.js";
+import { exists } from "./files.js";
 import { MODEL_HELP, type ModelFlags, modelOptions, resolveModel } from "./models.js";
 import { choice } from "./options.js";
 
@@ -166,11 +167,18 @@ function watch(args: KerasConfig): { readonly args: KerasConfig; refuseUnread(op
 }
 
 function judgeModel(target: string, given: KerasConfig, flags: Flags): boolean {
+  if (!isModel(target)) {
+    const names = [...OPERATIONS.keys()].filter((name) => !name.endsWith("-backward")).join(", ");
+    throw new UsageError(
+      `what is judged must be a model, or one of ${names} or its -backward.`,
+      JSON.stringify(target),
+    );
+  }
   const [argument] = Object.keys(given);
   if (argument !== undefined) {
-    throw new UsageError(`arguments such as --${argument} must go with an operation.`, `the model ${target}`);
+    throw new UsageError("arguments of layers must go with an operation, not with a model.", `--${argument}`);
   }
-  const model = resolveModelOrOperation(target, flags);
+  const model = resolveModel(target, flags);
   const arrays = readArrays(flags.input);
   const judgement = judgeTrace(model, modelInputs(model, arrays), readArrays(flags.candidate), {
     ...modelTargets(model, arrays, flags.loss),
@@ -183,8 +191,7 @@ function judgeModel(target: string, given: KerasConfig, flags: Flags): boolean {
   return judgement.holds;
 }
 
-/** The model; a word that is no file and no builder may be meant as an operation, so both are listed. */
-function resolveModelOrOperation(target: string, flags: Flags): ReturnType<typeof resolveModel> {
-  if (/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/.test(target) && !/^resnet\d/.test(target)) operationNamed(target);
-  return resolveModel(target, flags);
+/** Whether `target` is meant as a model: a builder's name, or a file. */
+function isModel(target: string): boolean {
+  return /^resnet\d/.test(target) || /\.\w+$/.test(target) || exists(target);
 }

@@ -45,7 +45,7 @@ export function describeJudgement(
     );
   }
   if (!broken.includes("shape")) {
-    const statistics = `variance ${short(variance)}, bias ${short(bias)}`;
+    const statistics = `variance ${short(variance)}, bias ${short(bias)} of what is likely`;
     lines.push(`  ${elements} elements, effective bits ${effectiveBits}, ${statistics}`);
   }
   return lines;
