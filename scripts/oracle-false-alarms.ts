@@ -1,10 +1,10 @@
 /**
  * Counts false alarms: honest float32 kernels in many orders of summation, judged on data that are hard on sums.
  *
- *     node build/scripts/oracle-false-alarms.js [--cases 10000] [--from 0] [--most 7]
+ *     node build/scripts/oracle-false-alarms.js [--cases 10000] [--from 0] [--most 7] [--depth 4608]
  *
  * A case is one operation with drawn shapes, arguments and data (`test/oracle/support/cases.ts`); every result is computed
- * in every order, and each is one judgement. Two tables are written, by order and by data set: judgements, alarms, the largest
+ * in every order, and each is one judgement. With `--depth` all cases are dense layers with so many inputs: long sums. Tables are written by operation, order and data set: judgements, alarms, the largest
  * |error| / bound, the largest mean square of z (limit 4), and the largest |mean of z| (limit 0.5 + 6 / sqrt(n)) among
  * tensors that are judged as a whole. Exit code 0 where there is no alarm, 1 where there is one.
  *
@@ -39,7 +39,7 @@ function record(rows: Map<string, Row>, name: string, judgement: Judgement): voi
 
 function print(title: string, rows: Map<string, Row>): void {
   console.log(`\n| ${title} | judgements | alarms | error / bound | mean z^2 | mean z |\n|---|---|---|---|---|---|`);
-  for (const [name, { judgements, alarms, ratio, variance, bias }] of [...rows].sort()) {
+  for (const [name, { judgements, alarms, ratio, variance, bias }] of rows) {
     const numbers = [ratio, variance, bias].map((value) => value.toFixed(3)).join(" | ");
     console.log(`| ${name} | ${judgements} | ${alarms} | ${numbers} |`);
   }
@@ -50,19 +50,19 @@ const { values } = parseArgs({
     cases: { type: "string", default: "10000" },
     from: { type: "string", default: "0" },
     most: { type: "string", default: "7" },
+    depth: { type: "string" },
   },
 });
 const [cases, from, most] = [values.cases, values.from, values.most].map(Number);
+const size = { most, ...(values.depth === undefined ? {} : { depth: Number(values.depth) }) };
+const operations = values.depth === undefined ? CASE_OPERATIONS : ["dense"];
 const byOrder = new Map<string, Row>();
 const byData = new Map<string, Row>();
 const byOperation = new Map<string, Row>();
 let alarms = 0;
 for (let seed = from; seed < from + cases; seed++) {
-  const { operation, args, operands, results, dataSets } = linearCase(
-    CASE_OPERATIONS[seed % CASE_OPERATIONS.length],
-    seed,
-    { most },
-  );
+  const name = operations[seed % operations.length];
+  const { operation, args, operands, results, dataSets } = linearCase(name, seed, size);
   const expected = operationNamed(operation).expect(operands, args, FLOAT32);
   for (const [result, summed] of Object.entries(results)) {
     for (const [order, sum] of Object.entries(honestOrders(seed))) {

@@ -33,6 +33,10 @@ export interface LinearCase {
 export interface Size {
   /** The most pixels along a side, and channels. */
   readonly most: number;
+  /** The inputs of a dense layer; up to the square of `most` without it. */
+  readonly depth?: number;
+  /** The images of a convolution; up to 3 without it. */
+  readonly batch?: number;
 }
 
 type Draw = (from: number, to: number) => number;
@@ -94,7 +98,7 @@ function convolution({ draw, size, fill }: Drawn, kind: "plain" | "depthwise", b
   const groups = kind === "depthwise" ? draw(2, size.most) : draw(1, 2);
   const depth = kind === "depthwise" ? 1 : draw(1, size.most);
   const width = draw(1, 4);
-  const [batch, channels, filters] = [draw(1, 3), groups * depth, groups * width];
+  const [batch, channels, filters] = [size.batch ?? draw(1, 3), groups * depth, groups * width];
   const kernelShape = [...geometry.size, depth, filters];
   const x = fill([batch, ...geometry.image, channels], 3, 0);
   const kernel = fill(kind === "depthwise" ? [...geometry.size, groups, width] : kernelShape, 2, 1);
@@ -129,7 +133,8 @@ function convolution({ draw, size, fill }: Drawn, kind: "plain" | "depthwise", b
 }
 
 function dense({ draw, size, fill }: Drawn, backward: boolean): Results {
-  const [rows, inputs, units] = [draw(4, 2 * size.most), draw(1, size.most * size.most), draw(5, 2 * size.most)];
+  const [rows, units] = [draw(5, 2 * size.most), draw(4, 2 * size.most)];
+  const inputs = size.depth ?? draw(1, size.most * size.most);
   const x = fill([rows, inputs], 1, 0);
   const kernel = fill([inputs, units], 0, 1);
   const dy = fill([rows, units], 1, 1);
