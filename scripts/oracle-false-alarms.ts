@@ -5,7 +5,7 @@
  *
  * A case is one operation with drawn shapes, arguments and data (`test/oracle/support/cases.ts`); every result is computed
  * in every order, and each is one judgement. With `--depth` all cases are dense layers with so many inputs: long sums. Tables are written by operation, order and data set: judgements, alarms, the largest
- * |error| / bound, the largest mean square of z (limit 4), and the largest |mean of z| (limit 0.5 + 6 / sqrt(n)) among
+ * |error| / bound, the largest mean square of z (limit 4), and the largest |mean of z| (limit 0.2 to 0.5, and 6 / sqrt(n)) among
  * tensors that are judged as a whole. Exit code 0 where there is no alarm, 1 where there is one.
  *
  * @module

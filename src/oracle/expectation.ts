@@ -18,9 +18,17 @@ export interface Expectation {
    * Judging a whole tensor by it catches what a bound for the worst case cannot.
    */
   readonly spread: Float64Array;
+  /**
+   * How far from 0 the mean of error / spread is in honest results for these data, where that was tried; at most
+   * {@link MOST_LEAN}, which stands where it was not.
+   */
+  readonly lean?: number;
   /** Where several values are right (a tie of maxima, a ReLU at zero), the least and the greatest of them. */
   readonly ties?: { readonly least: Float64Array; readonly greatest: Float64Array };
 }
+
+/** No spread is so small that honest results lean further than this, in units of it. */
+export const MOST_LEAN = 0.25;
 
 /** gamma_k = k u / (1 - k u): the relative error of a product of k factors (1 + delta), |delta| <= u (Higham, lemma 3.1). */
 export function gamma(k: number, u: number): number {

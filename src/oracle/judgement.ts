@@ -7,8 +7,8 @@
  *     bound      |e| <= B for every element (a bound of 0 means exactly equal)
  *     special    NaN where the truth is NaN, an infinity where it is one, and nowhere else
  *     variance   mean of z^2 <= VARIANCE_LIMIT: errors are no larger than independent roundings make them
- *     bias       |mean of z| <= BIAS_LIMIT(n), and the same for z sign(truth): roundings do not lean to one side, or towards 0,
- *                as truncation does
+ *     bias       |mean of z| <= 2 lean + 6 / sqrt(n), and the same for z sign(truth): roundings do not lean to one side,
+ *                or towards 0 as truncation does; `lean` is what honest orders of summation showed on these data
  *
  * The last two look at the tensor as a whole and are off below {@link STATISTICAL_MINIMUM} elements.
  *
@@ -17,7 +17,7 @@
 import { formatShape, shapesAgree } from "../tensor/shape.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { contiguous } from "../tensor/tensor.js";
-import type { Expectation } from "./expectation.js";
+import { type Expectation, MOST_LEAN } from "./expectation.js";
 
 /**
  * Spread is the root mean square for independent roundings of equal size. Sums that run in one order have partial sums
@@ -27,8 +27,8 @@ import type { Expectation } from "./expectation.js";
 const VARIANCE_LIMIT = 4;
 /** Deviations of a mean of n independent numbers of variance 1 beyond 6 / sqrt(n) happen once in 5e8 tensors. */
 const BIAS_SIGMAS = 6;
-/** What a mean may lean by all the same: results near the end of a binade, rounded half to even. */
-const BIAS_FLOOR = 0.5;
+/** Orders that were not tried may lean twice as far as those that were. */
+const LEAN_FACTOR = 2;
 /** Below so many elements a tensor is judged element by element only. */
 export const STATISTICAL_MINIMUM = 64;
 
@@ -84,7 +84,7 @@ function errorOf(value: number, i: number, { truth, ties }: Expectation): number
 
 /** Judges `candidate`, a tensor of any element type. */
 export function judgeTensor(candidate: Tensor, expectation: Expectation): Judgement {
-  const { shape, truth, bound, spread } = expectation;
+  const { shape, truth, bound, spread, lean = MOST_LEAN } = expectation;
   if (!shapesAgree(candidate.shape, shape)) {
     return {
       ...EMPTY,
@@ -128,7 +128,9 @@ export function judgeTensor(candidate: Tensor, expectation: Expectation): Judgem
     ...(beyond > 0 ? (["bound"] as const) : []),
     ...(specials > 0 ? (["special"] as const) : []),
     ...(statistical && variance > VARIANCE_LIMIT ? (["variance"] as const) : []),
-    ...(statistical && Math.abs(bias) > BIAS_FLOOR + BIAS_SIGMAS / Math.sqrt(counted) ? (["bias"] as const) : []),
+    ...(statistical && Math.abs(bias) > LEAN_FACTOR * lean + BIAS_SIGMAS / Math.sqrt(counted)
+      ? (["bias"] as const)
+      : []),
   ];
   const worst =
     worstAt < 0

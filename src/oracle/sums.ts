@@ -31,7 +31,7 @@
 import { type Shape, sizeOf } from "../tensor/shape.js";
 import type { ArithmeticModel, NumberFormat } from "./arithmetic-model.js";
 import { U_FLOAT32 } from "./arithmetic-model.js";
-import { type Expectation, gamma } from "./expectation.js";
+import { type Expectation, gamma, MOST_LEAN } from "./expectation.js";
 import { HONEST_SUMS, type HonestSum } from "./honest-sums.js";
 import { STATISTICAL_MINIMUM } from "./judgement.js";
 import { storedInputs } from "./operands.js";
@@ -123,9 +123,9 @@ export function expectSums(sums: Sums, model: ArithmeticModel): Expectation {
     const independent = Math.sqrt(m / 3) * u * s;
     spread[i] = normal ? rootOfSquares(independent, relativeInput * s + 4 * shared * u * s, stored) : 0;
   }
-  const doubt = examine(sums, spread, model);
-  if (doubt > 1) spread.forEach((value, i) => (spread[i] = value * doubt));
-  return { shape, truth, bound, spread };
+  const { growth, lean } = examine(sums, spread, model);
+  if (growth > 1) spread.forEach((value, i) => (spread[i] = value * growth));
+  return { shape, truth, bound, spread, lean };
 }
 
 function rootOfSquares(a: number, b: number, c: number): number {
@@ -136,15 +136,23 @@ function rootOfSquares(a: number, b: number, c: number): number {
 const EXAMINED_TERMS = 2 ** 16;
 /** The mean square of z that independent roundings do not exceed. */
 const HONEST_VARIANCE = 1;
-/** The mean of z that honest orders may have before spreads grow: chance alone makes 0.1 of it in a sample of 128. */
-const HONEST_BIAS = 0.25;
+/** Chance alone makes a mean of z of this size in a sample of 128. */
+const LEAST_LEAN = 0.1;
 
-/** By what factor spreads must grow so that every honest order keeps to them on a sample of the elements. */
-function examine(sums: Sums, spread: Float64Array, model: ArithmeticModel): number {
+/** What honest orders did on a sample of the elements. */
+interface Examined {
+  /** By what factor spreads must grow so that all orders keep to them. */
+  readonly growth: number;
+  /** The furthest that one leaned, in units of the grown spread. */
+  readonly lean: number;
+}
+
+function examine(sums: Sums, spread: Float64Array, model: ArithmeticModel): Examined {
   const { terms: termsOf } = sums;
-  if (termsOf === undefined) return 1;
+  const unknown = { growth: 1, lean: MOST_LEAN };
+  if (termsOf === undefined) return unknown;
   const sample = sampleOf(termsOf, spread);
-  if (sample.length === 0) return 1;
+  if (sample.length === 0) return unknown;
   const statistics = Object.values(HONEST_SUMS).map((order) => ({ order, squares: 0, sum: 0, outward: 0 }));
   for (const i of sample) {
     const terms = roundedTerms(termsOf(i), model);
@@ -160,8 +168,8 @@ function examine(sums: Sums, spread: Float64Array, model: ArithmeticModel): numb
   const n = sample.length;
   const variance = Math.max(...statistics.map(({ squares }) => squares / n));
   const bias = Math.max(...statistics.map(({ sum, outward }) => Math.max(Math.abs(sum), Math.abs(outward)) / n));
-  const doubt = Math.max(1, Math.sqrt(variance / HONEST_VARIANCE), bias / HONEST_BIAS);
-  return Number.isFinite(doubt) ? doubt : 1;
+  const growth = Math.max(1, Math.sqrt(variance / HONEST_VARIANCE), bias / MOST_LEAN);
+  return Number.isFinite(growth) ? { growth, lean: Math.max(LEAST_LEAN, bias / growth) } : unknown;
 }
 
 /** Elements spread evenly over those that have a spread, by multiples of the golden ratio: no period of a shape hits it. */
