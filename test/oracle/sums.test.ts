@@ -242,10 +242,10 @@ describe("The table of operations", () => {
     });
   });
 
-  it("has a backward pass for every operation, with a gradient for every operand", () => {
-    for (const { name, inputs, optional } of OPERATIONS.values()) {
-      const backward = OPERATIONS.get(`${name}-backward`);
-      if (backward === undefined) continue;
+  it("has a backward pass for every operation on x, with a gradient for every x", () => {
+    for (const { name, inputs, optional, outputs } of OPERATIONS.values()) {
+      if (!outputs.includes("y")) continue;
+      const backward = operationNamed(`${name}-backward`);
       assert.ok(backward.inputs.includes("dy"), name);
       for (const input of [...inputs, ...optional].filter((input) => input.startsWith("x"))) {
         assert.ok(backward.outputs.includes(`d${input}`), `${name}: ${input}`);
