@@ -89,3 +89,13 @@ export function bfloat16(x: number): number {
   bits[0] &= 0xffff0000;
   return new Float32Array(bits.buffer)[0];
 }
+
+/** `x` rounded to float16, half to even, with its subnormals and infinities. */
+export function float16(x: number): number {
+  const size = Math.abs(x);
+  if (!(size < 65520)) return Number.isNaN(x) ? x : Math.sign(x) * Number.POSITIVE_INFINITY;
+  const exponent = Math.max(-14, Math.floor(Math.log2(size)));
+  // steps of 2^-10 of the binade; adding and subtracting 3 2^51 of them rounds half to even
+  const big = 3 * 2 ** (51 + exponent - 10);
+  return x + big - big;
+}

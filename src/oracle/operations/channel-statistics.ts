@@ -42,6 +42,8 @@ export interface ChannelStatistics {
   readonly variance: Float64Array;
   /** Mean of |x|. */
   readonly size: Float64Array;
+  /** The greatest |x|. */
+  readonly peak: Float64Array;
   /** Mean of |x - mean|. */
   readonly deviation: Float64Array;
 }
@@ -52,15 +54,17 @@ export function channelStatistics(x: Tensor): ChannelStatistics {
   const channels = mean.length;
   const rows = x.size / channels;
   const size = new Float64Array(channels);
+  const peak = new Float64Array(channels);
   const deviation = new Float64Array(channels);
   const xs = elementsOf(x);
   for (let i = 0; i < xs.length; ) {
     for (let c = 0; c < channels; c++, i++) {
       size[c] += Math.abs(xs[i]) / rows;
+      peak[c] = Math.max(peak[c], Math.abs(xs[i]));
       deviation[c] += Math.abs(xs[i] - mean[c]) / rows;
     }
   }
-  return { rows, mean, variance, size, deviation };
+  return { rows, mean, variance, size, peak, deviation };
 }
 
 /** How a candidate computes variances. */
@@ -73,13 +77,15 @@ export function summingRoundings(rows: number): number {
 
 /** Mean and variance of channel `c`, as a candidate may have them. */
 export function statisticsOf(
-  { rows, mean, variance, size }: ChannelStatistics,
+  { rows, mean, variance, size, peak }: ChannelStatistics,
   c: number,
   formula: VarianceFormula,
   arithmetic: ErrorArithmetic,
 ): { readonly mean: Ball; readonly variance: Ball } {
   const { inputs, sums } = arithmetic.model;
-  const growth = arithmetic.growth(summingRoundings(rows));
+  // an input beyond the largest is an infinity in all sums
+  const overflow = peak[c] > inputs.largest ? Number.POSITIVE_INFINITY : 0;
+  const growth = overflow + arithmetic.growth(summingRoundings(rows));
   const lost = 3 * rows * sums.underflow;
   const inputMean = inputs.roundoff * size[c] + inputs.underflow;
   const meanError = inputMean + growth * (size[c] + inputMean) + lost;
