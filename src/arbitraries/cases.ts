@@ -184,18 +184,19 @@ class CaseArbitrary<S extends Sizes, Case extends object> extends fc.Arbitrary<C
   #value(drawn: Drawn<S>): fc.Value<Case> {
     const build = (): Case => {
       const tensors: Record<string, Tensor> = {};
-      for (const [name, { plan, data }] of drawn.values) tensors[name] = printable(tensor(data.slice(), plan.shape));
+      for (const [name, { plan, data }] of drawn.values) tensors[name] = printable(data, plan.shape);
       return Object.defineProperty(this.#kind.plan(drawn.sizes).build(tensors), fc.cloneMethod, { value: build });
     };
     return new fc.Value(build(), drawn);
   }
 }
 
-/** `x`, printed by fast-check as the code that makes it. */
-function printable(x: Tensor): Tensor {
+/** A tensor of a copy of `data`, printed by fast-check as the code that makes it, whatever has been written into it since. */
+function printable(data: FloatArray, shape: Shape): Tensor {
+  const x = tensor(data.slice(), shape);
   const print = (): string =>
-    `tensorOf(${fc.stringify([...x.data])}, ${formatShape(x.shape)}, ${JSON.stringify(dtypeOf(x))})`;
-  return Object.defineProperty(x, fc.toStringMethod, { value: print, configurable: true });
+    `tensorOf(${fc.stringify([...data])}, ${formatShape(shape)}, ${JSON.stringify(dtypeOf(x))})`;
+  return Object.defineProperty(x, fc.toStringMethod, { value: print });
 }
 
 /** The arbitrary of cases of one kind. */
@@ -223,8 +224,17 @@ export function anySizes<Name extends string>(
   return sizesBetween(ranges as Record<Name, readonly [number, number]>);
 }
 
-/** Pairwise distinct whole numbers from 1 to `max`, by name. */
+/**
+ * Pairwise distinct whole numbers from 1 to `max`, by name.
+ *
+ * @throws RangeError when there are not as many of them.
+ */
 export function distinctSizes<Name extends string>(names: readonly Name[], max: number): fc.Arbitrary<Sizes<Name>> {
+  if (!(max >= names.length)) {
+    throw new RangeError(
+      `arbitraries: \`maxDim\` must leave room for ${names.length} distinct sizes (${names.join(", ")}). Received ${max}.`,
+    );
+  }
   return fc
     .uniqueArray(fc.integer({ min: 1, max }), { minLength: names.length, maxLength: names.length })
     .map((numbers) => {

@@ -14,6 +14,7 @@ import { anySizes, areDistinct, casesOf, distinctSizes, type Sizes } from "./cas
 import type { Regime, RegimeName } from "./regimes.js";
 import { regimeOf } from "./tensors.js";
 import {
+  kernelIsDistinct,
   leastWindowSize,
   movesOf,
   type WindowOptions,
@@ -67,7 +68,7 @@ export function convolutions(options: ConvolutionOptions = {}): fc.Arbitrary<Con
       .filter(
         ({ batch, height, width, channels, filters, groups, windowHeight, windowWidth }) =>
           areDistinct([batch, height, width, channels * groups]) &&
-          areDistinct([windowHeight, windowWidth, channels, filters * groups]),
+          kernelIsDistinct([windowHeight, windowWidth, channels, filters * groups], options),
       ),
     fits: (sizes) => windowOf(sizes) !== undefined,
     least: (name) => (name === "bias" ? 0 : leastWindowSize(name, options)),

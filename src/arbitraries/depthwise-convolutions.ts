@@ -9,10 +9,11 @@ import fc from "fast-check";
 import type { ConvolutionMoves } from "../layers/window-shape.js";
 import type { DType } from "../tensor/dtype.js";
 import type { Tensor } from "../tensor/tensor.js";
-import { anySizes, areDistinct, casesOf, distinctSizes, type Sizes } from "./cases.js";
+import { anySizes, casesOf, distinctSizes, type Sizes } from "./cases.js";
 import type { Regime, RegimeName } from "./regimes.js";
 import { regimeOf } from "./tensors.js";
 import {
+  kernelIsDistinct,
   leastWindowSize,
   movesOf,
   type WindowOptions,
@@ -63,7 +64,7 @@ export function depthwiseConvolutions(
       )
       .map(([dims, window, bias]) => ({ ...dims, ...window, ...bias }))
       .filter(({ windowHeight, windowWidth, channels, multiplier }) =>
-        areDistinct([windowHeight, windowWidth, channels, multiplier]),
+        kernelIsDistinct([windowHeight, windowWidth, channels, multiplier], options),
       ),
     fits: (sizes) => windowOf(sizes) !== undefined,
     least: (name) => (name === "bias" ? 0 : leastWindowSize(name, options)),

@@ -15,7 +15,7 @@
  *     );
  *
  * Where it fails, fast-check prints the smallest case that still does, as code: first every size that can shrink has shrunk,
- * then every value. A convolution that pads a "same" window on the wrong side ends as one column of two pixels:
+ * then every value. A convolution that pads a "same" window on the wrong side ends as one pixel under a kernel of two taps:
  *
  *     { config: { strides: [1, 1], padding: "same", dilationRate: [1, 1], groups: 1 },
  *       x: tensorOf([1], [1, 1, 1, 1], "float32"), kernel: tensorOf([1,0], [2, 1, 1, 1], "float32"), ... }

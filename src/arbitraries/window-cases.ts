@@ -5,7 +5,7 @@
  */
 import fc from "fast-check";
 import { type Padding, type Window2D, window2D } from "../kernels/window.js";
-import { anySizes, distinctSizes, type Sizes } from "./cases.js";
+import { anySizes, areDistinct, distinctSizes, type Sizes } from "./cases.js";
 
 /** The sizes of a window over an image; `same` is 1 or 0. */
 export type WindowSizes = Sizes<
@@ -48,6 +48,11 @@ export function windowSizes(
       padding === undefined ? fc.nat(1) : fc.constant(padding === "same" ? 1 : 0),
     )
     .map(([window, strides, dilation, same]) => ({ ...window, ...strides, ...dilation, same }));
+}
+
+/** Whether the dimensions of a kernel are pairwise distinct, as far as windows of more than one tap are asked for. */
+export function kernelIsDistinct(kernel: readonly number[], { maxWindow = 4 }: WindowOptions): boolean {
+  return maxWindow === 1 || areDistinct(kernel);
 }
 
 /** The least sizes. Zeros around the image shrink to none, unless that is what was asked for. */
