@@ -1,9 +1,10 @@
 /**
- * Adam (Kingma and Ba 2014, https://arxiv.org/abs/1412.6980): steps as long as the gradient is large beside its own deviation.
- * Keras: `keras.optimizers.Adam(learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7, amsgrad=False)`.
+ * Adam (Kingma and Ba 2014, https://arxiv.org/abs/1412.6980): steps as long as the gradient is large beside its own
+ * deviation. Keras: `keras.optimizers.Adam(learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7,
+ * amsgrad=False)`.
  *
- * Shapes: weight w, gradient g, momentum m, velocity v and its maximum vMax all have the shape of the weight; t counts steps
- * from 1.
+ * Shapes: weight w, gradient g, momentum m, velocity v and its maximum vMax all have the shape of the weight; t counts
+ * steps from 1.
  *
  * Step:      w     = w - weightDecay learningRate w        where there is a weight decay: then it is AdamW
  *            alpha = learningRate sqrt(1 - beta2^t) / (1 - beta1^t)
@@ -12,9 +13,9 @@
  *            w     = w - alpha m / (sqrt(v) + epsilon)     with amsgrad max(vMax, v) for v
  *
  * Notes on the numbers:
- * - This is the order of the paper's section 2.1, and Keras's: epsilon, outside of the root, is added to the uncorrected
- *   sqrt(v). Its algorithm 1, and PyTorch, add it to the corrected one, so their epsilon is the smaller one by
- *   sqrt(1 - beta2^t) at equal effect.
+ * - This is the order of the paper's section 2.1, and Keras's: epsilon, outside of the root, is added to the
+ *   uncorrected sqrt(v). Its algorithm 1, and PyTorch, add it to the corrected one, so their epsilon is the smaller
+ *   one by sqrt(1 - beta2^t) at equal effect.
  * - The state keeps m and v as they were rounded; w takes them before that.
  * - 1 - beta2 and 1 - beta2^t in float32 are off by u / (1 - beta2), 6e-5 of themselves; here they are not rounded.
  *

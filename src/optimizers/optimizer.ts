@@ -5,8 +5,8 @@
  *
  *     xStep(weight, gradient, state, options)  ->  { weight, state }
  *
- * The state has the tensors that the optimizer keeps beside the weight, of the same shape, and `xState` makes the first one.
- * All of a step stays in float64; weight and state are rounded once, when they are stored.
+ * The state has the tensors that the optimizer keeps beside the weight, of the same shape, and `xState` makes the
+ * first one. All of a step stays in float64; weight and state are rounded once, when they are stored.
  *
  * @module
  */

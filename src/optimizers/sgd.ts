@@ -10,8 +10,8 @@
  *            w = w + momentum m - learningRate g
  *
  * Notes on the numbers:
- * - Keras's m is a step, with the learning rate in it; PyTorch's is a sum of gradients that the rate multiplies later. They differ when
- *   the rate changes.
+ * - Keras's m is a step, with the learning rate in it; PyTorch's is a sum of gradients that the rate multiplies later.
+ *   They differ when the rate changes.
  * - The state keeps m as it was rounded; w takes it before that.
  *
  * @module

@@ -6,8 +6,9 @@
  * - relu, sigmoid, tanh are monotone: y moves to the values at t - B and t + B at most, then the function adds its own
  *   error. For relu that leaves 0 below -B, and B above it.
  * - softmax takes B for the errors of its logits (`softmax-row.ts`).
- * - The spread s is small beside the curvature of the function: it becomes |f'(t)| s, plus twice the function's own error,
- *   which is no sum of many roundings. Softmax: dy[k] = y[k] (dz[k] - sum of y dz), at most y[k] (s[k] + sum of y s).
+ * - The spread s is small beside the curvature of the function: it becomes |f'(t)| s, plus twice the function's own
+ *   error, which is no sum of many roundings. Softmax: dy[k] = y[k] (dz[k] - sum of y dz), at most y[k] (s[k] + sum of
+ *   y s).
  *
  * @module
  */

@@ -1,8 +1,8 @@
 /**
  * Error arithmetic: numbers that carry how far a candidate's number may be from them, and what each step adds.
  *
- * Every step of a candidate is  fl(z) = z (1 + d) + n,  |d| <= k u,  |n| <= underflow:  k is 1 for + - * /, and what the
- * model allows for a library function. With a and b known up to errors A and B:
+ * Every step of a candidate is  fl(z) = z (1 + d) + n,  |d| <= k u,  |n| <= underflow:  k is 1 for + - * /, and what
+ * the model allows for a library function. With a and b known up to errors A and B:
  *
  *     a + b    A + B                                    exactly, before the rounding of the sum
  *     a b      |a| B + |b| A + A B                      exactly: the second-order term is there
@@ -15,8 +15,10 @@
  * The growth of k roundings in a row has two forms, and all formulas are evaluated with both:
  *
  *     certain  gamma_k = k u / (1 - k u)
- *     likely   min(gamma_k, 6 sqrt(k) u)    for roundings that behave as independent ones (Higham and Mary 2019, theorem
- *                                           2.4: with lambda = 6 it fails with probability 2 exp(-18), 3e-8)
+ *     likely   min(gamma_k, 6 sqrt(k) u)
+ *
+ * The second is for roundings that behave as independent ones (Higham and Mary 2019, theorem 2.4: with lambda = 6 it fails
+ * with probability 2 exp(-18), 3e-8).
  *
  * @module
  */

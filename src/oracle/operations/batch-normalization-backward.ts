@@ -9,20 +9,22 @@
  * Capital letters are errors: X, D and N of x, dy and the mean, R of r, S of s; |.| sums of magnitudes.
  *
  * - dBeta: E_a = sum D + gamma_M (|dy| + sum D).
- * - Q: an error of the mean is the same in every term, so it meets the sum of dy. Candidates may write Q as sum dy x - mean sum dy, as
- *   automatic differentiation of Keras's formula does, so rounding is relative to |x| + |mean|:
+ * - Q: an error of the mean is the same in every term, so it meets the sum of dy. Candidates may write Q as
+ *   sum dy x - mean sum dy, as automatic differentiation of Keras's formula does, so rounding is relative to
+ *   |x| + |mean|:
  *       E_Q = N |a| + sum (D (|x - mean| + X + N) + |dy| X) + gamma_(M + 6) sum (|dy| + D) (|x| + X + |mean| + N)
  * - dGamma: R |Q| + (r + R) E_Q, exactly; its roundings are among the M + 6.
  * - q: the product of r, r and Q over M, with four roundings and another two of a reciprocal square root, since r^2 may
  *   come from 1 / (variance + epsilon).
- * - dx: S |A| + (s + S) (D + E_a / M + (|x - mean| + X + N) E_q + (X + N) |q|)
- *       + gamma_c (s + S) (|dy| + D + |a| / M + E_a / M + (|x - mean| + X + N) (|q| + E_q)),   c = 8 + division + the roundings of r
- *   also for s dy - s a / M - s q (x - mean), where s in the last term has roundings of its own. Automatic differentiation of
- *   a mean inside the variance adds q times the mean of x - mean, which is 0 but for roundings: (s + S) (|q| + E_q)
- *   (N + gamma_(M + 4) mean |x - mean|). For `variance: "one-pass"` the last term is q x - q mean: |x| + |mean| for |x - mean|
- *   in gamma_c.
- * - Underflow n: M n for each sum; of xHat n sum |dy|, since dy multiplies it (twice, for what it is rounded by later); of the factors of q in any order n (1 + |Q|)
- *   (1 + r)^3 (1 + |gamma|).
+ * - dx: S |A| + (s + S) (D + E_a / M + W E_q + (X + N) |q|)
+ *       + gamma_c (s + S) (|dy| + D + |a| / M + E_a / M + W (|q| + E_q))
+ *   with W = |x - mean| + X + N and c = 8 + division + the roundings of r. It also holds for s dy - s a / M -
+ *   s q (x - mean), where s in the last term has roundings of its own. Automatic differentiation of a mean inside the
+ *   variance adds q times the mean of x - mean, which is 0 but for roundings: (s + S) (|q| + E_q)
+ *   (N + gamma_(M + 4) mean |x - mean|). For `variance: "one-pass"` the last term may be q x - q mean: then
+ *   W = |x| + |mean| + X + N in gamma_c.
+ * - Underflow n: M n for each sum; of xHat n sum |dy|, since dy multiplies it (twice, for what it is rounded by later);
+ *   of the factors of q in any order n (1 + |Q|) (1 + r)^3 (1 + |gamma|).
  * - One (x - mean) r beyond the largest number makes all sums infinite, or NaN.
  *
  * @module

@@ -1,9 +1,11 @@
 /**
- * What is expected of batch normalization, forward: `batch-normalization` (inference) and `batch-normalization-training`.
+ * What is expected of batch normalization, forward: `batch-normalization` (inference) and
+ * `batch-normalization-training`.
  *
  *     x [..., C, ...]  ->  y         gamma, beta, movingMean, movingVariance [C]
  *
- * - y: `normalization.ts`. In training mean and variance are those of the batch, off as `channel-statistics.ts` derives.
+ * - y: `normalization.ts`. In training mean and variance are those of the batch, off as `channel-statistics.ts`
+ *   derives.
  * - Moving statistics after the step, movingMean momentum + mean (1 - momentum), or movingMean - (movingMean - mean)
  *   (1 - momentum). 1 - momentum is off by u of momentum, an absolute error, and so is momentum. At most five more
  *   roundings of what is at most |moving| + |batch|:

@@ -7,9 +7,9 @@
  *
  *     sum p    E   = sum P + gamma_K sum (|p| + P)
  *     q        Q   = a quotient of error arithmetic, with a rounding more for p (1 / sum p)
- *     c, log c       `clipping.ts`
- *     loss         |t| (error of log c) + T (|log c| + that), summed, and gamma_(M K + 2) of the sum of (|t| + T) (|log c| + ...),
- *                  over M
+ *     c        q, clipped: `clipping.ts`
+ *     log c    L, its error
+ *     loss     (sum (|t| L + T (|log c| + L)) + gamma_(M K + 2) sum (|t| + T) (|log c| + L)) / M
  *
  * Backward, with h = -t / (M c) where q is not clipped:
  *

@@ -1,30 +1,35 @@
 /**
  * Means and variances of channels, and how far those of a candidate may be off: the first half of batch normalization.
  *
- * For the M numbers x of one channel, each known up to v |x| + n (rounded inputs), write |x| for the mean of magnitudes, rms for
- * the root of the mean square, s for the deviation, D = v rms + n for the root mean square of what inputs are off, and
- * G = gamma_(M + 4 log2 M + 8).
+ * For the M numbers x of one channel, each known up to v |x| + n (rounded inputs), write |x| for the mean of
+ * magnitudes, rms for the root of the mean square, s for the deviation, D = v rms + n for the root mean square of what
+ * inputs are off, and G = gamma_(M + 4 log2 M + 8).
  *
- * Mean. A sum in any order, divided once or term by term, is off by gamma_M |x|. Welford's running mean, m += (x - m) / k,
- * rounds m and the step in turn: the error after k steps, times k, grows by at most k u |m[k]| + 4 u |x[k] - m[k-1]|. Since
- * k |m[k]| <= M |x| and sum |m[k]| <= M |x| (1 + log M), it ends below (M + 4 (2 + log M)) u |x|. Hence
+ * Mean. A sum in any order, divided once or term by term, is off by gamma_M |x|. Welford's running mean,
+ * m += (x - m) / k, rounds m and the step in turn: the error after k steps, times k, grows by at most
+ * k u |m[k]| + 4 u |x[k] - m[k-1]|. Since k |m[k]| <= M |x| and sum |m[k]| <= M |x| (1 + log M), it ends below
+ * (M + 4 (2 + log M)) u |x|. Hence
  *
  *     mean error      <= v |x| + n + G (|x| + v |x| + n)
  *
  * Variance. Rounded inputs change the deviation by at most D: 2 s D + D^2. With s' = s + D and rms' = rms + D:
  *
- *     two passes         G s'^2 + (G rms')^2      x - mean and its square round relative to themselves; the error E of the
- *                                                 mean adds exactly E^2, for deviations sum to 0
- *     Welford            G s'^2 + 2 G s' rms' + (G rms')^2      (x - m[k-1]) (x - m[k]) with errors e of the running means;
- *                                                 by Cauchy's inequality sum |x - m| e <= sqrt(2 M) s sqrt(sum e^2), and
- *                                                 e[k] <= 2/3 u sqrt(M k) rms: together 1.4 M u s rms. (Chan, Golub and LeVeque
- *                                                 1983 have the same form; merging of parts has log M for M.)
- *     one pass           that + 2 G rms'^2 + 2 rms' E + E^2     E[x^2] - E[x]^2: errors of two numbers as large as rms'^2
+ *     two passes    G s'^2 + (G rms')^2
+ *     Welford       G s'^2 + 2 G s' rms' + (G rms')^2
+ *     one pass      that + 2 G rms'^2 + 2 rms' E + E^2
+ *
+ * - Two passes: x - mean and its square round relative to themselves; the error E of the mean adds exactly E^2, for
+ *   deviations sum to 0.
+ * - Welford: (x - m[k-1]) (x - m[k]) with errors e of the running means. By Cauchy's inequality
+ *   sum |x - m| e <= sqrt(2 M) s sqrt(sum e^2), and e[k] <= 2/3 u sqrt(M k) rms: together 1.4 M u s rms. (Chan, Golub
+ *   and LeVeque 1983 have the same form; merging of parts has log M for M.)
+ * - One pass: E[x^2] - E[x]^2 has the errors of two numbers as large as rms'^2.
  *
  * The first two are always allowed, the third by the option `variance: "one-pass"`. Underflow adds 3 M n' to each.
  *
- * 1 / sqrt(variance + epsilon) is monotone, so its error is taken from both ends, of which the lower stops at variance 0
- * in the first two cases (sums of squares are not negative); in the third a variance + epsilon that may reach 0 gives Infinity.
+ * 1 / sqrt(variance + epsilon) is monotone, so its error is taken from both ends, of which the lower stops at variance
+ * 0 in the first two cases (sums of squares are not negative); in the third a variance + epsilon that may reach 0
+ * gives Infinity.
  *
  * @module
  */
@@ -72,7 +77,7 @@ export type VarianceFormula = "stable" | "one-pass";
 
 /** Roundings of a sum or a running mean of `rows` numbers. */
 export function summingRoundings(rows: number): number {
-  return rows + 4 * Math.ceil(Math.log2(rows)) + 8;
+  return rows + 4 * (32 - Math.clz32(rows)) + 8;
 }
 
 /** Mean and variance of channel `c`, as a candidate may have them. */

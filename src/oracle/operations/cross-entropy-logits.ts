@@ -1,6 +1,6 @@
 /**
- * What is expected of a cross-entropy of logits, forward and backward, for labels t[k] of any kind (one-hot where they are
- * class numbers).
+ * What is expected of a cross-entropy of logits, forward and backward, for labels t[k] of any kind (one-hot where they
+ * are class numbers).
  *
  * Forward, with L = log sum exp(z - m) of each row from `softmax-row.ts`, off by E, and M rows of K classes:
  *
@@ -9,8 +9,8 @@
  * - Errors before rounding, with Z of a logit (Zm of the maximum, m + L being off by no more) and T of a label:
  *       |t| (E + Z + Zm) + T (L + |z - m|)
  * - Candidates may subtract m first or last, or take sum t (m + L) - sum t z: nothing rounded is larger than
- *   (|t| + T) (L + |z| + |m|), and no term goes through more than M K + 6 roundings. L + |z| + |m| beyond the largest number
- *   makes the loss infinite, or NaN where t is 0.
+ *   (|t| + T) (L + |z| + |m|), and no term goes through more than M K + 6 roundings. L + |z| + |m| beyond the largest
+ *   number makes the loss infinite, or NaN where t is 0.
  *
  * Backward:  dz[k] = (y[k] sum t - t[k]) / M,  y the softmax with the error Y
  *

@@ -45,18 +45,18 @@ export function elementwise(truth: Tensor, bound: Float64Array, ties?: Expectati
 
 /**
  * What is expected of `truths`, whose errors `errorsOf` derives: the bound from growth that is certain, the spread from
- * twice what is likely. An honest candidate then has |z| <= 1/2 for every element, even where one error (of a mean, say)
- * is shared by all. What is likely grows by `doubt` ({@link doubtOf}); without it there is no spread.
+ * twice what is likely. An honest candidate then has |z| <= 1/2 for every element, even where one error (of a mean,
+ * say) is shared by all. What is likely grows by `doubt` ({@link doubtOf}); without it there is no spread.
  */
 export function expectationsOf<Name extends string>(
   truths: Readonly<Record<Name, Tensor>>,
   model: ArithmeticModel,
   doubt: number | undefined,
   errorsOf: (arithmetic: ErrorArithmetic) => Readonly<Record<Name, Float64Array>>,
-): Record<Name, Expectation> {
+): Readonly<Record<string, Expectation>> {
   const bounds = errorsOf(new ErrorArithmetic(model, certain));
   const spreads = doubt === undefined ? undefined : errorsOf(new ErrorArithmetic(model, doubtful(doubt)));
-  const expectations = {} as Record<Name, Expectation>;
+  const expectations: Record<string, Expectation> = {};
   for (const name in truths) {
     const bound = bounds[name].map(numberOrInfinity);
     const spread = spreads?.[name].map((error) => 2 * numberOrInfinity(error)) ?? new Float64Array(bound.length);
@@ -74,9 +74,9 @@ function numberOrInfinity(error: number): number {
 const EXAMINED = 8;
 
 /**
- * By how much errors of sums over `x` [M, C], C last, may outgrow independent roundings: twice the most that an honest order
- * of `honest-sums.ts` makes of some of its columns, in units of {@link likely}; at least 1. Sums of equal numbers round the
- * same way at every step, and small numbers vanish beside large ones.
+ * By how much errors of sums over `x` [M, C], C last, may outgrow independent roundings: twice the most that an honest
+ * order of `honest-sums.ts` makes of some of its columns, in units of {@link likely}; at least 1. Sums of equal
+ * numbers round the same way at every step, and small numbers vanish beside large ones.
  */
 export function doubtOf(x: Float64Array, channels: number): number {
   const rows = x.length / channels;

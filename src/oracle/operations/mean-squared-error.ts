@@ -1,9 +1,9 @@
 /**
  * What is expected of the mean squared error, forward and backward.
  *
- * Forward:   loss = 1 / K sum d^2,  d = yPred - yTrue. With D the error of d from rounded inputs: squares are off by 2 |d| D + D^2;
- *            a difference (whose rounding counts twice in the square), a product, K - 1 additions and a division round at
- *            most K + 4 times what is at most 1 / K sum (|d| + D)^2.
+ * Forward:   loss = 1 / K sum d^2,  d = yPred - yTrue. With D the error of d from rounded inputs, squares are off by
+ *            2 |d| D + D^2. A difference (whose rounding counts twice in the square), a product, K - 1 additions and a
+ *            division round at most K + 4 times what is at most 1 / K sum (|d| + D)^2.
  *
  * Backward:  dYPred = 2 / K d: off by 2 / K D, and gamma_4 2 / K (|d| + D).
  *

@@ -1,14 +1,17 @@
 /**
  * What is expected of one step of an optimizer: `sgd-step`, `adam-step`, `adamw-step`.
  *
- * Inputs are `weight`, `gradient` and the state before the step, outputs the weight and the state after it; all have the
- * shape of the weight. Every step of the formula is one of error arithmetic. Where formulas differ, the larger error counts:
+ * Inputs are `weight`, `gradient` and the state before the step, outputs the weight and the state after it; all have
+ * the shape of the weight. Every step of the formula is one of error arithmetic. Where formulas differ, the larger
+ * error counts:
  *
  * - A running mean m + (g - m) (1 - b) may be b m + (1 - b) g: with c = 1 - b and capital letters for errors,
  *       c (G + M) + M b + u (|m| + |g|) + gamma_4 (|m| (b + c) + c |g|) (+ M, G)
  *   where u (|m| + |g|) is the rounding of b (c is then off by u b, which is much of a small c).
- * - b^t: as exp(t log b), relative gamma of exp + |t log b| (l + 1) roundings, or as a product, with b rounded: gamma_2t.
- * - alpha m / (sqrt(v) + epsilon) may be m / (sqrt(v) / root + epsilon / root) or a product with a reciprocal: two roundings more.
+ * - b^t: as exp(t log b), relative gamma of exp + |t log b| (l + 1) roundings, or as a product, with b rounded:
+ *   gamma_2t.
+ * - alpha m / (sqrt(v) + epsilon) may be m / (sqrt(v) / root + epsilon / root) or a product with a reciprocal: two
+ *   roundings more.
  *
  * @module
  */

@@ -3,8 +3,8 @@
  *
  * Forward:   y is x, a bound of the range, or slope (x - threshold).
  *
- * - x and the bounds are copied: exact in float32, one rounding where results are stored in a narrower format. Inputs that
- *   are rounded first are known up to E; y is monotone and moves to its values at x - E and x + E at most.
+ * - x and the bounds are copied: exact in float32, one rounding where results are stored in a narrower format. Inputs
+ *   that are rounded first are known up to E; y is monotone and moves to its values at x - E and x + E at most.
  * - slope (x - threshold): a rounding each of the slope, the difference and the product,
  *   slope gamma_3 (|x| + |threshold| + E) + underflow (1 + slope).
  *

@@ -1,8 +1,8 @@
 /**
  * What is expected of the sigmoid, forward and backward.
  *
- * Forward:   y = 1 / (1 + exp(-x)). With an input known up to E, the change of y is taken from both ends, y being monotone.
- *            Roundings, for any of the usual formulas:
+ * Forward:   y = 1 / (1 + exp(-x)). With an input known up to E, the change of y, which is monotone, is taken from both
+ *            ends. Roundings, for any of the usual formulas:
  *
  * - 1 / (1 + e): e is off by k roundings of exp, which change y by (1 - y) of that; then a sum and a division.
  * - e / (1 + e) for x < 0: k in the numerator and again in the sum. Together gamma_(2k + 2 + division) y.
@@ -11,8 +11,8 @@
  *
  * Backward:  dx = dy y (1 - y). With Y the error of y, before it is stored:
  *
- * - y (1 - y) changes by at most Y |1 - 2 y| + Y^2 <= Y (1 + Y); both forms, y (1 - y) and y - y^2, and the product with dy
- *   round at most four times what is at most |dy| (y + Y) (1 + Y).
+ * - y (1 - y) changes by at most Y |1 - 2 y| + Y^2 <= Y (1 + Y); both forms, y (1 - y) and y - y^2, and the product
+ *   with dy round at most four times what is at most |dy| (y + Y) (1 + Y).
  *
  * @module
  */

@@ -5,18 +5,19 @@
  *
  * With Z[k] the error of a logit and Zm that of m (the greatest Z: the maximum changes by no more), relative errors are
  *
- *     p[k]    R[k] = exp(T[k]) (1 + gamma_f) - 1   with T[k] = Z[k] + Zm + gamma_1 (|d[k]| + Z[k] + Zm), f roundings of exp
+ *     d[k]    T[k] = Z[k] + Zm + gamma_1 (|d[k]| + Z[k] + Zm)                    absolute
+ *     p[k]    R[k] = exp(T[k]) (1 + gamma_f) - 1                                 for the f roundings of exp
  *     s       R    = sum over k of y[k] R[k] + gamma_(K - 1) (1 + that)          any order of the K - 1 additions
  *     y[k]    (R[k] + R + gamma_(division + 1)) / (1 - R)                        or a product with 1 / s
  *
- * (Zm is in all d[k], so it cancels in y; T keeps it, which costs a factor of at most 2 where inputs are rounded.) Candidates
- * that take y[k] = exp(z[k] - L) are off by T' in the exponent, where
+ * (Zm is in all d[k], so it cancels in y; T keeps it, which costs a factor of at most 2 where inputs are rounded.)
+ * Candidates that take y[k] = exp(z[k] - L) are off by T' in the exponent, where
  *
  *     T'      = Z[k] + Zm + R / (1 - R) + log + gamma_3 (|z[k]| + |m| + |log s|)
- *     log     = gamma_l max(1, |log s|)     for the l roundings of the logarithm: relative, absolute for results below 1
+ *     log     = gamma_l max(1, |log s|)     for the l roundings of a logarithm: absolute for results below 1
  *
- * and the relative error of y is then exp(T') (1 + gamma_f) - 1. The larger of the two counts. Exponentials may underflow:
- * n for each, and s >= 1, so that y is off by n (1 + K) more.
+ * and the relative error of y is then exp(T') (1 + gamma_f) - 1. The larger of the two counts. Exponentials may
+ * underflow: n for each, and s >= 1, so that y is off by n (1 + K) more.
  *
  * @module
  */

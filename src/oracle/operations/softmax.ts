@@ -5,7 +5,8 @@
  *
  * Backward:  dx[k] = y[k] (dy[k] - dot),  dot = sum over j of dy[j] y[j].  With Y and D the errors of y and dy:
  *
- * - dot: P = sum over j of (|dy| Y + D (y + Y)) + gamma_K sum over j of (|dy| + D) (y + Y)     K products and sums in a row
+ * - dot: P = sum over j of (|dy| Y + D (y + Y)) + gamma_K sum over j of (|dy| + D) (y + Y)     K products and sums in
+ *   a row
  * - dx:  Y |dy - dot| + (y + Y) (D + P) + gamma_4 (y + Y) (|dy| + D + |dot| + P)               also as y dy - y dot
  *
  * @module

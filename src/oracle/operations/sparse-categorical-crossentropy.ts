@@ -3,8 +3,9 @@
  *
  * Of logits: `cross-entropy-logits.ts` with one-hot labels, which are exact.
  *
- * Of probabilities it is the cross-entropy of the logits l = log c, and candidates may compute it so, as Keras with TensorFlow does: the same
- * derivation with the errors of l from `clipping.ts`. The direct form log(sum c) - log c[t] has the smaller errors.
+ * Of probabilities it is the cross-entropy of the logits l = log c, and candidates may compute it so, as Keras with
+ * TensorFlow does: the same derivation with the errors of l from `clipping.ts`. The direct form log(sum c) - log c[t]
+ * has the smaller errors.
  *
  * Backward:  dp[k] = dl[k] / c[k], or (1 / sum c - [k = t] / c[k]) / M. With V the error of dl and C that of c:
  *

@@ -6,8 +6,8 @@
  *
  * Backward:  dx = dy (1 - y^2). With Y the error of y, before it is stored:
  *
- * - 1 - y^2 changes by at most 2 |y| Y + Y^2; it is rounded as y^2, as a difference and as a product with dy, each at most
- *   1 + (|y| + Y)^2 in size: gamma_4 (1 + (|y| + Y)^2) |dy|.
+ * - 1 - y^2 changes by at most 2 |y| Y + Y^2; it is rounded as y^2, as a difference and as a product with dy, each at
+ *   most 1 + (|y| + Y)^2 in size: gamma_4 (1 + (|y| + Y)^2) |dy|.
  *
  * @module
  */
