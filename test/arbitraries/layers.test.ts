@@ -126,6 +126,14 @@ describe("convolutions()", () => {
     );
   });
 
+  it("refuse fewer sizes than there are dimensions to be distinct", () => {
+    assert.throws(() => convolutions({ maxDim: 4 }), {
+      name: "RangeError",
+      message:
+        "arbitraries: `maxDim` must leave room for 5 distinct sizes (batch, height, width, channels, filters). Received 4.",
+    });
+  });
+
   it("shrink sizes before values", () => {
     fc.assert(
       fc.property(families(convolutions(), 1000), ({ value, simpler }) => {
