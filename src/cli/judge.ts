@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { basename } from "node:path";
 import { Command } from "commander";
 import { type ArithmeticModel, MODELS, withFlush, withWgslFunctions } from "../oracle/arithmetic-model.js";
 import { judgeTensor } from "../oracle/judgement.js";
@@ -25,7 +26,7 @@ import { MODEL_HELP, type ModelFlags, modelOptions, resolveModel } from "./model
 import { choice } from "./options.js";
 
 interface Flags extends ModelFlags {
-  readonly input: string;
+  readonly input: readonly string[];
   readonly candidate: string;
   readonly arithmetic: string;
   readonly flush?: boolean;
@@ -42,7 +43,10 @@ export function judgeCommand(): Command {
     .description("judge what another backend computed; exit code 1 where a bound is broken")
     .argument("<operation|model>", `an operation (conv2d, dense-backward, ...), or ${MODEL_HELP}`)
     .argument("[arguments...]", "of an operation, as Keras calls them: --strides 2,1 --padding same --epsilon 1e-3")
-    .requiredOption("--input <in.npz>", "operands by name (x, kernel, bias, dy, ...), or what `trace` takes")
+    .requiredOption(
+      "--input <files...>",
+      "operands by name (x, kernel, dy, ...): one .npz, or an .npy each; or what `trace` takes",
+    )
     .requiredOption("--candidate <file>", "results: .npy for one, .npz by name; for a model a trace.npz")
     .addOption(choice("--arithmetic <model>", "the candidate's arithmetic", Object.keys(MODELS)).default("float32"))
     .option("--flush", "the candidate may flush subnormal numbers to zero")
@@ -90,7 +94,7 @@ function valueOf(text: string): unknown {
 }
 
 function judgeOperation(operation: Operation, args: KerasConfig, flags: Flags): boolean {
-  const { operands, notes } = singles(readArrays(flags.input));
+  const { operands, notes } = singles(readInputs(flags.input));
   const watched = watch(args);
   const expectations = operation.expect(operands, watched.args, arithmeticOf(flags));
   watched.refuseUnread(operation.name);
@@ -116,6 +120,18 @@ function judgeOperation(operation: Operation, args: KerasConfig, flags: Flags): 
   if (missing.length > 0) lines.push(`not judged, for they are not in ${flags.candidate}: ${missing.join(", ")}`);
   process.stdout.write(`${[...lines, ...notes].join("\n")}\n`);
   return holds;
+}
+
+/** The arrays of an .npz file, or of several files; an .npy file is called as it is named. */
+function readInputs(paths: readonly string[]): Arrays {
+  return new Map(
+    paths.flatMap((path) => {
+      const arrays = readArrays(path);
+      return /\.npy$/i.test(path)
+        ? [...arrays.values()].map((x) => [basename(path).slice(0, -4), x] as const)
+        : [...arrays];
+    }),
+  );
 }
 
 /** Operands as a float32 candidate receives them. */
@@ -179,7 +195,7 @@ function judgeModel(target: string, given: KerasConfig, flags: Flags): boolean {
     throw new UsageError("arguments of layers must go with an operation, not with a model.", `--${argument}`);
   }
   const model = resolveModel(target, flags);
-  const arrays = readArrays(flags.input);
+  const arrays = readInputs(flags.input);
   const judgement = judgeTrace(model, modelInputs(model, arrays), readArrays(flags.candidate), {
     ...modelTargets(model, arrays, flags.loss),
     training: flags.training ?? false,

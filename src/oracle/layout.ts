@@ -19,7 +19,7 @@ const NAMED: readonly { readonly axes: readonly number[]; readonly name: string 
   { axes: [0, 2, 3, 1], name: "NCHW, where NHWC is expected" },
   { axes: [2, 3, 1, 0], name: "OIHW, where HWIO is expected" },
   { axes: [1, 2, 3, 0], name: "OHWI, where HWIO is expected" },
-  { axes: [1, 0], name: "transposed" },
+  { axes: [1, 0], name: "the transpose" },
 ];
 
 /** What a tensor of shape `received` may be, where `expected` differs from it. */

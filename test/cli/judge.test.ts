@@ -1,0 +1,183 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { copyFileSync, readFileSync, symlinkSync } from "node:fs";
+import { describe, it, type TestContext } from "node:test";
+import { fileURLToPath } from "node:url";
+import type { NpyArray } from "../../src/formats/npy.js";
+import { counting, labels, MAIN, run, Workspace } from "../support/command-line.js";
+
+const root = new URL("../../../", import.meta.url);
+const EXAMPLES: string = fileURLToPath(new URL("docs/examples/", root));
+
+/** Whether `program` is there and does what `args` ask. */
+function works(program: string, ...args: string[]): boolean {
+  return spawnSync(program, args, { stdio: "ignore" }).status === 0;
+}
+
+/** Runs one of the examples, as it is in the repository, in a folder of its own. */
+async function example(workspace: Workspace, name: string, program: string, ...args: string[]): Promise<void> {
+  copyFileSync(`${EXAMPLES}${name}`, workspace.path(name));
+  const { code, err } = await run(program, [...args, name], workspace.folder);
+  assert.equal(code, 0, err);
+}
+
+/** The JavaScript example, which imports the package by its name. */
+async function javascriptExample(workspace: Workspace): Promise<void> {
+  const index = new URL("build/src/index.js", root).href;
+  const source = readFileSync(`${EXAMPLES}candidate.mjs`, "utf8").replace('"touchstone"', JSON.stringify(index));
+  workspace.put("candidate.mjs", source);
+  const { code, err } = await run(process.execPath, ["candidate.mjs"], workspace.folder);
+  assert.equal(code, 0, err);
+}
+
+const [x, kernel] = [counting([1, 3, 4, 2]), counting([1, 1, 2, 3], 5)];
+
+/** `kernel` of one pixel applied to `x`, exact in float32. */
+function pointwise(): NpyArray {
+  const data = new Float32Array(36);
+  for (let pixel = 0; pixel < 12; pixel++) {
+    for (let f = 0; f < 3; f++) {
+      for (let c = 0; c < 2; c++) data[pixel * 3 + f] += Number(x.data[pixel * 2 + c]) * Number(kernel.data[c * 3 + f]);
+    }
+  }
+  return { dtype: "float32", shape: [1, 3, 4, 3], data };
+}
+
+function prepared(test: TestContext): Workspace {
+  const workspace = new Workspace(test);
+  workspace.putArrays("in.npz", { x, kernel });
+  workspace.putArrays("good.npy", { y: pointwise() });
+  const bad = pointwise();
+  bad.data[7] = 100;
+  workspace.putArrays("bad.npz", { y: bad });
+  return workspace;
+}
+
+describe("touchstone judge", { concurrency: 2 }, () => {
+  it("exits 0 for a right result and 1 for a wrong one, with the element that is wrong", async (test) => {
+    const workspace = prepared(test);
+    const good = await workspace.succeed("judge", "conv2d", "--input", "in.npz", "--candidate", "good.npy");
+    assert.match(good, /^conv2d `y` \(float32\): holds\n/);
+    const { code, out } = await workspace.touchstone("judge", "conv2d", "--input", "in.npz", "--candidate", "bad.npz");
+    assert.equal(code, 1);
+    assert.match(out, /^conv2d `y` \(float32\): BROKEN\n {2}1 of 36 elements beyond their bound\n/);
+    assert.match(out, /at \[0, 0, 2, 1\]\n {2}candidate 100, reference /);
+  });
+
+  it("takes Keras's arguments in kebab-case, operands as .npy files, and a model of arithmetic; writes JSON", async (test) => {
+    const workspace = prepared(test);
+    workspace.putArrays("x.npy", { x });
+    workspace.putArrays("kernel.npy", { kernel });
+    const out = await workspace.succeed(
+      ..."judge conv2d --input x.npy kernel.npy --candidate good.npy --json --arithmetic bfloat16 --flush".split(" "),
+      ..."--functions wgsl --strides 1,1 --padding=valid --dilation-rate 1".split(" "),
+    );
+    const verdict: unknown = JSON.parse(out);
+    assert.ok(typeof verdict === "object" && verdict !== null && "arithmetic" in verdict && "holds" in verdict);
+    assert.equal(verdict.holds, true);
+    assert.equal(verdict.arithmetic, "bfloat16 inputs, WGSL functions, subnormals flushed");
+  });
+
+  it("says which results were not there, and that operands were rounded", async (test) => {
+    const workspace = prepared(test);
+    const tenths = { dtype: "float64", shape: [2, 3], data: new Float64Array(6).fill(0.1) } as const;
+    workspace.putArrays("in.npz", { x: counting([2, 3]), kernel: counting([3, 1]), dy: counting([2, 1]) });
+    const dBias = Number(counting([2, 1]).data[0]) + Number(counting([2, 1]).data[1]);
+    workspace.putArrays("out.npz", { dBias: { dtype: "float32", shape: [1], data: Float32Array.of(dBias) } });
+    const out = await workspace.succeed("judge", "dense-backward", "--input", "in.npz", "--candidate", "out.npz");
+    assert.match(out, /not judged, for they are not in out\.npz: dx, dKernel\n/);
+    workspace.putArrays("x.npz", { x: tenths });
+    workspace.putArrays("y.npy", { y: { dtype: "float32", shape: [2, 3], data: new Float32Array(6).fill(0.1) } });
+    const relu = await workspace.succeed("judge", "relu", "--input", "x.npz", "--candidate", "y.npy");
+    assert.match(relu, /note: `x` was rounded from float64 to float32 before it was used\n$/);
+  });
+
+  it("judges the trace that it wrote itself, and names the layer of one that it did not", async (test) => {
+    const workspace = new Workspace(test);
+    workspace.putArrays("in.npz", { x: counting([2, 32, 32, 3]), y: labels(3, 7) });
+    await workspace.succeed(..."trace resnet8v1 --input in.npz --training --out trace.npz".split(" "));
+    const args = "judge resnet8v1 --input in.npz --training --candidate trace.npz".split(" ");
+    const out = await workspace.succeed(...args, "--all");
+    assert.match(out, /^holds: 109 of 109 tensors within float32\n/);
+    assert.match(out, /\noutput\/conv2d_3 +\d.* holds Conv2D\n/);
+    const entries = Object.fromEntries(workspace.arrays("trace.npz"));
+    const bias = entries["gradWeight/conv2d_4/bias"];
+    workspace.putArrays("trace.npz", {
+      ...entries,
+      "gradWeight/conv2d_4/bias": { ...bias, data: new Float32Array(32).fill(1) },
+    });
+    const { code, out: wrong } = await workspace.touchstone(...args);
+    assert.equal(code, 1);
+    assert.match(wrong, /the first that is not right: the backward pass of `conv2d_4` \(Conv2D\)\n/);
+  });
+
+  it("refuses what it cannot judge", async (test) => {
+    const workspace = prepared(test);
+    const given = ["--input", "in.npz", "--candidate", "good.npy"];
+    await workspace.refuse(
+      ["judge", "conv", ...given],
+      /^touchstone: what is judged must be a model, or one of conv2d, .* Received "conv"\.$/m,
+    );
+    await workspace.refuse(
+      ["judge", "resnet8v1", ...given, "--strides", "2"],
+      "arguments of layers must go with an operation, not with a model. Received --strides.",
+    );
+    await workspace.refuse(
+      ["judge", "conv2d", ...given, "--stride", "2"],
+      "arguments of conv2d must be among dilationRate, groups, padding, strides. Received stride.",
+    );
+    await workspace.refuse(
+      ["judge", "conv2d", ...given, "same"],
+      'arguments must be given as --name value. Received "same".',
+    );
+    workspace.putArrays("dense.npz", { x: counting([2, 3]), kernel: counting([3, 1]), dy: counting([2, 1]) });
+    await workspace.refuse(
+      "judge dense-backward --input dense.npz --candidate good.npy".split(" "),
+      "good.npy: the results of dense-backward must come as an .npz with dx, dKernel, dBias. Received one array.",
+    );
+    workspace.putArrays("other.npz", { a: counting([2]), b: counting([2]) });
+    await workspace.refuse(
+      "judge conv2d --input in.npz --candidate other.npz".split(" "),
+      "other.npz: must hold y. Received a, b.",
+    );
+  });
+
+  it("accepts the example in JavaScript", async (test) => {
+    const workspace = new Workspace(test);
+    await javascriptExample(workspace);
+    await workspace.succeed("judge", "dense", "--input", "in.npz", "--candidate", "out.npy");
+  });
+
+  it("accepts the example in Python", { skip: !works("python3", "-c", "import numpy") }, async (test) => {
+    const workspace = new Workspace(test);
+    await example(workspace, "candidate.py", "python3");
+    await workspace.succeed(..."judge conv2d --input in.npz --candidate out.npy --strides 2 --padding same".split(" "));
+  });
+
+  it("accepts the example in C++", { skip: !works("g++", "--version") }, async (test) => {
+    const workspace = new Workspace(test);
+    await example(workspace, "candidate.cpp", "g++", "-std=c++17", "-Wall", "-Werror", "-o", "candidate");
+    const { code } = await run(workspace.path("candidate"), [], workspace.folder);
+    assert.equal(code, 0);
+    await workspace.succeed(..."judge dense --input x.npy kernel.npy bias.npy --candidate out.npy".split(" "));
+  });
+});
+
+/** The page's blocks: each `sh` block is run as it is; a `text` block that follows is what it must print. */
+describe("docs/is-my-backend-right.md", () => {
+  const page = readFileSync(new URL("docs/is-my-backend-right.md", root), "utf8");
+  const blocks = [...page.matchAll(/^```sh\n([\s\S]*?)^```$(?:\n\n```text\n([\s\S]*?)^```$)?/gm)];
+  const needs = works("python3", "-c", "import numpy") && works("bash", "-c", "true");
+
+  it("prints what it says, command by command", { skip: !needs }, async (test) => {
+    assert.ok(blocks.length >= 4);
+    const workspace = new Workspace(test);
+    symlinkSync(new URL("docs", root), workspace.path("docs"));
+    const touchstone = `touchstone() { ${JSON.stringify(process.execPath)} ${JSON.stringify(MAIN)} "$@"; }; npx() { "$@"; }`;
+    for (const [, commands, expected] of blocks) {
+      const { out, err } = await run("bash", ["-c", `${touchstone}\n${commands}`], workspace.folder);
+      assert.equal(err, "", commands);
+      if (expected !== undefined) assert.equal(out, expected, commands);
+    }
+  });
+});
