@@ -5,6 +5,7 @@
  */
 import { formatShape } from "../tensor/shape.js";
 import type { Judgement } from "./judgement.js";
+import { short } from "./short-number.js";
 import type { TensorVerdict, TraceJudgement } from "./trace-judgement.js";
 
 /** What each test that may break says. */
@@ -16,13 +17,6 @@ const BROKEN: Readonly<Record<Judgement["broken"][number], (judgement: Judgement
     `errors too large as a whole: mean square ${short(variance)} of what is likely (at most 4)`,
   bias: ({ bias }) => `errors lean to one side: mean ${short(bias)} of what is likely`,
 };
-
-/** A number in few characters. */
-export function short(x: number): string {
-  if (x === 0 || !Number.isFinite(x)) return String(x);
-  const size = Math.abs(x);
-  return size >= 0.01 && size < 10000 ? String(Number(x.toPrecision(3))) : x.toExponential(1);
-}
 
 /** The judgement of one tensor in a few lines, the first of which is the verdict. */
 export function describeJudgement(

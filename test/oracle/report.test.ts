@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { judgeTensor } from "../../src/oracle/judgement.js";
 import { layoutOf } from "../../src/oracle/layout.js";
-import { describeJudgement, describeTrace, jsonLine, short } from "../../src/oracle/report.js";
+import { describeJudgement, describeTrace, jsonLine } from "../../src/oracle/report.js";
+import { short } from "../../src/oracle/short-number.js";
 import type { TensorVerdict, TraceJudgement } from "../../src/oracle/trace-judgement.js";
 import { tensorOf } from "../../src/tensor/tensor.js";
 
