@@ -5,6 +5,7 @@
  * @module
  */
 import { Command, CommanderError } from "commander";
+import { conformCommand } from "./conform.js";
 import { convertCommand } from "./convert.js";
 import { EXIT, errorCode, fileError, report } from "./errors.js";
 import { judgeCommand } from "./judge.js";
@@ -24,7 +25,16 @@ const program = new Command("touchstone")
   // what commander says of bad use is said by `report`, in one line
   .configureOutput({ outputError: () => {}, writeErr: () => {} });
 
-for (const make of [summaryCommand, predictCommand, traceCommand, verifyCommand, judgeCommand, convertCommand]) {
+const COMMANDS = [
+  summaryCommand,
+  predictCommand,
+  traceCommand,
+  verifyCommand,
+  judgeCommand,
+  conformCommand,
+  convertCommand,
+];
+for (const make of COMMANDS) {
   program.addCommand(make().copyInheritedSettings(program));
 }
 

@@ -118,7 +118,7 @@ function isLinear(layer: Layer): boolean {
 
 function unknownReason({ className }: Layer): string {
   if (className === "Dropout") return "dropout in training is random";
-  return `layers of class ${className} are judged by their parts only`;
+  return `it comes from a layer of class ${className}, which is no operation of the oracle`;
 }
 
 function passedOn({ value, doubt }: Reading): LayerExpectation {

@@ -6,6 +6,7 @@
  * - |f'| <= L, as ReLU (the greater of 1 and its slope), sigmoid (1/4), tanh (1): L D.
  * - The derivative of the sigmoid changes by at most 0.1 D, that of tanh by 0.77 D; dy times it accordingly.
  * - Softmax: a probability grows by at most the factor exp(2 max D): p (exp(2 max D) - 1).
+ *   Its gradient: see below.
  * - Cross-entropy of logits: log sum exp moves by at most max D, a logit by as much: 2 max D times the labels' mean sum; its
  *   gradient as the softmax does, times the labels' sum over M rows.
  * - Batch normalization in inference is linear in x with the factor gamma / sqrt(variance + epsilon).
@@ -17,6 +18,7 @@
  */
 import type { KerasConfig } from "../serialization/config.js";
 import { contiguous, type Tensor, tensor } from "../tensor/tensor.js";
+import { axisFromLast, axisToLast, resolveAxis } from "../layers/axis.js";
 import { softmaxForward } from "../layers/softmax.js";
 import { growthOfExp } from "./error-arithmetic.js";
 import { greatestOf } from "./operands.js";
@@ -65,6 +67,7 @@ export function sensitivityOf(operation: Operation, doubtful: readonly string[])
     return undefined;
   }
   if (CROSS_ENTROPIES.has(forward)) return crossEntropyGradientMoves;
+  if (forward === "softmax") return (values, errors, args) => softmaxGradientMoves(values, errors, args);
   if (forward in SMOOTH) return smoothBackward(operation, SMOOTH[forward]);
   // an x in doubt has been taken to the kink, where it matters
   if (RECTIFIERS.has(forward)) return (values, errors, args) => rectified(values, errors, slopeOf(forward, args));
@@ -151,6 +154,36 @@ function smoothBackward(operation: Operation, [steepest, change]: readonly [numb
 function softmaxMoves(operation: Operation, { x }: Operands, errors: Operands, args: KerasConfig): Tensor {
   const y = operation.run({ x: mapped(x, (v) => v) }, args)["y"];
   return scaled(y, growthOfExp(2 * greatestOf(errors["x"])));
+}
+
+/**
+ * dx = p (dy - sum p dy), with P = p (exp(2 max D) - 1) for p and E for dy:
+ * P |dy - sum p dy| + (p + P) (E + sum (|dy| P + E (p + P))).
+ */
+function softmaxGradientMoves({ x, dy }: Operands, errors: Operands, args: KerasConfig): Operands {
+  const axis = resolveAxis("Softmax", Number(args["axis"] ?? -1), x.shape);
+  const last = (tensor: Tensor): Float64Array => Float64Array.from(contiguous(axisToLast(tensor, axis)).data);
+  const p = last(
+    softmaxForward(
+      mapped(x, (v) => v),
+      axis,
+    ).y,
+  );
+  const [dys, dyErrors] = [last(dy), last(errors["dy"])];
+  const growth = growthOfExp(2 * greatestOf(errors["x"]));
+  const classes = x.shape[axis];
+  const moves = new Float64Array(p.length);
+  for (let start = 0; start < p.length; start += classes) {
+    let [dot, common] = [0, 0];
+    for (let k = start; k < start + classes; k++) {
+      dot += p[k] * dys[k];
+      common += p[k] * (growth * Math.abs(dys[k]) + (1 + growth) * dyErrors[k]);
+    }
+    for (let k = start; k < start + classes; k++) {
+      moves[k] = p[k] * (growth * Math.abs(dys[k] - dot) + (1 + growth) * (dyErrors[k] + common));
+    }
+  }
+  return { dx: axisFromLast(tensor(moves, axisToLast(x, axis).shape), axis) };
 }
 
 /** The greatest sum of the magnitudes of a row's labels; class numbers stand for one 1. */

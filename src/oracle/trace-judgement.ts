@@ -17,6 +17,7 @@
  * @module
  */
 import type { LayerNode } from "../layers/layer.js";
+import type { Variable } from "../layers/variable.js";
 import type { Model } from "../models/model.js";
 import { nodeNames } from "../models/node-names.js";
 import type { TraceOptions } from "../models/trace.js";
@@ -100,12 +101,16 @@ interface About {
   readonly explain?: (x: Tensor) => string | undefined;
 }
 
+/** Why parts of a layer that is a model are not judged. */
+const WITHIN = "it belongs to a model within the model, of which the trace has only the output";
+
 class TraceJudge {
   readonly #model: Model;
   readonly #candidate: ReadonlyMap<string, Tensor>;
   readonly #options: TraceJudgementOptions;
   readonly #arithmetic: ArithmeticModel;
   readonly #names: ReadonlyMap<LayerNode, string>;
+  readonly #weights: ReadonlyMap<string, Variable>;
   readonly #verdicts: TensorVerdict[] = [];
   readonly #asked = new Set<string>();
   readonly #outputs = new Map<LayerNode, Reading | NotJudged>();
@@ -116,6 +121,7 @@ class TraceJudge {
     this.#candidate = candidate;
     this.#options = options;
     this.#arithmetic = options.arithmetic ?? FLOAT32;
+    this.#weights = model.weightsByPath();
     this.#names = nodeNames(model.graphNodes);
   }
 
@@ -136,20 +142,27 @@ class TraceJudge {
       this.#outputs.set(node, this.#judge(about, y));
       this.#judgeMoving(node, expectation);
     }
+    for (const [path, weight] of this.#training ? this.#weights : []) {
+      const key = `moving/${path}`;
+      if (weight.trainable || this.#asked.has(key)) continue;
+      const [layer] = path.split("/");
+      this.#judge({ key, layers: [layer], className: this.#classOf(layer) }, new NotJudged(WITHIN));
+    }
   }
 
   #expectNode(node: LayerNode, readings: readonly (Reading | NotJudged)[]): LayerExpectation | NotJudged {
     const known = allKnown(readings);
     if (known instanceof NotJudged) return known;
-    return expectLayer(node.layer, known, this.#trains(node), this.#arithmetic);
+    return expectLayer(node.layer, known, this.#training, this.#arithmetic);
   }
 
   #judgeMoving(node: LayerNode, expectation: LayerExpectation | NotJudged): void {
-    if (this.#options.training !== true) return;
+    if (!this.#training) return;
     const again = this.#model.graphNodes.filter(({ layer }) => layer === node.layer).length > 1;
     if (again && node.index > 0) return;
-    for (const weight of node.layer.className === "Functional" ? [] : node.layer.weights) {
-      if (weight.trainable) continue;
+    for (const weight of node.layer.weights) {
+      // those of a model within have paths of their own
+      if (weight.trainable || this.#weights.get(`${node.layer.name}/${weight.name}`) !== weight) continue;
       const about = {
         key: `moving/${node.layer.name}/${weight.name}`,
         layers: [node.layer.name],
@@ -211,7 +224,7 @@ class TraceJudge {
     if (dy instanceof NotJudged) return dy;
     const inputs = allKnown(node.inputs.map((x) => this.#outputOf(x.node)));
     if (inputs instanceof NotJudged) return inputs;
-    const training = this.#trains(node);
+    const training = this.#training;
     const beforeActivation = this.#expected.get(node)?.beforeActivation;
     return expectLayerGradients(node.layer, inputs, { dy, atLogits }, { training, beforeActivation }, this.#arithmetic);
   }
@@ -232,7 +245,7 @@ class TraceJudge {
 
   #judgeWeights(weightTerms: ReadonlyMap<string, readonly Term[]>): void {
     const trained = new Set(this.#model.trainableWeights);
-    for (const [path, weight] of this.#model.weightsByPath()) {
+    for (const [path, weight] of this.#weights) {
       if (!trained.has(weight)) continue;
       const terms = weightTerms.get(path);
       const layer = path.slice(0, path.lastIndexOf("/"));
@@ -306,8 +319,8 @@ class TraceJudge {
     return this.#verdicts.some((verdict) => verdict.key === key && verdict.status === "broken");
   }
 
-  #trains(node: LayerNode): boolean {
-    return node.training ?? this.#options.training ?? false;
+  get #training(): boolean {
+    return this.#options.training ?? false;
   }
 
   #outputOf(node: LayerNode): Reading | NotJudged {

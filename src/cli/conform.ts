@@ -1,0 +1,126 @@
+/**
+ * `touchstone conform backend.mjs`: runs the conformance kit on a backend; `--merge` joins the reports of several machines.
+ *
+ * @module
+ */
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { Command } from "commander";
+import { MODELS, withFlush } from "../oracle/arithmetic-model.js";
+import type { Backend } from "../oracle/conformance/backend.js";
+import { checkBackend } from "../oracle/conformance/check-backend.js";
+import { conforms, formatReport, mergeReports, type Report } from "../oracle/conformance/report.js";
+import { writeReproduction } from "../oracle/conformance/reproduction.js";
+import { isKerasConfig } from "../serialization/config.js";
+import { EXIT, fileError, UsageError } from "./errors.js";
+import { type Output, prepareOutput } from "./files.js";
+import { choice, wholeNumber } from "./options.js";
+import { startProgress } from "./progress.js";
+
+interface Flags {
+  readonly merge?: boolean;
+  readonly shard: string;
+  readonly cases: number;
+  readonly seed: number;
+  readonly operations?: readonly string[];
+  readonly arithmetic: string;
+  readonly flush?: boolean;
+  readonly json?: string;
+  readonly reproduction?: string;
+}
+
+const MOST_CASES = 1_000_000;
+
+/** The command. */
+export function conformCommand(): Command {
+  return new Command("conform")
+    .description("run the conformance kit on a backend; exit code 1 where there is a finding")
+    .argument("<files...>", "a module whose default export is the backend; with --merge, reports")
+    .option("--merge", "join the reports that --json wrote on several machines")
+    .option("--shard <i/n>", "do the i-th of n shares of the cases", "1/1")
+    .option("--cases <n>", "cases an operation", wholeNumber("--cases", 1, MOST_CASES), 120)
+    .option("--seed <n>", "what the cases grow from", wholeNumber("--seed", 0), 0)
+    .option("--operations <names>", "only these: conv2d,conv2d-backward", (text: string) => text.split(","))
+    .addOption(choice("--arithmetic <model>", "what the backend claims", Object.keys(MODELS)).default("float32"))
+    .option("--flush", "the backend may flush subnormal numbers to zero")
+    .option("--json <report.json>", "write the report, with every minimal reproduction")
+    .option("--reproduction <case.npz>", "write the first finding's minimal case")
+    .action(async (files: readonly string[], flags: Flags) => {
+      const json = flags.json === undefined ? undefined : prepareOutput(flags.json, "--json", [".json"]);
+      const reproduction =
+        flags.reproduction === undefined ? undefined : prepareOutput(flags.reproduction, "--reproduction", [".npz"]);
+      const report = flags.merge === true ? mergeReports(files.map(readReport)) : await conform(files, flags);
+      json?.write(`${JSON.stringify(report, null, 1)}\n`);
+      writeFirst(reproduction, report);
+      process.stdout.write(formatReport(report));
+      if (!conforms(report)) process.exitCode = EXIT.judgementFailed;
+    });
+}
+
+function writeFirst(output: Output | undefined, { operations }: Report): void {
+  const finding = operations.flatMap((operation) => operation.finding ?? [])[0];
+  if (finding !== undefined) output?.write(writeReproduction(finding.reproduction));
+}
+
+async function conform(files: readonly string[], flags: Flags): Promise<Report> {
+  const [file, ...others] = files;
+  if (others.length > 0) throw new UsageError("one backend must be given.", files.join(" "));
+  const backend = await importBackend(file);
+  const model = MODELS[flags.arithmetic];
+  const progress = startProgress("conform");
+  try {
+    return await checkBackend(backend, {
+      ...(flags.operations && { operations: flags.operations }),
+      arithmetic: flags.flush === true ? withFlush(model) : model,
+      cases: flags.cases,
+      seed: flags.seed,
+      shard: flags.shard,
+      onProgress: progress.update,
+    });
+  } finally {
+    progress.end();
+  }
+}
+
+/** The default export of a module; what it really is, `checkBackend` finds out. */
+async function importBackend(file: string): Promise<Backend> {
+  let module: { readonly default?: Backend };
+  try {
+    module = await import(pathToFileURL(resolve(file)).href);
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    throw new UsageError(`${file}: must be a module that can be imported.`, JSON.stringify(message));
+  }
+  if (module.default === undefined) {
+    throw new UsageError(`${file}: the default export must be a backend.`, "no default export");
+  }
+  return module.default;
+}
+
+function readReport(path: string): Report {
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (error) {
+    throw fileError("read", path, error);
+  }
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    value = undefined;
+  }
+  if (isReport(value)) return value;
+  throw new UsageError(`${path}: must be a report that conform --json wrote.`, JSON.stringify(text.slice(0, 40)));
+}
+
+function isReport(value: unknown): value is Report {
+  return (
+    isKerasConfig(value) &&
+    typeof value["backend"] === "string" &&
+    Array.isArray(value["shards"]) &&
+    Array.isArray(value["operations"]) &&
+    value["operations"].every((operation) => isKerasConfig(operation) && Array.isArray(operation["failures"]))
+  );
+}

@@ -1,0 +1,137 @@
+/**
+ * Backends: what is tested. Plain functions on plain typed arrays, synchronous or not, so that an adapter to anything
+ * takes a few lines.
+ *
+ *     export default {
+ *       name: "mine", version: "1.2.3",
+ *       operations: {
+ *         relu: ({ x }) => ({ data: x.data.map((v) => Math.max(v, 0)), shape: x.shape }),
+ *         "dense-backward": async ({ x, kernel, dy }) => ({ dx: ..., dKernel: ..., dBias: ... }),
+ *       },
+ *     };
+ *
+ * @module
+ */
+import { describe, type KerasConfig } from "../../serialization/config.js";
+import { formatShape, sizeOf } from "../../tensor/shape.js";
+import { contiguous, type Tensor, tensor } from "../../tensor/tensor.js";
+import type { Operands, Operation } from "../operation.js";
+import { OPERATIONS } from "../operations/table.js";
+
+/** A tensor as backends receive it: row-major, images as NHWC, kernels as HWIO. */
+export interface PlainTensor {
+  readonly data: Float32Array;
+  readonly shape: readonly number[];
+}
+
+/** A tensor as backends may return it. */
+export interface PlainResult {
+  readonly data: ArrayLike<number>;
+  readonly shape: readonly number[];
+}
+
+/** Results by name; where an operation has a single one, the result itself will do. */
+export type BackendResults = PlainResult | Readonly<Record<string, PlainResult>>;
+
+/** One operation of a backend. Operands are its own to overwrite; arguments are Keras's, in camelCase, all given. */
+export type BackendOperation = (
+  operands: Readonly<Record<string, PlainTensor>>,
+  args: KerasConfig,
+) => BackendResults | Promise<BackendResults>;
+
+/** A backend. */
+export interface Backend {
+  readonly name: string;
+  readonly version?: string;
+  /** By the names of {@link OPERATIONS}, or those in camelCase: `conv2d`, `conv2d-backward` or `conv2dBackward`. */
+  readonly operations: Readonly<Record<string, BackendOperation>>;
+}
+
+/** What a backend gave, or why that cannot be judged. */
+export type Given = { readonly results: Operands } | { readonly failure: string };
+
+const camelCase = (name: string): string => name.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
+
+/**
+ * The operations of `backend` by the names of {@link OPERATIONS}.
+ *
+ * @throws TypeError when it is no backend, or has an operation that nobody knows.
+ */
+export function operationsOf(backend: Backend): ReadonlyMap<string, BackendOperation> {
+  const value: unknown = backend;
+  if (typeof value !== "object" || value === null || typeof backend.name !== "string") {
+    throw new TypeError(`checkBackend: \`backend\` must be an object with a name. Received ${describe(value)}.`);
+  }
+  const { operations }: { readonly operations: unknown } = backend;
+  if (typeof operations !== "object" || operations === null) {
+    throw new TypeError(
+      `checkBackend: \`operations\` must be an object of functions. Received ${describe(operations)}.`,
+    );
+  }
+  const known = new Map([...OPERATIONS.keys()].flatMap((name) => [[name, name] as const, [camelCase(name), name]]));
+  return new Map(
+    Object.entries(backend.operations).map(([key, run]) => {
+      const name = known.get(key);
+      if (name === undefined) {
+        const names = [...OPERATIONS.keys()].join(", ");
+        throw new TypeError(`checkBackend: \`operations\` must be among ${names}. Received ${JSON.stringify(key)}.`);
+      }
+      if (typeof run !== "function") {
+        throw new TypeError(`checkBackend: \`operations.${key}\` must be a function. Received ${describe(run)}.`);
+      }
+      return [name, run];
+    }),
+  );
+}
+
+/** Asks `run` for the results of `operation`. Never throws: what goes wrong is a finding. */
+export async function ask(
+  run: BackendOperation,
+  operation: Operation,
+  operands: Operands,
+  args: KerasConfig,
+): Promise<Given> {
+  const plain = Object.fromEntries(
+    Object.entries(operands).map(([name, x]) => [
+      name,
+      { data: Float32Array.from(contiguous(x).data), shape: [...x.shape] },
+    ]),
+  );
+  try {
+    return resultsOf(await run(plain, structuredClone(args)), operation);
+  } catch (error) {
+    return { failure: `threw: ${error instanceof Error ? error.message : String(error)}` };
+  }
+}
+
+function resultsOf(returned: unknown, { outputs }: Operation): Given {
+  if (typeof returned !== "object" || returned === null) return { failure: `returned ${describe(returned)}` };
+  const byName: Readonly<Record<string, unknown>> = isResult(returned)
+    ? { [outputs[0]]: returned }
+    : Object.fromEntries(Object.entries(returned).filter(([, value]) => value !== undefined));
+  const results: Record<string, Tensor> = {};
+  for (const [name, result] of Object.entries(byName)) {
+    if (!outputs.includes(name)) return { failure: `returned \`${name}\`, which is none of ${outputs.join(", ")}` };
+    if (!isResult(result)) return { failure: `returned no { data, shape } for \`${name}\`` };
+    const { data, shape } = result;
+    if (!shape.every((size) => Number.isSafeInteger(size) && size >= 0) || data.length !== sizeOf(shape)) {
+      return { failure: `returned ${data.length} numbers for \`${name}\` of shape ${formatShape(shape)}` };
+    }
+    // wide enough for what was computed in float64
+    results[name] = tensor(Float64Array.from(data), shape);
+  }
+  return Object.keys(results).length > 0 ? { results } : { failure: "returned nothing" };
+}
+
+function isResult(value: unknown): value is PlainResult {
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    "data" in value &&
+    typeof value.data === "object" &&
+    value.data !== null &&
+    "length" in value.data &&
+    "shape" in value &&
+    Array.isArray(value.shape)
+  );
+}

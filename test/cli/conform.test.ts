@@ -1,0 +1,76 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { Workspace } from "../support/command-line.js";
+
+const GOOD = `export default { name: "good", version: "2", operations: {
+  relu6: ({ x }) => ({ data: x.data.map((v) => Math.min(6, Math.max(v, 0))), shape: x.shape }),
+} };`;
+const BAD = GOOD.replace("Math.min(6, Math.max(v, 0))", "Math.max(v, 0)");
+
+describe("touchstone conform", () => {
+  it("prints a table and succeeds where there is no finding", async (t) => {
+    const place = new Workspace(t);
+    place.put("good.mjs", GOOD);
+    const out = await place.succeed("conform", "good.mjs", "--cases", "16", "--operations", "relu6,tanh");
+    assert.match(out, /^good 2 as float32: 16 cases an operation, seed 0\n/);
+    assert.match(out, /^relu6 +16 +16 +0 +all$/m);
+    assert.match(out, /^not offered: tanh$/m);
+    assert.match(out, /^no findings in 1 operations$/m);
+  });
+
+  it("ends with 1 where there is a finding, and writes the minimal case in a form that judge reads", async (t) => {
+    const place = new Workspace(t);
+    place.put("bad.mjs", BAD);
+    const args = ["conform", "bad.mjs", "--cases", "16", "--reproduction", "case.npz"];
+    const { code, out } = await place.touchstone(...args);
+    assert.equal(code, 1);
+    assert.match(out, /^relu6 +16 +\d+ +Infinity +\S+ +`y` at \[0[, 0]*\]: [\d.e+]+, not 6; it must be exact/m);
+    assert.deepEqual([...place.arrays("case.npz").keys()], ["x", "expected/y", "received/y", "bound/y"]);
+  });
+
+  it("merges the shares of several machines", async (t) => {
+    const place = new Workspace(t);
+    place.put("bad.mjs", BAD);
+    const share = (shard: string, json: string): Promise<unknown> =>
+      place.touchstone(
+        "conform",
+        "bad.mjs",
+        "--cases",
+        "16",
+        "--operations",
+        "relu6",
+        "--shard",
+        shard,
+        "--json",
+        json,
+      );
+    await Promise.all([share("1/2", "a.json"), share("2/2", "b.json")]);
+    const { code, out } = await place.touchstone("conform", "--merge", "a.json", "b.json");
+    assert.equal(code, 1);
+    assert.match(out, /, shares 1\/2 2\/2\n/);
+    assert.match(out, /^relu6 +16 /m);
+  });
+
+  it("refuses what is no backend and no report", async (t) => {
+    const place = new Workspace(t);
+    place.put("good.mjs", GOOD);
+    place.put("empty.mjs", "");
+    place.put("broken.mjs", "export default {");
+    place.put("report.json", '{"backend": "a"}');
+    await place.refuse(["conform", "none.mjs"], /^touchstone: none\.mjs: must be a module that can be imported\./);
+    await place.refuse(["conform", "broken.mjs"], /^touchstone: broken\.mjs: must be a module that can be imported\./);
+    await place.refuse(
+      ["conform", "empty.mjs"],
+      "empty.mjs: the default export must be a backend. Received no default export.",
+    );
+    await place.refuse(["conform", "good.mjs", "other.mjs"], "one backend must be given. Received good.mjs other.mjs.");
+    await place.refuse(
+      ["conform", "good.mjs", "--shard", "0/2"],
+      /`shard` must be i\/n with i from 1 to n\. Received "0\/2"\.$/m,
+    );
+    await place.refuse(
+      ["conform", "--merge", "report.json"],
+      'report.json: must be a report that conform --json wrote. Received "{\\"backend\\": \\"a\\"}".',
+    );
+  });
+});
