@@ -9,6 +9,7 @@
 import { basename } from "node:path";
 import { Command } from "commander";
 import { type ArithmeticModel, MODELS, withFlush, withWgslFunctions } from "../oracle/arithmetic-model.js";
+import { describeDiagnosis, diagnose } from "../oracle/diagnosis.js";
 import { judgeTensor } from "../oracle/judgement.js";
 import { camelCase } from "../oracle/layer-operations.js";
 import { layoutOf } from "../oracle/layout.js";
@@ -106,17 +107,21 @@ function judgeOperation(operation: Operation, args: KerasConfig, flags: Flags): 
     return { name, judgement, ...(hint !== undefined && { hint }) };
   });
   const holds = verdicts.every(({ judgement }) => judgement.holds);
+  const diagnosis = holds
+    ? undefined
+    : diagnose(operation, operands, args, Object.fromEntries(results), arithmeticOf(flags));
   const missing = operation.outputs.filter((name) => expectations[name] !== undefined && !results.has(name));
   if (flags.json === true) {
     const arithmetic = arithmeticOf(flags).name;
     process.stdout.write(
-      `${jsonLine({ operation: operation.name, arithmetic, holds, verdicts, notJudged: missing, notes })}\n`,
+      `${jsonLine({ operation: operation.name, arithmetic, holds, verdicts, notJudged: missing, notes, diagnosis })}\n`,
     );
     return holds;
   }
   const lines = verdicts.flatMap(({ name, judgement, hint }) =>
     describeJudgement(`${operation.name} \`${name}\` (${arithmeticOf(flags).name})`, judgement, { hint }),
   );
+  if (diagnosis !== undefined) lines.push(...describeDiagnosis(diagnosis));
   if (missing.length > 0) lines.push(`not judged, for they are not in ${flags.candidate}: ${missing.join(", ")}`);
   process.stdout.write(`${[...lines, ...notes].join("\n")}\n`);
   return holds;

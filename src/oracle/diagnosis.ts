@@ -121,7 +121,11 @@ interface Explanation {
   readonly ratios: ReadonlyMap<string, number>;
 }
 
-function explain(suspect: Suspect, tried: ReadonlyMap<string, Trial>, wrong: readonly string[]): readonly Explanation[] {
+function explain(
+  suspect: Suspect,
+  tried: ReadonlyMap<string, Trial>,
+  wrong: readonly string[],
+): readonly Explanation[] {
   const results = resultsOf(suspect);
   const ratios = new Map<string, number>();
   for (const name of wrong) {
@@ -168,7 +172,11 @@ function chosen(explanations: readonly Explanation[], wrong: readonly string[]):
 }
 
 /** The weaker arithmetic by which all of `open` would hold, and looks like it. */
-function weaknessOf(open: ReadonlyMap<string, Trial>, model: ArithmeticModel, reconsider: Reconsider): Cause | undefined {
+function weaknessOf(
+  open: ReadonlyMap<string, Trial>,
+  model: ArithmeticModel,
+  reconsider: Reconsider,
+): Cause | undefined {
   if ([...open.values()].some(({ x, expectation }) => isPlain(x, expectation))) return undefined;
   for (const { name, weaken, isPlausible } of WEAKNESSES) {
     const expectations = reconsider(weaken(model));

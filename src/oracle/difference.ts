@@ -59,7 +59,11 @@ function extent(indices: readonly number[]): readonly [number, number] {
 }
 
 /** What the wrong numbers have in common. */
-function commonValues(wrong: readonly number[], data: ArrayLike<number>, { truth, bound }: Expectation): readonly string[] {
+function commonValues(
+  wrong: readonly number[],
+  data: ArrayLike<number>,
+  { truth, bound }: Expectation,
+): readonly string[] {
   const found: string[] = [];
   if (wrong.every((i) => Number.isNaN(data[i]))) return ["NaN"];
   if (wrong.every((i) => data[i] === 0)) return ["all of them are 0"];

@@ -33,8 +33,13 @@ export interface LayerGradientExpectation {
   readonly dWeights: Expectations;
 }
 
-const MOVING: Readonly<Record<string, string>> = { movingMean: "moving_mean", movingVariance: "moving_variance" };
-const GRADIENTS: Readonly<Record<string, string>> = {
+/** Keras's names of moving statistics, by the names of results. */
+export const MOVING: Readonly<Record<string, string>> = {
+  movingMean: "moving_mean",
+  movingVariance: "moving_variance",
+};
+/** Keras's names of weights, by the names of their gradients. */
+export const GRADIENTS: Readonly<Record<string, string>> = {
   dKernel: "kernel",
   dBias: "bias",
   dGamma: "gamma",
@@ -126,7 +131,7 @@ function passedOn({ value, doubt }: Reading): LayerExpectation {
 }
 
 /** What the operation of a layer reads: inputs and weights, of which it takes those that it knows. */
-function readingsOf(
+export function readingsOf(
   { operation, backward, weights, takesList }: LayerOperation,
   inputs: readonly Reading[],
   direction: "forward" | "backward",

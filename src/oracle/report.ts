@@ -5,6 +5,7 @@
  */
 import { formatShape } from "../tensor/shape.js";
 import type { Judgement } from "./judgement.js";
+import { describeDiagnosis } from "./diagnosis.js";
 import { short } from "./short-number.js";
 import type { TensorVerdict, TraceJudgement } from "./trace-judgement.js";
 
@@ -56,6 +57,7 @@ export function describeTrace(judgement: TraceJudgement, all: boolean): readonly
   if (first?.judgement !== undefined) {
     lines.push("", `the first that is not right: ${placeOf(first)}`);
     lines.push(...describeJudgement(first.key, first.judgement, first));
+    if (first.diagnosis !== undefined) lines.push(...describeDiagnosis(first.diagnosis).map((line) => `  ${line}`));
     if (broken.length > 1) {
       lines.push("", `also broken: ${listed(broken.slice(1).map(({ key }) => key))}`);
     }

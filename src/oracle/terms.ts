@@ -9,11 +9,14 @@ import type { ArithmeticModel } from "./arithmetic-model.js";
 import type { Expectation } from "./expectation.js";
 import { judgeTensor } from "./judgement.js";
 import { NotJudged, type Reading, sumOf } from "./reading.js";
+import type { Inquiry } from "./inquiry.js";
 
 /** A gradient, and the layer that computed it; the loss has no name. */
 export interface Term {
   readonly from: string | undefined;
   readonly expectation: Expectation | NotJudged;
+  /** What may have gone wrong with it. */
+  readonly inquiry?: Inquiry | undefined;
 }
 
 /** Adds a term. Nodes come in the opposite order, so that a sum runs in the order of its readers. */

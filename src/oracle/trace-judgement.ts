@@ -24,14 +24,24 @@ import type { TraceOptions } from "../models/trace.js";
 import { cast, type Tensor } from "../tensor/tensor.js";
 import type { ArithmeticModel } from "./arithmetic-model.js";
 import { FLOAT32 } from "./arithmetic-model.js";
+import type { Diagnosis } from "./diagnosis.js";
 import type { Expectation } from "./expectation.js";
+import type { Inquiry } from "./inquiry.js";
 import { type Judgement, judgeTensor } from "./judgement.js";
-import { exactly, expectLayer, expectLayerGradients, type LayerExpectation } from "./layer-expectations.js";
+import {
+  exactly,
+  expectLayer,
+  expectLayerGradients,
+  type LayerExpectation,
+  type LayerGradientExpectation,
+} from "./layer-expectations.js";
+import { backwardSuspects, forwardSuspects } from "./layer-diagnosis.js";
 import { layoutOf, readAs } from "./layout.js";
 import { type Goal, goalsOf } from "./objectives.js";
 import { missing, NotJudged, type Reading, sumOf } from "./reading.js";
 import { withPenalty } from "./penalties.js";
 import { regionRead } from "./receptive-field.js";
+import { diagnoseTensor, inquireSum, inquireWeight, suspectsFor } from "./trace-diagnosis.js";
 import { allKnown, knownTerms, leave, missingBranch, saysNothing, shapesOf, type Term } from "./terms.js";
 
 /** What a trace is judged by. */
@@ -56,6 +66,8 @@ export interface TensorVerdict {
   readonly hint?: string;
   /** What of the layer's input the worst element is made of. */
   readonly region?: string;
+  /** What went wrong, for the first that is broken. */
+  readonly diagnosis?: Diagnosis;
 }
 
 /** The verdict on a trace. */
@@ -99,6 +111,15 @@ interface About {
   readonly region?: (index: readonly number[]) => string | undefined;
   /** What else the difference may be, for a broken tensor. */
   readonly explain?: (x: Tensor) => string | undefined;
+  /** What may have gone wrong, for the first that is broken. */
+  readonly inquiry?: Inquiry;
+}
+
+/** The gradients of one application of a layer. */
+interface Gradients {
+  readonly gradients: LayerGradientExpectation | NotJudged;
+  /** What may have gone wrong with the one of the given name; undefined where it is not judged. */
+  readonly inquire: (output: string) => Inquiry | undefined;
 }
 
 /** Why parts of a layer that is a model are not judged. */
@@ -115,6 +136,7 @@ class TraceJudge {
   readonly #asked = new Set<string>();
   readonly #outputs = new Map<LayerNode, Reading | NotJudged>();
   readonly #expected = new Map<LayerNode, LayerExpectation>();
+  #batch = 1;
 
   constructor(model: Model, candidate: ReadonlyMap<string, Tensor>, options: TraceJudgementOptions) {
     this.#model = model;
@@ -126,6 +148,7 @@ class TraceJudge {
   }
 
   forward(inputs: readonly Tensor[]): void {
+    this.#batch = inputs[0].shape[0];
     for (const node of this.#model.graphNodes) {
       const entrance = this.#model.inputs.findIndex((x) => x.node === node);
       const readings = entrance >= 0 ? [{ value: inputs[entrance] }] : node.inputs.map((x) => this.#outputOf(x.node));
@@ -136,11 +159,12 @@ class TraceJudge {
         layers: [name],
         className: node.layer.className,
         region: (index: readonly number[]) => regionRead(node.layer, shapesOf(readings), index),
+        inquiry: this.#inquireForward(node, readings, "y"),
       };
       if (!(expectation instanceof NotJudged)) this.#expected.set(node, expectation);
       const y = expectation instanceof NotJudged ? expectation : expectation.y;
       this.#outputs.set(node, this.#judge(about, y));
-      this.#judgeMoving(node, expectation);
+      this.#judgeMoving(node, readings, expectation);
     }
     for (const [path, weight] of this.#training ? this.#weights : []) {
       const key = `moving/${path}`;
@@ -156,7 +180,26 @@ class TraceJudge {
     return expectLayer(node.layer, known, this.#training, this.#arithmetic);
   }
 
-  #judgeMoving(node: LayerNode, expectation: LayerExpectation | NotJudged): void {
+  /** What may have gone wrong with a result of `node`. */
+  #inquireForward(node: LayerNode, readings: readonly (Reading | NotJudged)[], output: string): Inquiry {
+    const known = allKnown(readings);
+    const training = this.#training;
+    return {
+      suspects: () =>
+        known instanceof NotJudged ? [] : suspectsFor(output, forwardSuspects(node.layer, known, training)),
+      reconsider: (model) => {
+        const expected = known instanceof NotJudged ? known : expectLayer(node.layer, known, training, model);
+        if (expected instanceof NotJudged) return expected;
+        return output === "y" ? expected.y : expected.moving[output];
+      },
+    };
+  }
+
+  #judgeMoving(
+    node: LayerNode,
+    readings: readonly (Reading | NotJudged)[],
+    expectation: LayerExpectation | NotJudged,
+  ): void {
     if (!this.#training) return;
     const again = this.#model.graphNodes.filter(({ layer }) => layer === node.layer).length > 1;
     if (again && node.index > 0) return;
@@ -167,6 +210,7 @@ class TraceJudge {
         key: `moving/${node.layer.name}/${weight.name}`,
         layers: [node.layer.name],
         className: node.layer.className,
+        inquiry: this.#inquireForward(node, readings, weight.name),
       };
       const moved = expectation instanceof NotJudged ? expectation : expectation.moving[weight.name];
       if (again) this.#judge(about, new NotJudged("the layer is applied more than once"));
@@ -208,25 +252,37 @@ class TraceJudge {
     }
     if (terms.length > 0) cotangents.push({ dy: this.#judgeGradient(node, terms), atLogits: false });
     for (const cotangent of cotangents) {
-      const gradients = this.#gradientsOf(node, cotangent);
+      const { gradients, inquire } = this.#gradientsOf(node, cotangent);
       const isNotJudged = gradients instanceof NotJudged;
       node.inputs.forEach((x, i) => {
-        leave(arriving, x.node, { from: name, expectation: isNotJudged ? gradients : gradients.dInputs[i] });
+        const expectation = isNotJudged ? gradients : gradients.dInputs[i];
+        leave(arriving, x.node, { from: name, expectation, inquiry: inquire(`dInput${i}`) });
       });
       for (const weight of node.layer.trainableWeights) {
         const expectation = isNotJudged ? gradients : gradients.dWeights[weight.name];
-        leave(weightTerms, `${node.layer.name}/${weight.name}`, { from: name, expectation });
+        const inquiry = inquire(weight.name);
+        leave(weightTerms, `${node.layer.name}/${weight.name}`, { from: name, expectation, inquiry });
       }
     }
   }
 
-  #gradientsOf(node: LayerNode, { dy, atLogits }: { dy: Reading | NotJudged; atLogits: boolean }) {
-    if (dy instanceof NotJudged) return dy;
+  #gradientsOf(node: LayerNode, { dy, atLogits }: { dy: Reading | NotJudged; atLogits: boolean }): Gradients {
     const inputs = allKnown(node.inputs.map((x) => this.#outputOf(x.node)));
-    if (inputs instanceof NotJudged) return inputs;
-    const training = this.#training;
-    const beforeActivation = this.#expected.get(node)?.beforeActivation;
-    return expectLayerGradients(node.layer, inputs, { dy, atLogits }, { training, beforeActivation }, this.#arithmetic);
+    const nobody = (): undefined => undefined;
+    if (dy instanceof NotJudged) return { gradients: dy, inquire: nobody };
+    if (inputs instanceof NotJudged) return { gradients: inputs, inquire: nobody };
+    const cotangent = { dy, atLogits };
+    const mode = { training: this.#training, beforeActivation: this.#expected.get(node)?.beforeActivation };
+    const expected = (model: ArithmeticModel) => expectLayerGradients(node.layer, inputs, cotangent, mode, model);
+    const inquire = (output: string): Inquiry => ({
+      suspects: () => suspectsFor(output, backwardSuspects(node.layer, inputs, cotangent, mode)),
+      reconsider: (model) => {
+        const gradients = expected(model);
+        if (gradients instanceof NotJudged) return gradients;
+        return gradients.dWeights[output] ?? gradients.dInputs[Number(output.slice("dInput".length))];
+      },
+    });
+    return { gradients: expected(this.#arithmetic), inquire };
   }
 
   /** The gradient for the output of `node`: the sum of what its readers computed. */
@@ -238,6 +294,7 @@ class TraceJudge {
       layers: readers,
       className: readers.length === 1 ? this.#classOf(readers[0]) : "gradient",
       explain: (x: Tensor) => missingBranch(x, terms, this.#arithmetic),
+      inquiry: inquireSum(terms),
     };
     if (expectations instanceof NotJudged) return this.#judge(about, expectations);
     return this.#judge(about, sumOf(expectations, this.#arithmetic));
@@ -250,9 +307,16 @@ class TraceJudge {
       const terms = weightTerms.get(path);
       const layer = path.slice(0, path.lastIndexOf("/"));
       const about = { key: `gradWeight/${path}`, layers: [layer], className: this.#classOf(layer) };
-      const expectations = terms === undefined ? new NotJudged("its layer was not judged") : knownTerms(terms);
-      if (expectations instanceof NotJudged) this.#judge(about, expectations);
-      else this.#judge(about, withPenalty(weight, sumOf(expectations, this.#arithmetic), this.#arithmetic));
+      const expectations = knownTerms(
+        terms ?? [{ from: undefined, expectation: new NotJudged("its layer was not judged") }],
+      );
+      if (expectations instanceof NotJudged) {
+        this.#judge(about, expectations);
+        continue;
+      }
+      const dWeight = sumOf(expectations, this.#arithmetic);
+      const inquiry = inquireWeight(weight, inquireSum(terms ?? []), dWeight);
+      this.#judge({ ...about, inquiry }, withPenalty(weight, dWeight, this.#arithmetic));
     }
   }
 
@@ -281,13 +345,21 @@ class TraceJudge {
     }
     const region = judgement.worst && about.region?.(judgement.worst.index);
     const hint = judgement.holds ? undefined : about.explain?.(given);
+    const diagnosis = judgement.holds || hint !== undefined ? undefined : this.#diagnose(about, given, expectation);
     verdict({
       status: judgement.holds ? "holds" : "broken",
       judgement,
       ...(region !== undefined && { region }),
       ...(hint !== undefined && { hint }),
+      ...(diagnosis && { diagnosis }),
     });
     return { value: given };
+  }
+
+  /** What is wrong with the first tensor that is broken. */
+  #diagnose({ key, inquiry }: About, x: Tensor, expectation: Expectation): Diagnosis | undefined {
+    if (this.#verdicts.some(({ status }) => status === "broken")) return undefined;
+    return diagnoseTensor(key, x, expectation, inquiry, this.#arithmetic, this.#batch);
   }
 
   #judgeIfThere(about: About, expectation: Expectation | NotJudged): void {

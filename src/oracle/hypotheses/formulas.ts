@@ -48,13 +48,12 @@ export const FORMULA_MISTAKES: readonly Mutant[] = [
     mutantsOf(operation, { "bias twice": inOperand("bias", (bias) => scaled(bias, 2)) }),
   ),
   ...["softmax", "softmax-backward"].flatMap((operation) =>
-    mutantsOf(
-      operation,
-      Object.fromEntries([0, 1, 2].map((axis) => [`axis is ${axis}`, inArgs(() => ({ axis }))])),
-    ),
+    mutantsOf(operation, Object.fromEntries([0, 1, 2].map((axis) => [`axis is ${axis}`, inArgs(() => ({ axis }))]))),
   ),
   ...mutantsOf("relu", {
-    "nothing is rectified": () => ({ x }) => ({ y: x }),
+    "nothing is rectified":
+      () =>
+      ({ x }) => ({ y: x }),
     "slope 0.01 for what is negative": inArgs(() => ({ negativeSlope: 0.01 })),
   }),
   ...mutantsOf("add", {

@@ -32,7 +32,8 @@ export function hypothesesOf(operation: Operation, operands: Operands): readonly
   const own = (list: readonly Mutant[]): readonly Mutant[] =>
     list.filter((mutant) => mutant.operation === operation.name && !mutant.control);
   const { x, kernel } = operands;
-  const isLarge = x !== undefined && kernel !== undefined && x.size * kernel.size > MOST_PRODUCTS * x.shape[x.dimension - 1];
+  const isLarge =
+    x !== undefined && kernel !== undefined && x.size * kernel.size > MOST_PRODUCTS * x.shape[x.dimension - 1];
   const mutants = [
     ...own(MUTANTS).filter(({ mistake }) => !isLarge || !MINIATURE.test(mistake)),
     ...own(FORMULA_MISTAKES),

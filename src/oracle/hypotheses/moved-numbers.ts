@@ -50,18 +50,21 @@ function channelsFirst(x: Tensor): Tensor {
 function transposed(x: Tensor): Tensor {
   const [from, to] = x.dimension === 4 ? [1, 2] : [0, 1];
   if (x.dimension < 2) return x;
-  return contiguous(x.transpose(...[...x.shape.keys()].map((axis) => (axis === from ? to : axis === to ? from : axis))));
+  return contiguous(
+    x.transpose(...[...x.shape.keys()].map((axis) => (axis === from ? to : axis === to ? from : axis))),
+  );
 }
 
 /** Mistakes in reading the inputs of `operation`. */
 export function operandMistakes({ inputs, optional }: Operation): Mistakes {
   const products = inputs.filter((name) => !optional.includes(name));
-  const roundings = Object.entries(INPUT_ROUNDINGS).map(([mistake, round]): [string, (reference: Compute) => Compute] => [
-    // a bias or gamma, which is not multiplied in the same unit, is taken as it is
-    mistake,
-    (reference) => (operands, args) =>
-      reference({ ...operands, ...roundedOnes(operands, products, round) }, args),
-  ]);
+  const roundings = Object.entries(INPUT_ROUNDINGS).map(
+    ([mistake, round]): [string, (reference: Compute) => Compute] => [
+      // a bias or gamma, which is not multiplied in the same unit, is taken as it is
+      mistake,
+      (reference) => (operands, args) => reference({ ...operands, ...roundedOnes(operands, products, round) }, args),
+    ],
+  );
   const images = inputs.filter((name) => name === "x" || name === "dy");
   return {
     ...Object.fromEntries(roundings),
@@ -79,7 +82,8 @@ function roundedOnes(operands: Operands, names: readonly string[], round: (value
 export function resultMistakes({ outputs }: Operation): Mistakes {
   const mistakes: Mistakes = {};
   for (const [i, first] of outputs.entries()) {
-    for (const second of outputs.slice(i + 1)) mistakes[`\`${first}\` and \`${second}\` swapped`] = swapped(first, second);
+    for (const second of outputs.slice(i + 1))
+      mistakes[`\`${first}\` and \`${second}\` swapped`] = swapped(first, second);
   }
   for (const name of outputs) {
     Object.assign(mistakes, {

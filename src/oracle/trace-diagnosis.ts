@@ -1,0 +1,126 @@
+/**
+ * Diagnosis of tensors of a trace: mistakes of the layers that they come from, carried on to where they are seen.
+ *
+ * Gradients that meet are a sum of which one term may be mistaken; a weight's gradient has that of its penalty besides.
+ *
+ * @module
+ */
+import type { Variable } from "../layers/variable.js";
+import { contiguous, type Tensor, tensor } from "../tensor/tensor.js";
+import { type ArithmeticModel, FLOAT32 } from "./arithmetic-model.js";
+import { type Diagnosis, diagnoseResults, type Suspect } from "./diagnosis.js";
+import type { Expectation } from "./expectation.js";
+import { withPenalty } from "./penalties.js";
+import type { Inquiry, TensorSuspect } from "./inquiry.js";
+import { NotJudged, sumOf } from "./reading.js";
+import type { Term } from "./terms.js";
+
+/** The suspects of a layer, of whose results one is looked at. */
+export function suspectsFor(output: string, suspects: readonly Suspect[]): readonly TensorSuspect[] {
+  return suspects.map(({ name, results }) => ({ name, result: () => results()[output] }));
+}
+
+/** Diagnoses the tensor `x`, called `output`; `batch` is the number of examples. */
+export function diagnoseTensor(
+  output: string,
+  x: Tensor,
+  expectation: Expectation,
+  inquiry: Inquiry | undefined,
+  model: ArithmeticModel,
+  batch: number,
+): Diagnosis {
+  const suspects = [...(inquiry?.suspects() ?? []), ...factors(expectation, batch)].map(
+    ({ name, result }): Suspect => ({
+      name,
+      results: () => {
+        const mistaken = result();
+        return mistaken === undefined ? {} : { [output]: mistaken };
+      },
+    }),
+  );
+  return diagnoseResults({ [output]: x }, { [output]: expectation }, suspects, model, (other) => {
+    const expected = inquiry?.reconsider(other);
+    return expected === undefined || expected instanceof NotJudged ? {} : { [output]: expected };
+  });
+}
+
+/** The sum of `terms`, of which one may be mistaken. */
+export function inquireSum(terms: readonly Term[]): Inquiry {
+  const total = (changed: number, by: Tensor): Tensor | undefined => {
+    const parts = terms.map(({ expectation }, i) =>
+      i === changed ? contiguous(by).data : expectation instanceof NotJudged ? undefined : expectation.truth,
+    );
+    const sum = Float64Array.from(contiguous(by).data);
+    for (const [i, part] of parts.entries()) {
+      if (part === undefined || part.length !== sum.length) return undefined;
+      if (i !== changed) part.forEach((value, at) => (sum[at] += value));
+    }
+    return tensor(sum, by.shape);
+  };
+  return {
+    suspects: () =>
+      terms.flatMap(({ from, inquiry }, i) =>
+        (inquiry?.suspects() ?? []).map(({ name, result }) => ({
+          name: terms.length === 1 || from === undefined ? name : `in \`${from}\`: ${name}`,
+          result: () => {
+            const mistaken = result();
+            return mistaken === undefined ? undefined : total(i, mistaken);
+          },
+        })),
+      ),
+    reconsider: (model) => {
+      const expectations: Expectation[] = [];
+      for (const { inquiry } of terms) {
+        const expected = inquiry?.reconsider(model);
+        if (expected === undefined || expected instanceof NotJudged) return undefined;
+        expectations.push(expected);
+      }
+      return sumOf(expectations, model);
+    },
+  };
+}
+
+/** The gradient of `weight`, of which `dWeight` is expected without its penalty. */
+export function inquireWeight(weight: Variable, inquiry: Inquiry, dWeight: Expectation): Inquiry {
+  if (weight.regularizer === undefined) return inquiry;
+  const { suspects, reconsider } = inquiry;
+  return {
+    suspects: () => [
+      { name: "gradient of the penalty missing", result: () => tensor(dWeight.truth, dWeight.shape) },
+      ...suspects().map(({ name, result }) => ({
+        name,
+        result: () => {
+          const mistaken = result();
+          if (mistaken === undefined) return undefined;
+          const truth = Float64Array.from(contiguous(mistaken).data);
+          const nothing = new Float64Array(truth.length);
+          const expectation = { shape: mistaken.shape, truth, bound: nothing, spread: nothing };
+          return tensor(withPenalty(weight, expectation, FLOAT32).truth, mistaken.shape);
+        },
+      })),
+    ],
+    reconsider: (model) => {
+      const expected = reconsider(model);
+      return expected === undefined || expected instanceof NotJudged ? expected : withPenalty(weight, expected, model);
+    },
+  };
+}
+
+/** Sums for means, means for sums, and the wrong sign: wherever a tensor comes from. */
+function factors({ truth, shape }: Expectation, batch: number): readonly TensorSuspect[] {
+  const scaled = (name: string, factor: number): TensorSuspect => ({
+    name,
+    result: () =>
+      tensor(
+        truth.map((value) => value * factor),
+        shape,
+      ),
+  });
+  return [
+    scaled("negated", -1),
+    scaled("multiplied by the batch size: a sum over the batch for a mean", batch),
+    scaled("divided by the batch size: a mean over the batch for a sum", 1 / batch),
+    scaled("doubled", 2),
+    scaled("halved", 0.5),
+  ];
+}
