@@ -9,20 +9,23 @@
 import { basename } from "node:path";
 import { Command } from "commander";
 import { type ArithmeticModel, MODELS, withFlush, withWgslFunctions } from "../oracle/arithmetic-model.js";
+import { writeReproduction } from "../oracle/conformance/reproduction.js";
 import { describeDiagnosis, diagnose } from "../oracle/diagnosis.js";
 import { judgeTensor } from "../oracle/judgement.js";
 import { camelCase } from "../oracle/layer-operations.js";
 import { layoutOf } from "../oracle/layout.js";
-import type { Operation } from "../oracle/operation.js";
+import type { Operands, Operation } from "../oracle/operation.js";
+import type { OperationCase } from "../oracle/operation-case.js";
 import { OPERATIONS } from "../oracle/operations/table.js";
 import { describeJudgement, describeTrace, jsonLine } from "../oracle/report.js";
+import { judgeCommandLine, minimalReproduction } from "../oracle/reproduction.js";
 import { judgeTrace } from "../oracle/trace-judgement.js";
 import { LOSSES, type LossName } from "../models/objective.js";
 import type { KerasConfig } from "../serialization/config.js";
 import { cast, dtypeOf, type Tensor } from "../tensor/tensor.js";
 import { type Arrays, modelInputs, modelTargets, readArrays } from "./arrays.js";
 import { EXIT, UsageError } from "./errors.js";
-import { exists } from "./files.js";
+import { exists, prepareOutput } from "./files.js";
 import { MODEL_HELP, type ModelFlags, modelOptions, resolveModel } from "./models.js";
 import { choice } from "./options.js";
 
@@ -33,6 +36,7 @@ interface Flags extends ModelFlags {
   readonly flush?: boolean;
   readonly functions: "library" | "wgsl";
   readonly json?: boolean;
+  readonly reproduction?: string;
   readonly all?: boolean;
   readonly training?: boolean;
   readonly loss?: LossName;
@@ -55,6 +59,7 @@ export function judgeCommand(): Command {
     .option("--training", "the trace is of training mode")
     .addOption(choice("--loss <loss>", "the loss of the trace (default: cross-entropy)", LOSSES))
     .option("--all", "a line for every tensor of the trace")
+    .option("--reproduction <case.npz>", "write the least of the case that is still wrong")
     .option("--json", "JSON instead of text")
     .allowUnknownOption();
   for (const option of modelOptions()) command.addOption(option);
@@ -111,11 +116,11 @@ function judgeOperation(operation: Operation, args: KerasConfig, flags: Flags): 
     ? undefined
     : diagnose(operation, operands, args, Object.fromEntries(results), arithmeticOf(flags));
   const missing = operation.outputs.filter((name) => expectations[name] !== undefined && !results.has(name));
+  const written = writeReproductionOf({ operation, operands, args }, Object.fromEntries(results), flags);
   if (flags.json === true) {
     const arithmetic = arithmeticOf(flags).name;
-    process.stdout.write(
-      `${jsonLine({ operation: operation.name, arithmetic, holds, verdicts, notJudged: missing, notes, diagnosis })}\n`,
-    );
+    const verdict = { operation: operation.name, arithmetic, holds, verdicts, notJudged: missing, notes, diagnosis };
+    process.stdout.write(`${jsonLine({ ...verdict, reproduction: written })}\n`);
     return holds;
   }
   const lines = verdicts.flatMap(({ name, judgement, hint }) =>
@@ -123,15 +128,29 @@ function judgeOperation(operation: Operation, args: KerasConfig, flags: Flags): 
   );
   if (diagnosis !== undefined) lines.push(...describeDiagnosis(diagnosis));
   if (missing.length > 0) lines.push(`not judged, for they are not in ${flags.candidate}: ${missing.join(", ")}`);
+  if (written !== undefined) lines.push(`to repeat it: ${written}`);
   process.stdout.write(`${[...lines, ...notes].join("\n")}\n`);
   return holds;
 }
+
+/** Writes the least of a case that is wrong, if that is wanted; the command that judges it again. */
+function writeReproductionOf(given: OperationCase, results: Operands, flags: Flags): string | undefined {
+  if (flags.reproduction === undefined) return undefined;
+  const output = prepareOutput(flags.reproduction, "--reproduction", [".npz"]);
+  const reproduction = minimalReproduction(given, results, arithmeticOf(flags));
+  if (reproduction === undefined) return undefined;
+  output.write(writeReproduction(reproduction));
+  return judgeCommandLine(reproduction, flags.reproduction);
+}
+
+/** What a reproduction holds besides operands. */
+const OF_REPRODUCTIONS = /^(?:expected|received|bound)\//;
 
 /** The arrays of an .npz file, or of several files; an .npy file is called as it is named. */
 function readInputs(paths: readonly string[]): Arrays {
   return new Map(
     paths.flatMap((path) => {
-      const arrays = readArrays(path);
+      const arrays = new Map([...readArrays(path)].filter(([name]) => !OF_REPRODUCTIONS.test(name)));
       return /\.npy$/i.test(path)
         ? [...arrays.values()].map((x) => [basename(path).slice(0, -4), x] as const)
         : [...arrays];
@@ -154,7 +173,11 @@ function singles(arrays: Arrays): { operands: Readonly<Record<string, Tensor>>; 
 
 /** Which of the candidate's arrays is which result. */
 function resultsOf({ name, outputs }: Operation, arrays: Arrays, path: string): ReadonlyMap<string, Tensor> {
-  const found = new Map([...arrays].filter(([key]) => outputs.includes(key)));
+  const found = new Map(
+    [...arrays]
+      .map(([key, x]) => [key.replace(/^received\//, ""), x] as const)
+      .filter(([key]) => outputs.includes(key)),
+  );
   if (found.size > 0) return found;
   const [[only, x]] = arrays.size === 1 ? arrays : [["", undefined]];
   if (x !== undefined && (outputs.length === 1 || only === "x")) {
@@ -206,9 +229,18 @@ function judgeModel(target: string, given: KerasConfig, flags: Flags): boolean {
     training: flags.training ?? false,
     arithmetic: arithmeticOf(flags),
   });
-  process.stdout.write(
-    flags.json === true ? `${jsonLine(judgement)}\n` : `${describeTrace(judgement, flags.all ?? false).join("\n")}\n`,
-  );
+  const { wrongCase, ...verdict } = judgement;
+  const written = wrongCase && writeReproductionOf(wrongCase, { [wrongCase.output]: wrongCase.received }, flags);
+  if (flags.json === true) {
+    process.stdout.write(`${jsonLine({ ...verdict, reproduction: written })}\n`);
+    return judgement.holds;
+  }
+  const lines = [...describeTrace(judgement, flags.all ?? false)];
+  if (written !== undefined) lines.push(`to repeat it: ${written}`);
+  else if (flags.reproduction !== undefined && !judgement.holds) {
+    lines.push(`no ${flags.reproduction}: the first that is not right is not a result of one operation alone`);
+  }
+  process.stdout.write(`${lines.join("\n")}\n`);
   return judgement.holds;
 }
 

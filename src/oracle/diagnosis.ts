@@ -165,7 +165,7 @@ function chosen(explanations: readonly Explanation[], wrong: readonly string[]):
     const outputs = left.filter((name) => first.ratios.has(name));
     const same = others.filter(({ ratios }) => outputs.every((name) => ratios.has(name)));
     const names = [...new Set(same.map(({ name }) => name))].filter((name) => name !== first.name);
-    causes.push({ name: first.name, outputs, remaining: remaining(first), others: names.slice(0, MOST_OTHERS) });
+    causes.push({ name: first.name, outputs, remaining: remaining(first), others: names });
     left = left.filter((name) => !outputs.includes(name));
   }
   return causes;
@@ -177,8 +177,9 @@ function weaknessOf(
   model: ArithmeticModel,
   reconsider: Reconsider,
 ): Cause | undefined {
-  if ([...open.values()].some(({ x, expectation }) => isPlain(x, expectation))) return undefined;
-  for (const { name, weaken, isPlausible } of WEAKNESSES) {
+  const plain = [...open.values()].some(({ x, expectation }) => isPlain(x, expectation));
+  for (const { name, weaken, isPlausible, makesZeros } of WEAKNESSES) {
+    if (plain && makesZeros !== true) continue;
     const expectations = reconsider(weaken(model));
     let remaining = 0;
     const fits = [...open].every(([output, { x, judgement }]) => {
@@ -193,7 +194,7 @@ function weaknessOf(
   return undefined;
 }
 
-/** Whether the wrong elements of `x` follow a plain pattern, which no arithmetic makes. */
+/** Whether the wrong elements of `x` follow a plain pattern, which roundings do not make. */
 function isPlain(x: Tensor, expectation: Expectation): boolean {
   return shapesAgree(x.shape, expectation.shape) && differenceOf(x, expectation).values.length > 0;
 }
@@ -201,7 +202,8 @@ function isPlain(x: Tensor, expectation: Expectation): boolean {
 /** A diagnosis in words, a line for every cause. */
 export function describeDiagnosis({ causes, unexplained }: Diagnosis): readonly string[] {
   const lines = causes.map(({ name, outputs, remaining, others }) => {
-    const also = others.length === 0 ? "" : `; so does: ${others.join(", or ")}`;
+    const more = others.length > MOST_OTHERS ? ", and more" : "";
+    const also = others.length === 0 ? "" : `; so does: ${others.slice(0, MOST_OTHERS).join(", or ")}${more}`;
     return `explained by: ${name} (${outputs.map((output) => `\`${output}\``).join(", ")}; remaining error ${short(remaining)} of the bound)${also}`;
   });
   for (const [name, { region, count, values, places }] of Object.entries(unexplained)) {

@@ -11,10 +11,11 @@ import type { Layer } from "../layers/layer.js";
 import { cast, contiguous, type Tensor, tensor } from "../tensor/tensor.js";
 import type { Suspect } from "./diagnosis.js";
 import { hypothesesOf } from "./hypotheses/hypothesis.js";
-import { GRADIENTS, type LayerCotangent, MOVING, readingsOf } from "./layer-expectations.js";
+import { GRADIENTS, type LayerCotangent, type LayerMode, MOVING, readingsOf } from "./layer-expectations.js";
 import { activationOperation, type LayerOperation, operationOf } from "./layer-operations.js";
 import type { Compute } from "./mutations/mutant.js";
-import type { Operands } from "./operation.js";
+import type { ResultCase } from "./inquiry.js";
+import type { Operands, Operation } from "./operation.js";
 import { mapRecord, type Reading } from "./reading.js";
 
 /** What readings are, in float32 as the layer gets them. */
@@ -56,6 +57,49 @@ export function forwardSuspects(layer: Layer, inputs: readonly Reading[], traini
   ];
 }
 
+/** The result `output` of `layer` as one of a single operation, of operands that are all known. */
+export function forwardCase(
+  layer: Layer,
+  inputs: readonly Reading[],
+  training: boolean,
+  output: string,
+): ResultCase | undefined {
+  const applied = operationOf(layer, training);
+  if (applied === undefined || applied.activation !== "linear") return undefined;
+  return caseOf(applied.operation, readingsOf(applied, inputs, "forward"), applied, nameIn(MOVING, output));
+}
+
+/** The gradient `output` of `layer` as one of a single operation, of operands that are all known. */
+export function backwardCase(
+  layer: Layer,
+  inputs: readonly Reading[],
+  { dy, atLogits }: LayerCotangent,
+  training: boolean,
+  output: string,
+): ResultCase | undefined {
+  const applied = operationOf(layer, training);
+  if (applied === undefined || atLogits || applied.activation !== "linear") return undefined;
+  const readings = { ...readingsOf(applied, inputs, "backward"), dy };
+  const input = output.replace(/^dInput/, "dx");
+  const name = input === "dx0" && !applied.takesList ? "dx" : nameIn(GRADIENTS, input);
+  return caseOf(applied.backward, readings, applied, name);
+}
+
+function caseOf(
+  operation: Operation,
+  readings: Readonly<Record<string, Reading>>,
+  { args }: LayerOperation,
+  output: string,
+): ResultCase | undefined {
+  if (Object.values(readings).some(({ doubt }) => doubt !== undefined)) return undefined;
+  return { operation, operands: operandsOf(readings), args, output };
+}
+
+/** The name of a result that Keras calls `name`. */
+function nameIn(names: Readonly<Record<string, string>>, name: string): string {
+  return Object.keys(names).find((key) => names[key] === name) ?? name;
+}
+
 function rectified(y: Tensor): Tensor {
   return tensor(
     Float32Array.from(contiguous(y).data, (value) => (value > 0 ? value : 0)),
@@ -68,7 +112,7 @@ export function backwardSuspects(
   layer: Layer,
   inputs: readonly Reading[],
   { dy, atLogits }: LayerCotangent,
-  { training, beforeActivation }: { readonly training: boolean; readonly beforeActivation: Reading | undefined },
+  { training, beforeActivation }: LayerMode,
 ): readonly Suspect[] {
   const applied = operationOf(layer, training);
   if (applied === undefined) return [];

@@ -79,12 +79,19 @@ export interface LayerCotangent {
   readonly atLogits: boolean;
 }
 
+/** How a layer ran forward. */
+export interface LayerMode {
+  readonly training: boolean;
+  /** What its activation read, where there is one. */
+  readonly beforeActivation: Reading | undefined;
+}
+
 /** What is expected of the gradients of `layer`, applied to `inputs`. */
 export function expectLayerGradients(
   layer: Layer,
   inputs: readonly Reading[],
   { dy, atLogits }: LayerCotangent,
-  { training, beforeActivation }: { readonly training: boolean; readonly beforeActivation: Reading | undefined },
+  { training, beforeActivation }: LayerMode,
   model: ArithmeticModel,
 ): LayerGradientExpectation | NotJudged {
   const applied = operationOf(layer, training);

@@ -7,7 +7,7 @@ import { formatShape } from "../tensor/shape.js";
 import type { Judgement } from "./judgement.js";
 import { describeDiagnosis } from "./diagnosis.js";
 import { short } from "./short-number.js";
-import type { TensorVerdict, TraceJudgement } from "./trace-judgement.js";
+import type { TensorVerdict, TraceJudgement } from "./trace-verdict.js";
 
 /** What each test that may break says. */
 const BROKEN: Readonly<Record<Judgement["broken"][number], (judgement: Judgement) => string>> = {

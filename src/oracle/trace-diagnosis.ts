@@ -5,18 +5,59 @@
  *
  * @module
  */
+import type { Layer } from "../layers/layer.js";
 import type { Variable } from "../layers/variable.js";
 import { contiguous, type Tensor, tensor } from "../tensor/tensor.js";
 import { type ArithmeticModel, FLOAT32 } from "./arithmetic-model.js";
 import { type Diagnosis, diagnoseResults, type Suspect } from "./diagnosis.js";
 import type { Expectation } from "./expectation.js";
+import { backwardCase, backwardSuspects, forwardCase, forwardSuspects } from "./layer-diagnosis.js";
+import { expectLayer, expectLayerGradients, type LayerCotangent, type LayerMode } from "./layer-expectations.js";
 import { withPenalty } from "./penalties.js";
 import type { Inquiry, TensorSuspect } from "./inquiry.js";
-import { NotJudged, sumOf } from "./reading.js";
+import { NotJudged, type Reading, sumOf } from "./reading.js";
 import type { Term } from "./terms.js";
 
+/** The result `output` of `layer`, applied to `inputs`: `y`, or a moving statistic. */
+export function inquireForward(
+  layer: Layer,
+  inputs: readonly Reading[] | NotJudged,
+  training: boolean,
+  output: string,
+): Inquiry | undefined {
+  if (inputs instanceof NotJudged) return undefined;
+  return {
+    suspects: () => suspectsFor(output, forwardSuspects(layer, inputs, training)),
+    reconsider: (model) => {
+      const expected = expectLayer(layer, inputs, training, model);
+      if (expected instanceof NotJudged) return expected;
+      return output === "y" ? expected.y : expected.moving[output];
+    },
+    asCase: () => forwardCase(layer, inputs, training, output),
+  };
+}
+
+/** The gradient `output` of `layer`, applied to `inputs`: `dInput0`, ..., or that of a weight. */
+export function inquireBackward(
+  layer: Layer,
+  inputs: readonly Reading[],
+  cotangent: LayerCotangent,
+  mode: LayerMode,
+  output: string,
+): Inquiry {
+  return {
+    suspects: () => suspectsFor(output, backwardSuspects(layer, inputs, cotangent, mode)),
+    reconsider: (model) => {
+      const gradients = expectLayerGradients(layer, inputs, cotangent, mode, model);
+      if (gradients instanceof NotJudged) return gradients;
+      return gradients.dWeights[output] ?? gradients.dInputs[Number(output.slice("dInput".length))];
+    },
+    asCase: () => backwardCase(layer, inputs, cotangent, mode.training, output),
+  };
+}
+
 /** The suspects of a layer, of whose results one is looked at. */
-export function suspectsFor(output: string, suspects: readonly Suspect[]): readonly TensorSuspect[] {
+function suspectsFor(output: string, suspects: readonly Suspect[]): readonly TensorSuspect[] {
   return suspects.map(({ name, results }) => ({ name, result: () => results()[output] }));
 }
 
@@ -77,6 +118,7 @@ export function inquireSum(terms: readonly Term[]): Inquiry {
       }
       return sumOf(expectations, model);
     },
+    asCase: () => (terms.length === 1 ? terms[0].inquiry?.asCase() : undefined),
   };
 }
 
@@ -103,6 +145,7 @@ export function inquireWeight(weight: Variable, inquiry: Inquiry, dWeight: Expec
       const expected = reconsider(model);
       return expected === undefined || expected instanceof NotJudged ? expected : withPenalty(weight, expected, model);
     },
+    asCase: () => undefined,
   };
 }
 

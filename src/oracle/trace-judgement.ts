@@ -27,7 +27,7 @@ import { FLOAT32 } from "./arithmetic-model.js";
 import type { Diagnosis } from "./diagnosis.js";
 import type { Expectation } from "./expectation.js";
 import type { Inquiry } from "./inquiry.js";
-import { type Judgement, judgeTensor } from "./judgement.js";
+import { judgeTensor } from "./judgement.js";
 import {
   exactly,
   expectLayer,
@@ -35,54 +35,20 @@ import {
   type LayerExpectation,
   type LayerGradientExpectation,
 } from "./layer-expectations.js";
-import { backwardSuspects, forwardSuspects } from "./layer-diagnosis.js";
 import { layoutOf, readAs } from "./layout.js";
 import { type Goal, goalsOf } from "./objectives.js";
+import type { WrongCase } from "./operation-case.js";
 import { missing, NotJudged, type Reading, sumOf } from "./reading.js";
 import { withPenalty } from "./penalties.js";
 import { regionRead } from "./receptive-field.js";
-import { diagnoseTensor, inquireSum, inquireWeight, suspectsFor } from "./trace-diagnosis.js";
+import { diagnoseTensor, inquireBackward, inquireForward, inquireSum, inquireWeight } from "./trace-diagnosis.js";
+import type { TensorVerdict, TraceJudgement } from "./trace-verdict.js";
 import { allKnown, knownTerms, leave, missingBranch, saysNothing, shapesOf, type Term } from "./terms.js";
 
 /** What a trace is judged by. */
 export interface TraceJudgementOptions extends Pick<TraceOptions, "training" | "targets" | "cotangents" | "loss"> {
   /** What the candidate's arithmetic may do. @defaultValue FLOAT32 */
   readonly arithmetic?: ArithmeticModel;
-}
-
-/** The verdict on one tensor of a trace. */
-export interface TensorVerdict {
-  /** Its key in the trace. */
-  readonly key: string;
-  /** The layers whose code computes it: one, or for gradients that meet all readers of the tensor; for the loss none. */
-  readonly layers: readonly string[];
-  /** The Keras class of the first. */
-  readonly className: string;
-  readonly status: "holds" | "broken" | "not judged";
-  /** Why it was not judged. */
-  readonly reason?: string;
-  readonly judgement?: Judgement;
-  /** What a wrong shape looks like, or what else is known of the difference. */
-  readonly hint?: string;
-  /** What of the layer's input the worst element is made of. */
-  readonly region?: string;
-  /** What went wrong, for the first that is broken. */
-  readonly diagnosis?: Diagnosis;
-}
-
-/** The verdict on a trace. */
-export interface TraceJudgement {
-  readonly holds: boolean;
-  /** The arithmetic that it was judged by. */
-  readonly arithmetic: string;
-  /** All tensors, in the order in which they are computed. */
-  readonly tensors: readonly TensorVerdict[];
-  /** The first whose bound is broken. */
-  readonly first: TensorVerdict | undefined;
-  readonly judged: number;
-  readonly notJudged: number;
-  /** Keys of the candidate that no trace of this model has. */
-  readonly unknown: readonly string[];
 }
 
 /**
@@ -112,7 +78,7 @@ interface About {
   /** What else the difference may be, for a broken tensor. */
   readonly explain?: (x: Tensor) => string | undefined;
   /** What may have gone wrong, for the first that is broken. */
-  readonly inquiry?: Inquiry;
+  readonly inquiry?: Inquiry | undefined;
 }
 
 /** The gradients of one application of a layer. */
@@ -137,6 +103,7 @@ class TraceJudge {
   readonly #outputs = new Map<LayerNode, Reading | NotJudged>();
   readonly #expected = new Map<LayerNode, LayerExpectation>();
   #batch = 1;
+  #wrongCase: WrongCase | undefined;
 
   constructor(model: Model, candidate: ReadonlyMap<string, Tensor>, options: TraceJudgementOptions) {
     this.#model = model;
@@ -159,7 +126,7 @@ class TraceJudge {
         layers: [name],
         className: node.layer.className,
         region: (index: readonly number[]) => regionRead(node.layer, shapesOf(readings), index),
-        inquiry: this.#inquireForward(node, readings, "y"),
+        inquiry: inquireForward(node.layer, allKnown(readings), this.#training, "y"),
       };
       if (!(expectation instanceof NotJudged)) this.#expected.set(node, expectation);
       const y = expectation instanceof NotJudged ? expectation : expectation.y;
@@ -180,21 +147,6 @@ class TraceJudge {
     return expectLayer(node.layer, known, this.#training, this.#arithmetic);
   }
 
-  /** What may have gone wrong with a result of `node`. */
-  #inquireForward(node: LayerNode, readings: readonly (Reading | NotJudged)[], output: string): Inquiry {
-    const known = allKnown(readings);
-    const training = this.#training;
-    return {
-      suspects: () =>
-        known instanceof NotJudged ? [] : suspectsFor(output, forwardSuspects(node.layer, known, training)),
-      reconsider: (model) => {
-        const expected = known instanceof NotJudged ? known : expectLayer(node.layer, known, training, model);
-        if (expected instanceof NotJudged) return expected;
-        return output === "y" ? expected.y : expected.moving[output];
-      },
-    };
-  }
-
   #judgeMoving(
     node: LayerNode,
     readings: readonly (Reading | NotJudged)[],
@@ -210,7 +162,7 @@ class TraceJudge {
         key: `moving/${node.layer.name}/${weight.name}`,
         layers: [node.layer.name],
         className: node.layer.className,
-        inquiry: this.#inquireForward(node, readings, weight.name),
+        inquiry: inquireForward(node.layer, allKnown(readings), this.#training, weight.name),
       };
       const moved = expectation instanceof NotJudged ? expectation : expectation.moving[weight.name];
       if (again) this.#judge(about, new NotJudged("the layer is applied more than once"));
@@ -273,16 +225,10 @@ class TraceJudge {
     if (inputs instanceof NotJudged) return { gradients: inputs, inquire: nobody };
     const cotangent = { dy, atLogits };
     const mode = { training: this.#training, beforeActivation: this.#expected.get(node)?.beforeActivation };
-    const expected = (model: ArithmeticModel) => expectLayerGradients(node.layer, inputs, cotangent, mode, model);
-    const inquire = (output: string): Inquiry => ({
-      suspects: () => suspectsFor(output, backwardSuspects(node.layer, inputs, cotangent, mode)),
-      reconsider: (model) => {
-        const gradients = expected(model);
-        if (gradients instanceof NotJudged) return gradients;
-        return gradients.dWeights[output] ?? gradients.dInputs[Number(output.slice("dInput".length))];
-      },
-    });
-    return { gradients: expected(this.#arithmetic), inquire };
+    return {
+      gradients: expectLayerGradients(node.layer, inputs, cotangent, mode, this.#arithmetic),
+      inquire: (output) => inquireBackward(node.layer, inputs, cotangent, mode, output),
+    };
   }
 
   /** The gradient for the output of `node`: the sum of what its readers computed. */
@@ -359,6 +305,8 @@ class TraceJudge {
   /** What is wrong with the first tensor that is broken. */
   #diagnose({ key, inquiry }: About, x: Tensor, expectation: Expectation): Diagnosis | undefined {
     if (this.#verdicts.some(({ status }) => status === "broken")) return undefined;
+    const reproducible = inquiry?.asCase();
+    if (reproducible !== undefined) this.#wrongCase = { ...reproducible, received: x, expectation };
     return diagnoseTensor(key, x, expectation, inquiry, this.#arithmetic, this.#batch);
   }
 
@@ -383,6 +331,7 @@ class TraceJudge {
       first,
       judged,
       notJudged: this.#verdicts.length - judged,
+      wrongCase: this.#wrongCase,
       unknown,
     };
   }

@@ -4,6 +4,8 @@ import { copyFileSync, readFileSync, symlinkSync } from "node:fs";
 import { describe, it, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import type { NpyArray } from "../../src/formats/npy.js";
+import { fromTensor, toTensor } from "../../src/formats/tensors.js";
+import { operationNamed } from "../../src/oracle/operations/table.js";
 import { counting, labels, MAIN, run, Workspace } from "../support/command-line.js";
 
 const root = new URL("../../../", import.meta.url);
@@ -109,6 +111,54 @@ describe("touchstone judge", { concurrency: 2 }, () => {
     const { code, out: wrong } = await workspace.touchstone(...args);
     assert.equal(code, 1);
     assert.match(wrong, /the first that is not right: the backward pass of `conv2d_4` \(Conv2D\)\n/);
+  });
+
+  it("names the mistake, and writes the least of it, which is as wrong when it is judged", async (test) => {
+    const workspace = new Workspace(test);
+    const [image, taps, bias] = [counting([1, 4, 5, 2]), counting([3, 2, 2, 3], 5), counting([3], 11)];
+    workspace.putArrays("in.npz", { x: image, kernel: taps, bias });
+    const operands = { x: toTensor(image), kernel: toTensor(taps) };
+    const { y } = operationNamed("conv2d").run(operands, { strides: [2, 1], padding: "same" });
+    workspace.putArrays("out.npz", { y: fromTensor(y) });
+    const given = "judge conv2d --input in.npz --candidate out.npz --strides 2,1 --padding same".split(" ");
+    const { code, out } = await workspace.touchstone(...given, "--reproduction", "case.npz");
+    assert.equal(code, 1);
+    assert.match(out, /\nexplained by: bias missing \(`y`; remaining error [\d.]+ of the bound\)/);
+    const [, command] = /\nto repeat it: touchstone (.*)\n/.exec(out) ?? [];
+    assert.equal(command, "judge conv2d --input case.npz --candidate case.npz --padding valid");
+    const again = await workspace.touchstone(...command.split(" "));
+    assert.equal(again.code, 1);
+    assert.match(again.out, /^conv2d `y` \(float32\): BROKEN\n {2}1 of 1 elements beyond their bound\n/);
+    assert.match(again.out, /\nexplained by: bias missing /);
+    const { out: json } = await workspace.touchstone(...given, "--json");
+    assert.match(json, /"diagnosis":\{"holds":false,"causes":\[\{"name":"bias missing","outputs":\["y"\]/);
+  });
+
+  it("names the mistake of a layer in a trace, and writes the least of it", async (test) => {
+    const workspace = new Workspace(test);
+    workspace.putArrays("in.npz", { x: counting([2, 32, 32, 3]) });
+    await workspace.succeed(..."trace resnet8v1 --input in.npz --out trace.npz".split(" "));
+    const entries = Object.fromEntries(workspace.arrays("trace.npz"));
+    const before = entries["output/batch_normalization_1"];
+    const { "output/activation_1": right, ...others } = entries;
+    assert.deepEqual(right.shape, before.shape);
+    workspace.putArrays("trace.npz", { ...others, "output/activation_1": before });
+    const args = "judge resnet8v1 --input in.npz --candidate trace.npz --reproduction case.npz".split(" ");
+    const { code, out } = await workspace.touchstone(...args);
+    assert.equal(code, 1);
+    assert.match(out, /the first that is not right: `activation_1` \(Activation\)\n/);
+    assert.match(
+      out,
+      /\n {2}explained by: nothing is rectified \(`output\/activation_1`; remaining error 0 of the bound\)/,
+    );
+    const [, command] = /\nto repeat it: touchstone (.*)\n/.exec(out) ?? [];
+    const again = await workspace.touchstone(...command.split(" "));
+    assert.equal(again.code, 1);
+    assert.match(again.out, /^relu `y` \(float32\): BROKEN\n {2}1 of 1 elements beyond their bound\n/);
+    const last = entries["output/dense"];
+    workspace.putArrays("trace.npz", { ...entries, "output/dense": { ...last, data: new Float32Array(20).fill(2) } });
+    const { out: several } = await workspace.touchstone(...args);
+    assert.match(several, /\nno case.npz: the first that is not right is not a result of one operation alone\n/);
   });
 
   it("refuses what it cannot judge", async (test) => {

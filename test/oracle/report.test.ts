@@ -4,7 +4,7 @@ import { judgeTensor } from "../../src/oracle/judgement.js";
 import { layoutOf } from "../../src/oracle/layout.js";
 import { describeJudgement, describeTrace, jsonLine } from "../../src/oracle/report.js";
 import { short } from "../../src/oracle/short-number.js";
-import type { TensorVerdict, TraceJudgement } from "../../src/oracle/trace-judgement.js";
+import type { TensorVerdict, TraceJudgement } from "../../src/oracle/trace-verdict.js";
 import { tensorOf } from "../../src/tensor/tensor.js";
 
 const expectation = {
@@ -56,6 +56,7 @@ describe("report", () => {
       first: tensors[1],
       judged: 2,
       notJudged: 1,
+      wrongCase: undefined,
       unknown: ["output/z"],
     };
     const text = describeTrace(trace, true).join("\n");

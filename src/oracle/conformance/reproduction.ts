@@ -40,8 +40,14 @@ function ofTensor(x: Tensor): ReportTensor {
   return reportTensor(contiguous(x).data, x.shape);
 }
 
+/** What a reproduction is made of. */
+export interface Reproducible {
+  readonly failing: Pick<Failing["failing"], "operation" | "args" | "operands">;
+  readonly wrong: Pick<Failing["wrong"], "output" | "expectation" | "received">;
+}
+
 /** The reproduction of a case that fails. */
-export function reproductionOf({ failing, wrong }: Failing): Reproduction {
+export function reproductionOf({ failing, wrong }: Reproducible): Reproduction {
   const { output, expectation, received } = wrong;
   return {
     operation: failing.operation,

@@ -21,6 +21,8 @@ export interface Weakness {
   readonly name: string;
   /** `claimed`, weakened. */
   readonly weaken: (claimed: ArithmeticModel) => ArithmeticModel;
+  /** Whether its errors are zeros: no other makes any plain pattern. */
+  readonly makesZeros?: boolean;
   /** Whether a candidate that is judged so by the weaker arithmetic looks as if it used it. */
   readonly isPlausible: (candidate: Tensor, claimed: Judgement, weaker: Judgement) => boolean;
 }
@@ -41,7 +43,7 @@ const allAre =
 
 /** Those that are tried, the least surprising first. */
 export const WEAKNESSES: readonly Weakness[] = [
-  { name: "subnormal numbers flushed to zero", weaken: withFlush, isPlausible: () => true },
+  { name: "subnormal numbers flushed to zero", weaken: withFlush, isPlausible: () => true, makesZeros: true },
   {
     name: "results in float16",
     weaken: (claimed) => ({ ...claimed, results: FLOAT16_STORAGE.results }),

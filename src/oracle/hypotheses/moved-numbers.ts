@@ -57,14 +57,17 @@ function transposed(x: Tensor): Tensor {
 
 /** Mistakes in reading the inputs of `operation`. */
 export function operandMistakes({ inputs, optional }: Operation): Mistakes {
-  const products = inputs.filter((name) => !optional.includes(name));
-  const roundings = Object.entries(INPUT_ROUNDINGS).map(
-    ([mistake, round]): [string, (reference: Compute) => Compute] => [
-      // a bias or gamma, which is not multiplied in the same unit, is taken as it is
-      mistake,
-      (reference) => (operands, args) => reference({ ...operands, ...roundedOnes(operands, products, round) }, args),
-    ],
-  );
+  const factors = inputs.filter((name) => !optional.includes(name));
+  const rounding =
+    (names: readonly string[], round: (value: number) => number) =>
+    (reference: Compute): Compute =>
+    (operands, args) =>
+      reference({ ...operands, ...roundedOnes(operands, names, round) }, args);
+  // a bias or gamma, which is not multiplied in the same unit, is taken as it is
+  const roundings = Object.entries(INPUT_ROUNDINGS).flatMap(([mistake, round]) => [
+    [mistake, rounding(factors, round)] as const,
+    ...factors.map((name) => [mistake.replace("inputs", `\`${name}\``), rounding([name], round)] as const),
+  ]);
   const images = inputs.filter((name) => name === "x" || name === "dy");
   return {
     ...Object.fromEntries(roundings),

@@ -1,0 +1,45 @@
+/**
+ * Verdicts on the tensors of a trace.
+ *
+ * @module
+ */
+import type { Diagnosis } from "./diagnosis.js";
+import type { Judgement } from "./judgement.js";
+import type { WrongCase } from "./operation-case.js";
+
+/** The verdict on one tensor of a trace. */
+export interface TensorVerdict {
+  /** Its key in the trace. */
+  readonly key: string;
+  /** The layers whose code computes it: one, or for gradients that meet all readers of the tensor; for the loss none. */
+  readonly layers: readonly string[];
+  /** The Keras class of the first. */
+  readonly className: string;
+  readonly status: "holds" | "broken" | "not judged";
+  /** Why it was not judged. */
+  readonly reason?: string;
+  readonly judgement?: Judgement;
+  /** What a wrong shape looks like, or what else is known of the difference. */
+  readonly hint?: string;
+  /** What of the layer's input the worst element is made of. */
+  readonly region?: string;
+  /** What went wrong, for the first that is broken. */
+  readonly diagnosis?: Diagnosis;
+}
+
+/** The verdict on a trace. */
+export interface TraceJudgement {
+  readonly holds: boolean;
+  /** The arithmetic that it was judged by. */
+  readonly arithmetic: string;
+  /** All tensors, in the order in which they are computed. */
+  readonly tensors: readonly TensorVerdict[];
+  /** The first whose bound is broken. */
+  readonly first: TensorVerdict | undefined;
+  readonly judged: number;
+  readonly notJudged: number;
+  /** The first as a case of one operation, if it is that. */
+  readonly wrongCase: WrongCase | undefined;
+  /** Keys of the candidate that no trace of this model has. */
+  readonly unknown: readonly string[];
+}

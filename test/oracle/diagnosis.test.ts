@@ -1,0 +1,177 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { FLOAT32 } from "../../src/oracle/arithmetic-model.js";
+import { type Case, caseAt } from "../../src/oracle/conformance/case.js";
+import { type Diagnosis, describeDiagnosis, diagnose } from "../../src/oracle/diagnosis.js";
+import { FORMULA_MISTAKES } from "../../src/oracle/hypotheses/formulas.js";
+import { LOOP_MISTAKES } from "../../src/oracle/hypotheses/loops.js";
+import { DATA_SETS } from "../../src/oracle/data-sets.js";
+import { judgeTensor } from "../../src/oracle/judgement.js";
+import { randomOrderSum } from "../../src/oracle/mutations/honest.js";
+import { mapped, type Mutant } from "../../src/oracle/mutations/mutant.js";
+import { MUTANTS } from "../../src/oracle/mutations/mutants.js";
+import { roundToBits } from "../../src/oracle/mutations/precision.js";
+import { summingKernels } from "../../src/oracle/mutations/sums.js";
+import type { Operands } from "../../src/oracle/operation.js";
+import { OPERATIONS, operationNamed } from "../../src/oracle/operations/table.js";
+import { shapesAgree } from "../../src/tensor/shape.js";
+import { tensor } from "../../src/tensor/tensor.js";
+
+const KERNELS = summingKernels(randomOrderSum());
+
+/** What only some data can show: arguments at their defaults, sums that would have to overflow, and the like. */
+const NEVER_SEEN = 12;
+
+/** The case `index` of those on ordinary numbers. */
+function ordinaryCase(operation: string, index: number): Case {
+  return caseAt(operation, index * DATA_SETS.length, 11);
+}
+
+/**
+ * The results of a mistake with the errors of an honest float32 kernel that adds up in a random order, where there is one.
+ */
+function plant({ operation, compute }: Mutant, { operands, args }: Case): Operands {
+  const planted = compute(operands, args);
+  const honest = KERNELS[operation]?.(operands, args) ?? {};
+  const right = operationNamed(operation).run(operands, args);
+  return Object.fromEntries(
+    Object.entries(planted).map(([name, x]) => {
+      const own = honest[name];
+      if (own === undefined || !shapesAgree(own.shape, x.shape)) return [name, x];
+      return [name, mapped(x, (value, at) => value + (own.get(...at) - right[name].get(...at)))];
+    }),
+  );
+}
+
+function isRight(operation: string, { operands, args }: Case, results: Operands): boolean {
+  const expectations = operationNamed(operation).expect(operands, args, FLOAT32);
+  return Object.entries(expectations).every(
+    ([name, expectation]) => results[name] === undefined || judgeTensor(results[name], expectation).holds,
+  );
+}
+
+function diagnosed(operation: string, { operands, args }: Case, results: Operands): Diagnosis {
+  return diagnose(operationNamed(operation), operands, args, results, FLOAT32);
+}
+
+/** Whether the mistake is named, first or among those that explain these numbers as well, and nothing besides. */
+function isNamed(mistake: string, { causes, unexplained }: Diagnosis): boolean {
+  const [first, ...more] = causes;
+  if (Object.keys(unexplained).length > 0 || first === undefined || more.length > 0) return false;
+  return first.name === mistake || first.others.includes(mistake);
+}
+
+describe("diagnose", () => {
+  const mistakes = [...MUTANTS, ...FORMULA_MISTAKES, ...LOOP_MISTAKES].filter(({ control }) => !control);
+  const unseen: string[] = [];
+  for (const operation of OPERATIONS.keys()) {
+    it(`names every mistake in ${operation}`, () => {
+      for (const mutant of mistakes.filter((known) => known.operation === operation)) {
+        const seen = Array.from({ length: 12 }, (_, index) => ordinaryCase(operation, index)).find(
+          (from) => !isRight(operation, from, plant(mutant, from)),
+        );
+        if (seen === undefined) {
+          unseen.push(`${operation}: ${mutant.mistake}`);
+          continue;
+        }
+        const said = diagnosed(operation, seen, plant(mutant, seen));
+        assert.ok(isNamed(mutant.mistake, said), `${mutant.mistake}: ${describeDiagnosis(said).join("; ")}`);
+      }
+    });
+
+    it(`claims nothing of ${operation} where it is right`, () => {
+      const from = ordinaryCase(operation, 1);
+      const results =
+        KERNELS[operation]?.(from.operands, from.args) ?? operationNamed(operation).run(from.operands, from.args);
+      assert.deepEqual(diagnosed(operation, from, results), { holds: true, causes: [], unexplained: {} });
+    });
+  }
+
+  it("has seen all but a few of the mistakes", () => {
+    assert.ok(unseen.length <= NEVER_SEEN, unseen.join("; "));
+  });
+});
+
+describe("what nothing explains", () => {
+  const from = (() => {
+    for (let index = 0; ; index++) {
+      const found = ordinaryCase("conv2d", index);
+      const { y } = operationNamed("conv2d").run(found.operands, found.args);
+      if (y.shape.every((size) => size >= 3)) return found;
+    }
+  })();
+  const { y } = operationNamed("conv2d").run(from.operands, from.args);
+  const [, height, width, channels] = y.shape;
+  const say = (change: (value: number, at: readonly number[]) => number): string =>
+    describeDiagnosis(diagnosed("conv2d", from, { y: mapped(y, change) })).join("; ");
+
+  for (const [what, change, expected] of [
+    [
+      "one element",
+      (v, at) => (at.join() === "0,1,2,0" ? v + 1 : v),
+      /^unexplained: `y`: 1 elements within \[0, 1, 2, 0\]/,
+    ],
+    [
+      "the border",
+      (v, [, h, w]) => (h === 0 || h === height - 1 || w === 0 || w === width - 1 ? v - 9 : v),
+      /off by -9, the border only/,
+    ],
+    ["one channel", (v, [, , , c]) => (c === 1 ? v * 7 : v), /7 times what they should be, channel 1 only/],
+    [
+      "every other row",
+      (v, [, h]) => (h % 2 === 0 ? 0 : v),
+      height > 4 ? /0, one row in 2, from row 0 on/ : /0, rows? 0/,
+    ],
+    ["a constant", (v) => v + 3, /off by 3, every element/],
+    ["a factor", (v) => v * 1.25, /1\.25 times what they should be, every element/],
+    ["NaN", (v, [n]) => (n === 0 ? Number.NaN : v), /NaN, image 0 only/],
+    [
+      "the last channels",
+      (v, [, h, w, c]) => (c > 0 ? v + 1 + h * w + c : v),
+      new RegExp(`channels 1 to ${channels - 1} only`),
+    ],
+  ] as const satisfies readonly (readonly [string, (value: number, at: readonly number[]) => number, RegExp])[]) {
+    it(`is described: ${what}`, () => assert.match(say(change), expected));
+  }
+
+  it("is a weaker arithmetic only where it looks like it", () => {
+    const said = say((v) => roundToBits(v, 8));
+    assert.match(said, /^explained by: results in bfloat16 \(`y`; remaining error [\d.]+ of the bound\)/);
+  });
+});
+
+describe("diagnose, for several results", () => {
+  it("names a cause for each, where they have no common one", () => {
+    const from = ordinaryCase("dense-backward", 2);
+    const { dx, dKernel, dBias } = operationNamed("dense-backward").run(from.operands, from.args);
+    const results = {
+      dx: mapped(dx, (v) => -v),
+      dKernel,
+      dBias: mapped(dBias, (v) => v * from.operands["x"].shape[0]),
+    };
+    const { causes } = diagnosed("dense-backward", from, results);
+    assert.deepEqual(
+      causes.map(({ name, outputs }) => [name, ...outputs]),
+      [
+        ["`dx` negated", "dx"],
+        ["`dBias` multiplied by the batch size", "dBias"],
+      ],
+    );
+  });
+
+  it("recognizes flushed subnormals, and results of a wrong shape", () => {
+    const x = tensor(Float32Array.of(2 ** -130, 1.1, 2 ** -140, 3.3), [2, 2]);
+    const flushed = { y: mapped(x, (v) => (Math.abs(v) < 2 ** -126 ? 0 : v)) };
+    const relu = operationNamed("relu");
+    const { causes } = diagnose(relu, { x }, {}, flushed, FLOAT32);
+    assert.equal(causes[0]?.name, "subnormal numbers flushed to zero");
+    const conv2d = operationNamed("conv2d");
+    const operands = {
+      x: mapped(tensor(new Float32Array(2 * 6 * 7 * 3), [2, 6, 7, 3]), (_, [n, h, w, c]) => n + h * w - c),
+      kernel: mapped(tensor(new Float32Array(2 * 2 * 3), [2, 2, 3, 1]), (_, [h, w, c]) => 1 + h - w * c),
+    };
+    const wrong = conv2d.run(operands, { strides: [1, 2], padding: "valid" });
+    const said = diagnose(conv2d, operands, { strides: [2, 1], padding: "valid" }, wrong, FLOAT32);
+    assert.equal(said.causes[0]?.name, "strides of height and width swapped");
+  });
+});
