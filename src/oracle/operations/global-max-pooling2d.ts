@@ -16,7 +16,7 @@ import {
 } from "../../layers/global-max-pooling2d.js";
 import { type KerasConfig, readConfig } from "../../serialization/config.js";
 import { contiguous, type Tensor } from "../../tensor/tensor.js";
-import { expectCopies } from "../copies.js";
+import { equalFor, expectMaxima } from "../copies.js";
 import { cotangentOf, float64Of, greatestOf, magnitudeIn, operandOf, storedInputs, wide } from "../operands.js";
 import type { Operands, Operation } from "../operation.js";
 import { expectSums } from "../sums.js";
@@ -41,7 +41,7 @@ export const globalMaxPooling2dOperation: Operation = {
   expect(operands, args, model) {
     const x = operandOf(FORWARD, operands, "x");
     const { y } = globalMaxPooling2DForward(wide(x), readKeepdims(FORWARD, args));
-    return { y: expectCopies(y, model, (element) => Number.isNaN(y.data[element])) };
+    return { y: expectMaxima(y, model) };
   },
 };
 
@@ -73,13 +73,14 @@ export const globalMaxPooling2dBackwardOperation: Operation = {
     const [xs, ys, dys] = [x.data, y.data, contiguous(dy).data];
     const holders = new Float64Array(y.size);
     const channelOf = (i: number): number => Math.floor(i / (height * width * channels)) * channels + (i % channels);
-    for (let i = 0; i < xs.length; i++) holders[channelOf(i)] += Number(xs[i] === ys[channelOf(i)]);
+    const areEqual = equalFor(model);
+    for (let i = 0; i < xs.length; i++) holders[channelOf(i)] += Number(areEqual(xs[i], ys[channelOf(i)]));
     const magnitude = magnitudeIn(storedInputs(model));
     /** What an element may be given, if it holds the maximum. */
     const atHolders = (given: (dy: number, tie: boolean) => number): Float64Array =>
       truth.map((_, i) => {
         const at = channelOf(i);
-        return xs[i] === ys[at] ? given(dys[at], holders[at] > 1) : 0;
+        return areEqual(xs[i], ys[at]) ? given(dys[at], holders[at] > 1) : 0;
       });
     const expectation = expectSums(
       {

@@ -18,7 +18,7 @@ import { forEachWindow, poolingWindow } from "../../layers/pooling2d.js";
 import type { KerasConfig } from "../../serialization/config.js";
 import { contiguous, type Tensor } from "../../tensor/tensor.js";
 import type { ArithmeticModel } from "../arithmetic-model.js";
-import { expectCopies } from "../copies.js";
+import { equalFor, expectMaxima } from "../copies.js";
 import type { Expectation } from "../expectation.js";
 import { cotangentOf, float64Of, greatestOf, magnitudeIn, operandOf, storedInputs, wide } from "../operands.js";
 import type { Operands, Operation } from "../operation.js";
@@ -41,8 +41,7 @@ export const maxPooling2dOperation: Operation = {
   expect(operands, args, model) {
     const x = operandOf(FORWARD, operands, "x");
     const { y } = maxPooling2DForward(wide(x), readPooling(FORWARD, args));
-    // NaN wins, so a maximum that is NaN is a window with NaN
-    return { y: expectCopies(y, model, (element) => Number.isNaN(y.data[element])) };
+    return { y: expectMaxima(y, model) };
   },
 };
 
@@ -101,12 +100,13 @@ function expectInputGradient(
   const channels = x.shape[3];
   const [xs, dys] = [contiguous(x).data, contiguous(dy).data];
   const passed = new Passed(x.size);
+  const areEqual = equalFor(model);
   const magnitude = magnitudeIn(storedInputs(model));
   forEachWindow(x.shape, window, (output, inputs) => {
     for (let c = 0; c < channels; c++) {
       const max = xs[cache.argmax[output + c]];
       if (Number.isNaN(max)) for (const at of inputs) passed.open[at + c] = 1;
-      const holders = inputs.map((at) => at + c).filter((at) => xs[at] === max);
+      const holders = inputs.map((at) => at + c).filter((at) => areEqual(xs[at], max));
       passed.pass(dys[output + c], magnitude(dys[output + c]), holders);
     }
   });
