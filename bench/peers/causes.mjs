@@ -112,7 +112,7 @@ export const KNOWN_BUGS = [
     bug: "[onnxruntime #26734](https://github.com/microsoft/onnxruntime/issues/26734): stride-2 SAME convolution wrong on WebGPU and WebGL",
     caughtBy:
       "`conv2d` draws SAME for half of its cases, strides of 1 to 3 and even and odd sizes: with the odd zero before the image instead of " +
-      "after it, for strides above 1, 13 of 120 cases fail.",
+      "after it, for strides above 1, 12 of 120 cases fail.",
   },
   {
     bug:
