@@ -109,6 +109,12 @@ export * from "./losses/categorical-crossentropy.js";
 export * from "./losses/mean-squared-error.js";
 export * from "./losses/sparse-categorical-crossentropy.js";
 
+// optimizers: one step each
+export { type AdamOptions, type AdamState, adamState, adamStep } from "./optimizers/adam.js";
+export { adamWStep } from "./optimizers/adamw.js";
+export type { OptimizerOptions, Step } from "./optimizers/optimizer.js";
+export { type SGDOptions, type SGDState, sgdState, sgdStep } from "./optimizers/sgd.js";
+
 // models
 export { ResNet50, ResNet101, ResNet152, type ResNetOptions } from "./models/applications/resnet.js";
 export { ResNet50V2, ResNet101V2, ResNet152V2 } from "./models/applications/resnet-v2.js";

@@ -56,7 +56,7 @@ describe("README", () => {
     for (const link of links) assert.ok(existsSync(new URL(link, root)), `README links to ${link}`);
     for (const row of readme.split("\n").filter((line) => line.startsWith("| [`src/"))) {
       const rooms = [...row.matchAll(/\]\((src\/[^)]+)\)/g)].map(([, room]) => room);
-      const files = [...(row.split("|")[3] ?? "").matchAll(/`([\w-]+\.ts)`/g)].map(([, file]) => file);
+      const files = [...(row.split("|")[3] ?? "").matchAll(/`([\w/-]+\.ts)`/g)].map(([, file]) => file);
       for (const file of files) {
         assert.ok(
           rooms.some((room) => existsSync(new URL(`${room}/${file}`, root))),

@@ -115,6 +115,11 @@ export function withFlush(model: ArithmeticModel): ArithmeticModel {
   };
 }
 
+/** Magnitudes below which `model` takes inputs for zeros: the least normal float32 where subnormals are flushed, else 0. */
+export function flushedBelow({ inputs }: ArithmeticModel): number {
+  return inputs.underflow >= 2 ** -126 ? 2 ** -126 : 0;
+}
+
 /** `model` with the library functions of a shader. */
 export function withWgslFunctions(model: ArithmeticModel): ArithmeticModel {
   return { ...model, name: `${model.name}, WGSL functions`, functions: WGSL };

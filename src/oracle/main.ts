@@ -23,6 +23,10 @@ export { OPERATIONS, operationNamed } from "./operations/table.js";
 export { DATA_SETS, type DataSet, type Place } from "./data-sets.js";
 export { Draw } from "./draw.js";
 
+// whole traces
+export { describeJudgement, describeTrace } from "./report.js";
+export { judgeTrace, type TensorVerdict, type TraceJudgement } from "./trace-judgement.js";
+
 // the conformance kit
 export type {
   Backend,

@@ -13,91 +13,66 @@ import {
   type GlobalAveragePooling2DCache,
   globalAveragePooling2DForward,
 } from "../../layers/global-average-pooling2d.js";
-import { type KerasConfig, readConfig } from "../../serialization/config.js";
+import type { Forward } from "../../layers/layer.js";
 import { contiguous, type Tensor } from "../../tensor/tensor.js";
-import { cotangentOf, float64Of, greatestOf, magnitudes, operandOf, storedInputs, wide } from "../operands.js";
-import type { Operands, Operation } from "../operation.js";
+import type { ArithmeticModel } from "../arithmetic-model.js";
+import type { Expectation } from "../expectation.js";
+import { float64Of, greatestOf, magnitudes, storedInputs, wide } from "../operands.js";
+import type { Operation } from "../operation.js";
 import { expectSums, plainTerms } from "../sums.js";
+import { readKeepdims } from "./pooling.js";
+import { singleInputOperations } from "./single-input.js";
 
-const FORWARD = "global-average-pooling2d";
-const BACKWARD = "global-average-pooling2d-backward";
-
-function readKeepdims(name: string, args: KerasConfig): boolean {
-  return readConfig(name, args).boolean("keepdims", false);
+/** What is expected of y. */
+function expectForward(
+  x: Tensor,
+  run: (x: Tensor) => Forward<GlobalAveragePooling2DCache>,
+  model: ArithmeticModel,
+): Expectation {
+  const truth = run(wide(x)).y;
+  const companion = run(magnitudes(x, storedInputs(model))).y;
+  const [, height, width, channels] = x.shape;
+  const pixels = height * width;
+  const xs = contiguous(x).data;
+  return expectSums(
+    {
+      shape: truth.shape,
+      truth: float64Of(truth),
+      companion: float64Of(companion),
+      roundings: new Float64Array(truth.size).fill(pixels + model.functions.division),
+      factors: [greatestOf(x)],
+      shared: model.functions.division,
+      divisors: new Float64Array(truth.size).fill(pixels),
+      terms: (element) => {
+        const start = Math.floor(element / channels) * pixels * channels + (element % channels);
+        return plainTerms(Array.from({ length: pixels }, (_, pixel) => xs[start + pixel * channels]));
+      },
+    },
+    model,
+  );
 }
 
-/** The mean of every channel. */
-export const globalAveragePooling2dOperation: Operation = {
-  name: FORWARD,
-  inputs: ["x"],
-  optional: [],
-  outputs: ["y"],
-  run(operands, args) {
-    const x = operandOf(FORWARD, operands, "x");
-    return { y: globalAveragePooling2DForward(x, readKeepdims(FORWARD, args)).y };
-  },
-  expect(operands, args, model) {
-    const x = operandOf(FORWARD, operands, "x");
-    const keepdims = readKeepdims(FORWARD, args);
-    const truth = globalAveragePooling2DForward(wide(x), keepdims).y;
-    const companion = globalAveragePooling2DForward(magnitudes(x, storedInputs(model)), keepdims).y;
-    const [, height, width, channels] = x.shape;
-    const pixels = height * width;
-    const xs = contiguous(x).data;
-    const y = expectSums(
-      {
-        shape: truth.shape,
-        truth: float64Of(truth),
-        companion: float64Of(companion),
-        roundings: new Float64Array(truth.size).fill(pixels + model.functions.division),
-        factors: [greatestOf(x)],
-        shared: model.functions.division,
-        divisors: new Float64Array(truth.size).fill(pixels),
-        terms: (element) => {
-          const start = Math.floor(element / channels) * pixels * channels + (element % channels);
-          return plainTerms(Array.from({ length: pixels }, (_, pixel) => xs[start + pixel * channels]));
-        },
-      },
-      model,
-    );
-    return { y };
-  },
-};
-
-/** The cache of the forward call, and dy. */
-function beforeBackward(
-  operands: Operands,
-  args: KerasConfig,
-): { readonly cache: GlobalAveragePooling2DCache; readonly dy: Tensor } {
-  const x = operandOf(BACKWARD, operands, "x");
-  const { y, cache } = globalAveragePooling2DForward(x, readKeepdims(BACKWARD, args));
-  return { cache, dy: cotangentOf(BACKWARD, operands, y.shape) };
+/** What is expected of dx. */
+function expectBackward(dy: Tensor, cache: GlobalAveragePooling2DCache, model: ArithmeticModel): Expectation {
+  const truth = float64Of(globalAveragePooling2DBackward(wide(dy), cache));
+  const companion = globalAveragePooling2DBackward(magnitudes(dy, storedInputs(model)), cache);
+  return expectSums(
+    {
+      shape: cache.shape,
+      truth,
+      companion: float64Of(companion),
+      roundings: new Float64Array(truth.length).fill(1 + model.functions.division),
+      factors: [greatestOf(dy)],
+    },
+    model,
+  );
 }
 
-/** Its gradient; of `x` only the shape is read. */
-export const globalAveragePooling2dBackwardOperation: Operation = {
-  name: BACKWARD,
-  inputs: ["x", "dy"],
-  optional: [],
-  outputs: ["dx"],
-  run(operands, args) {
-    const { cache, dy } = beforeBackward(operands, args);
-    return { dx: globalAveragePooling2DBackward(dy, cache) };
-  },
-  expect(operands, args, model) {
-    const { cache, dy } = beforeBackward(operands, args);
-    const truth = float64Of(globalAveragePooling2DBackward(wide(dy), cache));
-    const companion = globalAveragePooling2DBackward(magnitudes(dy, storedInputs(model)), cache);
-    const dx = expectSums(
-      {
-        shape: cache.shape,
-        truth,
-        companion: float64Of(companion),
-        roundings: new Float64Array(truth.length).fill(1 + model.functions.division),
-        factors: [greatestOf(dy)],
-      },
-      model,
-    );
-    return { dx };
-  },
-};
+/** The mean of every channel, and its gradient, which reads only the shape of `x`. */
+export const globalAveragePooling2dOperations: readonly Operation[] = singleInputOperations({
+  name: "global-average-pooling2d",
+  forward: (x, args, operation) => globalAveragePooling2DForward(x, readKeepdims(operation, args)),
+  backward: globalAveragePooling2DBackward,
+  expectForward,
+  expectBackward,
+});

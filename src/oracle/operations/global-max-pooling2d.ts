@@ -14,87 +14,54 @@ import {
   type GlobalMaxPooling2DCache,
   globalMaxPooling2DForward,
 } from "../../layers/global-max-pooling2d.js";
-import { type KerasConfig, readConfig } from "../../serialization/config.js";
 import { contiguous, type Tensor } from "../../tensor/tensor.js";
-import { expectCopies } from "../copies.js";
-import { cotangentOf, float64Of, greatestOf, magnitudeIn, operandOf, storedInputs, wide } from "../operands.js";
-import type { Operands, Operation } from "../operation.js";
+import type { ArithmeticModel } from "../arithmetic-model.js";
+import { equalFor, expectMaxima } from "../copies.js";
+import type { Expectation } from "../expectation.js";
+import { float64Of, greatestOf, magnitudeIn, storedInputs, wide } from "../operands.js";
+import type { Operation } from "../operation.js";
 import { expectSums } from "../sums.js";
+import { readKeepdims } from "./pooling.js";
+import { singleInputOperations } from "./single-input.js";
 
-const FORWARD = "global-max-pooling2d";
-const BACKWARD = "global-max-pooling2d-backward";
-
-function readKeepdims(name: string, args: KerasConfig): boolean {
-  return readConfig(name, args).boolean("keepdims", false);
+/** What is expected of dx. */
+function expectBackward(dy: Tensor, cache: GlobalMaxPooling2DCache, model: ArithmeticModel): Expectation {
+  const { x, y } = cache;
+  const truth = float64Of(globalMaxPooling2DBackward(wide(dy), { x: wide(x), y: wide(y) }));
+  const [, height, width, channels] = x.shape;
+  const [xs, ys, dys] = [x.data, y.data, contiguous(dy).data];
+  const holders = new Float64Array(y.size);
+  const channelOf = (i: number): number => Math.floor(i / (height * width * channels)) * channels + (i % channels);
+  const areEqual = equalFor(model);
+  for (let i = 0; i < xs.length; i++) holders[channelOf(i)] += Number(areEqual(xs[i], ys[channelOf(i)]));
+  const magnitude = magnitudeIn(storedInputs(model));
+  /** What an element may be given, if it holds the maximum. */
+  const atHolders = (given: (dy: number, tie: boolean) => number): Float64Array =>
+    truth.map((_, i) => {
+      const at = channelOf(i);
+      return areEqual(xs[i], ys[at]) ? given(dys[at], holders[at] > 1) : 0;
+    });
+  const expectation = expectSums(
+    {
+      shape: x.shape,
+      truth,
+      companion: atHolders(magnitude),
+      roundings: atHolders((_, tie) => (tie ? 1 + model.functions.division : 0)),
+      factors: [greatestOf(dy)],
+      open: (i) => Number.isNaN(ys[channelOf(i)]) || (holders[channelOf(i)] > 1 && !Number.isFinite(dys[channelOf(i)])),
+    },
+    model,
+  );
+  const least = atHolders((value, tie) => (tie ? Math.min(value, 0) : value));
+  const greatest = atHolders((value, tie) => (tie ? Math.max(value, 0) : value));
+  return { ...expectation, ties: { least, greatest } };
 }
 
-/** The maximum of every channel. */
-export const globalMaxPooling2dOperation: Operation = {
-  name: FORWARD,
-  inputs: ["x"],
-  optional: [],
-  outputs: ["y"],
-  run(operands, args) {
-    const x = operandOf(FORWARD, operands, "x");
-    return { y: globalMaxPooling2DForward(x, readKeepdims(FORWARD, args)).y };
-  },
-  expect(operands, args, model) {
-    const x = operandOf(FORWARD, operands, "x");
-    const { y } = globalMaxPooling2DForward(wide(x), readKeepdims(FORWARD, args));
-    return { y: expectCopies(y, model, (element) => Number.isNaN(y.data[element])) };
-  },
-};
-
-/** The cache of the forward call, and dy. */
-function beforeBackward(
-  operands: Operands,
-  args: KerasConfig,
-): { readonly cache: GlobalMaxPooling2DCache; readonly dy: Tensor } {
-  const x = operandOf(BACKWARD, operands, "x");
-  const { y, cache } = globalMaxPooling2DForward(x, readKeepdims(BACKWARD, args));
-  return { cache, dy: cotangentOf(BACKWARD, operands, y.shape) };
-}
-
-/** Its gradient. */
-export const globalMaxPooling2dBackwardOperation: Operation = {
-  name: BACKWARD,
-  inputs: ["x", "dy"],
-  optional: [],
-  outputs: ["dx"],
-  run(operands, args) {
-    const { cache, dy } = beforeBackward(operands, args);
-    return { dx: globalMaxPooling2DBackward(dy, cache) };
-  },
-  expect(operands, args, model) {
-    const { cache, dy } = beforeBackward(operands, args);
-    const { x, y } = cache;
-    const truth = float64Of(globalMaxPooling2DBackward(wide(dy), { x: wide(x), y: wide(y) }));
-    const [, height, width, channels] = x.shape;
-    const [xs, ys, dys] = [x.data, y.data, contiguous(dy).data];
-    const holders = new Float64Array(y.size);
-    const channelOf = (i: number): number => Math.floor(i / (height * width * channels)) * channels + (i % channels);
-    for (let i = 0; i < xs.length; i++) holders[channelOf(i)] += Number(xs[i] === ys[channelOf(i)]);
-    const magnitude = magnitudeIn(storedInputs(model));
-    /** What an element may be given, if it holds the maximum. */
-    const atHolders = (given: (dy: number, tie: boolean) => number): Float64Array =>
-      truth.map((_, i) => {
-        const at = channelOf(i);
-        return xs[i] === ys[at] ? given(dys[at], holders[at] > 1) : 0;
-      });
-    const expectation = expectSums(
-      {
-        shape: x.shape,
-        truth,
-        companion: atHolders(magnitude),
-        roundings: atHolders((_, tie) => (tie ? 1 + model.functions.division : 0)),
-        factors: [greatestOf(dy)],
-        open: (i) =>
-          Number.isNaN(ys[channelOf(i)]) || (holders[channelOf(i)] > 1 && !Number.isFinite(dys[channelOf(i)])),
-      },
-      model,
-    );
-    const least = atHolders((value, tie) => (tie ? Math.min(value, 0) : value));
-    const greatest = atHolders((value, tie) => (tie ? Math.max(value, 0) : value));
-    return { dx: { ...expectation, ties: { least, greatest } } };
-  },
-};
+/** The maximum of every channel, and its gradient. */
+export const globalMaxPooling2dOperations: readonly Operation[] = singleInputOperations({
+  name: "global-max-pooling2d",
+  forward: (x, args, operation) => globalMaxPooling2DForward(x, readKeepdims(operation, args)),
+  backward: globalMaxPooling2DBackward,
+  expectForward: (x, run, model) => expectMaxima(run(wide(x)).y, model),
+  expectBackward,
+});

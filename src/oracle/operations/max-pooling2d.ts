@@ -13,47 +13,32 @@
  *
  * @module
  */
+import type { Window2D } from "../../kernels/window.js";
+import type { Forward } from "../../layers/layer.js";
 import { maxPooling2DBackward, type MaxPooling2DCache, maxPooling2DForward } from "../../layers/max-pooling2d.js";
 import { forEachWindow, poolingWindow } from "../../layers/pooling2d.js";
 import type { KerasConfig } from "../../serialization/config.js";
 import { contiguous, type Tensor } from "../../tensor/tensor.js";
 import type { ArithmeticModel } from "../arithmetic-model.js";
-import { expectCopies } from "../copies.js";
+import { equalFor, expectMaxima } from "../copies.js";
 import type { Expectation } from "../expectation.js";
-import { cotangentOf, float64Of, greatestOf, magnitudeIn, operandOf, storedInputs, wide } from "../operands.js";
-import type { Operands, Operation } from "../operation.js";
+import { float64Of, greatestOf, magnitudeIn, storedInputs, wide } from "../operands.js";
+import type { Operation } from "../operation.js";
 import { expectSums, plainTerms } from "../sums.js";
 import { poolingPlaces, readPooling } from "./pooling.js";
+import { singleInputOperations } from "./single-input.js";
 import { forEachMeeting } from "./taps.js";
 
-const FORWARD = "max-pooling2d";
-const BACKWARD = "max-pooling2d-backward";
+/** The cache of the layer, and what ties are found by. */
+interface Cache extends MaxPooling2DCache {
+  readonly x: Tensor;
+  readonly window: Window2D;
+}
 
-/** The maximum under every window. */
-export const maxPooling2dOperation: Operation = {
-  name: FORWARD,
-  inputs: ["x"],
-  optional: [],
-  outputs: ["y"],
-  run: (operands, args) => ({
-    y: maxPooling2DForward(operandOf(FORWARD, operands, "x"), readPooling(FORWARD, args)).y,
-  }),
-  expect(operands, args, model) {
-    const x = operandOf(FORWARD, operands, "x");
-    const { y } = maxPooling2DForward(wide(x), readPooling(FORWARD, args));
-    // NaN wins, so a maximum that is NaN is a window with NaN
-    return { y: expectCopies(y, model, (element) => Number.isNaN(y.data[element])) };
-  },
-};
-
-/** The cache of the forward call, and dy. */
-function beforeBackward(
-  operands: Operands,
-  args: KerasConfig,
-): { readonly x: Tensor; readonly cache: MaxPooling2DCache; readonly dy: Tensor } {
-  const x = operandOf(BACKWARD, operands, "x");
-  const { y, cache } = maxPooling2DForward(x, readPooling(BACKWARD, args));
-  return { x, cache, dy: cotangentOf(BACKWARD, operands, y.shape) };
+function forward(x: Tensor, args: KerasConfig, operation: string): Forward<Cache> {
+  const config = readPooling(operation, args);
+  const { y, cache } = maxPooling2DForward(x, config);
+  return { y, cache: { ...cache, x, window: poolingWindow(operation, x, config) } };
 }
 
 /** What windows pass to every element of x. */
@@ -90,23 +75,19 @@ class Passed {
   }
 }
 
-function expectInputGradient(
-  x: Tensor,
-  cache: MaxPooling2DCache,
-  dy: Tensor,
-  args: KerasConfig,
-  model: ArithmeticModel,
-): Expectation {
-  const window = poolingWindow(BACKWARD, x, readPooling(BACKWARD, args));
+/** What is expected of dx. */
+function expectBackward(dy: Tensor, cache: Cache, model: ArithmeticModel): Expectation {
+  const { x, window } = cache;
   const channels = x.shape[3];
   const [xs, dys] = [contiguous(x).data, contiguous(dy).data];
   const passed = new Passed(x.size);
+  const areEqual = equalFor(model);
   const magnitude = magnitudeIn(storedInputs(model));
   forEachWindow(x.shape, window, (output, inputs) => {
     for (let c = 0; c < channels; c++) {
       const max = xs[cache.argmax[output + c]];
       if (Number.isNaN(max)) for (const at of inputs) passed.open[at + c] = 1;
-      const holders = inputs.map((at) => at + c).filter((at) => xs[at] === max);
+      const holders = inputs.map((at) => at + c).filter((at) => areEqual(xs[at], max));
       passed.pass(dys[output + c], magnitude(dys[output + c]), holders);
     }
   });
@@ -136,18 +117,11 @@ function expectInputGradient(
   return { ...expectation, ties: { least: passed.least, greatest: passed.greatest } };
 }
 
-/** Its gradient. */
-export const maxPooling2dBackwardOperation: Operation = {
-  name: BACKWARD,
-  inputs: ["x", "dy"],
-  optional: [],
-  outputs: ["dx"],
-  run(operands, args) {
-    const { cache, dy } = beforeBackward(operands, args);
-    return { dx: maxPooling2DBackward(dy, cache) };
-  },
-  expect(operands, args, model) {
-    const { x, cache, dy } = beforeBackward(operands, args);
-    return { dx: expectInputGradient(x, cache, dy, args, model) };
-  },
-};
+/** The maximum under every window, and its gradient. */
+export const maxPooling2dOperations: readonly Operation[] = singleInputOperations({
+  name: "max-pooling2d",
+  forward,
+  backward: maxPooling2DBackward,
+  expectForward: (x, run, model) => expectMaxima(run(wide(x)).y, model),
+  expectBackward,
+});

@@ -1,5 +1,5 @@
 /**
- * What the operations on pooling windows share: their arguments, and where the window and the images lie.
+ * What the pooling operations share: their arguments, and where the window and the images lie.
  *
  * @module
  */
@@ -18,6 +18,11 @@ export function readPooling(name: string, args: KerasConfig): Required<Pooling2D
     strides: read.pair("strides", poolSize),
     padding: read.oneOf("padding", ["same", "valid"], "valid"),
   };
+}
+
+/** `keepdims` of global pooling, with Keras's default. */
+export function readKeepdims(name: string, args: KerasConfig): boolean {
+  return readConfig(name, args).boolean("keepdims", false);
 }
 
 /** Looks up what windows and inputs see, by the row-major index of an element of y or of x, and the offsets of both. */

@@ -18,7 +18,7 @@ import { LeakyReLU } from "../../layers/leaky-relu.js";
 import { RELU, RELU6, type ReLUConfig, ReLU, reluBackward, reluForward } from "../../layers/relu.js";
 import { type KerasConfig, readConfig } from "../../serialization/config.js";
 import type { Tensor } from "../../tensor/tensor.js";
-import type { ArithmeticModel } from "../arithmetic-model.js";
+import { type ArithmeticModel, flushedBelow } from "../arithmetic-model.js";
 import { ErrorArithmetic } from "../error-arithmetic.js";
 import type { Expectation } from "../expectation.js";
 import { operandOf } from "../operands.js";
@@ -35,7 +35,9 @@ function rectified(x: number, { maxValue, negativeSlope, threshold }: ReLUConfig
 export function reluError(x: number, error: number, config: ReLUConfig, arithmetic: ErrorArithmetic): number {
   const { negativeSlope, threshold } = config;
   const y = rectified(x, config);
-  const change = error === 0 ? 0 : Math.max(rectified(x + error, config) - y, y - rectified(x - error, config));
+  const moved = error === 0 ? 0 : Math.max(rectified(x + error, config) - y, y - rectified(x - error, config));
+  // a comparison that flushes finds x equal to 0, and the maximum of both may be either
+  const change = Math.abs(x) < flushedBelow(arithmetic.model) ? Math.max(moved, Math.abs(x)) : moved;
   if (negativeSlope === 0 || x - error > threshold) return arithmetic.copied(y, change);
   const sizes = Math.abs(x) + threshold + error;
   const lost = x === threshold && error === 0 ? 0 : arithmetic.model.sums.underflow * (1 + negativeSlope);

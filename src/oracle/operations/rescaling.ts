@@ -10,17 +10,22 @@
  *
  * @module
  */
-import { Rescaling, type RescalingConfig, rescalingBackward, rescalingForward } from "../../layers/rescaling.js";
+import type { Forward } from "../../layers/layer.js";
+import {
+  Rescaling,
+  rescalingBackward,
+  type RescalingCache,
+  type RescalingConfig,
+  rescalingForward,
+} from "../../layers/rescaling.js";
 import type { KerasConfig } from "../../serialization/config.js";
 import type { Tensor } from "../../tensor/tensor.js";
 import type { ArithmeticModel } from "../arithmetic-model.js";
 import type { Expectation } from "../expectation.js";
-import { cotangentOf, float64Of, greatestOf, magnitudes, operandOf, wide } from "../operands.js";
-import type { Operands, Operation } from "../operation.js";
+import { float64Of, greatestOf, magnitudes, wide } from "../operands.js";
+import type { Operation } from "../operation.js";
 import { expectSums } from "../sums.js";
-
-const FORWARD = "rescaling";
-const BACKWARD = "rescaling-backward";
+import { singleInputOperations } from "./single-input.js";
 
 type Map = Required<RescalingConfig>;
 
@@ -48,44 +53,18 @@ function expectMap(x: Tensor, map: Map, roundings: number, model: ArithmeticMode
   );
 }
 
-function readMap(args: KerasConfig): Map {
-  return Rescaling.fromConfig(args).config;
+/** Scales and offsets, and gives the map to those who expect something of it. */
+function forward(x: Tensor, args: KerasConfig): Forward<RescalingCache & { readonly map: Map }> {
+  const map = Rescaling.fromConfig(args).config;
+  const { y, cache } = rescalingForward(x, map);
+  return { y, cache: { ...cache, map } };
 }
 
-/** scale x + offset. */
-export const rescalingOperation: Operation = {
-  name: FORWARD,
-  inputs: ["x"],
-  optional: [],
-  outputs: ["y"],
-  run: (operands, args) => ({ y: rescalingForward(operandOf(FORWARD, operands, "x"), readMap(args)).y }),
-  expect(operands, args, model) {
-    const x = operandOf(FORWARD, operands, "x");
-    return { y: expectMap(x, readMap(args), 2 + model.functions.division, model) };
-  },
-};
-
-/** dy, and the map with which it came. */
-function beforeBackward(operands: Operands, args: KerasConfig): { readonly dy: Tensor; readonly map: Map } {
-  const map = readMap(args);
-  const { y } = rescalingForward(operandOf(BACKWARD, operands, "x"), map);
-  return { dy: cotangentOf(BACKWARD, operands, y.shape), map };
-}
-
-/** Its gradient; of `x` only the shape is read. */
-export const rescalingBackwardOperation: Operation = {
-  name: BACKWARD,
-  inputs: ["x", "dy"],
-  optional: [],
-  outputs: ["dx"],
-  run(operands, args) {
-    const { dy, map } = beforeBackward(operands, args);
-    const channels = dy.shape[dy.dimension - 1];
-    const scale = typeof map.scale === "number" ? new Array<number>(channels).fill(map.scale) : map.scale;
-    return { dx: rescalingBackward(dy, { scale }) };
-  },
-  expect(operands, args, model) {
-    const { dy, map } = beforeBackward(operands, args);
-    return { dx: expectMap(dy, { ...map, offset: 0 }, 1 + model.functions.division, model) };
-  },
-};
+/** scale x + offset, and its gradient, which reads only the shape of `x`. */
+export const rescalingOperations: readonly Operation[] = singleInputOperations({
+  name: "rescaling",
+  forward,
+  backward: rescalingBackward,
+  expectForward: (x, run, model) => expectMap(x, run(x).cache.map, 2 + model.functions.division, model),
+  expectBackward: (dy, { map }, model) => expectMap(dy, { ...map, offset: 0 }, 1 + model.functions.division, model),
+});

@@ -5,42 +5,31 @@
  */
 import type { Operation } from "../operation.js";
 import { addBackwardOperation, addOperation } from "./add.js";
-import { averagePooling2dBackwardOperation, averagePooling2dOperation } from "./average-pooling2d.js";
+import { averagePooling2dOperations } from "./average-pooling2d.js";
 import { concatenateBackwardOperation, concatenateOperation } from "./concatenate.js";
-import { conv2dBackwardOperation, conv2dOperation } from "./conv2d.js";
-import { denseBackwardOperation, denseOperation } from "./dense.js";
-import { depthwiseConv2dBackwardOperation, depthwiseConv2dOperation } from "./depthwise-conv2d.js";
-import {
-  globalAveragePooling2dBackwardOperation,
-  globalAveragePooling2dOperation,
-} from "./global-average-pooling2d.js";
-import { globalMaxPooling2dBackwardOperation, globalMaxPooling2dOperation } from "./global-max-pooling2d.js";
-import { maxPooling2dBackwardOperation, maxPooling2dOperation } from "./max-pooling2d.js";
+import { conv2dOperations } from "./conv2d.js";
+import { denseOperations } from "./dense.js";
+import { depthwiseConv2dOperations } from "./depthwise-conv2d.js";
+import { globalAveragePooling2dOperations } from "./global-average-pooling2d.js";
+import { globalMaxPooling2dOperations } from "./global-max-pooling2d.js";
+import { maxPooling2dOperations } from "./max-pooling2d.js";
 import { flattenOperations, reshapeOperations, zeroPadding2dOperations } from "./moves.js";
 import { nonlinearOperations } from "./nonlinear.js";
-import { rescalingBackwardOperation, rescalingOperation } from "./rescaling.js";
+import { rescalingOperations } from "./rescaling.js";
 
 const ALL: readonly Operation[] = [
-  conv2dOperation,
-  conv2dBackwardOperation,
-  depthwiseConv2dOperation,
-  depthwiseConv2dBackwardOperation,
-  denseOperation,
-  denseBackwardOperation,
-  averagePooling2dOperation,
-  averagePooling2dBackwardOperation,
-  globalAveragePooling2dOperation,
-  globalAveragePooling2dBackwardOperation,
-  maxPooling2dOperation,
-  maxPooling2dBackwardOperation,
-  globalMaxPooling2dOperation,
-  globalMaxPooling2dBackwardOperation,
+  ...conv2dOperations,
+  ...depthwiseConv2dOperations,
+  ...denseOperations,
+  ...averagePooling2dOperations,
+  ...globalAveragePooling2dOperations,
+  ...maxPooling2dOperations,
+  ...globalMaxPooling2dOperations,
   addOperation,
   addBackwardOperation,
   concatenateOperation,
   concatenateBackwardOperation,
-  rescalingOperation,
-  rescalingBackwardOperation,
+  ...rescalingOperations,
   ...zeroPadding2dOperations,
   ...flattenOperations,
   ...reshapeOperations,
