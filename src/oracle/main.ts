@@ -25,7 +25,14 @@ export { Draw } from "./draw.js";
 
 // whole traces
 export { describeJudgement, describeTrace } from "./report.js";
-export { judgeTrace, type TensorVerdict, type TraceJudgement } from "./trace-judgement.js";
+export { judgeTrace } from "./trace-judgement.js";
+export type { TensorVerdict, TraceJudgement } from "./trace-verdict.js";
+
+// what went wrong
+export { type Cause, describeDiagnosis, diagnose, type Diagnosis } from "./diagnosis.js";
+export type { Difference } from "./difference.js";
+export type { OperationCase, WrongCase } from "./operation-case.js";
+export { judgeCommandLine, minimalReproduction } from "./reproduction.js";
 
 // the conformance kit
 export type {
