@@ -21,7 +21,7 @@
  *                        dGamma   = sum dy xHat
  *                        dx       = gamma / sqrt(variance + epsilon) (dy - dBeta / M - xHat dGamma / M)
  *
- * Backward in inference: dx       = gamma / sqrt(variance + epsilon) dy
+ * Backward in inference: dx       = gamma / sqrt(variance + epsilon) dy                dBeta and dGamma as in training
  *
  * Notes on the numbers:
  * - The variance is the population one, divided by M, also for the moving one (PyTorch divides that by M - 1).
@@ -177,7 +177,7 @@ export function batchNormalizationBackward(
   // first the two reductions
   const sumDy = columnSums(dy.data, rows, channels, accumulate);
   const sumDyXHat = centeredDots(dy.data, x.data, mean, accumulate).map((sum, c) => sum * rstd[c]);
-  // then dx = scale (dy - shift - xHat slope); both last terms are the share of mean and variance in the loss
+  // then dx = scale (dy - shift - (x - mean) slope); both last terms are the share of mean and variance in the loss
   const scale = rstd.map((r, c) => (gamma === undefined ? r : gamma.data[c] * r));
   const shift = sumDy.map((sum) => (ofBatch ? sum / rows : 0));
   const slope = sumDyXHat.map((sum, c) => (ofBatch ? (sum / rows) * rstd[c] : 0));
