@@ -21,7 +21,7 @@
  *                        dGamma   = sum dy xHat
  *                        dx       = gamma / sqrt(variance + epsilon) (dy - dBeta / M - xHat dGamma / M)
  *
- * Backward in inference: dx       = gamma / sqrt(variance + epsilon) dy
+ * Backward in inference: dx       = gamma / sqrt(variance + epsilon) dy                dBeta and dGamma as in training
  *
  * Notes on the numbers:
  * - The variance is the population one, divided by M, also for the moving one (PyTorch divides that by M - 1).
@@ -114,6 +114,11 @@ function centeredDots(
   return dots;
 }
 
+/** gamma / sqrt(variance + epsilon), by which forward multiplies x - mean, and backward dy. */
+function scaleOf(gamma: Tensor | undefined, rstd: Float64Array): Float64Array {
+  return rstd.map((r, c) => (gamma === undefined ? r : gamma.data[c] * r));
+}
+
 /** Mean and population variance of the columns of `x` [M, C], C last. */
 export function batchStatistics(x: Tensor, accumulate: Accumulate = "float64"): Statistics {
   x = contiguous(x);
@@ -156,7 +161,7 @@ export function batchNormalizationForward(
   const { mean } = statistics;
   const rstd = statistics.variance.map((variance) => 1 / Math.sqrt(variance + epsilon));
   const y = empty(x.shape, x);
-  const scale = rstd.map((r, c) => (gamma === undefined ? r : gamma.data[c] * r));
+  const scale = scaleOf(gamma, rstd);
   const offset = Float64Array.from(mean, (_, c) => (beta === undefined ? 0 : beta.data[c]));
   const xs = x.data;
   const ys = y.data;
@@ -177,8 +182,8 @@ export function batchNormalizationBackward(
   // first the two reductions
   const sumDy = columnSums(dy.data, rows, channels, accumulate);
   const sumDyXHat = centeredDots(dy.data, x.data, mean, accumulate).map((sum, c) => sum * rstd[c]);
-  // then dx = scale (dy - shift - xHat slope); both last terms are the share of mean and variance in the loss
-  const scale = rstd.map((r, c) => (gamma === undefined ? r : gamma.data[c] * r));
+  // then dx = scale (dy - shift - (x - mean) slope); both last terms are the share of mean and variance in the loss
+  const scale = scaleOf(gamma, rstd);
   const shift = sumDy.map((sum) => (ofBatch ? sum / rows : 0));
   const slope = sumDyXHat.map((sum, c) => (ofBatch ? (sum / rows) * rstd[c] : 0));
   const dx = empty(x.shape, x);

@@ -23,7 +23,7 @@ import { type Execution, serial } from "../kernels/execution.js";
 import { gemm } from "../kernels/gemm.js";
 import { biasGradient } from "../kernels/reduce.js";
 import { type KerasConfig, readConfig } from "../serialization/config.js";
-import { formatShape, type Shape, type SymbolicShape } from "../tensor/shape.js";
+import { formatShape, type Shape, sizeOf, type SymbolicShape } from "../tensor/shape.js";
 import { reshape, type Tensor } from "../tensor/tensor.js";
 import { withActivation } from "./activation.js";
 import {
@@ -70,9 +70,7 @@ export interface DenseGradients {
 
 /** `x` [..., K] as rows [M, K]. */
 function asRows(x: Tensor): Tensor {
-  const width = x.shape[x.dimension - 1];
-  const rows = x.shape.slice(0, -1).reduce((product, size) => product * size, 1);
-  return reshape(x, [rows, width]);
+  return reshape(x, [sizeOf(x.shape.slice(0, -1)), x.shape[x.dimension - 1]]);
 }
 
 /**

@@ -27,7 +27,7 @@ import { depthwiseConv2D, depthwiseConv2DInputGradient, depthwiseConv2DKernelGra
 import { type Execution, serial } from "../kernels/execution.js";
 import { biasGradient } from "../kernels/reduce.js";
 import { type Window2D, window2D } from "../kernels/window.js";
-import { type InitializerConfig } from "../initializers/initializer.js";
+import type { InitializerConfig } from "../initializers/initializer.js";
 import type { Regularizer } from "../regularizers/regularizer.js";
 import { type KerasConfig, readConfig } from "../serialization/config.js";
 import { formatShape, type SymbolicShape } from "../tensor/shape.js";

@@ -50,7 +50,7 @@ export class InputLayer extends Layer {
     });
   }
 
-  /** The tensor that the layer stands for; it has no inputs, so it is applied to none. */
+  /** The shape of the tensor that the layer stands for; it has no inputs, so it is applied to none. */
   computeOutputShape(_inputShapes: readonly SymbolicShape[]): SymbolicShape {
     return this.batchShape;
   }

@@ -11,8 +11,7 @@
  *
  * @module
  */
-import { serial } from "../kernels/execution.js";
-import type { Execution } from "../kernels/execution.js";
+import { type Execution, serial } from "../kernels/execution.js";
 import type { DType } from "../tensor/dtype.js";
 import { formatShape, type SymbolicShape } from "../tensor/shape.js";
 import type { Tensor } from "../tensor/tensor.js";

@@ -13,8 +13,8 @@
  *
  * Notes on the numbers:
  * - At the kinks the gradient is whatever the TensorFlow operation gives that Keras picks: at the threshold 0, but
- *   negativeSlope dy for the plain leaky ReLU; at maxValue dy, but 0 for the plain ReLU6.
- * - Where the slope is 0, y and dx are +0; NaN stays NaN: a ReLU that hides NaN hides the layer that made it.
+ *   negativeSlope dy for the leaky ReLU (threshold 0, no maxValue); at maxValue dy, but 0 for ReLU6 (threshold 0).
+ * - Where the slope is 0, y and dx are +0, but y is NaN where x is: a ReLU that hides NaN hides the layer that made it.
  *
  * @module
  */
@@ -100,7 +100,7 @@ export class ReLU extends Layer {
   /** The shape of the function. */
   readonly config: ReLUConfig;
 
-  /** @throws RangeError when `maxValue` or `negativeSlope` is negative. */
+  /** @throws RangeError when an argument is negative. */
   constructor(options: ReLUOptions = {}) {
     super(options);
     this.config = {

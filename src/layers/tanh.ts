@@ -8,7 +8,8 @@
  *
  * Backward:  dx = dy (1 - y^2)
  *
- * Notes on the numbers: y is correctly rounded; 1 - y^2 is written (1 - y)(1 + y), whose factors are exact in float64.
+ * Notes on the numbers: y is correctly rounded; 1 - y^2 is written (1 - y)(1 + y): near saturation 1 - y is
+ * exact, and 1 minus a rounded square would not be.
  *
  * @module
  */

@@ -13,7 +13,7 @@ import { copyInto, detach, type Tensor, tensor } from "../tensor/tensor.js";
 
 /** What a layer says of a weight that it wants. */
 export interface VariableSpec {
-  /** Keras's name: `kernel`, `bias`, `gamma`, `beta`, `moving_mean`, `moving_variance`, `depthwise_kernel`. */
+  /** Keras's name: `kernel`, `bias`, `gamma`, `beta`, `moving_mean`, `moving_variance`. */
   readonly name: string;
   /** Its shape. */
   readonly shape: Shape;

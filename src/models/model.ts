@@ -1,8 +1,8 @@
 /**
  * Models: a graph of layers with inputs and outputs. Keras: `keras.Model(inputs, outputs)`.
  *
- * The graph is walked forward once, and backward once over what forward kept. Here, and only here, gradients that meet
- * where a tensor forks are added, and so are those of a weight that several nodes share.
+ * The graph is walked forward once, and backward once over what forward kept (`passes.ts`). There, and only there,
+ * gradients that meet where a tensor forks are added, and so are those of a weight that several nodes share.
  *
  * @module
  */
@@ -53,8 +53,8 @@ export class Model extends Layer {
   readonly graphNodes: readonly LayerNode[];
 
   /**
-   * @throws RangeError when there is no output, an output depends on an input that is not given, an input is not one, or
-   *   two layers have one name.
+   * @throws RangeError when there is no input or no output, an output depends on an input that is not given, an input is
+   *   not one, or two layers have one name.
    */
   constructor(options: ModelOptions) {
     const inputs = listOf(options.inputs);

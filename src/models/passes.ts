@@ -4,8 +4,8 @@
  * Forward runs every node once, in order. Backward runs them in the opposite order; each node is given the sum of the
  * gradients that its readers left for its output, and leaves one gradient for each of its inputs.
  *
- * Memory: with `keep` every layer's output stays until the pass is dropped, since backward reads it. Without, a tensor's
- * memory goes back to the arena once its last reader has run.
+ * Memory: every layer's output stays until the pass is dropped, since backward reads it. With `release` there is no way
+ * back, and a tensor's memory is handed on once its last reader has run.
  *
  * @module
  */
@@ -44,7 +44,7 @@ export interface ModelGradients {
   readonly dOutputs: ReadonlyMap<LayerNode, Tensor>;
 }
 
-/** Frees a tensor's memory; several tensors may share it (Flatten), so memory is counted, not tensors. */
+/** Counts who has yet to read a piece of memory, which several tensors may share (Flatten), and releases it after the last. */
 class Readers {
   readonly #counts = new Map<FloatArray, number>();
   readonly #release: (data: FloatArray) => void;

@@ -7,7 +7,7 @@
  *     x ─┬─ conv 3x3 ─ BN ─ ReLU ─ conv 3x3 ─ BN ─┬─ (+) ─ ReLU ─ y
  *        └─────────────── identity ───────────────┘
  *
- * Depth 6n + 2, three stacks of n blocks. The first block of stacks 2 and 3 halves the image and doubles the filters;
+ * Depth 6n + 2, three stacks of n blocks. The first block of stacks 1 and 2 halves the image and doubles the filters;
  * its identity is a 1x1 convolution with stride 2.
  *
  *     stage      output    filters   layers

@@ -8,10 +8,7 @@
  *
  * along random directions v through one input each, one through all of them, and along single elements.
  *
- * The derivative. For a smooth L, the central difference over 2h is off by c h^2 + O(h^4). Two of them, over 2h and h, give
- * a value without the h^2 term (Richardson). Two such values, one of half the step, differ by 15/16 of the error of the
- * coarser one, which is 16 times that of the finer: their difference bounds the error of the finer, 15 times over. What
- * remains is rounding: L is known to {@link ROUNDING} of its terms, divided by the step. Both together are the tolerance.
+ * `numeric-derivative.ts` says what d/dt is, and how far off it may be: that is the tolerance.
  *
  * Kinks. Where a ReLU or a maximum changes sides within the step, the difference means nothing. Such a direction is tried
  * again with smaller steps, then rejected: by the caller's `kinks` (signs of ReLUs, argmaxes) where given, else because the
@@ -26,6 +23,7 @@ import { randomStream } from "../arithmetic/random.js";
 import { formatShape, shapesAgree } from "../tensor/shape.js";
 import { cast, contiguous, type Tensor, tensor } from "../tensor/tensor.js";
 import { positionOf } from "./judgement.js";
+import { type Derivative, derivativeOf, type LossValue } from "./numeric-derivative.js";
 
 /** The largest step, in units of the input's size. Both are powers of two, so that x + h is exact for short x. */
 const STEP = 2 ** -7;
@@ -33,17 +31,8 @@ const STEP = 2 ** -7;
 /** How often a step is divided by 16, where there is a kink within it or the derivative is not known well. */
 const RETRIES = 3;
 
-/**
- * Rounding of L, as a share of the sum of its terms' absolute values: a few thousand float64 operations of intermediate
- * values of the size of the output.
- */
-const ROUNDING = 2 ** 12 * 2 ** -53;
-
 /** A derivative that is known to this share of the scale is good enough; else a smaller step is tried. */
 const GOOD = 2 ** -22;
-
-/** Above this share of the scale, two approximations disagree so much that L has a kink within the step. */
-const KINK = 2 ** -10;
 
 /** Tensors by name: `x`, `kernel`, `bias`. */
 export type NamedTensors = Readonly<Record<string, Tensor>>;
@@ -103,50 +92,6 @@ export interface GradientReport {
   readonly rejected: number;
   /** The comparison with the largest ratio. */
   readonly worst: DirectionReport;
-}
-
-/** A loss at one point. */
-export interface LossValue {
-  /** Its value. */
-  readonly value: number;
-  /** The sum of the absolute values of its terms: the scale of its rounding. */
-  readonly scale: number;
-}
-
-/** A derivative, and how far off it may be. */
-export interface Derivative {
-  readonly value: number;
-  readonly error: number;
-  /** The scale of the loss. */
-  readonly scale: number;
-}
-
-/** Samples of a loss around t = 0, from which {@link derivativeOf} reads the derivative. */
-export interface Samples {
-  readonly center: LossValue;
-  /** At h, h/2 and h/4. */
-  readonly ahead: readonly LossValue[];
-  /** At -h, -h/2 and -h/4. */
-  readonly behind: readonly LossValue[];
-}
-
-/** The derivative at t = 0 by central differences with extrapolation; undefined where there is a kink within the step. */
-export function derivativeOf({ center, ahead, behind }: Samples, step: number): Derivative | undefined {
-  const scale = Math.max(...[center, ...ahead, ...behind].map((loss) => loss.scale));
-  const [coarse, middle, fine] = ahead.map(({ value }, i) => {
-    const h = step / (1 << i);
-    return {
-      central: (value - behind[i].value) / (2 * h),
-      gap: Math.abs(value + behind[i].value - 2 * center.value) / h,
-    };
-  });
-  const rounding = (ROUNDING * scale) / (step / 4);
-  const once = (4 * middle.central - coarse.central) / 3;
-  const twice = (4 * fine.central - middle.central) / 3;
-  const error = Math.abs(twice - once);
-  // slopes ahead and behind agree in the limit where L is smooth: their gap falls with h; at a kink it stays
-  const isKink = error > KINK * scale || fine.gap > coarse.gap / 2 + rounding;
-  return isKink || Number.isNaN(twice) ? undefined : { value: twice, error: error + rounding, scale };
 }
 
 /** A direction: for some inputs, how far each of their elements moves. */

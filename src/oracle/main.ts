@@ -64,6 +64,7 @@ export type { Fault } from "./conformance/trial.js";
 // gradients
 export * from "./gradient-check.js";
 export * from "./model-gradient-check.js";
+export * from "./numeric-derivative.js";
 
 // what the oracle is watched with
 export { honestBackends } from "./mutations/honest.js";

@@ -1,11 +1,11 @@
 /**
  * Gradients by hand against numbers: central differences of the fake loss L = sum r * y.
- * How a derivative is read from them, and how far off it may be, is in `src/oracle/gradient-check.ts`.
+ * How a derivative is read from them, and how far off it may be, is in `src/oracle/numeric-derivative.ts`.
  *
  * @module
  */
 import assert from "node:assert/strict";
-import { type Derivative, derivativeOf, type LossValue } from "../../src/oracle/gradient-check.js";
+import { type Derivative, derivativeOf, type LossValue } from "../../src/oracle/numeric-derivative.js";
 import { formatShape } from "../../src/tensor/shape.js";
 import { contiguous, type Tensor, tensor } from "../../src/tensor/tensor.js";
 import { indices } from "./tensors.js";

@@ -27,29 +27,21 @@ import {
   categoricalCrossentropyForward,
 } from "../../losses/categorical-crossentropy.js";
 import { type KerasConfig, readConfig } from "../../serialization/config.js";
-import { dtypeOf, type Tensor, tensorOf } from "../../tensor/tensor.js";
+import type { Tensor } from "../../tensor/tensor.js";
 import type { ArithmeticModel } from "../arithmetic-model.js";
 import { type Ball, ErrorArithmetic } from "../error-arithmetic.js";
-import { operandOf } from "../operands.js";
-import type { Operands, Operation } from "../operation.js";
+import type { Expectation } from "../expectation.js";
+import type { Operation } from "../operation.js";
 import { type Clipped, clip } from "./clipping.js";
 import { logitsGradientErrors, logitsLossError, type Rows } from "./cross-entropy-logits.js";
-import { elementsOf, elementwise, widened } from "./expected.js";
+import { elementsOf, elementwise } from "./expected.js";
+import { type LossCall, lossOperations } from "./loss.js";
 
-const FORWARD = "categorical-crossentropy";
-const BACKWARD = "categorical-crossentropy-backward";
+type Options = Required<CategoricalCrossentropyOptions>;
 
-function optionsOf(name: string, args: KerasConfig): Required<CategoricalCrossentropyOptions> {
-  const read = readConfig(name, args);
+function readOptions(args: KerasConfig, operation: string): Options {
+  const read = readConfig(operation, args);
   return { fromLogits: read.boolean("fromLogits", false), labelSmoothing: read.number("labelSmoothing", 0) };
-}
-
-function run(name: string, operands: Operands, args: KerasConfig): Operands {
-  const [yTrue, yPred] = [operandOf(name, operands, "yTrue"), operandOf(name, operands, "yPred")];
-  const { loss, cache } = categoricalCrossentropyForward(yTrue, yPred, optionsOf(name, args));
-  return name === FORWARD
-    ? { loss: tensorOf([loss], [], dtypeOf(yPred)) }
-    : { dYPred: categoricalCrossentropyBackward(cache) };
 }
 
 /** The elements of `x` as rows of inputs. */
@@ -178,27 +170,32 @@ function gradientsOfRow(
   });
 }
 
-function expectBackward(
-  operands: Operands,
-  args: KerasConfig,
+function expectForward(
+  loss: Tensor,
+  { yTrue, yPred, options }: LossCall<Options>,
   model: ArithmeticModel,
-): ReturnType<Operation["expect"]> {
-  const { fromLogits, labelSmoothing } = optionsOf(BACKWARD, args);
-  const wide = widened(operands);
-  const { dYPred } = run(BACKWARD, wide, args);
+): Expectation {
   const arithmetic = new ErrorArithmetic(model);
-  const yPred = wide["yPred"];
   const classes = yPred.shape[yPred.dimension - 1];
-  const labels = smoothed(wide["yTrue"], classes, labelSmoothing, arithmetic);
+  const labels = smoothed(yTrue, classes, options.labelSmoothing, arithmetic);
+  const errorOf = options.fromLogits ? logitsLossError : lossError;
+  const error = errorOf(inputRows(yPred, arithmetic), classes, labels, arithmetic);
+  return elementwise(loss, Float64Array.of(arithmetic.stored(loss.get(), error)));
+}
+
+function expectBackward(
+  dYPred: Tensor,
+  { yTrue, yPred, options }: LossCall<Options>,
+  model: ArithmeticModel,
+): Expectation {
+  const arithmetic = new ErrorArithmetic(model);
+  const classes = yPred.shape[yPred.dimension - 1];
+  const labels = smoothed(yTrue, classes, options.labelSmoothing, arithmetic);
   const predictions = inputRows(yPred, arithmetic);
-  if (fromLogits) {
+  if (options.fromLogits) {
     const errors = logitsGradientErrors(predictions, classes, labels, arithmetic);
-    return {
-      dYPred: elementwise(
-        dYPred,
-        errors.map((error, i) => arithmetic.stored(dYPred.data[i], error)),
-      ),
-    };
+    const bound = errors.map((error, i) => arithmetic.stored(dYPred.data[i], error));
+    return elementwise(dYPred, bound);
   }
   const size = dYPred.size;
   const gradients: Gradients = {
@@ -210,36 +207,15 @@ function expectBackward(
     gradientsOfRow(predictions, labels, start, classes, arithmetic, gradients);
   }
   const { errors, least, greatest } = gradients;
-  return { dYPred: elementwise(dYPred, errors, { least, greatest }) };
+  return elementwise(dYPred, errors, { least, greatest });
 }
 
 /** `categorical-crossentropy` (fromLogits, labelSmoothing) gives `loss`, its `-backward` gives `dYPred`. */
-export const categoricalCrossentropyOperations: readonly Operation[] = [
-  {
-    name: FORWARD,
-    inputs: ["yTrue", "yPred"],
-    optional: [],
-    outputs: ["loss"],
-    run: (operands, args) => run(FORWARD, operands, args),
-    expect(operands, args, model) {
-      const { fromLogits, labelSmoothing } = optionsOf(FORWARD, args);
-      const wide = widened(operands);
-      const { loss } = run(FORWARD, wide, args);
-      const arithmetic = new ErrorArithmetic(model);
-      const yPred = wide["yPred"];
-      const classes = yPred.shape[yPred.dimension - 1];
-      const labels = smoothed(wide["yTrue"], classes, labelSmoothing, arithmetic);
-      const errorOf = fromLogits ? logitsLossError : lossError;
-      const error = errorOf(inputRows(yPred, arithmetic), classes, labels, arithmetic);
-      return { loss: elementwise(loss, Float64Array.of(arithmetic.stored(loss.get(), error))) };
-    },
-  },
-  {
-    name: BACKWARD,
-    inputs: ["yTrue", "yPred"],
-    optional: [],
-    outputs: ["dYPred"],
-    run: (operands, args) => run(BACKWARD, operands, args),
-    expect: expectBackward,
-  },
-];
+export const categoricalCrossentropyOperations: readonly Operation[] = lossOperations({
+  name: "categorical-crossentropy",
+  readOptions,
+  forward: categoricalCrossentropyForward,
+  backward: categoricalCrossentropyBackward,
+  expectForward,
+  expectBackward,
+});

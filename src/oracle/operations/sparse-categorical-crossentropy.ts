@@ -18,33 +18,21 @@
 import {
   sparseCategoricalCrossentropyBackward,
   sparseCategoricalCrossentropyForward,
+  type SparseCategoricalCrossentropyOptions,
 } from "../../losses/sparse-categorical-crossentropy.js";
-import { type KerasConfig, readConfig } from "../../serialization/config.js";
-import { dtypeOf, tensorOf } from "../../tensor/tensor.js";
+import { readConfig } from "../../serialization/config.js";
+import type { Tensor } from "../../tensor/tensor.js";
 import type { ArithmeticModel } from "../arithmetic-model.js";
 import { ErrorArithmetic } from "../error-arithmetic.js";
-import { operandOf } from "../operands.js";
-import type { Operands, Operation } from "../operation.js";
+import type { Expectation } from "../expectation.js";
+import type { Operation } from "../operation.js";
 import { inputRows } from "./categorical-crossentropy.js";
 import { type Clipped, clip } from "./clipping.js";
 import { logitsGradientErrors, logitsLossError, type Rows } from "./cross-entropy-logits.js";
-import { elementsOf, elementwise, widened } from "./expected.js";
+import { elementsOf, elementwise } from "./expected.js";
+import { type LossCall, lossOperations } from "./loss.js";
 
-const FORWARD = "sparse-categorical-crossentropy";
-const BACKWARD = "sparse-categorical-crossentropy-backward";
-
-function isFromLogits(name: string, args: KerasConfig): boolean {
-  return readConfig(name, args).boolean("fromLogits", false);
-}
-
-function run(name: string, operands: Operands, args: KerasConfig): Operands {
-  const [yTrue, yPred] = [operandOf(name, operands, "yTrue"), operandOf(name, operands, "yPred")];
-  const options = { fromLogits: isFromLogits(name, args) };
-  const { loss, cache } = sparseCategoricalCrossentropyForward(yTrue, yPred, options);
-  return name === FORWARD
-    ? { loss: tensorOf([loss], [], dtypeOf(yPred)) }
-    : { dYPred: sparseCategoricalCrossentropyBackward(cache) };
-}
+type Options = Required<SparseCategoricalCrossentropyOptions>;
 
 /** The predictions as logits, with the clipped probabilities where they are no logits already. */
 interface Read {
@@ -54,13 +42,12 @@ interface Read {
   readonly classes: number;
 }
 
-function read(name: string, operands: Operands, args: KerasConfig, arithmetic: ErrorArithmetic): Read {
-  const { yTrue, yPred } = operands;
+function read({ yTrue, yPred, options }: LossCall<Options>, arithmetic: ErrorArithmetic): Read {
   const classes = yPred.shape[yPred.dimension - 1];
   const predictions = inputRows(yPred, arithmetic);
   const labels: Rows = { values: new Float64Array(yPred.size), errors: new Float64Array(yPred.size) };
   elementsOf(yTrue).forEach((label, row) => (labels.values[row * classes + label] = 1));
-  if (isFromLogits(name, args)) return { logits: predictions, clipped: undefined, labels, classes };
+  if (options.fromLogits) return { logits: predictions, clipped: undefined, labels, classes };
   const clipped = Array.from(predictions.values, (value, i) =>
     clip({ value, error: predictions.errors[i] }, arithmetic),
   );
@@ -71,24 +58,21 @@ function read(name: string, operands: Operands, args: KerasConfig, arithmetic: E
   return { logits, clipped, labels, classes };
 }
 
-function expectBackward(
-  operands: Operands,
-  args: KerasConfig,
-  model: ArithmeticModel,
-): ReturnType<Operation["expect"]> {
-  const wide = widened(operands);
-  const { dYPred } = run(BACKWARD, wide, args);
+function expectForward(loss: Tensor, call: LossCall<Options>, model: ArithmeticModel): Expectation {
   const arithmetic = new ErrorArithmetic(model);
-  const { logits, clipped, labels, classes } = read(BACKWARD, wide, args, arithmetic);
+  const { logits, labels, classes } = read(call, arithmetic);
+  const error = logitsLossError(logits, classes, labels, arithmetic);
+  return elementwise(loss, Float64Array.of(arithmetic.stored(loss.get(), error)));
+}
+
+function expectBackward(dYPred: Tensor, call: LossCall<Options>, model: ArithmeticModel): Expectation {
+  const arithmetic = new ErrorArithmetic(model);
+  const { logits, clipped, labels, classes } = read(call, arithmetic);
   const errors = logitsGradientErrors(logits, classes, labels, arithmetic);
   const stored = (value: number, error: number): number => arithmetic.stored(value, error);
   if (clipped === undefined) {
-    return {
-      dYPred: elementwise(
-        dYPred,
-        errors.map((error, i) => stored(dYPred.data[i], error)),
-      ),
-    };
+    const bound = errors.map((error, i) => stored(dYPred.data[i], error));
+    return elementwise(dYPred, bound);
   }
   const rows = dYPred.size / classes;
   const least = elementsOf(dYPred);
@@ -108,32 +92,17 @@ function expectBackward(
     const total = (error + Math.abs(slope) * c.error) / (c.value - c.error) + arithmetic.growth(3) * size;
     return stored(slope, arithmetic.fitting(total + 3 * model.sums.underflow, size));
   });
-  return { dYPred: elementwise(dYPred, bound, { least, greatest }) };
+  return elementwise(dYPred, bound, { least, greatest });
 }
 
 /** `sparse-categorical-crossentropy` (fromLogits) gives `loss`, its `-backward` gives `dYPred`. */
-export const sparseCategoricalCrossentropyOperations: readonly Operation[] = [
-  {
-    name: FORWARD,
-    inputs: ["yTrue", "yPred"],
-    optional: [],
-    outputs: ["loss"],
-    run: (operands, args) => run(FORWARD, operands, args),
-    expect(operands, args, model) {
-      const wide = widened(operands);
-      const { loss } = run(FORWARD, wide, args);
-      const arithmetic = new ErrorArithmetic(model);
-      const { logits, labels, classes } = read(FORWARD, wide, args, arithmetic);
-      const error = logitsLossError(logits, classes, labels, arithmetic);
-      return { loss: elementwise(loss, Float64Array.of(arithmetic.stored(loss.get(), error))) };
-    },
-  },
-  {
-    name: BACKWARD,
-    inputs: ["yTrue", "yPred"],
-    optional: [],
-    outputs: ["dYPred"],
-    run: (operands, args) => run(BACKWARD, operands, args),
-    expect: expectBackward,
-  },
-];
+export const sparseCategoricalCrossentropyOperations: readonly Operation[] = lossOperations({
+  name: "sparse-categorical-crossentropy",
+  readOptions: (args, operation): Options => ({
+    fromLogits: readConfig(operation, args).boolean("fromLogits", false),
+  }),
+  forward: sparseCategoricalCrossentropyForward,
+  backward: sparseCategoricalCrossentropyBackward,
+  expectForward,
+  expectBackward,
+});
