@@ -31,7 +31,11 @@ export function expectMistake(mistaken: Tensor, expectation: Expectation): Expec
     return { shape: mistaken.shape, truth: result, bound: errorsOf, spread: new Float64Array(result.length) };
   }
   const grown = (errorsOf: Float64Array, relative: number): Float64Array =>
-    errorsOf.map((error, i) => (error === 0 ? 0 : Math.max(error * growth, relative * Math.abs(result[i]))));
+    errorsOf.map((error, i) => {
+      // an infinity or NaN that the mistake leads to must be there
+      if (error === 0 || !Number.isFinite(result[i])) return 0;
+      return Math.max(error * growth, relative * Math.abs(result[i]));
+    });
   return {
     shape: expectation.shape,
     truth: result,

@@ -134,6 +134,16 @@ describe("what nothing explains", () => {
     it(`is described: ${what}`, () => assert.match(say(change), expected));
   }
 
+  it("is not explained by weaker arithmetic, nor by an infinity that allows everything", () => {
+    for (const [i, { name }] of DATA_SETS.entries()) {
+      const tried = caseAt("dense", i, 3);
+      const right = operationNamed("dense").run(tried.operands, tried.args);
+      const wrong = mapped(right["y"], (v, at) => (at.every((index) => index === 0) ? v * (1 + 2 ** -14) : v));
+      const { causes } = diagnosed("dense", tried, { y: wrong });
+      assert.deepEqual(causes, [], name);
+    }
+  });
+
   it("is a weaker arithmetic only where it looks like it", () => {
     const said = say((v) => roundToBits(v, 8));
     assert.match(said, /^explained by: results in bfloat16 \(`y`; remaining error [\d.]+ of the bound\)/);

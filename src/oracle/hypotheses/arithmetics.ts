@@ -29,11 +29,21 @@ export interface Weakness {
 
 /** Below this part of its bound the largest of many errors is too small for an arithmetic to have made it. */
 const LEAST_RATIO = 1 / 64;
-/** A loss of precision shows in this part of a tensor, or in its variance. */
-const LEAST_SHARE = 1 / 16;
+/** A loss of precision shows in this part of a tensor, or if in no element then in its variance. */
+const LEAST_SHARE = 1 / 4;
+/** And in so many elements: of fewer, roundings cannot be told from anything else. */
+const FEWEST = 4;
 
 function isEverywhere(_: Tensor, { beyond, elements, broken }: Judgement, { worstRatio }: Judgement): boolean {
-  return worstRatio >= LEAST_RATIO && (beyond >= LEAST_SHARE * elements || broken.includes("variance"));
+  return (
+    worstRatio >= LEAST_RATIO &&
+    (beyond >= Math.max(FEWEST, LEAST_SHARE * elements) || (beyond === 0 && broken.includes("variance")))
+  );
+}
+
+/** What flushes has none left. */
+function hasNoSubnormals(candidate: Tensor): boolean {
+  return contiguous(candidate).data.every((value) => value === 0 || !(Math.abs(value) < 2 ** -126));
 }
 
 const allAre =
@@ -43,7 +53,7 @@ const allAre =
 
 /** Those that are tried, the least surprising first. */
 export const WEAKNESSES: readonly Weakness[] = [
-  { name: "subnormal numbers flushed to zero", weaken: withFlush, isPlausible: () => true, makesZeros: true },
+  { name: "subnormal numbers flushed to zero", weaken: withFlush, isPlausible: hasNoSubnormals, makesZeros: true },
   {
     name: "results in float16",
     weaken: (claimed) => ({ ...claimed, results: FLOAT16_STORAGE.results }),
