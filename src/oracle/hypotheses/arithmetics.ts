@@ -48,8 +48,8 @@ function hasNoSubnormals(candidate: Tensor): boolean {
 
 const allAre =
   (round: (value: number) => number): Weakness["isPlausible"] =>
-  (candidate) =>
-    contiguous(candidate).data.every((value) => Object.is(round(value), value));
+  (candidate, { beyond }) =>
+    beyond >= FEWEST && contiguous(candidate).data.every((value) => Object.is(round(value), value));
 
 /** Those that are tried, the least surprising first. */
 export const WEAKNESSES: readonly Weakness[] = [
