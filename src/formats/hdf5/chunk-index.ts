@@ -92,7 +92,7 @@ function readTree(file: Hdf5File, address: number, { shape, chunkShape, counts }
       }
       ordinal = ordinal * counts[axis] + first / chunkShape[axis];
     }
-    if (at === undefined) fail("a chunk of a B-tree must be stored.", "the undefined address");
+    if (at === undefined) fail("a chunk of a B-tree must be stored.", "no address");
     if (seen.has(ordinal)) fail("a chunk must be stored once.", `chunk ${ordinal} twice`);
     seen.add(ordinal);
     chunks.push({ ordinal, address: at, size, skipped });

@@ -115,7 +115,7 @@ export class Hdf5File {
     if (address === undefined || address + length > this.bytes.length) {
       fail(
         `${what} must lie inside the file of ${this.bytes.length} bytes.`,
-        address === undefined ? "the undefined address" : `${length} bytes at ${address}`,
+        address === undefined ? "no address" : `${length} bytes at ${address}`,
       );
     }
     return new Hdf5Reader(what, this.bytes.subarray(address, address + length), this.widths);

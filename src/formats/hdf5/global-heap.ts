@@ -48,7 +48,7 @@ export class GlobalHeap {
   }
 
   #collection(address: number | undefined): ReadonlyMap<number, HeapObject> {
-    if (address === undefined) fail(`${WHAT} must lie inside the file.`, "the undefined address");
+    if (address === undefined) fail(`${WHAT} must lie inside the file.`, "no address");
     let objects = this.#collections.get(address);
     if (objects === undefined) {
       objects = readCollection(this.#file, address);

@@ -98,7 +98,7 @@ export function openObject(
   path: string,
   depth: number,
 ): Hdf5Group | Hdf5Dataset {
-  if (address === undefined) fail("a link must lead to an object.", "the undefined address");
+  if (address === undefined) fail("a link must lead to an object.", "no address");
   const known = store.objects.get(address);
   if (known !== undefined) {
     if (known.kind === "group" && known.path !== path) {

@@ -38,6 +38,11 @@ export function readLinks(file: Hdf5File, header: ObjectHeader): Map<string, Lin
   const info = header.find(MESSAGE.linkInfo);
   if (info !== undefined) readDense(file, info, links);
 
+  // with an empty name, or one that is a path itself, a group could be its own descendant under one and the same path
+  for (const [name] of links) {
+    if (name === "" || name.includes("/"))
+      fail("names in a group must be neither empty nor paths.", JSON.stringify(name));
+  }
   links.sort(([a], [b]) => compareCodePoints(a, b));
   for (let i = 1; i < links.length; i++) {
     if (links[i][0] === links[i - 1][0])

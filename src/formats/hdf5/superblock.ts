@@ -45,11 +45,14 @@ export function readSuperblock(bytes: Uint8Array, options: Hdf5Options): OpenedF
   const reader = new Hdf5Reader("the superblock", content, widths);
   reader.skip(version < 2 ? (version === 0 ? 24 : 28) : 12);
   const base = reader.address();
-  if (base !== start) fail(`the base address must be that of the superblock, ${start}.`, String(base));
+  if (base !== start) fail(`the base address must be that of the superblock, ${start}.`, addressText(base));
   reader.address(); // free space, or the extension
   const end = reader.address();
   if (end === undefined || end > bytes.length) {
-    fail(`the file must be whole: it ends at byte ${bytes.length}.`, `${end} as its end, so it was truncated`);
+    fail(
+      `the file must be whole: it ends at byte ${bytes.length}.`,
+      `${addressText(end)} as its end, so it was truncated`,
+    );
   }
   if (version >= 2) {
     const rootAddress = reader.address();
@@ -66,4 +69,9 @@ function findSuperblock(bytes: Uint8Array): number {
     if (SIGNATURE.every((byte, i) => bytes[start + i] === byte)) return start;
   }
   return fail('a file must begin with "\\x89HDF\\r\\n\\x1a\\n".', `${bytes.length} bytes without it`);
+}
+
+/** An address as messages print it; HDF5's mark for nowhere is no address. */
+function addressText(address: number | undefined): string {
+  return address === undefined ? "no address" : String(address);
 }

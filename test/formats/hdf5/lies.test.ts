@@ -58,7 +58,7 @@ const lies: [string, Uint8Array, RegExp][] = [
   ["an unknown superblock", patch(file, 8, 1, 9), /version of the superblock must be one of 0, 1, 2, 3\. Received 9/],
   ["offsets of 3 bytes", patch(file, 13, 1, 3), /must have 2, 4 or 8 bytes\. Received 3 bytes/],
   ["a base elsewhere", patch(file, 24, 8, 8), /the base address must be that of the superblock, 0\. Received 8/],
-  ["a root nowhere", patch(file, 64, 8, nowhere), /a link must lead to an object\. Received the undefined address/],
+  ["a root nowhere", patch(file, 64, 8, nowhere), /a link must lead to an object\. Received no address/],
   ["a root beyond the file", patch(file, 64, 8, 2 ** 40), /an object header must lie inside the file/],
   ["an address above 2^53", patch(file, 64, 8, 2n ** 60n), /must be below 2\^53/],
   ["a root that is a dataset", patch(file, 64, 8, X_HEADER), /the root of a file must be a group\. Received a dataset/],
@@ -262,6 +262,14 @@ describe("openHdf5 on a file that lies", () => {
     const sizes = find(chunked, "\x03\x02\x03", 3) + 11;
     const grown = patch(patch(chunked, sizes, 4, 2 ** 24), sizes + 4, 4, 2 ** 20);
     assert.throws(() => readAll(grown), /the chunks of a dataset must unpack to at most 1048576 bytes/);
+  });
+
+  it("rejects a child without a name, which could be the root under its own path, and a name that is a path", () => {
+    const bytes = writeHdf5(group(new Map([["name", group(new Map())]])));
+    const at = find(bytes, "name\0");
+    const message = /names in a group must be neither empty nor paths\. Received ""/;
+    assert.throws(() => readAll(patch(bytes, at, 4, 0)), { name: "FormatError", message });
+    assert.throws(() => readAll(patch(bytes, at + 1, 1, 0x2f)), /neither empty nor paths\. Received "n\/me"/);
   });
 
   it("rejects groups nested deeper than a walk should go", () => {
