@@ -10,7 +10,7 @@ import type { Operands } from "../../src/oracle/operation.js";
 import { operationNamed } from "../../src/oracle/operations/table.js";
 import type { KerasConfig } from "../../src/serialization/config.js";
 import type { Shape } from "../../src/tensor/shape.js";
-import type { Tensor } from "../../src/tensor/tensor.js";
+import { type Tensor, tensor } from "../../src/tensor/tensor.js";
 import { candidateOf } from "./support/candidates.js";
 import { linearCase, type Size } from "./support/cases.js";
 import { fromDataSet } from "./support/data-sets.js";
@@ -100,6 +100,12 @@ describe("A float32 claim that is not true", () => {
       const { y } = operationNamed("dense").run(roundedOperands(operands, roundTo(bits)), {});
       assert.equal(judgeTensor(y, expected).holds, false, `${bits} bits`);
     }
+    const { x, kernel } = operands;
+    const cut = roundedSum(truncate);
+    const y = Float32Array.from({ length: 32 * 33 }, (_, i) =>
+      cut(Float64Array.from({ length: 4608 }, (_, k) => x.get(Math.floor(i / 33), k) * kernel.get(k, i % 33))),
+    );
+    assert.equal(judgeTensor(tensor(y, [32, 33]), expected).holds, false, "truncation");
   });
 
   it("a convolution that pads SAME on the other side is caught", () => {
