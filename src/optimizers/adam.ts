@@ -17,12 +17,28 @@
  *   uncorrected sqrt(v). Its algorithm 1, and PyTorch, add it to the corrected one, so their epsilon is the smaller
  *   one by sqrt(1 - beta2^t) at equal effect.
  * - The state keeps m and v as they were rounded; w takes them before that.
- * - 1 - beta2 and 1 - beta2^t in float32 are off by u / (1 - beta2), 6e-5 of themselves; here they are not rounded.
+ * - 1 - beta2^t is off by u / (1 - beta2), 6e-5 of itself, where beta2 has been rounded to float32. {@link adamStep} does
+ *   not round it; {@link Adam} rounds arguments where Keras does, as it must to follow a run of Keras.
  *
  * @module
  */
-import { empty, type Tensor, zeros } from "../tensor/tensor.js";
-import { expectFactor, expectShare, likeWeight, type OptimizerOptions, type Step, wholePower } from "./optimizer.js";
+import { type KerasConfig, readConfig } from "../serialization/config.js";
+import type { DType, FloatArray } from "../tensor/dtype.js";
+import { type Tensor, zeros } from "../tensor/tensor.js";
+import {
+  copyOf,
+  expectFactor,
+  expectShare,
+  likeWeight,
+  Optimizer,
+  type OptimizerClassOptions,
+  type OptimizerOptions,
+  optimizerOptionsFromConfig,
+  roundingOf,
+  type Step,
+  type Update,
+  wholePower,
+} from "./optimizer.js";
 
 /** Options of {@link adamStep}, with Keras's defaults. */
 export interface AdamOptions extends OptimizerOptions {
@@ -75,25 +91,118 @@ export function adamStep(
   for (const [name, value] of Object.entries({ learningRate, epsilon, weightDecay })) expectFactor("Adam", name, value);
   for (const [name, value] of Object.entries({ beta1, beta2 })) expectShare("Adam", name, value);
   const like = (name: string, x: Tensor): Tensor => likeWeight("Adam", name, x, weight);
-  const ws = like("weight", weight).data;
-  const gs = like("gradient", gradient).data;
-  const ms = like("momentum", state.momentum).data;
-  const vs = like("velocity", state.velocity).data;
-  const before = amsgrad ? like("velocityMax", state.velocityMax ?? zeros(weight.shape, weight)).data : undefined;
+  const next = copyOf(like("weight", weight));
+  const momentum = copyOf(like("momentum", state.momentum));
+  const velocity = copyOf(like("velocity", state.velocity));
+  const velocityMax = amsgrad
+    ? copyOf(like("velocityMax", state.velocityMax ?? zeros(weight.shape, weight)))
+    : undefined;
   const t = state.iterations + 1;
-  const alpha = (learningRate * Math.sqrt(1 - wholePower(beta2, t))) / (1 - wholePower(beta1, t));
-
-  const [next, momentum, velocity] = [0, 1, 2].map(() => empty(weight.shape, weight));
-  const velocityMax = before && empty(weight.shape, weight);
-  for (let i = 0; i < ws.length; i++) {
-    const w = ws[i] - ws[i] * weightDecay * learningRate;
-    const m = ms[i] + (gs[i] - ms[i]) * (1 - beta1);
-    const v = vs[i] + (gs[i] * gs[i] - vs[i]) * (1 - beta2);
-    const divisor = before === undefined ? v : Math.max(before[i], v);
-    momentum.data[i] = m;
-    velocity.data[i] = v;
-    if (velocityMax !== undefined) velocityMax.data[i] = divisor;
-    next.data[i] = w - (alpha * m) / (Math.sqrt(divisor) + epsilon);
-  }
+  adamUpdate(next.data, like("gradient", gradient).data, momentum.data, velocity.data, velocityMax?.data, {
+    alpha: (learningRate * Math.sqrt(1 - wholePower(beta2, t))) / (1 - wholePower(beta1, t)),
+    momentumShare: 1 - beta1,
+    velocityShare: 1 - beta2,
+    epsilon,
+    decay: weightDecay,
+    learningRate,
+  });
   return { weight: next, state: { iterations: t, momentum, velocity, velocityMax } };
+}
+
+/** The numbers of a step that all elements share. */
+interface Coefficients {
+  /** The learning rate, corrected for the bias of m and v. */
+  readonly alpha: number;
+  /** 1 - beta1. */
+  readonly momentumShare: number;
+  /** 1 - beta2. */
+  readonly velocityShare: number;
+  readonly epsilon: number;
+  /** The weight decay. */
+  readonly decay: number;
+  readonly learningRate: number;
+}
+
+/** The step on arrays of one length: changes the weight `ws` and its state in place. */
+function adamUpdate(
+  ws: FloatArray,
+  gs: FloatArray,
+  ms: FloatArray,
+  vs: FloatArray,
+  maxima: FloatArray | undefined,
+  { alpha, momentumShare, velocityShare, epsilon, decay, learningRate }: Coefficients,
+): void {
+  for (let i = 0; i < ws.length; i++) {
+    const w = ws[i] - ws[i] * decay * learningRate;
+    const m = ms[i] + (gs[i] - ms[i]) * momentumShare;
+    const v = vs[i] + (gs[i] * gs[i] - vs[i]) * velocityShare;
+    const divisor = maxima === undefined ? v : Math.max(maxima[i], v);
+    ms[i] = m;
+    vs[i] = v;
+    if (maxima !== undefined) maxima[i] = divisor;
+    ws[i] = w - (alpha * m) / (Math.sqrt(divisor) + epsilon);
+  }
+}
+
+/** Options of {@link Adam}. */
+export interface AdamClassOptions extends AdamOptions, OptimizerClassOptions {}
+
+/** Adam as Keras has it, for all weights of a model. */
+export class Adam extends Optimizer {
+  readonly className: "Adam" | "AdamW" = "Adam";
+  protected readonly slotNames: readonly (readonly string[])[];
+  readonly #beta1: number;
+  readonly #beta2: number;
+  readonly #epsilon: number;
+  readonly #amsgrad: boolean;
+
+  /** @throws RangeError when a beta is not within [0, 1), or another number is negative or not finite. */
+  constructor(options: AdamClassOptions = {}, className = "Adam") {
+    const { learningRate = 1e-3, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-7, amsgrad = false } = options;
+    super(className, options.name ?? "adam", learningRate, options.weightDecay);
+    expectFactor(className, "epsilon", epsilon);
+    for (const [name, value] of Object.entries({ beta1, beta2 })) expectShare(className, name, value);
+    this.#beta1 = beta1;
+    this.#beta2 = beta2;
+    this.#epsilon = epsilon;
+    this.#amsgrad = amsgrad;
+    this.slotNames = amsgrad ? [["momentum", "velocity"], ["velocity_hat"]] : [["momentum", "velocity"]];
+  }
+
+  /** Reads the optimizer from Keras's configuration. @throws TypeError as {@link optimizerOptionsFromConfig}. */
+  static fromConfig(config: KerasConfig): Adam {
+    return new Adam(adamOptionsFromConfig("Adam", config));
+  }
+
+  protected update(t: number, dtype: DType): Update {
+    const { learningRate } = this;
+    const round = roundingOf(dtype);
+    // Keras raises betas that have been rounded to float32, but rounds 1 - beta to the element type of the weight
+    const [beta1, beta2] = [Math.fround(this.#beta1), Math.fround(this.#beta2)];
+    const coefficients: Coefficients = {
+      alpha: (learningRate * Math.sqrt(1 - wholePower(beta2, t))) / (1 - wholePower(beta1, t)),
+      momentumShare: round(1 - this.#beta1),
+      velocityShare: round(1 - this.#beta2),
+      epsilon: round(this.#epsilon),
+      decay: Math.fround(this.weightDecay ?? 0),
+      learningRate,
+    };
+    return (ws, gs, [ms, vs, maxima]) => adamUpdate(ws, gs, ms, vs, this.#amsgrad ? maxima : undefined, coefficients);
+  }
+
+  protected arguments(): KerasConfig {
+    return { beta_1: this.#beta1, beta_2: this.#beta2, epsilon: this.#epsilon, amsgrad: this.#amsgrad };
+  }
+}
+
+/** The options of an Adam or AdamW in Keras's configuration. */
+export function adamOptionsFromConfig(className: string, config: KerasConfig): AdamClassOptions {
+  const read = readConfig(className, config);
+  return {
+    ...optimizerOptionsFromConfig(className, config),
+    beta1: read.number("beta_1", 0.9),
+    beta2: read.number("beta_2", 0.999),
+    epsilon: read.number("epsilon", 1e-7),
+    amsgrad: read.boolean("amsgrad", false),
+  };
 }

@@ -8,8 +8,16 @@
  *
  * @module
  */
+import type { KerasConfig } from "../serialization/config.js";
 import type { Tensor } from "../tensor/tensor.js";
-import { type AdamOptions, type AdamState, adamStep } from "./adam.js";
+import {
+  Adam,
+  type AdamClassOptions,
+  type AdamOptions,
+  adamOptionsFromConfig,
+  type AdamState,
+  adamStep,
+} from "./adam.js";
 import type { Step } from "./optimizer.js";
 
 /** Keras's default decay. */
@@ -27,4 +35,19 @@ export function adamWStep(
   { weightDecay = ADAMW_WEIGHT_DECAY, ...options }: AdamOptions = {},
 ): Step<AdamState> {
   return adamStep(weight, gradient, state, { ...options, weightDecay });
+}
+
+/** AdamW as Keras has it, for all weights of a model. */
+export class AdamW extends Adam {
+  override readonly className = "AdamW";
+
+  /** @throws RangeError as {@link Adam}. */
+  constructor({ weightDecay = ADAMW_WEIGHT_DECAY, name = "adam_w", ...options }: AdamClassOptions = {}) {
+    super({ ...options, weightDecay, name }, "AdamW");
+  }
+
+  /** Reads the optimizer from Keras's configuration. @throws TypeError as {@link Adam.fromConfig}. */
+  static override fromConfig(config: KerasConfig): AdamW {
+    return new AdamW(adamOptionsFromConfig("AdamW", config));
+  }
 }

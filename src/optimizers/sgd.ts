@@ -16,8 +16,21 @@
  *
  * @module
  */
-import { empty, type Tensor, zeros } from "../tensor/tensor.js";
-import { expectFactor, expectShare, likeWeight, type OptimizerOptions, type Step } from "./optimizer.js";
+import { type KerasConfig, readConfig } from "../serialization/config.js";
+import type { FloatArray } from "../tensor/dtype.js";
+import { type Tensor, zeros } from "../tensor/tensor.js";
+import {
+  copyOf,
+  expectFactor,
+  expectShare,
+  likeWeight,
+  Optimizer,
+  type OptimizerClassOptions,
+  type OptimizerOptions,
+  optimizerOptionsFromConfig,
+  type Step,
+  type Update,
+} from "./optimizer.js";
 
 /** Options of {@link sgdStep}, with Keras's defaults. */
 export interface SGDOptions extends OptimizerOptions {
@@ -54,22 +67,87 @@ export function sgdStep(
   expectFactor("SGD", "learningRate", learningRate);
   expectShare("SGD", "momentum", momentum);
   expectFactor("SGD", "weightDecay", weightDecay);
-  const ws = likeWeight("SGD", "weight", weight, weight).data;
-  const gs = likeWeight("SGD", "gradient", gradient, weight).data;
-  const ms =
-    momentum === 0 ? undefined : likeWeight("SGD", "momentum", state.momentum ?? zeros(weight.shape, weight), weight);
-  const next = empty(weight.shape, weight);
-  const nextMomentum = ms && empty(weight.shape, weight);
+  const like = (name: string, x: Tensor): Tensor => likeWeight("SGD", name, x, weight);
+  const next = copyOf(like("weight", weight));
+  const nextMomentum =
+    momentum === 0 ? undefined : copyOf(like("momentum", state.momentum ?? zeros(weight.shape, weight)));
+  const coefficients = { learningRate, momentum, nesterov, decay: weightDecay };
+  sgdUpdate(next.data, like("gradient", gradient).data, nextMomentum?.data, coefficients);
+  return { weight: next, state: { momentum: nextMomentum } };
+}
+
+/** The numbers of a step that all elements share. */
+interface Coefficients {
+  readonly learningRate: number;
+  readonly momentum: number;
+  readonly nesterov: boolean;
+  /** The weight decay. */
+  readonly decay: number;
+}
+
+/** The step on arrays of one length: changes the weight `ws` and its momentum in place. */
+function sgdUpdate(
+  ws: FloatArray,
+  gs: FloatArray,
+  ms: FloatArray | undefined,
+  { learningRate, momentum, nesterov, decay }: Coefficients,
+): void {
   for (let i = 0; i < ws.length; i++) {
-    const w = ws[i] - ws[i] * weightDecay * learningRate;
+    const w = ws[i] - ws[i] * decay * learningRate;
     const down = gs[i] * learningRate;
-    if (ms === undefined || nextMomentum === undefined) {
-      next.data[i] = w - down;
+    if (ms === undefined) {
+      ws[i] = w - down;
       continue;
     }
-    const m = ms.data[i] * momentum - down;
-    nextMomentum.data[i] = m;
-    next.data[i] = w + (nesterov ? m * momentum - down : m);
+    const m = ms[i] * momentum - down;
+    ms[i] = m;
+    ws[i] = w + (nesterov ? m * momentum - down : m);
   }
-  return { weight: next, state: { momentum: nextMomentum } };
+}
+
+/** Options of {@link SGD}. */
+export interface SGDClassOptions extends SGDOptions, OptimizerClassOptions {}
+
+/** SGD as Keras has it, for all weights of a model. */
+export class SGD extends Optimizer {
+  readonly className = "SGD";
+  protected readonly slotNames: readonly (readonly string[])[];
+  readonly #momentum: number;
+  readonly #nesterov: boolean;
+
+  /** @throws RangeError when the rate or the decay is negative, or the momentum is not within [0, 1). */
+  constructor(options: SGDClassOptions = {}) {
+    const { learningRate = 0.01, momentum = 0, nesterov = false } = options;
+    super("SGD", options.name ?? "sgd", learningRate, options.weightDecay);
+    expectShare("SGD", "momentum", momentum);
+    this.#momentum = momentum;
+    this.#nesterov = nesterov;
+    this.slotNames = momentum === 0 ? [] : [["momentum"]];
+  }
+
+  /** Reads the optimizer from Keras's configuration. @throws TypeError as {@link optimizerOptionsFromConfig}. */
+  static fromConfig(config: KerasConfig): SGD {
+    const read = readConfig("SGD", config);
+    return new SGD({
+      ...optimizerOptionsFromConfig("SGD", config),
+      momentum: read.number("momentum", 0),
+      nesterov: read.boolean("nesterov", false),
+    });
+  }
+
+  protected update(): Update {
+    const { learningRate } = this;
+    const coefficients: Coefficients = {
+      learningRate,
+      // Keras rounds these to float32, whatever the weights are
+      momentum: Math.fround(this.#momentum),
+      nesterov: this.#nesterov,
+      decay: Math.fround(this.weightDecay ?? 0),
+    };
+    return (ws, gs, [ms]) => sgdUpdate(ws, gs, ms, coefficients);
+  }
+
+  protected arguments(): KerasConfig {
+    return { momentum: this.#momentum, nesterov: this.#nesterov };
+  }
 }
