@@ -1,5 +1,5 @@
 /**
- * Decoded images, before they are tensors.
+ * Decoded images, before they are tensors or data sets.
  *
  * @module
  */
