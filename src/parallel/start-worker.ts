@@ -4,12 +4,12 @@
  * @module
  */
 
+import type { WorkerContext } from "./job.js";
+
 /** What a worker is sent first: everything that it needs to take part. */
-export interface WorkerSetup {
+export interface WorkerSetup extends WorkerContext {
   readonly control: SharedArrayBuffer;
-  /** The memory of the shared heap. */
-  readonly heap: WebAssembly.Memory | ArrayBufferLike;
-  /** The module whose export `jobs` is the job table. */
+  /** The module whose exports are a `JobModule`. */
   readonly jobsUrl: string;
 }
 
