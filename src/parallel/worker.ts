@@ -63,4 +63,4 @@ async function start(setup: WorkerSetup): Promise<void> {
   }
 }
 
-onSetup((setup) => void start(setup));
+onSetup<WorkerSetup>((setup) => void start(setup));
