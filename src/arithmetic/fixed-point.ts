@@ -1,5 +1,5 @@
 /**
- * The constants behind exp and log, computed when the library loads, with whole numbers of any size.
+ * The constants behind exp, log and the cosine, computed when the library loads, with whole numbers of any size.
  *
  * A real number v is held as the integer round(v * 2^128). Integer arithmetic is exact in every engine, so the tables
  * come out with the same bits everywhere, and a reader can check each formula; there is no list of magic digits to
@@ -15,10 +15,10 @@
 import { scaleByPowerOfTwo } from "./powers-of-two.js";
 
 /** Binary digits after the point. */
-const DIGITS = 128;
+export const DIGITS = 128;
 
 /** The number 1. */
-const ONE: bigint = 1n << BigInt(DIGITS);
+export const ONE: bigint = 1n << BigInt(DIGITS);
 
 /** atanh(1/n) for a whole n above 1. */
 export function atanhOfReciprocal(n: bigint): bigint {

@@ -65,11 +65,14 @@ export interface WasmFunction {
   readonly code: Code;
 }
 
-/** A function that takes parameters named as the keys of `P`, in that order. */
-export interface NamedFunction<P extends Readonly<Record<string, ValueType>>> extends WasmFunction {
-  /** The parameters by name; for {@link call}. */
+/** A function that takes parameters named as the keys of `P`, in that order, and whose code is built when asked for. */
+export interface NamedFunction<P extends Signature> extends WasmFunction {
+  /** The types of the parameters by name. */
   readonly signature: P;
 }
+
+/** Parameters by name, in order. */
+export type Signature = Readonly<Record<string, ValueType>>;
 
 /** The bytes of a body. */
 export function codeOf(body: Body): Code {
@@ -95,7 +98,7 @@ function localVariable<T extends ValueType>(type: T, index: number): Local<T> {
 }
 
 /** What {@link wasmFunction} builds a body from: the parameters, and a maker of local variables. */
-export type BodyBuilder<P extends Readonly<Record<string, ValueType>>> = (
+export type BodyBuilder<P extends Signature> = (
   parameters: { readonly [K in keyof P]: Local<P[K]> },
   local: <T extends ValueType>(type: T) => Local<T>,
 ) => Body;
@@ -104,19 +107,40 @@ export type BodyBuilder<P extends Readonly<Record<string, ValueType>>> = (
  * A function called `name` with `parameters` by name and type. One that has a `result` must end every path in
  * `returns`.
  */
-export function wasmFunction<const P extends Readonly<Record<string, ValueType>>>(
+export function wasmFunction<const P extends Signature>(
   name: string,
   parameters: P,
   build: BodyBuilder<P>,
   result?: ValueType,
 ): NamedFunction<P> {
   const types = Object.values(parameters);
+  let built: { locals: readonly ValueType[]; code: Code } | undefined;
+  const body = (): { locals: readonly ValueType[]; code: Code } => {
+    built ??= buildBody(parameters, build);
+    return built;
+  };
+  return {
+    name,
+    parameters: types,
+    signature: parameters,
+    result,
+    get locals() {
+      return body().locals;
+    },
+    get code() {
+      return body().code;
+    },
+  };
+}
+
+function buildBody<P extends Signature>(parameters: P, build: BodyBuilder<P>): { locals: ValueType[]; code: Code } {
+  const entries = Object.entries(parameters);
   const locals: ValueType[] = [];
   const local = <T extends ValueType>(type: T): Local<T> => {
     locals.push(type);
-    return localVariable(type, types.length + locals.length - 1);
+    return localVariable(type, entries.length + locals.length - 1);
   };
-  const byName = Object.fromEntries(Object.entries(parameters).map(([key, type], i) => [key, localVariable(type, i)]));
+  const byName = Object.fromEntries(entries.map(([key, type], i) => [key, localVariable(type, i)]));
   const code = codeOf(build(byName as { readonly [K in keyof P]: Local<P[K]> }, local));
-  return { name, parameters: types, signature: parameters, result, locals, code };
+  return { locals, code };
 }

@@ -9,6 +9,7 @@ import {
   type NamedFunction,
   type Operand,
   operand,
+  type Signature,
   type Statement,
   type Value,
   type ValueType,
@@ -52,7 +53,7 @@ export function select<T extends "i32" | "f32" | "f64">(
 }
 
 /** `call` of a function without a result; the module must contain `callee`. */
-export function call<P extends Readonly<Record<string, ValueType>>>(
+export function call<P extends Signature>(
   callee: NamedFunction<P>,
   values: { readonly [K in keyof P]: Operand<P[K]> },
 ): Statement {

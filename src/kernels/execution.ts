@@ -7,14 +7,18 @@
 import type { JobRun } from "../parallel/job.js";
 import { WorkerPool } from "../parallel/pool.js";
 import type { FloatArray } from "../tensor/dtype.js";
-import { contiguous, type Tensor } from "../tensor/tensor.js";
+import { contiguous, dtypeOf, type Tensor } from "../tensor/tensor.js";
 import type { Accumulate } from "./rounding.js";
+import { simdModule } from "./simd/module.js";
 import { ROWS, TILE_ROWS } from "./tile.js";
 
 export type { Accumulate } from "./rounding.js";
 
-/** The path: the loops that define the bits, or the blocked and register-tiled ones. */
-export type KernelPath = "naive" | "scalar";
+/**
+ * The path: the loops that define the bits; the blocked and register-tiled ones; or kernels assembled for the vector unit.
+ * Float64 tensors take the scalar path where "simd" is chosen.
+ */
+export type KernelPath = "naive" | "scalar" | "simd";
 
 /** How kernels run. */
 export interface Execution {
@@ -30,7 +34,7 @@ export interface ExecutionOptions {
   readonly threads?: number;
   /** @defaultValue "float64" */
   readonly accumulate?: Accumulate;
-  /** @defaultValue "scalar" */
+  /** @defaultValue "simd" where there is WebAssembly with SIMD and shared memory, else "scalar" */
   readonly kernel?: KernelPath;
 }
 
@@ -40,16 +44,28 @@ export interface OwnedExecution extends Execution {
   close(): void;
 }
 
-/** One thread, float64 accumulation. */
-export const serial: Execution = { accumulate: "float64", kernel: "scalar", pool: undefined };
+/** The fastest path that runs here. */
+function fastestPath(): KernelPath {
+  return simdModule() === undefined ? "scalar" : "simd";
+}
+
+/** One thread, float64 accumulation, the fastest path. */
+export const serial: Execution = {
+  accumulate: "float64",
+  get kernel() {
+    return fastestPath(); // found out when it is first asked for: nothing runs at import
+  },
+  pool: undefined,
+};
 
 /**
  * An execution with threads of its own; `close` ends them.
  *
  * @throws RangeError when an option has a value that is not listed.
+ * @throws Error when `kernel` is "simd" where that cannot run.
  */
 export function createExecution(options: ExecutionOptions = {}): OwnedExecution {
-  const { threads = 1, accumulate = "float64", kernel = "scalar" } = options;
+  const { threads = 1, accumulate = "float64", kernel = fastestPath() } = options;
   if (!Number.isSafeInteger(threads) || threads < 1) {
     throw new RangeError(
       `createExecution: \`threads\` must be an integer of at least 1. Received threads=${String(threads)}.`,
@@ -60,11 +76,24 @@ export function createExecution(options: ExecutionOptions = {}): OwnedExecution 
       `createExecution: \`accumulate\` must be "float64" or "float32". Received accumulate=${String(accumulate)}.`,
     );
   }
-  if (kernel !== "naive" && kernel !== "scalar") {
-    throw new RangeError(`createExecution: \`kernel\` must be "naive" or "scalar". Received kernel=${String(kernel)}.`);
+  if (kernel !== "naive" && kernel !== "scalar" && kernel !== "simd") {
+    throw new RangeError(
+      `createExecution: \`kernel\` must be "naive", "scalar" or "simd". Received kernel=${String(kernel)}.`,
+    );
   }
-  const pool = threads > 1 ? new WorkerPool(threads, new URL("./jobs.js", import.meta.url)) : undefined;
+  const payload = kernel === "simd" ? simdModule() : undefined;
+  if (kernel === "simd" && payload === undefined) {
+    throw new Error(
+      'createExecution: `kernel` "simd" needs WebAssembly with SIMD and shared memory. Received kernel=simd where one is missing.',
+    );
+  }
+  const pool = threads > 1 ? new WorkerPool(threads, new URL("./jobs.js", import.meta.url), { payload }) : undefined;
   return { accumulate, kernel, pool, close: () => pool?.close() };
+}
+
+/** Whether products of tensors like `x` run on assembled kernels. */
+export function runsSimd({ kernel }: Execution, x: Tensor): boolean {
+  return kernel === "simd" && dtypeOf(x) === "float32";
 }
 
 /** Computes all tiles of a job on the threads of `execution`. */

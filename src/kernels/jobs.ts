@@ -3,11 +3,12 @@
  *
  * @module
  */
-import type { Job } from "../parallel/job.js";
+import type { Job, WorkerContext } from "../parallel/job.js";
 import { conv2DJob } from "./conv2d.js";
 import { conv2DInputGradientJob, conv2DKernelGradientJob } from "./conv2d-gradients.js";
 import { depthwiseConv2DInputGradientJob, depthwiseConv2DJob, depthwiseConv2DKernelGradientJob } from "./depthwise.js";
 import { gemmJob } from "./gemm.js";
+import { startThread } from "./simd/thread.js";
 
 /** All jobs; the pool finds them by name. */
 export const jobs: readonly Job[] = [
@@ -19,3 +20,9 @@ export const jobs: readonly Job[] = [
   depthwiseConv2DKernelGradientJob,
   depthwiseConv2DInputGradientJob,
 ];
+
+/** Starts the assembled kernels in a worker, where its pool has sent them. */
+export function prepareWorker({ payload, heap, thread }: WorkerContext): void {
+  if (payload === undefined) return;
+  if (payload instanceof WebAssembly.Module && heap instanceof WebAssembly.Memory) startThread(payload, heap, thread);
+}

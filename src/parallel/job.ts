@@ -24,3 +24,21 @@ export interface JobRun {
   /** How many tiles there are. */
   readonly tiles: number;
 }
+
+/** What the module of a job table exports. */
+export interface JobModule {
+  /** All jobs; workers find them by name. */
+  readonly jobs: readonly Job[];
+  /** Called once in every worker, before its first job. */
+  readonly prepareWorker?: (context: WorkerContext) => void;
+}
+
+/** What a worker knows of its pool. */
+export interface WorkerContext {
+  /** Whatever the owner of the pool wants its workers to have: anything that can be posted. */
+  readonly payload: unknown;
+  /** The memory of the shared heap. */
+  readonly heap: WebAssembly.Memory | ArrayBufferLike;
+  /** The number of this thread in its pool, from 1 on; 0 is the calling thread. */
+  readonly thread: number;
+}

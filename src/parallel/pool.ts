@@ -7,8 +7,8 @@
  *
  * @module
  */
-import type { FloatArray } from "../tensor/dtype.js";
 import { sharedHeap } from "../tensor/heap.js";
+import { withArraysInHeap } from "./borrow.js";
 import { ACTIVE, CLOSED, Control, GENERATION, NEXT, TILES } from "./control.js";
 import type { JobRun } from "./job.js";
 import { type StartedWorker, startWorker } from "./start-worker.js";
@@ -20,6 +20,8 @@ const SLICE_MILLISECONDS = 1000;
 export interface WorkerPoolOptions {
   /** Seconds that a worker may need for a tile; then it is taken for dead. @defaultValue 60 */
   readonly patience?: number;
+  /** What every worker is given before its first job; see `JobModule`. */
+  readonly payload?: unknown;
 }
 
 /** Threads that share the tiles of a job. */
@@ -32,17 +34,19 @@ export class WorkerPool {
   #failure: string | undefined;
 
   /**
-   * Starts `threads - 1` workers that load the job table from `jobsUrl`: a module whose export `jobs` lists the jobs.
+   * Starts `threads - 1` workers that load the job table from `jobsUrl`: a module whose exports
+   * are a `JobModule`.
    * Where there is no shared memory or there are no workers, the calling thread does all the work.
    */
-  constructor(threads: number, jobsUrl: URL, { patience = 60 }: WorkerPoolOptions = {}) {
+  constructor(threads: number, jobsUrl: URL, { patience = 60, payload }: WorkerPoolOptions = {}) {
     this.threads = threads;
     this.#patience = patience;
     const heap = sharedHeap();
     if (!heap.isShared || threads < 2) return;
     this.#control = new Control();
-    const setup = { control: this.#control.buffer, heap: heap.handle, jobsUrl: jobsUrl.href };
-    for (let i = 1; i < threads; i++) {
+    const shared = { control: this.#control.buffer, heap: heap.handle, jobsUrl: jobsUrl.href, payload };
+    for (let thread = 1; thread < threads; thread++) {
+      const setup = { ...shared, thread };
       const worker = startWorker(new URL("./worker.js", import.meta.url), setup, (message) => {
         this.#failure ??= message;
       });
@@ -62,19 +66,10 @@ export class WorkerPool {
       for (let tile = 0; tile < tiles; tile++) job.run(arrays, numbers, tile);
       return;
     }
-    const borrowed: number[] = [];
-    try {
-      const sharedReads = reads.map((array) => inHeap(array, true, borrowed));
-      const sharedWrites = writes.map((array) => inHeap(array, false, borrowed));
-      const arrays = [...sharedReads, ...sharedWrites];
+    withArraysInHeap(reads, writes, (arrays) => {
       control.describe(job.name, arrays, numbers);
       this.#forkJoin(control, tiles, (tile) => job.run(arrays, numbers, tile));
-      writes.forEach((array, i) => {
-        if (array !== sharedWrites[i]) array.set(sharedWrites[i]);
-      });
-    } finally {
-      for (const offset of borrowed) sharedHeap().free(offset);
-    }
+    });
   }
 
   /** Ends the workers. Jobs that are run afterwards are computed by the calling thread alone. */
@@ -119,15 +114,4 @@ export class WorkerPool {
       if (active !== before) seconds = 0;
     }
   }
-}
-
-/** `array` where it lies in the heap, else a block of the heap in its place, noted in `borrowed`. */
-function inHeap(array: FloatArray, copy: boolean, borrowed: number[]): FloatArray {
-  const heap = sharedHeap();
-  if (heap.owns(array)) return array;
-  const offset = heap.allocate(array.byteLength);
-  borrowed.push(offset);
-  const view = heap.view(array instanceof Float64Array ? "float64" : "float32", offset, array.length);
-  if (copy) view.set(array);
-  return view;
 }

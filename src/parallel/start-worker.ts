@@ -4,12 +4,12 @@
  * @module
  */
 
-/** What a worker is sent first: everything that it needs to take part. */
-export interface WorkerSetup {
+import type { WorkerContext } from "./job.js";
+
+/** What a worker of the pool is sent first: everything that it needs to take part. */
+export interface WorkerSetup extends WorkerContext {
   readonly control: SharedArrayBuffer;
-  /** The memory of the shared heap. */
-  readonly heap: WebAssembly.Memory | ArrayBufferLike;
-  /** The module whose export `jobs` is the job table. */
+  /** The module whose exports are a `JobModule`. */
   readonly jobsUrl: string;
 }
 
@@ -22,9 +22,9 @@ export interface StartedWorker {
  * Starts the module at `url` as a worker that does not keep the process alive, and sends it `setup`. `onError` hears,
  * later, why a worker could not be loaded or broke down. Returns nothing where there are no workers.
  */
-export function startWorker(
+export function startWorker<Setup>(
   url: URL,
-  setup: WorkerSetup,
+  setup: Setup,
   onError: (message: string) => void,
 ): StartedWorker | undefined {
   const threads = globalThis.process?.getBuiltinModule?.("node:worker_threads");
@@ -43,9 +43,9 @@ export function startWorker(
   return { terminate: () => worker.terminate() };
 }
 
-/** In the worker: calls `start` with the setup that the pool has sent. */
-export function onSetup(start: (setup: WorkerSetup) => void): void {
+/** In the worker: calls `start` with the setup that {@link startWorker} was given; both must name the same type. */
+export function onSetup<Setup>(start: (setup: Setup) => void): void {
   const port = globalThis.process?.getBuiltinModule?.("node:worker_threads").parentPort;
   if (port) port.once("message", start);
-  else globalThis.addEventListener("message", (event: MessageEvent<WorkerSetup>) => start(event.data), { once: true });
+  else globalThis.addEventListener("message", (event: MessageEvent<Setup>) => start(event.data), { once: true });
 }

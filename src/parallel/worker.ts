@@ -7,7 +7,7 @@
  */
 import type { FloatArray } from "../tensor/dtype.js";
 import { ACTIVE, type ArrayPlace, CLOSED, Control, GENERATION } from "./control.js";
-import type { Job } from "./job.js";
+import type { Job, JobModule } from "./job.js";
 import { onSetup, type WorkerSetup } from "./start-worker.js";
 
 /** The memory of the heap, at least `bytes` long: a WebAssembly memory may have grown on the calling thread. */
@@ -55,11 +55,12 @@ function serve(control: Control, heap: WorkerSetup["heap"], jobs: ReadonlyMap<st
 async function start(setup: WorkerSetup): Promise<void> {
   const control = new Control(setup.control);
   try {
-    const { jobs }: { jobs: readonly Job[] } = await import(setup.jobsUrl);
+    const { jobs, prepareWorker }: JobModule = await import(setup.jobsUrl);
+    prepareWorker?.(setup);
     serve(control, setup.heap, new Map(jobs.map((job) => [job.name, job])));
   } catch (error) {
     control.fail(messageOf(error));
   }
 }
 
-onSetup((setup) => void start(setup));
+onSetup<WorkerSetup>((setup) => void start(setup));

@@ -6,9 +6,10 @@ import { blockOf, splitEvenly } from "../../src/kernels/split.js";
 import { ROWS } from "../../src/kernels/tile.js";
 
 describe("createExecution", () => {
-  it("defaults to one thread, the scalar path and float64 accumulation, as `serial` is", () => {
+  it("defaults to one thread, assembled kernels and float64 accumulation, as `serial` is", () => {
     const { accumulate, kernel, pool } = createExecution();
-    assert.deepEqual({ accumulate, kernel, pool }, serial);
+    assert.deepEqual({ accumulate, kernel, pool }, { ...serial });
+    assert.equal(kernel, "simd");
   });
 
   it("counts the calling thread", () => {
@@ -35,7 +36,7 @@ describe("createExecution", () => {
     const other: object = { kernel: "gpu" };
     assert.throws(() => createExecution(other), {
       name: "RangeError",
-      message: 'createExecution: `kernel` must be "naive" or "scalar". Received kernel=gpu.',
+      message: 'createExecution: `kernel` must be "naive", "scalar" or "simd". Received kernel=gpu.',
     });
   });
 

@@ -5,7 +5,7 @@
  */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { createExecution, type OwnedExecution } from "../../src/kernels/execution.js";
+import { createExecution, type KernelPath, type OwnedExecution } from "../../src/kernels/execution.js";
 import type { Accumulate } from "../../src/kernels/rounding.js";
 import type { DType, FloatArray } from "../../src/tensor/dtype.js";
 import { formatShape, type Shape, sizeOf } from "../../src/tensor/shape.js";
@@ -31,11 +31,12 @@ export function fill(seeds: readonly number[], shape: Shape, dtype: DType): Tens
   return tensorOf(values, shape, dtype);
 }
 
-/** Executions of the fast path for 1, 2 and 3 threads and both accumulations. `closeAll` ends their threads. */
+/** Executions of both fast paths for 1, 2 and 3 threads and both accumulations. `closeAll` ends their threads. */
 export function fastExecutions(): { executions: OwnedExecution[]; closeAll: () => void } {
   const accumulations: readonly Accumulate[] = ["float64", "float32"];
+  const paths: readonly KernelPath[] = ["scalar", "simd"];
   const executions = accumulations.flatMap((accumulate) =>
-    [1, 2, 3].map((threads) => createExecution({ threads, accumulate })),
+    paths.flatMap((kernel) => [1, 2, 3].map((threads) => createExecution({ threads, accumulate, kernel }))),
   );
   return { executions, closeAll: () => executions.forEach((execution) => execution.close()) };
 }
@@ -61,6 +62,6 @@ export function assertSameBits(actual: Tensor, expected: Tensor, what: string): 
 }
 
 /** An execution as a failing test names it. */
-export function nameOf({ accumulate, pool }: OwnedExecution): string {
-  return `${accumulate}, ${pool?.threads ?? 1} threads`;
+export function nameOf({ accumulate, kernel, pool }: OwnedExecution): string {
+  return `${kernel}, ${accumulate}, ${pool?.threads ?? 1} threads`;
 }

@@ -1,0 +1,51 @@
+/**
+ * Running jobs whose tiles call assembled kernels: all arrays lie in the heap, and every thread has scratch memory.
+ *
+ * @module
+ */
+import { withArraysInHeap } from "../../parallel/borrow.js";
+import type { JobRun } from "../../parallel/job.js";
+import type { FloatArray } from "../../tensor/dtype.js";
+import { sharedHeap } from "../../tensor/heap.js";
+import { type Execution, runTiles } from "../execution.js";
+import { threadNumber } from "./thread.js";
+
+/** A job that needs scratch memory. */
+export interface SimdRun extends JobRun {
+  /** Bytes of scratch memory for each thread. A tile finds them with {@link scratchAddress}; they hold anything. */
+  readonly scratch: number;
+}
+
+/** Lines of cache that two threads write must not be the same. */
+const CACHE_LINE = 64;
+
+/**
+ * Computes all tiles of a job on the threads of `execution`. The job is given what it reads, then the scratch memory,
+ * then what it writes; and one number more, the bytes of scratch memory of a thread.
+ */
+export function runSimd(execution: Execution, { job, reads, writes, numbers, tiles, scratch }: SimdRun): void {
+  const heap = sharedHeap();
+  const each = Math.ceil(scratch / CACHE_LINE) * CACHE_LINE;
+  const threads = execution.pool?.threads ?? 1;
+  const offset = heap.allocate(each * threads);
+  try {
+    const scratchArray = heap.view("float32", offset, (each / 4) * threads);
+    withArraysInHeap(reads, writes, (arrays) => {
+      const shared = [...arrays.slice(0, reads.length), scratchArray];
+      runTiles(execution, {
+        job,
+        reads: shared,
+        writes: arrays.slice(reads.length),
+        numbers: [...numbers, each],
+        tiles,
+      });
+    });
+  } finally {
+    heap.free(offset);
+  }
+}
+
+/** The address of this thread's share of the `scratch` memory of a job, where `numbers` are what the job was given. */
+export function scratchAddress(scratch: FloatArray, numbers: readonly number[]): number {
+  return scratch.byteOffset + numbers[numbers.length - 1] * threadNumber();
+}

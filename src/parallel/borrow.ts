@@ -1,0 +1,40 @@
+/**
+ * Arrays from outside the heap, lent a place in it for as long as a job takes.
+ *
+ * @module
+ */
+import type { FloatArray } from "../tensor/dtype.js";
+import { sharedHeap } from "../tensor/heap.js";
+
+/**
+ * Calls `use` with `reads` and then `writes`, each where it lies in the heap, or a block of the heap in its place:
+ * what is read is copied in before, and what is written is copied back after.
+ */
+export function withArraysInHeap(
+  reads: readonly FloatArray[],
+  writes: readonly FloatArray[],
+  use: (arrays: readonly FloatArray[]) => void,
+): void {
+  const borrowed: number[] = [];
+  try {
+    const sharedReads = reads.map((array) => inHeap(array, true, borrowed));
+    const sharedWrites = writes.map((array) => inHeap(array, false, borrowed));
+    use([...sharedReads, ...sharedWrites]);
+    writes.forEach((array, i) => {
+      if (array !== sharedWrites[i]) array.set(sharedWrites[i]);
+    });
+  } finally {
+    for (const offset of borrowed) sharedHeap().free(offset);
+  }
+}
+
+/** `array` where it lies in the heap, else a block of the heap in its place, noted in `borrowed`. */
+function inHeap(array: FloatArray, copy: boolean, borrowed: number[]): FloatArray {
+  const heap = sharedHeap();
+  if (heap.owns(array)) return array;
+  const offset = heap.allocate(array.byteLength);
+  borrowed.push(offset);
+  const view = heap.view(array instanceof Float64Array ? "float64" : "float32", offset, array.length);
+  if (copy) view.set(array);
+  return view;
+}
