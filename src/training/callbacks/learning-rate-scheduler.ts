@@ -1,0 +1,35 @@
+/**
+ * Sets the learning rate by a schedule. Keras: `keras.callbacks.LearningRateScheduler`.
+ *
+ * Keras asks the schedule once an epoch. Here it may also be asked before every step; see schedules.ts.
+ *
+ * @module
+ */
+import type { Callback, TrainingRun } from "../callback.js";
+import type { Schedule } from "../schedules.js";
+
+/** Options of {@link LearningRateScheduler}. */
+export interface LearningRateSchedulerOptions {
+  readonly schedule: Schedule;
+  /** How often the schedule is asked. @defaultValue "epoch" */
+  readonly per?: "epoch" | "step";
+}
+
+/** Asks a schedule for the learning rate, at the beginning of each epoch or of each step. */
+export class LearningRateScheduler implements Callback {
+  readonly #schedule: Schedule;
+  readonly #per: "epoch" | "step";
+
+  constructor({ schedule, per = "epoch" }: LearningRateSchedulerOptions) {
+    this.#schedule = schedule;
+    this.#per = per;
+  }
+
+  onEpochBegin(epoch: number, { optimizer }: TrainingRun): void {
+    if (this.#per === "epoch") optimizer.learningRate = this.#schedule(epoch, optimizer.learningRate);
+  }
+
+  onStepBegin(step: number, { optimizer, stepsPerEpoch }: TrainingRun): void {
+    if (this.#per === "step") optimizer.learningRate = this.#schedule(step / stepsPerEpoch, optimizer.learningRate);
+  }
+}

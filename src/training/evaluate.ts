@@ -1,0 +1,73 @@
+/**
+ * Loss and accuracy of a model on data that it does not learn from. Keras: `model.evaluate`.
+ *
+ * @module
+ */
+import { type Execution, serial } from "../kernels/execution.js";
+import type { Model } from "../models/model.js";
+import type { LossName } from "../models/objective.js";
+import { regularizationLosses } from "../models/passes.js";
+import { Arena } from "../tensor/arena.js";
+import type { BatchSource } from "./batches.js";
+import { addBatch, countCorrect, countInTopK, means, NO_SAMPLES } from "./metrics.js";
+import { objectiveOfBatch } from "./train-step.js";
+import { yieldToEvents } from "./yield.js";
+
+/** Options of {@link evaluate}. */
+export interface EvaluateOptions {
+  /** @defaultValue "categorical_crossentropy" */
+  readonly loss?: LossName;
+  /** Threads and accumulation. @defaultValue one thread, float64 */
+  readonly execution?: Execution;
+  /** Ends the evaluation early; the promise is then rejected with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+  /** Told after every batch how many samples are done. */
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+/** What {@link evaluate} gives. */
+export interface Evaluation {
+  /** The mean over the samples, plus the regularizers, as in Keras. */
+  readonly loss: number;
+  /** The share of samples whose class is the most probable one. */
+  readonly accuracy: number;
+  /** The share whose class is among the five most probable; undefined where there are no more than five. */
+  readonly topFive: number | undefined;
+}
+
+const TOP = 5;
+
+/**
+ * Evaluates `model` on epoch 0 of `source`. Between batches the event loop gets a turn.
+ *
+ * @throws RangeError when the batches do not fit the model.
+ */
+export async function evaluate(
+  model: Model,
+  source: BatchSource,
+  { loss = "categorical_crossentropy", execution = serial, signal, onProgress }: EvaluateOptions = {},
+): Promise<Evaluation> {
+  const arena = new Arena();
+  const penalty = regularizationLosses(model);
+  let sums = NO_SAMPLES;
+  let topFive = 0;
+  for (let index = 0; index < source.batchesPerEpoch; index++) {
+    signal?.throwIfAborted();
+    try {
+      arena.run(() => {
+        const batch = source.batch(0, index);
+        const pass = model.forward([batch.x], { training: false, execution, seed: 0, step: 0 });
+        const objective = objectiveOfBatch(model, pass, batch, loss);
+        const [yPred] = pass.outputs;
+        const correct = countCorrect(yPred, batch.labels);
+        sums = addBatch(sums, { loss: objective.loss + penalty, correct, samples: batch.labels.length });
+        if (source.classes > TOP) topFive += countInTopK(yPred, batch.labels, TOP);
+      });
+    } finally {
+      arena.reset();
+    }
+    onProgress?.(sums.samples, source.samples);
+    await yieldToEvents();
+  }
+  return { ...means(sums), topFive: source.classes > TOP ? topFive / sums.samples : undefined };
+}

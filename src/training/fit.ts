@@ -1,0 +1,275 @@
+/**
+ * The training loop. Keras: `model.fit`.
+ *
+ *     for each epoch:  for each batch: trainStep;  then validation;  callbacks between, see callback.ts
+ *
+ * A run is a pure function of the model, the optimizer, the batches, the seed and the callbacks: threads, and where it was
+ * interrupted, do not change a bit. The event loop gets a turn after every step, which costs microseconds, so signals and
+ * timers are served while a model trains.
+ *
+ * A checkpoint is written after all callbacks have seen a step or an epoch: what they remember, the weights and the
+ * position then belong together.
+ *
+ * @module
+ */
+import { type Execution, serial } from "../kernels/execution.js";
+import type { Model } from "../models/model.js";
+import type { LossName } from "../models/objective.js";
+import type { Optimizer } from "../optimizers/optimizer.js";
+import { Arena } from "../tensor/arena.js";
+import type { BatchSource } from "./batches.js";
+import type { Callback, CallbackState, EpochRecord, TrainingRun } from "./callback.js";
+import { type Evaluation, evaluate } from "./evaluate.js";
+import { addBatch, means, type MetricSums, NO_SAMPLES } from "./metrics.js";
+import { START, type TrainingState } from "./state.js";
+import { trainStep } from "./train-step.js";
+import { yieldToEvents } from "./yield.js";
+
+/** When and how the state of a run is kept. */
+export interface Checkpointing {
+  /** How many steps lie between checkpoints within an epoch. @defaultValue none: at the end of epochs only */
+  readonly everySteps?: number | undefined;
+  /** Keeps `state` with the weights and the optimizer, which are what they are when it is called. */
+  save(state: TrainingState): void | Promise<void>;
+}
+
+/** Options of {@link fit}. */
+export interface FitOptions {
+  /** How many epochs in all, those before a resumed state included. */
+  readonly epochs: number;
+  readonly optimizer: Optimizer;
+  /** @defaultValue "categorical_crossentropy" */
+  readonly loss?: LossName;
+  /** Evaluated after every epoch. */
+  readonly validation?: BatchSource | undefined;
+  readonly callbacks?: readonly Callback[];
+  /** Threads and accumulation. @defaultValue one thread, float64 */
+  readonly execution?: Execution;
+  /** Seed of dropout. @defaultValue 0 */
+  readonly seed?: number;
+  /** Aborting it ends the run after the step that is being taken, with a checkpoint. */
+  readonly signal?: AbortSignal | undefined;
+  /** Where to go on; the model and the optimizer must have been restored with it. @defaultValue the beginning */
+  readonly state?: TrainingState | undefined;
+  readonly checkpoint?: Checkpointing | undefined;
+}
+
+/** What {@link fit} gives. */
+export interface FitResult {
+  /** Whether all epochs are done, a callback stopped the run, or the signal aborted it. */
+  readonly outcome: "completed" | "stopped" | "aborted";
+  /** Where the run stands. */
+  readonly state: TrainingState;
+}
+
+/**
+ * Trains `model` in place.
+ *
+ * @throws RangeError when an option, the batches or the state do not fit; NonFiniteError when training has failed.
+ */
+export async function fit(model: Model, source: BatchSource, options: FitOptions): Promise<FitResult> {
+  checkOptions(model, source, options);
+  const run = new Run(model, source, options);
+  return run.start();
+}
+
+function checkOptions(model: Model, source: BatchSource, { epochs, callbacks = [], checkpoint }: FitOptions): void {
+  const fail = (rule: string, received: string): never => {
+    throw new RangeError(`fit: ${rule}. Received ${received}.`);
+  };
+  if (model.inputs.length !== 1 || model.outputs.length !== 1) {
+    fail("the model must have one input and one output", `${model.inputs.length} and ${model.outputs.length}`);
+  }
+  if (!Number.isSafeInteger(epochs) || epochs < 0) {
+    fail("`epochs` must be a whole number of at least 0", `epochs=${epochs}`);
+  }
+  if (source.batchesPerEpoch < 1) {
+    fail("`source` must have at least one batch", `batchesPerEpoch=${source.batchesPerEpoch}`);
+  }
+  const everySteps = checkpoint?.everySteps;
+  if (everySteps !== undefined && (!Number.isSafeInteger(everySteps) || everySteps < 1)) {
+    fail("`checkpoint.everySteps` must be a whole number of at least 1", `everySteps=${everySteps}`);
+  }
+  const names = callbacks.filter((callback) => callback.saveState !== undefined).map(({ name }) => name ?? "");
+  const repeated = names.find((name, i) => name === "" || names.indexOf(name) !== i);
+  if (repeated !== undefined) {
+    fail("every callback that saves its state must have a `name` of its own", `name="${repeated}"`);
+  }
+}
+
+/** A run while it lasts. */
+class Run implements TrainingRun {
+  readonly model: Model;
+  readonly optimizer: Optimizer;
+  readonly epochs: number;
+  readonly stepsPerEpoch: number;
+  readonly #source: BatchSource;
+  readonly #options: FitOptions;
+  readonly #callbacks: readonly Callback[];
+  readonly #arena = new Arena();
+  readonly #history: EpochRecord[];
+  #epoch: number;
+  #step: number;
+  #sums: MetricSums;
+  /** Seconds on the clock when this epoch would have begun, had it run without a break. */
+  #epochBegin: number;
+  #stopped: boolean;
+
+  constructor(model: Model, source: BatchSource, options: FitOptions) {
+    const { state = START } = options;
+    this.model = model;
+    this.optimizer = options.optimizer;
+    this.epochs = options.epochs;
+    this.stepsPerEpoch = source.batchesPerEpoch;
+    this.#source = source;
+    this.#options = options;
+    this.#callbacks = options.callbacks ?? [];
+    if (state.step > this.stepsPerEpoch) {
+      throw new RangeError(
+        `fit: \`state\` must be one of epochs of ${this.stepsPerEpoch} steps. Received step ${state.step}.`,
+      );
+    }
+    this.#history = [...state.history];
+    this.#epoch = state.epoch;
+    this.#step = state.step;
+    this.#sums = state.sums;
+    this.#epochBegin = now() - state.seconds;
+    this.#stopped = state.stopped;
+  }
+
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  /** Steps since training began. */
+  get #stepsDone(): number {
+    return this.#epoch * this.stepsPerEpoch + this.#step;
+  }
+
+  async start(): Promise<FitResult> {
+    const { state = START, signal } = this.#options;
+    this.optimizer.build(this.model.trainableWeights);
+    for (const callback of this.#callbacks) callback.onTrainBegin?.(this);
+    this.#restoreCallbacks(state);
+    // a run that was stopped within an epoch still owes its validation
+    while (this.#epoch < this.epochs && (!this.#stopped || this.#step > 0)) {
+      const finished = await this.#runEpoch();
+      if (!finished) {
+        await this.#checkpoint();
+        return { outcome: "aborted", state: this.#state() };
+      }
+      await this.#checkpoint();
+      if (signal?.aborted && this.#epoch < this.epochs && !this.#stopped) {
+        return { outcome: "aborted", state: this.#state() };
+      }
+    }
+    const final = this.#state();
+    for (const callback of this.#callbacks) callback.onTrainEnd?.(this);
+    return { outcome: this.#stopped ? "stopped" : "completed", state: final };
+  }
+
+  #restoreCallbacks({ callbacks: saved }: TrainingState): void {
+    for (const callback of this.#callbacks) {
+      if (callback.name !== undefined && Object.hasOwn(saved, callback.name)) {
+        callback.restoreState?.(saved[callback.name]);
+      }
+    }
+  }
+
+  /** Runs the epoch, or what is left of it. False when the signal has aborted it: then it is not over. */
+  async #runEpoch(): Promise<boolean> {
+    const { signal } = this.#options;
+    if (this.#step === 0) {
+      this.#epochBegin = now();
+      this.#sums = NO_SAMPLES;
+      for (const callback of this.#callbacks) callback.onEpochBegin?.(this.#epoch, this);
+    }
+    // as in Keras, whoever stops a run before a step still gets that one
+    while (this.#step < this.stepsPerEpoch && !(this.#stopped && this.#step > 0)) {
+      if (signal?.aborted) return false;
+      this.#runStep();
+      await yieldToEvents();
+      if (this.#isCheckpointDue()) await this.#checkpoint();
+    }
+    const evaluation = await this.#validate();
+    if (evaluation === "aborted") return false;
+    const record: EpochRecord = {
+      epoch: this.#epoch + 1,
+      ...means(this.#sums),
+      valLoss: evaluation?.loss,
+      valAccuracy: evaluation?.accuracy,
+      learningRate: this.optimizer.learningRate,
+      seconds: now() - this.#epochBegin,
+    };
+    this.#history.push(record);
+    for (const callback of this.#callbacks) callback.onEpochEnd?.(record, this);
+    this.#epoch += 1;
+    this.#step = 0;
+    this.#sums = NO_SAMPLES;
+    this.#epochBegin = now();
+    return true;
+  }
+
+  #runStep(): void {
+    const { optimizer } = this;
+    const { loss = "categorical_crossentropy", execution = serial, seed = 0 } = this.#options;
+    const step = this.#stepsDone;
+    for (const callback of this.#callbacks) callback.onStepBegin?.(step, this);
+    const learningRate = optimizer.learningRate;
+    const batch = this.#arena.run(() => this.#source.batch(this.#epoch, this.#step));
+    const metrics = trainStep(this.model, batch, { loss, optimizer, execution, seed, step, arena: this.#arena });
+    this.#sums = addBatch(this.#sums, metrics);
+    this.#step += 1;
+    const record = {
+      step: this.#stepsDone,
+      epoch: this.#epoch + 1,
+      loss: metrics.loss,
+      accuracy: metrics.correct / metrics.samples,
+      learningRate,
+    };
+    for (const callback of this.#callbacks) callback.onStepEnd?.(record, this);
+  }
+
+  async #validate(): Promise<Evaluation | "aborted" | undefined> {
+    const { validation, loss = "categorical_crossentropy", execution = serial, signal } = this.#options;
+    if (validation === undefined) return undefined;
+    try {
+      return await evaluate(this.model, validation, { loss, execution, signal });
+    } catch (error) {
+      if (signal?.aborted && error === signal.reason) return "aborted";
+      throw error;
+    }
+  }
+
+  #isCheckpointDue(): boolean {
+    const everySteps = this.#options.checkpoint?.everySteps;
+    return everySteps !== undefined && this.#stepsDone % everySteps === 0;
+  }
+
+  async #checkpoint(): Promise<void> {
+    await this.#options.checkpoint?.save(this.#state());
+  }
+
+  #state(): TrainingState {
+    const callbacks: Record<string, CallbackState> = {};
+    for (const callback of this.#callbacks) {
+      if (callback.name !== undefined && callback.saveState !== undefined) {
+        callbacks[callback.name] = callback.saveState();
+      }
+    }
+    return {
+      epoch: this.#epoch,
+      step: this.#step,
+      sums: this.#sums,
+      seconds: now() - this.#epochBegin,
+      stopped: this.#stopped,
+      history: [...this.#history],
+      callbacks,
+    };
+  }
+}
+
+/** Seconds on a clock that is never set back. */
+function now(): number {
+  return performance.now() / 1000;
+}

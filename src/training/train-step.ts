@@ -1,0 +1,129 @@
+/**
+ * One training step: what Keras's `train_step` does with one batch.
+ *
+ *     forward in training mode  ->  loss + regularizers  ->  backward  ->  optimizer  ->  moving statistics
+ *
+ * Everything that the step computes lies in one arena, which is reset when it ends: the memory of a run does not grow. A
+ * step whose loss or gradients are not finite is not applied at all.
+ *
+ * @module
+ */
+import type { CallContext } from "../layers/layer.js";
+import type { Variable } from "../layers/variable.js";
+import type { Execution } from "../kernels/execution.js";
+import type { Model } from "../models/model.js";
+import { type LossName, type Objective, objectiveOf } from "../models/objective.js";
+import { backwardPass, type ModelPass, regularizationLosses } from "../models/passes.js";
+import type { Optimizer } from "../optimizers/optimizer.js";
+import { addRegularizationGradient } from "../regularizers/regularizer.js";
+import type { Arena } from "../tensor/arena.js";
+import { empty, type Tensor, tensorOf, zeros } from "../tensor/tensor.js";
+import type { Batch } from "./batches.js";
+import { type BatchMetrics, countCorrect } from "./metrics.js";
+import { findNonFiniteLayer, firstNonFinite, isFiniteTensor, NonFiniteError } from "./non-finite.js";
+
+/** What a step needs beside model and batch. */
+export interface TrainStepOptions {
+  readonly loss: LossName;
+  readonly optimizer: Optimizer;
+  readonly execution: Execution;
+  /** Seed of dropout. */
+  readonly seed: number;
+  /** Steps before this one; with the seed it addresses dropout's numbers. */
+  readonly step: number;
+  /** The memory of the step; it is reset when the step ends, and the batch may lie in it. */
+  readonly arena: Arena;
+}
+
+/**
+ * Changes weights, moving statistics and the optimizer's state by one step; the metrics are those before it.
+ *
+ * @throws NonFiniteError when the loss or a gradient is not finite; RangeError when the batch does not fit the model.
+ *   Nothing has changed then.
+ */
+export function trainStep(model: Model, batch: Batch, options: TrainStepOptions): BatchMetrics {
+  const { optimizer, execution, seed, step, arena } = options;
+  const context: CallContext = { training: true, execution, seed, step };
+  try {
+    return arena.run(() => {
+      const pass = model.forward([batch.x], context);
+      const objective = objectiveOfBatch(model, pass, batch, options.loss);
+      const loss = objective.loss + regularizationLosses(model);
+      if (!Number.isFinite(loss)) {
+        const found = findNonFiniteLayer(model, [batch.x], context);
+        throw new NonFiniteError("loss", loss, step + 1, optimizer.learningRate, found);
+      }
+      const correct = countCorrect(pass.outputs[0], batch.labels);
+
+      const weights = model.trainableWeights;
+      const gradients = weightGradients(model, pass, objective, weights);
+      checkGradients(model, weights, gradients, step + 1, optimizer.learningRate);
+
+      optimizer.applyGradients(weights, gradients);
+      for (const [variable, value] of pass.updates) variable.assign(value);
+      return { loss, correct, samples: batch.labels.length };
+    });
+  } finally {
+    arena.reset();
+  }
+}
+
+/** The loss of the model's one output for the targets of `batch`. */
+export function objectiveOfBatch(model: Model, pass: ModelPass, batch: Batch, loss: LossName): Objective {
+  const output = pass.passes.get(model.outputs[0].node);
+  if (output === undefined) throw new Error("internal: train step: the output has not run.");
+  const { yTrue, labels } = batch;
+  return objectiveOf(
+    loss,
+    loss === "sparse_categorical_crossentropy" ? tensorOf(labels, [labels.length], model.dtype) : yTrue,
+    output,
+  );
+}
+
+/** The gradient of loss and regularizers for each of `weights`. */
+function weightGradients(
+  model: Model,
+  pass: ModelPass,
+  { gradient }: Objective,
+  weights: readonly Variable[],
+): readonly Tensor[] {
+  const { dWeights } = backwardPass(model, pass, [gradient]);
+  const variables = model.weightsByPath();
+  const terms = new Map<Variable, Tensor>();
+  for (const [path, dWeight] of dWeights) {
+    const variable = variables.get(path);
+    if (variable === undefined) throw new Error(`internal: train step: no weight \`${path}\`.`);
+    // a layer that several models share has a path, and a term, in each
+    const before = terms.get(variable);
+    terms.set(variable, before === undefined ? dWeight : sumOf(before, dWeight));
+  }
+  return weights.map((weight) => {
+    const dWeight = terms.get(weight) ?? zeros(weight.shape, weight.dtype);
+    return weight.regularizer === undefined
+      ? dWeight
+      : addRegularizationGradient(weight.regularizer, weight.value, dWeight);
+  });
+}
+
+function sumOf(a: Tensor, b: Tensor): Tensor {
+  const sum = empty(a.shape, a);
+  for (let i = 0; i < sum.size; i++) sum.data[i] = a.data[i] + b.data[i];
+  return sum;
+}
+
+/** @throws NonFiniteError for the first gradient on the way back, that of the last weight, which is not finite. */
+function checkGradients(
+  model: Model,
+  weights: readonly Variable[],
+  gradients: readonly Tensor[],
+  step: number,
+  learningRate: number,
+): void {
+  for (let i = weights.length - 1; i >= 0; i--) {
+    if (isFiniteTensor(gradients[i])) continue;
+    const element = firstNonFinite(gradients[i]);
+    if (element === undefined) continue;
+    const [path = weights[i].name] = [...model.weightsByPath()].find(([, weight]) => weight === weights[i]) ?? [];
+    throw new NonFiniteError("gradient", element.value, step, learningRate, { path, ...element, because: undefined });
+  }
+}
