@@ -8,6 +8,13 @@ import { conv2DJob } from "./conv2d.js";
 import { conv2DInputGradientJob, conv2DKernelGradientJob } from "./conv2d-gradients.js";
 import { depthwiseConv2DInputGradientJob, depthwiseConv2DJob, depthwiseConv2DKernelGradientJob } from "./depthwise.js";
 import { gemmJob } from "./gemm.js";
+import { deviationSquaresJob, normalizeJob } from "./normalize.js";
+import { normalizationGradientJob, normalizationSumsJob } from "./normalize-gradients.js";
+import { imageMeansGradientJob, imageMeansJob } from "./pool-images.js";
+import { poolGreatestGradientJob, poolGreatestJob, poolMeanGradientJob, poolMeanJob } from "./pool-windows.js";
+import { rectifyGradientJob, rectifyJob } from "./rectify.js";
+import { columnSumsJob } from "./reduce.js";
+import { sumTensorsJob } from "./sum-tensors.js";
 import { startThread } from "./simd/thread.js";
 
 /** All jobs; the pool finds them by name. */
@@ -19,6 +26,20 @@ export const jobs: readonly Job[] = [
   depthwiseConv2DJob,
   depthwiseConv2DKernelGradientJob,
   depthwiseConv2DInputGradientJob,
+  columnSumsJob,
+  deviationSquaresJob,
+  normalizeJob,
+  normalizationSumsJob,
+  normalizationGradientJob,
+  rectifyJob,
+  rectifyGradientJob,
+  sumTensorsJob,
+  poolGreatestJob,
+  poolGreatestGradientJob,
+  poolMeanJob,
+  poolMeanGradientJob,
+  imageMeansJob,
+  imageMeansGradientJob,
 ];
 
 /** Starts the assembled kernels in a worker, where its pool has sent them. */

@@ -1,13 +1,16 @@
 /**
  * Sums over the rows of a matrix [rows, channels]: over batch, height and width at once when an NHWC tensor is read
- * as such a matrix. Every channel is one flat sum, row ascending.
+ * as such a matrix. Every channel is one flat sum, row ascending; threads share the channels.
  *
  * @module
  */
+import type { Job } from "../parallel/job.js";
 import type { FloatArray } from "../tensor/dtype.js";
 import { contiguous, dtypeOf, empty, type Tensor } from "../tensor/tensor.js";
-import type { Execution } from "./execution.js";
+import { columnsPerTile, LEAST_COLUMNS } from "./element-tiles.js";
+import { type Execution, runTiles } from "./execution.js";
 import { type Accumulate, roundingOf, roundsToFloat32 } from "./rounding.js";
+import { blockOf, splitEvenly } from "./split.js";
 
 function dtypeOfArray(x: FloatArray): "float32" | "float64" {
   return x instanceof Float64Array ? "float64" : "float32";
@@ -26,23 +29,40 @@ function expectMatrix(kernel: string, x: FloatArray, rows: number, channels: num
  *
  * @throws Error when `x` does not hold rows * channels values.
  */
-export function columnSums(x: FloatArray, rows: number, channels: number, accumulate: Accumulate): Float64Array {
+export function columnSums(x: FloatArray, rows: number, channels: number, execution: Execution): Float64Array {
+  if (execution.kernel === "naive") return columnSumsNaive(x, rows, channels, execution.accumulate);
   expectMatrix("columnSums", x, rows, channels);
   const sums = new Float64Array(channels);
-  if (roundsToFloat32(accumulate, dtypeOfArray(x))) {
-    for (let r = 0, i = 0; r < rows; r++) {
-      for (let c = 0; c < channels; c++, i++) sums[c] = Math.fround(sums[c] + x[i]);
-    }
-  } else {
-    for (let r = 0, i = 0; r < rows; r++) {
-      for (let c = 0; c < channels; c++, i++) sums[c] += x[i];
-    }
-  }
+  const most = columnsPerTile(channels, execution);
+  const single = roundsToFloat32(execution.accumulate, dtypeOfArray(x));
+  runTiles(execution, {
+    job: columnSumsJob,
+    reads: [x],
+    writes: [sums],
+    numbers: [rows, channels, most, Number(single)],
+    tiles: splitEvenly(channels, most, LEAST_COLUMNS).count,
+  });
   return sums;
 }
 
+/** The sums of some of the columns. */
+export const columnSumsJob: Job = {
+  name: "columnSums",
+  run([x, sums], [rows, channels, most, single], tile) {
+    const { from, to } = blockOf(splitEvenly(channels, most, LEAST_COLUMNS), tile);
+    const columns = to - from;
+    const totals = new Float64Array(columns); // apart from those of other threads
+    for (let r = 0, row = from; r < rows; r++, row += channels) {
+      if (single === 1) for (let c = 0; c < columns; c++) totals[c] = Math.fround(totals[c] + x[row + c]);
+      else for (let c = 0; c < columns; c++) totals[c] += x[row + c];
+    }
+    sums.set(totals, from);
+  },
+};
+
 /** The loops that define the bits of {@link columnSums}. */
 export function columnSumsNaive(x: FloatArray, rows: number, channels: number, accumulate: Accumulate): Float64Array {
+  expectMatrix("columnSums", x, rows, channels);
   const round = roundingOf(accumulate, dtypeOfArray(x));
   const sums = new Float64Array(channels);
   for (let c = 0; c < channels; c++) {
@@ -53,56 +73,11 @@ export function columnSumsNaive(x: FloatArray, rows: number, channels: number, a
   return sums;
 }
 
-/**
- * dots[c] = sum over r of a[r, c] * b[r, c], not yet rounded to the type of `a`.
- *
- * @throws Error when `a` or `b` does not hold rows * channels values.
- */
-export function columnDots(
-  a: FloatArray,
-  b: FloatArray,
-  rows: number,
-  channels: number,
-  accumulate: Accumulate,
-): Float64Array {
-  expectMatrix("columnDots", a, rows, channels);
-  expectMatrix("columnDots", b, rows, channels);
-  const dots = new Float64Array(channels);
-  if (roundsToFloat32(accumulate, dtypeOfArray(a))) {
-    for (let r = 0, i = 0; r < rows; r++) {
-      for (let c = 0; c < channels; c++, i++) dots[c] = Math.fround(dots[c] + Math.fround(a[i] * b[i]));
-    }
-  } else {
-    for (let r = 0, i = 0; r < rows; r++) {
-      for (let c = 0; c < channels; c++, i++) dots[c] += a[i] * b[i];
-    }
-  }
-  return dots;
-}
-
-/** The loops that define the bits of {@link columnDots}. */
-export function columnDotsNaive(
-  a: FloatArray,
-  b: FloatArray,
-  rows: number,
-  channels: number,
-  accumulate: Accumulate,
-): Float64Array {
-  const round = roundingOf(accumulate, dtypeOfArray(a));
-  const dots = new Float64Array(channels);
-  for (let c = 0; c < channels; c++) {
-    let sum = 0;
-    for (let r = 0; r < rows; r++) sum = round(sum + round(a[r * channels + c] * b[r * channels + c]));
-    dots[c] = sum;
-  }
-  return dots;
-}
-
 /** dBias[c] = sum of `dy` [..., channels] over all axes but the last. */
 export function biasGradient(dy: Tensor, execution: Execution): Tensor {
   const channels = dy.shape[dy.dimension - 1];
   const rows = channels === 0 ? 0 : dy.size / channels;
   const dBias = empty([channels], dtypeOf(dy));
-  dBias.data.set(columnSums(contiguous(dy).data, rows, channels, execution.accumulate));
+  dBias.data.set(columnSums(contiguous(dy).data, rows, channels, execution));
   return dBias;
 }

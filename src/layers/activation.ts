@@ -6,6 +6,7 @@
  *
  * @module
  */
+import type { Execution } from "../kernels/execution.js";
 import { describe, isKerasConfig, type KerasConfig } from "../serialization/config.js";
 import type { SymbolicShape } from "../tensor/shape.js";
 import type { Tensor } from "../tensor/tensor.js";
@@ -29,17 +30,17 @@ interface Applied {
   backward(dy: Tensor): Tensor;
 }
 
-function rectify(x: Tensor, config: ReLUConfig): Applied {
-  const { y, cache } = reluForward(x, config);
+function rectified(x: Tensor, config: ReLUConfig, execution: Execution): Applied {
+  const { y, cache } = reluForward(x, config, execution);
   return { y, backward: (dy) => reluBackward(dy, cache) };
 }
 
 const functions = {
   linear: (x: Tensor): Applied => ({ y: x, backward: (dy) => dy }),
-  relu: (x: Tensor): Applied => rectify(x, RELU),
-  relu6: (x: Tensor): Applied => rectify(x, RELU6),
+  relu: (x: Tensor, execution: Execution): Applied => rectified(x, RELU, execution),
+  relu6: (x: Tensor, execution: Execution): Applied => rectified(x, RELU6, execution),
   // Keras's default slope of the function; the layer LeakyReLU has 0.3
-  leaky_relu: (x: Tensor): Applied => rectify(x, { ...RELU, negativeSlope: 0.2 }),
+  leaky_relu: (x: Tensor, execution: Execution): Applied => rectified(x, { ...RELU, negativeSlope: 0.2 }, execution),
   sigmoid(x: Tensor): Applied {
     const { y, cache } = sigmoidForward(x);
     return { y, backward: (dy) => sigmoidBackward(dy, cache) };
@@ -78,9 +79,10 @@ export function activationFromConfig(value: unknown, where: string): ActivationN
 export function withActivation(
   activation: ActivationName,
   x: Tensor,
+  execution: Execution,
   backward: (dx: Tensor) => LayerGradients,
 ): LayerPass {
-  const applied = functions[activation](x);
+  const applied = functions[activation](x, execution);
   const pass = { y: applied.y, backward: (dy: Tensor) => backward(applied.backward(dy)) };
   return activation === "softmax" ? { ...pass, logits: { x, backward } } : pass;
 }
@@ -113,8 +115,8 @@ export class Activation extends Layer {
     return singleInput(this, inputShapes);
   }
 
-  call([x]: readonly Tensor[], _context: CallContext): LayerPass {
-    return withActivation(this.activation, x, (dx) => ({ dInputs: [dx], dWeights: {} }));
+  call([x]: readonly Tensor[], { execution }: CallContext): LayerPass {
+    return withActivation(this.activation, x, execution, (dx) => ({ dInputs: [dx], dWeights: {} }));
   }
 
   protected arguments(): KerasConfig {

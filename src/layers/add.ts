@@ -13,6 +13,8 @@
  *
  * @module
  */
+import { type Execution, serial } from "../kernels/execution.js";
+import { sumTensors } from "../kernels/sum-tensors.js";
 import type { KerasConfig } from "../serialization/config.js";
 import { formatShape, type Shape, type SymbolicShape, shapesAgree, sizeOf } from "../tensor/shape.js";
 import { contiguous, dtypeOf, empty, reshape, type Tensor } from "../tensor/tensor.js";
@@ -79,26 +81,27 @@ function broadcastOffsets(from: Shape, shape: Shape): Int32Array {
  *
  * @throws RangeError when their shapes do not agree.
  */
-export function addForward(inputs: readonly Tensor[]): Forward<AddCache> {
+export function addForward(inputs: readonly Tensor[], execution: Execution = serial): Forward<AddCache> {
   const shapes = inputs.map((x) => x.shape);
   const shape = broadcastShape(shapes).map(Number);
+  const cache = { shapes };
+  // not +0: the sum of -0 and -0 is -0
+  if (shapes.every((other) => sizeOf(other) === sizeOf(shape))) {
+    const terms = inputs.map((x) => reshape(x, shape));
+    return { y: sumTensors(terms, { start: -0 }, execution), cache };
+  }
   const y = empty(shape, inputs[0]);
   const sum = y.data;
   const rows = inputs.map((x) => {
     const { data } = contiguous(x);
     return { data, offsets: x.size === y.size ? undefined : broadcastOffsets(x.shape, shape) };
   });
-  if (rows.length === 2 && rows.every((row) => row.offsets === undefined)) {
-    const [a, b] = rows.map((row) => row.data);
-    for (let i = 0; i < sum.length; i++) sum[i] = a[i] + b[i];
-  } else {
-    for (let i = 0; i < sum.length; i++) {
-      let total = -0; // not +0: the sum of -0 and -0 is -0
-      for (const { data, offsets } of rows) total += data[offsets === undefined ? i : offsets[i]];
-      sum[i] = total;
-    }
+  for (let i = 0; i < sum.length; i++) {
+    let total = -0;
+    for (const { data, offsets } of rows) total += data[offsets === undefined ? i : offsets[i]];
+    sum[i] = total;
   }
-  return { y, cache: { shapes } };
+  return { y, cache };
 }
 
 /** The gradient for every input, given `dy` and the cache of the matching forward call. */
@@ -135,8 +138,8 @@ export class Add extends Layer {
     return broadcastShape(inputShapes);
   }
 
-  call(inputs: readonly Tensor[], _context: CallContext): LayerPass {
-    const { y, cache } = addForward(inputs);
+  call(inputs: readonly Tensor[], { execution }: CallContext): LayerPass {
+    const { y, cache } = addForward(inputs, execution);
     return { y, backward: (dy) => ({ dInputs: addBackward(dy, cache), dWeights: {} }) };
   }
 

@@ -21,15 +21,14 @@
  *
  * @module
  */
-import type { Accumulate } from "../kernels/rounding.js";
+import { type Execution, serial } from "../kernels/execution.js";
+import { poolMean, poolMeanGradient } from "../kernels/pool-windows.js";
 import type { Window2D } from "../kernels/window.js";
 import type { KerasConfig } from "../serialization/config.js";
 import type { Shape } from "../tensor/shape.js";
-import { contiguous, empty, type Tensor } from "../tensor/tensor.js";
+import type { Tensor } from "../tensor/tensor.js";
 import type { CallContext, Forward, LayerPass } from "./layer.js";
 import {
-  accumulators,
-  forEachWindow,
   Pooling2D,
   type Pooling2DConfig,
   type Pooling2DOptions,
@@ -43,8 +42,8 @@ export interface AveragePooling2DCache {
   readonly shape: Shape;
   /** Where the window goes. */
   readonly window: Window2D;
-  /** How sums run. */
-  readonly accumulate: Accumulate;
+  /** How it runs. */
+  readonly execution: Execution;
 }
 
 /**
@@ -55,40 +54,15 @@ export interface AveragePooling2DCache {
 export function averagePooling2DForward(
   x: Tensor,
   config: Pooling2DConfig,
-  accumulate: Accumulate = "float64",
+  execution: Execution = serial,
 ): Forward<AveragePooling2DCache> {
   const window = poolingWindow("AveragePooling2D", x, config);
-  const { shape } = x;
-  const channels = shape[3];
-  const y = empty([shape[0], window.outputHeight, window.outputWidth, channels], x);
-  const sums = accumulators(accumulate, x, channels);
-  const xs = contiguous(x).data;
-  const ys = y.data;
-  forEachWindow(shape, window, (output, inputs) => {
-    sums.fill(0);
-    for (const at of inputs) {
-      for (let c = 0; c < channels; c++) sums[c] += xs[at + c];
-    }
-    for (let c = 0; c < channels; c++) ys[output + c] = sums[c] / inputs.length;
-  });
-  return { y, cache: { shape, window, accumulate } };
+  return { y: poolMean(x, window, execution), cache: { shape: x.shape, window, execution } };
 }
 
 /** The gradient for the input. */
-export function averagePooling2DBackward(dy: Tensor, { shape, window, accumulate }: AveragePooling2DCache): Tensor {
-  const channels = shape[3];
-  const dx = empty(shape, dy);
-  const shares = accumulators(accumulate, dy, channels); // of one element of a window
-  const sums = accumulators(accumulate, dy, dx.size);
-  const dys = contiguous(dy).data;
-  forEachWindow(shape, window, (output, inputs) => {
-    for (let c = 0; c < channels; c++) shares[c] = dys[output + c] / inputs.length;
-    for (const at of inputs) {
-      for (let c = 0; c < channels; c++) sums[at + c] += shares[c];
-    }
-  });
-  dx.data.set(sums);
-  return dx;
+export function averagePooling2DBackward(dy: Tensor, { shape, window, execution }: AveragePooling2DCache): Tensor {
+  return poolMeanGradient(dy, shape, window, execution);
 }
 
 /** The average pooling layer of Keras. */
@@ -106,7 +80,7 @@ export class AveragePooling2D extends Pooling2D {
   }
 
   call([x]: readonly Tensor[], { execution }: CallContext): LayerPass {
-    const { y, cache } = averagePooling2DForward(x, this.config, execution.accumulate);
+    const { y, cache } = averagePooling2DForward(x, this.config, execution);
     return { y, backward: (dy) => ({ dInputs: [averagePooling2DBackward(dy, cache)], dWeights: {} }) };
   }
 }

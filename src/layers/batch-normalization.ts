@@ -32,13 +32,15 @@
  * @module
  */
 import { type InitializerConfig, initializerFromConfig, initializerToConfig } from "../initializers/initializer.js";
-import type { Accumulate } from "../kernels/execution.js";
+import { type Execution, serial } from "../kernels/execution.js";
+import { type ChannelMap, deviationSquares, normalize } from "../kernels/normalize.js";
+import { normalizationGradient, normalizationSums } from "../kernels/normalize-gradients.js";
 import { columnSums } from "../kernels/reduce.js";
 import { type Regularizer, regularizerFromConfig, regularizerToConfig } from "../regularizers/regularizer.js";
 import { type KerasConfig, readConfig } from "../serialization/config.js";
-import { type FloatArray, floatArray } from "../tensor/dtype.js";
+import { floatArray } from "../tensor/dtype.js";
 import { formatShape, type SymbolicShape } from "../tensor/shape.js";
-import { contiguous, dtypeOf, empty, type Tensor, tensor } from "../tensor/tensor.js";
+import { contiguous, dtypeOf, type Tensor, tensor } from "../tensor/tensor.js";
 import { axisFromLast, axisToLast, resolveAxis } from "./axis.js";
 import {
   type CallContext,
@@ -72,16 +74,14 @@ export interface Statistics {
 export interface BatchNormalizationCache {
   /** The input, [M, C]. */
   readonly x: Tensor;
-  /** The scale, [C], if there is one. */
-  readonly gamma: Tensor | undefined;
-  /** The mean that was subtracted, [C]. */
-  readonly mean: Float64Array;
+  /** What y was made of x with, [C] each: mean, gamma / sqrt(variance + epsilon), and beta. */
+  readonly map: ChannelMap;
   /** 1 / sqrt(variance + epsilon), [C]. */
   readonly rstd: Float64Array;
   /** Whether mean and variance are those of x, so that they have a share in dx. */
   readonly ofBatch: boolean;
-  /** How sums run. */
-  readonly accumulate: Accumulate;
+  /** How it runs. */
+  readonly execution: Execution;
 }
 
 /** Gradients of the loss; each has the shape of the tensor it is named after. */
@@ -94,39 +94,14 @@ export interface BatchNormalizationGradients {
   readonly dBeta: Tensor;
 }
 
-/** sum over rows of a (x - mean) for every channel, or of (x - mean)^2 without `a`; row ascending. */
-function centeredDots(
-  a: FloatArray | undefined,
-  x: FloatArray,
-  mean: Float64Array,
-  accumulate: Accumulate,
-): Float64Array {
-  const channels = mean.length;
-  const dots = new Float64Array(channels);
-  const single = accumulate === "float32" && x instanceof Float32Array;
-  for (let i = 0; i < x.length; ) {
-    for (let c = 0; c < channels; c++, i++) {
-      const deviation = x[i] - mean[c];
-      const product = (a === undefined ? deviation : a[i]) * deviation;
-      dots[c] = single ? Math.fround(dots[c] + Math.fround(product)) : dots[c] + product;
-    }
-  }
-  return dots;
-}
-
-/** gamma / sqrt(variance + epsilon), by which forward multiplies x - mean, and backward dy. */
-function scaleOf(gamma: Tensor | undefined, rstd: Float64Array): Float64Array {
-  return rstd.map((r, c) => (gamma === undefined ? r : gamma.data[c] * r));
-}
-
 /** Mean and population variance of the columns of `x` [M, C], C last. */
-export function batchStatistics(x: Tensor, accumulate: Accumulate = "float64"): Statistics {
+export function batchStatistics(x: Tensor, execution: Execution = serial): Statistics {
   x = contiguous(x);
   const channels = x.shape[x.dimension - 1];
   const rows = x.size / channels;
-  const mean = columnSums(x.data, rows, channels, accumulate).map((sum) => sum / rows);
+  const mean = columnSums(x.data, rows, channels, execution).map((sum) => sum / rows);
   // a second pass, over the deviations from the mean
-  const variance = centeredDots(undefined, x.data, mean, accumulate).map((sum) => sum / rows);
+  const variance = deviationSquares(x, mean, execution).map((sum) => sum / rows);
   return { mean, variance };
 }
 
@@ -138,15 +113,16 @@ export function batchStatistics(x: Tensor, accumulate: Accumulate = "float64"): 
 export function batchNormalizationForward(
   x: Tensor,
   { gamma, beta }: BatchNormalizationWeights,
-  statistics: Statistics,
-  { epsilon, ofBatch, accumulate = "float64" }: { epsilon: number; ofBatch: boolean; accumulate?: Accumulate },
+  { mean, variance }: Statistics,
+  { epsilon, ofBatch }: { epsilon: number; ofBatch: boolean },
+  execution: Execution = serial,
 ): Forward<BatchNormalizationCache> {
   const channels = x.shape[x.dimension - 1];
   for (const [name, size] of [
     ["gamma", gamma?.size],
     ["beta", beta?.size],
-    ["mean", statistics.mean.length],
-    ["variance", statistics.variance.length],
+    ["mean", mean.length],
+    ["variance", variance.length],
   ] as const) {
     if (size !== undefined && size !== channels) {
       throw new RangeError(
@@ -156,46 +132,29 @@ export function batchNormalizationForward(
     }
   }
   x = contiguous(x);
-  gamma = gamma && contiguous(gamma);
-  beta = beta && contiguous(beta);
-  const { mean } = statistics;
-  const rstd = statistics.variance.map((variance) => 1 / Math.sqrt(variance + epsilon));
-  const y = empty(x.shape, x);
-  const scale = scaleOf(gamma, rstd);
-  const offset = Float64Array.from(mean, (_, c) => (beta === undefined ? 0 : beta.data[c]));
-  const xs = x.data;
-  const ys = y.data;
-  for (let i = 0; i < xs.length; ) {
-    for (let c = 0; c < channels; c++, i++) ys[i] = (xs[i] - mean[c]) * scale[c] + offset[c];
-  }
-  return { y, cache: { x, gamma, mean, rstd, ofBatch, accumulate } };
+  const gammas = gamma && contiguous(gamma).data;
+  const betas = beta && contiguous(beta).data;
+  const rstd = variance.map((v) => 1 / Math.sqrt(v + epsilon));
+  const scale = rstd.map((r, c) => (gammas === undefined ? r : gammas[c] * r));
+  const offset = rstd.map((_, c) => (betas === undefined ? 0 : betas[c]));
+  const map = { mean, scale, offset };
+  return { y: normalize(x, map, {}, execution), cache: { x, map, rstd, ofBatch, execution } };
 }
 
 /** Gradients for `x`, gamma and beta, given `dy` [M, C] and the cache of the matching forward call. */
 export function batchNormalizationBackward(
   dy: Tensor,
-  { x, gamma, mean, rstd, ofBatch, accumulate }: BatchNormalizationCache,
+  { x, map, rstd, ofBatch, execution }: BatchNormalizationCache,
 ): BatchNormalizationGradients {
-  dy = contiguous(dy);
-  const channels = mean.length;
-  const rows = x.size / channels;
+  const rows = x.size / rstd.length;
   // first the two reductions
-  const sumDy = columnSums(dy.data, rows, channels, accumulate);
-  const sumDyXHat = centeredDots(dy.data, x.data, mean, accumulate).map((sum, c) => sum * rstd[c]);
+  const { dySum, dyDot } = normalizationSums(dy, x, map, false, execution);
+  const dyXHat = dyDot.map((sum, c) => sum * rstd[c]);
   // then dx = scale (dy - shift - (x - mean) slope); both last terms are the share of mean and variance in the loss
-  const scale = scaleOf(gamma, rstd);
-  const shift = sumDy.map((sum) => (ofBatch ? sum / rows : 0));
-  const slope = sumDyXHat.map((sum, c) => (ofBatch ? (sum / rows) * rstd[c] : 0));
-  const dx = empty(x.shape, x);
-  const xs = x.data;
-  const dys = dy.data;
-  const dxs = dx.data;
-  for (let i = 0; i < xs.length; ) {
-    for (let c = 0; c < channels; c++, i++) {
-      dxs[i] = scale[c] * (dys[i] - shift[c] - (xs[i] - mean[c]) * slope[c]);
-    }
-  }
-  return { dx, dGamma: channelTensor(sumDyXHat, x), dBeta: channelTensor(sumDy, x) };
+  const shift = dySum.map((sum) => (ofBatch ? sum / rows : 0));
+  const slope = dyXHat.map((sum, c) => (ofBatch ? (sum / rows) * rstd[c] : 0));
+  const dx = normalizationGradient(dy, x, { ...map, shift, slope }, false, execution);
+  return { dx, dGamma: channelTensor(dyXHat, x), dBeta: channelTensor(dySum, x) };
 }
 
 /** One number per channel as a tensor with the element type of `like`. */
@@ -319,13 +278,12 @@ export class BatchNormalization extends Layer {
     const { gamma, beta, moving_mean: movingMean, moving_variance: movingVariance } = this.values(pending);
     const axis = resolveAxis("BatchNormalization", this.#axis, input.shape);
     const x = axisToLast(input, axis);
-    const { accumulate } = execution;
     const ofBatch = training && this.trainable;
     const statistics = ofBatch
-      ? batchStatistics(x, accumulate)
+      ? batchStatistics(x, execution)
       : { mean: Float64Array.from(movingMean.data), variance: Float64Array.from(movingVariance.data) };
-    const options = { epsilon: this.#epsilon, ofBatch, accumulate };
-    const { y, cache } = batchNormalizationForward(x, { gamma, beta }, statistics, options);
+    const options = { epsilon: this.#epsilon, ofBatch };
+    const { y, cache } = batchNormalizationForward(x, { gamma, beta }, statistics, options, execution);
     const updates = new Map([
       [this.weight("moving_mean"), this.#move(movingMean, statistics.mean)],
       [this.weight("moving_variance"), this.#move(movingVariance, statistics.variance)],

@@ -15,11 +15,11 @@
  *
  * @module
  */
-import type { Accumulate } from "../kernels/rounding.js";
-import { columnSums } from "../kernels/reduce.js";
+import { type Execution, serial } from "../kernels/execution.js";
+import { imageMeans, imageMeansGradient } from "../kernels/pool-images.js";
 import type { KerasConfig } from "../serialization/config.js";
 import type { Shape } from "../tensor/shape.js";
-import { contiguous, empty, type Tensor } from "../tensor/tensor.js";
+import type { Tensor } from "../tensor/tensor.js";
 import {
   expectImages,
   GlobalPooling2D,
@@ -33,6 +33,8 @@ import type { CallContext, Forward, LayerPass } from "./layer.js";
 export interface GlobalAveragePooling2DCache {
   /** The shape of the input, [N, H, W, C]. */
   readonly shape: Shape;
+  /** How it runs. */
+  readonly execution: Execution;
 }
 
 /**
@@ -43,35 +45,16 @@ export interface GlobalAveragePooling2DCache {
 export function globalAveragePooling2DForward(
   x: Tensor,
   keepdims = false,
-  accumulate: Accumulate = "float64",
+  execution: Execution = serial,
 ): Forward<GlobalAveragePooling2DCache> {
   expectImages("GlobalAveragePooling2D", x);
   const { shape } = x;
-  const [batch, height, width, channels] = shape;
-  const pixels = height * width;
-  const y = empty(globalPoolingShape(shape, keepdims), x);
-  const xs = contiguous(x).data;
-  for (let n = 0; n < batch; n++) {
-    const image = xs.subarray(n * pixels * channels, (n + 1) * pixels * channels);
-    const means = columnSums(image, pixels, channels, accumulate).map((sum) => sum / pixels);
-    y.data.set(means, n * channels);
-  }
-  return { y, cache: { shape } };
+  return { y: imageMeans(x, globalPoolingShape(shape, keepdims), execution), cache: { shape, execution } };
 }
 
 /** The gradient for the input. */
-export function globalAveragePooling2DBackward(dy: Tensor, { shape }: GlobalAveragePooling2DCache): Tensor {
-  const [batch, height, width, channels] = shape;
-  const pixels = height * width;
-  const dx = empty(shape, dy);
-  const dys = contiguous(dy).data;
-  const dxs = dx.data;
-  for (let n = 0, i = 0; n < batch; n++) {
-    for (let pixel = 0; pixel < pixels; pixel++) {
-      for (let c = 0; c < channels; c++, i++) dxs[i] = dys[n * channels + c] / pixels;
-    }
-  }
-  return dx;
+export function globalAveragePooling2DBackward(dy: Tensor, { shape, execution }: GlobalAveragePooling2DCache): Tensor {
+  return imageMeansGradient(dy, shape, execution);
 }
 
 /** The global average pooling layer of Keras. */
@@ -88,7 +71,7 @@ export class GlobalAveragePooling2D extends GlobalPooling2D {
   }
 
   call([x]: readonly Tensor[], { execution }: CallContext): LayerPass {
-    const { y, cache } = globalAveragePooling2DForward(x, this.keepdims, execution.accumulate);
+    const { y, cache } = globalAveragePooling2DForward(x, this.keepdims, execution);
     return { y, backward: (dy) => ({ dInputs: [globalAveragePooling2DBackward(dy, cache)], dWeights: {} }) };
   }
 }

@@ -57,8 +57,8 @@ export class LeakyReLU extends Layer {
     return singleInput(this, inputShapes);
   }
 
-  call([x]: readonly Tensor[], _context: CallContext): LayerPass {
-    const { y, cache } = reluForward(x, { ...RELU, negativeSlope: this.negativeSlope });
+  call([x]: readonly Tensor[], { execution }: CallContext): LayerPass {
+    const { y, cache } = reluForward(x, { ...RELU, negativeSlope: this.negativeSlope }, execution);
     return { y, backward: (dy) => ({ dInputs: [reluBackward(dy, cache)], dWeights: {} }) };
   }
 

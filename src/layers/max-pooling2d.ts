@@ -23,14 +23,14 @@
  *
  * @module
  */
-import type { Accumulate } from "../kernels/rounding.js";
+import { type Execution, serial } from "../kernels/execution.js";
+import { poolGreatest, poolGreatestGradient } from "../kernels/pool-windows.js";
+import type { Window2D } from "../kernels/window.js";
 import type { KerasConfig } from "../serialization/config.js";
 import type { Shape } from "../tensor/shape.js";
-import { contiguous, empty, type Tensor } from "../tensor/tensor.js";
+import type { Tensor } from "../tensor/tensor.js";
 import type { CallContext, Forward, LayerPass } from "./layer.js";
 import {
-  accumulators,
-  forEachWindow,
   Pooling2D,
   type Pooling2DConfig,
   type Pooling2DOptions,
@@ -44,8 +44,10 @@ export interface MaxPooling2DCache {
   readonly shape: Shape;
   /** For every element of y, in row-major order, the offset of the element of x that it came from. */
   readonly argmax: Int32Array;
-  /** How sums run. */
-  readonly accumulate: Accumulate;
+  /** Where the window goes. */
+  readonly window: Window2D;
+  /** How it runs. */
+  readonly execution: Execution;
 }
 
 /**
@@ -56,38 +58,16 @@ export interface MaxPooling2DCache {
 export function maxPooling2DForward(
   x: Tensor,
   config: Pooling2DConfig,
-  accumulate: Accumulate = "float64",
+  execution: Execution = serial,
 ): Forward<MaxPooling2DCache> {
   const window = poolingWindow("MaxPooling2D", x, config);
-  const { shape } = x;
-  const channels = shape[3];
-  const y = empty([shape[0], window.outputHeight, window.outputWidth, channels], x);
-  const argmax = new Int32Array(y.size);
-  const xs = contiguous(x).data;
-  const ys = y.data;
-  forEachWindow(shape, window, (output, inputs) => {
-    for (let c = 0; c < channels; c++) {
-      let from = inputs[0] + c;
-      for (let k = 1; k < inputs.length; k++) {
-        const value = xs[inputs[k] + c];
-        const max = xs[from];
-        if (value > max || (Number.isNaN(value) && !Number.isNaN(max))) from = inputs[k] + c;
-      }
-      ys[output + c] = xs[from];
-      argmax[output + c] = from;
-    }
-  });
-  return { y, cache: { shape, argmax, accumulate } };
+  const { y, argmax } = poolGreatest(x, window, execution);
+  return { y, cache: { shape: x.shape, argmax, window, execution } };
 }
 
 /** The gradient for the input. */
-export function maxPooling2DBackward(dy: Tensor, { shape, argmax, accumulate }: MaxPooling2DCache): Tensor {
-  const dx = empty(shape, dy);
-  const dys = contiguous(dy).data;
-  const sums = accumulators(accumulate, dy, dx.size);
-  for (let i = 0; i < dys.length; i++) sums[argmax[i]] += dys[i];
-  dx.data.set(sums);
-  return dx;
+export function maxPooling2DBackward(dy: Tensor, { shape, argmax, window, execution }: MaxPooling2DCache): Tensor {
+  return poolGreatestGradient(dy, argmax, shape, window, execution);
 }
 
 /** The max pooling layer of Keras. */
@@ -105,7 +85,7 @@ export class MaxPooling2D extends Pooling2D {
   }
 
   call([x]: readonly Tensor[], { execution }: CallContext): LayerPass {
-    const { y, cache } = maxPooling2DForward(x, this.config, execution.accumulate);
+    const { y, cache } = maxPooling2DForward(x, this.config, execution);
     return { y, backward: (dy) => ({ dInputs: [maxPooling2DBackward(dy, cache)], dWeights: {} }) };
   }
 }

@@ -3,12 +3,10 @@
  *
  * @module
  */
-import { type Accumulate, roundsToFloat32 } from "../kernels/rounding.js";
 import { type Window2D, window2D } from "../kernels/window.js";
 import { type KerasConfig, readConfig } from "../serialization/config.js";
-import { type FloatArray, floatArray } from "../tensor/dtype.js";
 import { formatShape, type Shape, type SymbolicShape } from "../tensor/shape.js";
-import { dtypeOf, type Tensor } from "../tensor/tensor.js";
+import type { Tensor } from "../tensor/tensor.js";
 import { Layer, type LayerOptions, layerOptionsFromConfig, singleInput } from "./layer.js";
 import { windowOutput } from "./window-shape.js";
 
@@ -62,11 +60,6 @@ export function forEachWindow(
       }
     }
   }
-}
-
-/** `length` zeros to which elements of `x` are added; an array of float32 rounds every partial sum, as it should then. */
-export function accumulators(accumulate: Accumulate, x: Tensor, length: number): FloatArray {
-  return floatArray(roundsToFloat32(accumulate, dtypeOf(x)) ? "float32" : "float64", length);
 }
 
 /** Options of the two layers, with Keras's defaults. */

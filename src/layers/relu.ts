@@ -18,9 +18,11 @@
  *
  * @module
  */
+import { type Execution, serial } from "../kernels/execution.js";
+import { rectify, rectifyGradient } from "../kernels/rectify.js";
 import { type KerasConfig, readConfig } from "../serialization/config.js";
 import type { SymbolicShape } from "../tensor/shape.js";
-import { contiguous, empty, type Tensor } from "../tensor/tensor.js";
+import { contiguous, type Tensor } from "../tensor/tensor.js";
 import {
   type CallContext,
   type Forward,
@@ -53,42 +55,26 @@ export interface ReLUCache {
   readonly x: Tensor;
   /** The shape of the function. */
   readonly config: ReLUConfig;
+  /** How it runs. @defaultValue one thread */
+  readonly execution?: Execution;
 }
 
 /** Rectifies `x` element by element. */
-export function reluForward(x: Tensor, config: ReLUConfig = RELU): Forward<ReLUCache> {
+export function reluForward(x: Tensor, config: ReLUConfig = RELU, execution: Execution = serial): Forward<ReLUCache> {
   x = contiguous(x);
-  const y = empty(x.shape, x);
-  const { maxValue, negativeSlope, threshold } = config;
-  const xs = x.data;
-  const ys = y.data;
-  for (let i = 0; i < xs.length; i++) {
-    const v = xs[i];
-    if (v > threshold) ys[i] = v < maxValue ? v : maxValue;
-    else if (negativeSlope !== 0 || Number.isNaN(v)) ys[i] = negativeSlope * (v - threshold);
-    else ys[i] = 0;
-  }
-  return { y, cache: { x, config } };
+  return { y: rectify(x, config, execution), cache: { x, config, execution } };
 }
 
 /** The gradient for the input. */
-export function reluBackward(dy: Tensor, { x, config }: ReLUCache): Tensor {
-  dy = contiguous(dy);
-  const dx = empty(x.shape, x);
+export function reluBackward(dy: Tensor, { x, config, execution = serial }: ReLUCache): Tensor {
   const { maxValue, negativeSlope, threshold } = config;
   const isPlainLeaky = threshold === 0 && maxValue === Number.POSITIVE_INFINITY;
-  const slopeAtThreshold = isPlainLeaky ? negativeSlope : 0;
-  const slopeAtMax = threshold === 0 && maxValue === 6 ? 0 : 1;
-  const xs = x.data;
-  const dys = dy.data;
-  const dxs = dx.data;
-  for (let i = 0; i < xs.length; i++) {
-    const v = xs[i];
-    let slope = v === threshold ? slopeAtThreshold : negativeSlope;
-    if (v > threshold) slope = v < maxValue ? 1 : v === maxValue ? slopeAtMax : 0;
-    dxs[i] = slope === 0 ? 0 : slope * dys[i];
-  }
-  return dx;
+  const slopes = {
+    below: negativeSlope,
+    atThreshold: isPlainLeaky ? negativeSlope : 0,
+    atMax: threshold === 0 && maxValue === 6 ? 0 : 1,
+  };
+  return rectifyGradient(dy, x, config, slopes, execution);
 }
 
 /** Options of {@link ReLU}. */
@@ -130,8 +116,8 @@ export class ReLU extends Layer {
     return singleInput(this, inputShapes);
   }
 
-  call([x]: readonly Tensor[], _context: CallContext): LayerPass {
-    const { y, cache } = reluForward(x, this.config);
+  call([x]: readonly Tensor[], { execution }: CallContext): LayerPass {
+    const { y, cache } = reluForward(x, this.config, execution);
     return { y, backward: (dy) => ({ dInputs: [reluBackward(dy, cache)], dWeights: {} }) };
   }
 

@@ -9,11 +9,13 @@
  *
  * @module
  */
+import type { Execution } from "../kernels/execution.js";
+import { sumTensors } from "../kernels/sum-tensors.js";
 import type { CallContext, LayerGradients, LayerNode, LayerPass } from "../layers/layer.js";
 import type { Variable } from "../layers/variable.js";
 import { addRegularizationGradient, regularizationLoss } from "../regularizers/regularizer.js";
 import type { FloatArray } from "../tensor/dtype.js";
-import { cast, empty, type Tensor, zeros } from "../tensor/tensor.js";
+import { cast, type Tensor, zeros } from "../tensor/tensor.js";
 import type { Model } from "./model.js";
 
 /** What a forward pass over a model left. */
@@ -24,6 +26,8 @@ export interface ModelPass {
   readonly passes: ReadonlyMap<LayerNode, LayerPass>;
   /** New values of moving statistics. They have not been assigned yet. */
   readonly updates: ReadonlyMap<Variable, Tensor>;
+  /** How it ran; backward runs in the same way. */
+  readonly execution: Execution;
 }
 
 /** The derivative of the loss for one output: for the output itself, or for what the softmax was taken of. */
@@ -102,7 +106,7 @@ export function forwardPass(
     readers.expect(pass.y.data, readCount.get(node) ?? 0);
     if (entrance < 0) for (const x of read) readers.done(x.data);
   }
-  return { outputs: model.outputs.map((x) => valueOf(values, x.node)), passes, updates };
+  return { outputs: model.outputs.map((x) => valueOf(values, x.node)), passes, updates, execution: context.execution };
 }
 
 function valueOf<Value>(values: ReadonlyMap<LayerNode, Value>, node: LayerNode): Value {
@@ -111,22 +115,15 @@ function valueOf<Value>(values: ReadonlyMap<LayerNode, Value>, node: LayerNode):
   return value;
 }
 
-/** The sum of `terms` in the order given, in float64, rounded once; a single term is passed on as it is. */
-function sumTensors(terms: readonly Tensor[]): Tensor {
-  if (terms.length === 1) return terms[0];
-  const sum = empty(terms[0].shape, terms[0]);
-  for (let i = 0; i < sum.size; i++) {
-    let total = 0;
-    for (const term of terms) total += term.data[i];
-    sum.data[i] = total;
-  }
-  return sum;
+/** The sum of gradients that meet; a single one is passed on as it is. */
+function meet(terms: readonly Tensor[], execution: Execution): Tensor {
+  return terms.length === 1 ? terms[0] : sumTensors(terms, { start: 0 }, execution);
 }
 
 /** The gradients of the loss, given its derivative for every output and the pass that gave them. */
 export function backwardPass(
   model: Model,
-  { passes }: ModelPass,
+  { passes, execution }: ModelPass,
   outputGradients: readonly OutputGradient[],
   trained: readonly Variable[] = model.trainableWeights,
 ): ModelGradients {
@@ -146,13 +143,13 @@ export function backwardPass(
     const gradients: LayerGradients[] = [];
     const terms = arriving.get(node);
     if (terms !== undefined) {
-      const dy = sumTensors(terms);
+      const dy = meet(terms, execution);
       dOutputs.set(node, dy);
       gradients.push(pass.backward(dy));
     }
     for (const [i, { dy, dLogits }] of outputGradients.entries()) {
       if (dLogits === undefined || model.outputs[i].node !== node || pass.logits === undefined) continue;
-      dOutputs.set(node, terms === undefined ? dy : sumTensors([...terms, dy]));
+      dOutputs.set(node, terms === undefined ? dy : meet([...terms, dy], execution));
       gradients.push(pass.logits.backward(dLogits));
     }
     for (const { dInputs, dWeights } of gradients.reverse()) {
@@ -171,7 +168,7 @@ export function backwardPass(
   for (const [path, weight] of model.weightsByPath()) {
     if (!trainable.has(weight)) continue;
     const terms = weightTerms.get(path);
-    dWeights.set(path, terms === undefined ? zeros(weight.shape, weight.value) : sumTensors(terms));
+    dWeights.set(path, terms === undefined ? zeros(weight.shape, weight.value) : meet(terms, execution));
   }
   return { dInputs, dWeights, dOutputs };
 }

@@ -14,6 +14,7 @@
  */
 import { sigmoid } from "../arithmetic/sigmoid.js";
 import { tanh } from "../arithmetic/tanh.js";
+import { serial } from "../kernels/execution.js";
 import { type ActivationName, withActivation } from "../layers/activation.js";
 import { RELU, RELU6, type ReLUConfig } from "../layers/relu.js";
 import type { Shape } from "../tensor/shape.js";
@@ -58,7 +59,7 @@ const elementwise: Readonly<Record<Exclude<ActivationName, "linear" | "softmax">
 
 /** `values` behind the activation. */
 function activated(activation: ActivationName, values: Float64Array, shape: Shape): Float64Array {
-  const pass = withActivation(activation, tensor(values, shape), (dx) => ({ dInputs: [dx], dWeights: {} }));
+  const pass = withActivation(activation, tensor(values, shape), serial, (dx) => ({ dInputs: [dx], dWeights: {} }));
   return Float64Array.from(pass.y.data);
 }
 

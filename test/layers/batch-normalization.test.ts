@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import type { Accumulate } from "../../src/kernels/execution.js";
+import { type Accumulate, serial } from "../../src/kernels/execution.js";
 import {
   BatchNormalization,
   batchNormalizationBackward,
@@ -60,7 +60,8 @@ function train(
   epsilon = EPSILON,
   accumulate: Accumulate = "float64",
 ) {
-  return batchNormalizationForward(x, weights, batchStatistics(x, accumulate), { epsilon, ofBatch: true, accumulate });
+  const execution = { ...serial, accumulate };
+  return batchNormalizationForward(x, weights, batchStatistics(x, execution), { epsilon, ofBatch: true }, execution);
 }
 
 /** The equations at the top of the layer's file, channel by channel; `round` is applied to every product and sum. */

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
+import { serial } from "../../src/kernels/execution.js";
 import {
   AveragePooling2D,
   averagePooling2DBackward,
@@ -133,7 +134,7 @@ describe("MaxPooling2D", () => {
             [largest(seen), at.dy.get(...output)],
           ];
           assertSameBits(backward(at), spread(at, share));
-          const { cache } = maxPooling2DForward(at.x, at.config, "float32");
+          const { cache } = maxPooling2DForward(at.x, at.config, { ...serial, accumulate: "float32" });
           assertSameBits(maxPooling2DBackward(at.dy, cache), spread(at, share, Math.fround));
         },
       ),
@@ -198,7 +199,7 @@ describe("AveragePooling2D", () => {
             const values = under(at, output).map((index) => at.x.get(...index));
             return values.reduce((sum, v) => round(sum + v), 0) / values.length;
           });
-          const { y, cache } = averagePooling2DForward(at.x, at.config, accumulate);
+          const { y, cache } = averagePooling2DForward(at.x, at.config, { ...serial, accumulate });
           assertSameBits(y, expected);
           const share = (output: number[], seen: number[][]): [number[], number][] =>
             seen.map((index) => [index, at.dy.get(...output) / seen.length]);

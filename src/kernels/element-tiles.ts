@@ -1,0 +1,46 @@
+/**
+ * How element-wise passes and reductions are cut into tiles for threads.
+ *
+ * A pass whose outputs do not depend on each other is cut into ranges of elements, or of rows. A sum is never cut along
+ * its index: the sums of the columns of a matrix are cut into ranges of columns, and each tile walks down all rows.
+ *
+ * @module
+ */
+import type { Execution } from "./execution.js";
+
+/** Elements of a tile: so many that claiming it costs nothing, so few that what it reads and writes fits the cache. */
+const MOST_ELEMENTS = 16384;
+const LEAST_ELEMENTS = 2048;
+
+/** How many tiles a thread should have, so that one that was held up leaves the others something to take. */
+const TILES_PER_THREAD = 4;
+
+/** Float32 values in a cache line: threads that write should not share one. */
+const LINE = 16;
+
+/** The fewest columns of a tile: what one vector of float32 holds. */
+export const LEAST_COLUMNS = 4;
+
+/** The most columns of a tile: their sums stay in the fastest cache, and the rest is left to other threads. */
+const MOST_COLUMNS = 64;
+
+/** How many elements of `size` a tile has; a multiple of a cache line. */
+export function elementsPerTile(size: number, { pool }: Execution): number {
+  const even = Math.ceil(size / (TILES_PER_THREAD * (pool?.threads ?? 1)) / LINE) * LINE;
+  return Math.min(MOST_ELEMENTS, Math.max(LEAST_ELEMENTS, even));
+}
+
+/** How many of `rows` rows of `columns` elements a tile has. */
+export function rowsPerTile(rows: number, columns: number, execution: Execution): number {
+  return Math.max(1, Math.floor(elementsPerTile(rows * columns, execution) / Math.max(1, columns)));
+}
+
+/**
+ * How many of `columns` columns a tile sums: whole cache lines where every thread can have one, else so few that every
+ * thread has some.
+ */
+export function columnsPerTile(columns: number, { pool }: Execution): number {
+  const even = columns / (pool?.threads ?? 1);
+  const unit = even < LINE ? LEAST_COLUMNS : LINE;
+  return Math.min(MOST_COLUMNS, Math.max(unit, Math.ceil(even / unit) * unit));
+}

@@ -1,0 +1,161 @@
+/**
+ * What batch normalization does forward to the rows of a matrix [M, C], channel by channel.
+ *
+ *     squares[c] = sum over m of (x[m, c] - mean[c])^2               m ascending, one flat sum for every channel
+ *     y[m, c]    = (x[m, c] - mean[c]) scale[c] + offset[c]          in float64, rounded once
+ *
+ * Two steps that often follow can be taken while a value is still in a register, instead of writing it to memory and
+ * reading it again. Each is taken of the value as memory would hold it, so the bits are those of three passes:
+ *
+ *     y = round(y + addend)          the other way through a residual block
+ *     y = max(y, 0)                  +0 for -0 too, and NaN where y is NaN
+ *
+ * @module
+ */
+import type { Job } from "../parallel/job.js";
+import type { FloatArray } from "../tensor/dtype.js";
+import { contiguous, dtypeOf, empty, type Tensor } from "../tensor/tensor.js";
+import { expectSameType, expectShape } from "./check.js";
+import { columnsPerTile, LEAST_COLUMNS, rowsPerTile } from "./element-tiles.js";
+import { type Execution, NO_BIAS, runTiles } from "./execution.js";
+import { type Accumulate, roundingOf, roundsToFloat32 } from "./rounding.js";
+import { blockOf, splitEvenly } from "./split.js";
+
+/** How the values of every channel are moved and stretched, [C] each. */
+export interface ChannelMap {
+  /** What is subtracted. */
+  readonly mean: Float64Array;
+  /** By what the difference is multiplied. */
+  readonly scale: Float64Array;
+  /** What is added. */
+  readonly offset: Float64Array;
+}
+
+/** What follows a layer's own output, element by element. */
+export interface Epilogue {
+  /** Added first; it has the shape of the output. */
+  readonly addend?: Tensor | undefined;
+  /** Whether max(., 0) is taken last. */
+  readonly rectify?: boolean | undefined;
+}
+
+/** squares[c] = sum over m of (x[m, c] - mean[c])^2 for the columns of `x`, not yet rounded to the type of `x`. */
+export function deviationSquares(x: Tensor, mean: Float64Array, execution: Execution): Float64Array {
+  if (execution.kernel === "naive") return deviationSquaresNaive(x, mean, execution.accumulate);
+  const squares = new Float64Array(mean.length);
+  const most = columnsPerTile(mean.length, execution);
+  const single = roundsToFloat32(execution.accumulate, dtypeOf(x));
+  runTiles(execution, {
+    job: deviationSquaresJob,
+    reads: [contiguous(x).data, mean],
+    writes: [squares],
+    numbers: [most, Number(single)],
+    tiles: splitEvenly(mean.length, most, LEAST_COLUMNS).count,
+  });
+  return squares;
+}
+
+/** The squares of some of the columns. */
+export const deviationSquaresJob: Job = {
+  name: "deviationSquares",
+  run([x, mean, squares], [most, single], tile) {
+    const channels = mean.length;
+    const { from, to } = blockOf(splitEvenly(channels, most, LEAST_COLUMNS), tile);
+    const columns = to - from;
+    const means = mean.slice(from, to);
+    const sums = new Float64Array(columns); // apart from those of other threads
+    for (let row = from; row < x.length; row += channels) {
+      for (let c = 0; c < columns; c++) {
+        const deviation = x[row + c] - means[c];
+        const square = deviation * deviation;
+        sums[c] = single === 1 ? Math.fround(sums[c] + Math.fround(square)) : sums[c] + square;
+      }
+    }
+    squares.set(sums, from);
+  },
+};
+
+/** The loops that define the bits of {@link deviationSquares}. */
+export function deviationSquaresNaive(x: Tensor, mean: Float64Array, accumulate: Accumulate): Float64Array {
+  const round = roundingOf(accumulate, dtypeOf(x));
+  const { data } = contiguous(x);
+  return mean.map((m, c) => {
+    let sum = 0;
+    for (let i = c; i < data.length; i += mean.length) sum = round(sum + round((data[i] - m) * (data[i] - m)));
+    return sum;
+  });
+}
+
+/**
+ * `x` [..., C] moved and stretched by `map`, and then what `epilogue` says.
+ *
+ * @throws Error when shapes or element types disagree.
+ */
+export function normalize(x: Tensor, map: ChannelMap, { addend, rectify }: Epilogue, execution: Execution): Tensor {
+  if (execution.kernel === "naive") return normalizeNaive(x, map, { addend, rectify });
+  if (addend !== undefined) expectShape("normalize", "addend", addend, x.shape);
+  expectSameType("normalize", x, addend);
+  const channels = map.mean.length;
+  const y = empty(x.shape, x);
+  const most = rowsPerTile(x.size / channels, channels, execution);
+  runTiles(execution, {
+    job: normalizeJob,
+    reads: [contiguous(x).data, packed(map), addend === undefined ? NO_BIAS : contiguous(addend).data],
+    writes: [y.data],
+    numbers: [channels, most, Number(rectify === true)],
+    tiles: Math.ceil(x.size / (most * channels)),
+  });
+  return y;
+}
+
+/** The values of `map` one after another: what a job is given. */
+export function packed({ mean, scale, offset }: ChannelMap): Float64Array {
+  const values = new Float64Array(3 * mean.length);
+  values.set(mean);
+  values.set(scale, mean.length);
+  values.set(offset, 2 * mean.length);
+  return values;
+}
+
+/** The values that {@link packed} put together. */
+export function unpacked(values: FloatArray): { mean: FloatArray; scale: FloatArray; offset: FloatArray } {
+  const channels = values.length / 3;
+  return {
+    mean: values.subarray(0, channels),
+    scale: values.subarray(channels, 2 * channels),
+    offset: values.subarray(2 * channels),
+  };
+}
+
+/** Some of the rows: three short loops, over a part of y that stays in the cache. */
+export const normalizeJob: Job = {
+  name: "normalize",
+  run([x, map, addend, y], [channels, most, rectify], tile) {
+    const { mean, scale, offset } = unpacked(map);
+    const from = tile * most * channels;
+    const to = Math.min(from + most * channels, x.length);
+    for (let i = from; i < to; ) {
+      for (let c = 0; c < channels; c++, i++) y[i] = (x[i] - mean[c]) * scale[c] + offset[c];
+    }
+    if (addend.length > 0) for (let i = from; i < to; i++) y[i] += addend[i];
+    if (rectify === 1) for (let i = from; i < to; i++) if (y[i] <= 0) y[i] = 0;
+  },
+};
+
+/** The loops that define the bits of {@link normalize}. */
+export function normalizeNaive(x: Tensor, { mean, scale, offset }: ChannelMap, { addend, rectify }: Epilogue): Tensor {
+  const y = empty(x.shape, x);
+  const xs = contiguous(x).data;
+  for (let i = 0; i < y.size; i++) {
+    const c = i % mean.length;
+    y.data[i] = (xs[i] - mean[c]) * scale[c] + offset[c];
+  }
+  if (addend !== undefined) {
+    const others = contiguous(addend).data;
+    for (let i = 0; i < y.size; i++) y.data[i] += others[i];
+  }
+  if (rectify === true) {
+    for (let i = 0; i < y.size; i++) if (y.data[i] <= 0) y.data[i] = 0;
+  }
+  return y;
+}

@@ -1,0 +1,73 @@
+/**
+ * The mean of every channel over a whole image, and its way back.
+ *
+ *     y[n, c]     = 1 / P sum over p of x[n, p, c]        p ascending over the P pixels, one flat sum
+ *     dx[n, p, c] = dy[n, c] / P
+ *
+ * @module
+ */
+import type { Job } from "../parallel/job.js";
+import type { Shape } from "../tensor/shape.js";
+import { contiguous, dtypeOf, empty, type Tensor } from "../tensor/tensor.js";
+import { columnsPerTile, LEAST_COLUMNS } from "./element-tiles.js";
+import { type Execution, runTiles } from "./execution.js";
+import { roundsToFloat32 } from "./rounding.js";
+import { blockOf, splitEvenly } from "./split.js";
+
+/** The means over the pixels of `x` [N, H, W, C], as a tensor of `shape`: [N, C], however it is written. */
+export function imageMeans(x: Tensor, shape: Shape, execution: Execution): Tensor {
+  const [batch, height, width, channels] = x.shape;
+  const y = empty(shape, x);
+  const most = columnsPerTile(channels, execution);
+  const single = roundsToFloat32(execution.accumulate, dtypeOf(x));
+  runTiles(execution, {
+    job: imageMeansJob,
+    reads: [contiguous(x).data],
+    writes: [y.data],
+    numbers: [height * width, channels, most, Number(single)],
+    tiles: batch * splitEvenly(channels, most, LEAST_COLUMNS).count,
+  });
+  return y;
+}
+
+/** Some of the channels of one image. */
+export const imageMeansJob: Job = {
+  name: "imageMeans",
+  run([x, y], [pixels, channels, most, single], tile) {
+    const split = splitEvenly(channels, most, LEAST_COLUMNS);
+    const n = Math.floor(tile / split.count);
+    const { from, to } = blockOf(split, tile % split.count);
+    const sums = new Float64Array(to - from);
+    for (let pixel = 0, at = n * pixels * channels + from; pixel < pixels; pixel++, at += channels) {
+      for (let c = 0; c < sums.length; c++) {
+        const sum = sums[c] + x[at + c];
+        sums[c] = single === 1 ? Math.fround(sum) : sum;
+      }
+    }
+    for (let c = 0; c < sums.length; c++) y[n * channels + from + c] = sums[c] / pixels;
+  },
+};
+
+/** The gradient for the images of `shape` [N, H, W, C], given `dy` [N, C]. */
+export function imageMeansGradient(dy: Tensor, shape: Shape, execution: Execution): Tensor {
+  const [batch, height, width, channels] = shape;
+  const dx = empty(shape, dy);
+  runTiles(execution, {
+    job: imageMeansGradientJob,
+    reads: [contiguous(dy).data],
+    writes: [dx.data],
+    numbers: [height * width, channels],
+    tiles: batch,
+  });
+  return dx;
+}
+
+/** One image. */
+export const imageMeansGradientJob: Job = {
+  name: "imageMeansGradient",
+  run([dy, dx], [pixels, channels], tile) {
+    const shares = dx.slice(0, channels);
+    for (let c = 0; c < channels; c++) shares[c] = dy[tile * channels + c] / pixels;
+    for (let pixel = 0; pixel < pixels; pixel++) dx.set(shares, (tile * pixels + pixel) * channels);
+  },
+};

@@ -1,0 +1,96 @@
+/**
+ * ReLU with its three extensions, element by element, and its way back.
+ *
+ *     y  = min(x, maxValue)               where x > threshold
+ *     y  = negativeSlope (x - threshold)  elsewhere; where the slope is 0, +0, but NaN where x is NaN
+ *     dx = slope dy                       with the slope of x; where that is 0, +0
+ *
+ * @module
+ */
+import type { Job } from "../parallel/job.js";
+import { contiguous, empty, type Tensor } from "../tensor/tensor.js";
+import { expectSameType, expectShape } from "./check.js";
+import { elementsPerTile } from "./element-tiles.js";
+import { type Execution, runTiles } from "./execution.js";
+
+/** The shape of the function. */
+export interface Rectifier {
+  readonly maxValue: number;
+  readonly negativeSlope: number;
+  readonly threshold: number;
+}
+
+/** Its slopes, region by region. */
+export interface RectifierSlopes {
+  readonly below: number;
+  readonly atThreshold: number;
+  readonly atMax: number;
+}
+
+/** Rectifies `x`. */
+export function rectify(x: Tensor, { maxValue, negativeSlope, threshold }: Rectifier, execution: Execution): Tensor {
+  const y = empty(x.shape, x);
+  const most = elementsPerTile(x.size, execution);
+  runTiles(execution, {
+    job: rectifyJob,
+    reads: [contiguous(x).data],
+    writes: [y.data],
+    numbers: [most, maxValue, negativeSlope, threshold],
+    tiles: Math.ceil(x.size / most),
+  });
+  return y;
+}
+
+/** Some of the elements. */
+export const rectifyJob: Job = {
+  name: "rectify",
+  run([x, y], [most, maxValue, negativeSlope, threshold], tile) {
+    const to = Math.min((tile + 1) * most, x.length);
+    for (let i = tile * most; i < to; i++) {
+      const v = x[i];
+      if (v > threshold) y[i] = v < maxValue ? v : maxValue;
+      else if (negativeSlope !== 0 || Number.isNaN(v)) y[i] = negativeSlope * (v - threshold);
+      else y[i] = 0;
+    }
+  },
+};
+
+/**
+ * The gradient for `x` of {@link rectify}, where `slopes` says what the kinks are given.
+ *
+ * @throws Error when shapes or element types disagree.
+ */
+export function rectifyGradient(
+  dy: Tensor,
+  x: Tensor,
+  { maxValue, threshold }: Rectifier,
+  slopes: RectifierSlopes,
+  execution: Execution,
+): Tensor {
+  expectShape("rectifyGradient", "dy", dy, x.shape);
+  expectSameType("rectifyGradient", dy, x);
+  const dx = empty(x.shape, x);
+  const most = elementsPerTile(x.size, execution);
+  runTiles(execution, {
+    job: rectifyGradientJob,
+    reads: [contiguous(dy).data, contiguous(x).data],
+    writes: [dx.data],
+    numbers: [most, maxValue, threshold, slopes.below, slopes.atThreshold, slopes.atMax],
+    tiles: Math.ceil(x.size / most),
+  });
+  return dx;
+}
+
+/** Some of the elements. */
+export const rectifyGradientJob: Job = {
+  name: "rectifyGradient",
+  run([dy, x, dx], [most, maxValue, threshold, below, atThreshold, atMax], tile) {
+    const to = Math.min((tile + 1) * most, x.length);
+    for (let i = tile * most; i < to; i++) {
+      const v = x[i];
+      let slope = v === threshold ? atThreshold : below;
+      if (v > threshold) slope = v < maxValue ? 1 : v === maxValue ? atMax : 0;
+      dx[i] = slope === 0 ? 0 : slope * dy[i];
+    }
+  },
+};

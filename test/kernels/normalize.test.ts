@@ -1,0 +1,165 @@
+import assert from "node:assert/strict";
+import { after, describe, it } from "node:test";
+import fc from "fast-check";
+import { serial } from "../../src/kernels/execution.js";
+import {
+  type ChannelMap,
+  deviationSquares,
+  deviationSquaresNaive,
+  normalize,
+  normalizeNaive,
+} from "../../src/kernels/normalize.js";
+import {
+  type GradientMap,
+  normalizationGradient,
+  normalizationGradientNaive,
+  normalizationSums,
+  normalizationSumsNaive,
+} from "../../src/kernels/normalize-gradients.js";
+import { rectify } from "../../src/kernels/rectify.js";
+import { type Tensor, tensor, tensorOf } from "../../src/tensor/tensor.js";
+import { assertSameBits, dtypes, fastExecutions, fill, nameOf, seedValues } from "./support.js";
+
+const { executions, closeAll } = fastExecutions();
+after(closeAll);
+
+/** Few rows of any number of channels, or enough rows for several tiles. */
+const sizes = fc.oneof(
+  fc.record({ rows: fc.integer({ min: 1, max: 9 }), channels: fc.integer({ min: 1, max: 70 }) }),
+  fc.record({ rows: fc.integer({ min: 1000, max: 1900 }), channels: fc.integer({ min: 3, max: 11 }) }),
+);
+
+const cases = fc
+  .record({ size: sizes, dtype: dtypes, p: seedValues, q: seedValues, r: seedValues, flag: fc.boolean() })
+  .map(({ size: { rows, channels }, dtype, p, q, r, flag }) => {
+    const channelsOf = (values: readonly number[]): Float64Array => {
+      return Float64Array.from(fill(values, [channels], "float64").data);
+    };
+    const map: GradientMap = {
+      mean: channelsOf(r),
+      scale: channelsOf([1.5, -0.3, 2.7]),
+      offset: channelsOf(q),
+      shift: channelsOf(p),
+      slope: channelsOf([0.1, -0.7]),
+    };
+    return { x: fill(p, [rows, channels], dtype), dy: fill(q, [rows, channels], dtype), map, flag };
+  });
+
+const vector = (values: Float64Array): Tensor => tensor(values, [values.length]);
+
+describe("normalize", () => {
+  const map: ChannelMap = { mean: Float64Array.of(1), scale: Float64Array.of(2), offset: Float64Array.of(-3) };
+
+  it("moves, stretches, adds and rectifies, in this order", () => {
+    const x = tensorOf([1, 2, 3], [3, 1]);
+    assert.deepEqual(Array.from(normalize(x, map, {}, serial).data), [-3, -1, 1]);
+    const addend = tensorOf([5, -4, 3], [3, 1]);
+    assert.deepEqual(Array.from(normalize(x, map, { addend }, serial).data), [2, -5, 4]);
+    assert.deepEqual(Array.from(normalize(x, map, { addend, rectify: true }, serial).data), [2, 0, 4]);
+  });
+
+  it("has the bits of the naive loops, with and without what follows, on any number of threads", () => {
+    fc.assert(
+      fc.property(cases, ({ x, dy, map, flag }) => {
+        for (const addend of [undefined, dy]) {
+          const expected = normalizeNaive(x, map, { addend, rectify: flag });
+          for (const execution of executions) {
+            assertSameBits(normalize(x, map, { addend, rectify: flag }, execution), expected, nameOf(execution));
+          }
+        }
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  it("rectifies as the layer of its own does", () => {
+    const relu = { maxValue: Number.POSITIVE_INFINITY, negativeSlope: 0, threshold: 0 };
+    fc.assert(
+      fc.property(cases, ({ x, map }) => {
+        const apart = rectify(normalize(x, map, {}, serial), relu, serial);
+        assertSameBits(normalize(x, map, { rectify: true }, serial), apart, "rectified");
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  it("rejects an addend of another shape or type", () => {
+    const x = tensorOf([1, 2], [2, 1]);
+    assert.throws(() => normalize(x, map, { addend: tensorOf([1, 2], [1, 2]) }, serial), {
+      message: "internal: normalize: `addend` must have shape [2, 1]. Received addend.shape=[1, 2].",
+    });
+    assert.throws(() => normalize(x, map, { addend: tensorOf([1, 2], [2, 1], "float64") }, serial), {
+      message: "internal: normalize: all tensors must have one element type. Received float32, float64.",
+    });
+  });
+});
+
+describe("deviationSquares", () => {
+  it("has the bits of the naive loops for both accumulations and any number of threads", () => {
+    assert.deepEqual(Array.from(deviationSquares(tensorOf([1, 2, 5], [3, 1]), Float64Array.of(2), serial)), [
+      1 + 0 + 9,
+    ]);
+    fc.assert(
+      fc.property(cases, ({ x, map: { mean } }) => {
+        for (const execution of executions) {
+          const expected = deviationSquaresNaive(x, mean, execution.accumulate);
+          assertSameBits(vector(deviationSquares(x, mean, execution)), vector(expected), nameOf(execution));
+        }
+      }),
+      { numRuns: 40 },
+    );
+  });
+});
+
+describe("the gradients of normalize", () => {
+  it("sum dy and dy (x - mean) with the bits of the naive loops", () => {
+    fc.assert(
+      fc.property(cases, ({ x, dy, map, flag }) => {
+        for (const execution of executions) {
+          const expected = normalizationSumsNaive(dy, x, map, flag, execution.accumulate);
+          const { dySum, dyDot } = normalizationSums(dy, x, map, flag, execution);
+          assertSameBits(vector(dySum), vector(expected.dySum), `dySum, ${nameOf(execution)}`);
+          assertSameBits(vector(dyDot), vector(expected.dyDot), `dyDot, ${nameOf(execution)}`);
+        }
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  it("have a dx with the bits of the naive loops", () => {
+    fc.assert(
+      fc.property(cases, ({ x, dy, map, flag }) => {
+        const expected = normalizationGradientNaive(dy, x, map, flag);
+        for (const execution of executions) {
+          assertSameBits(normalizationGradient(dy, x, map, flag, execution), expected, nameOf(execution));
+        }
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  it("see, where rectified, no dy where the output is not positive", () => {
+    const map = {
+      mean: Float64Array.of(0),
+      scale: Float64Array.of(2),
+      offset: Float64Array.of(0),
+      shift: Float64Array.of(0),
+      slope: Float64Array.of(0),
+    };
+    const x = tensorOf([-1, 0, 3], [3, 1]);
+    const dy = tensorOf([5, 7, 11], [3, 1]);
+    assert.deepEqual(normalizationSums(dy, x, map, true, serial), {
+      dySum: Float64Array.of(11),
+      dyDot: Float64Array.of(33),
+    });
+    assert.deepEqual(Array.from(normalizationGradient(dy, x, map, true, serial).data), [0, 0, 22]);
+  });
+
+  it("reject a dy of another shape", () => {
+    const map = { mean: Float64Array.of(0), scale: Float64Array.of(1), offset: Float64Array.of(0) };
+    const [x, dy] = [tensorOf([1, 2], [2, 1]), tensorOf([1], [1, 1])];
+    assert.throws(() => normalizationSums(dy, x, map, false, serial), {
+      message: "internal: normalizationSums: `dy` must have shape [2, 1]. Received dy.shape=[1, 1].",
+    });
+  });
+});
