@@ -7,6 +7,7 @@
  * @module
  */
 import { CommanderError } from "commander";
+import { errorCode, fileReason } from "../formats/file-reason.js";
 
 /** Bad use or bad input, found by the command line itself. */
 export class UsageError extends Error {
@@ -22,30 +23,9 @@ export class UsageError extends Error {
 /** Exit codes. */
 export const EXIT = { success: 0, judgementFailed: 1, badInput: 2, internal: 3, brokenPipe: 141 } as const;
 
-/** The codes of Node's file system errors that users cause, in words. */
-const REASONS: Readonly<Record<string, string>> = {
-  ENOENT: "no such file or directory",
-  EACCES: "permission denied",
-  EPERM: "operation not permitted",
-  EISDIR: "it is a directory",
-  ENOTDIR: "a part of the path is not a directory",
-  ENOSPC: "no space left on the device",
-  EDQUOT: "the quota is used up",
-  EFBIG: "the file would be larger than is allowed",
-  EROFS: "the file system is read-only",
-  ENAMETOOLONG: "the name is too long",
-  ELOOP: "too many symbolic links",
-};
-
-/** The code of an error of Node: `ENOENT`. */
-export function errorCode(error: unknown): string | undefined {
-  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
-}
-
 /** Why a file could not be read or written, in words. */
 export function fileError(action: "read" | "written", path: string, error: unknown): UsageError {
-  const reason = REASONS[errorCode(error) ?? ""] ?? (error instanceof Error ? error.message : String(error));
-  return new UsageError(`${path}: must be a file that can be ${action}.`, `"${reason}"`);
+  return new UsageError(`${path}: must be a file that can be ${action}.`, `"${fileReason(error)}"`);
 }
 
 /** What engines say when memory runs out. */

@@ -5,9 +5,10 @@
  * @module
  */
 import { Command, CommanderError } from "commander";
+import { errorCode } from "../formats/file-reason.js";
 import { conformCommand } from "./conform.js";
 import { convertCommand } from "./convert.js";
-import { EXIT, errorCode, fileError, report } from "./errors.js";
+import { EXIT, fileError, report } from "./errors.js";
 import { judgeCommand } from "./judge.js";
 import { predictCommand } from "./predict.js";
 import { summaryCommand } from "./summary.js";

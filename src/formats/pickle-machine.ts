@@ -4,7 +4,7 @@
  * @module
  */
 import { ByteReader } from "./byte-reader.js";
-import { build, construct, failPickle, Inert, kindOf, Name, nameOf, type Value } from "./pickle-objects.js";
+import { build, construct, failPickle, Inert, kindOf, Name, nameOf, textOf, type Value } from "./pickle-objects.js";
 
 /** The most opcodes of a program. A layer of four variables takes about 600. */
 const MAX_OPERATIONS = 65536;
@@ -77,12 +77,13 @@ class Machine {
     this.push(construct({ path: callee.path, args, encoded: this.#encoded }));
   }
 
+  /** Keys that are bytes become text: a dictionary of ours finds bytes by identity only. */
   setItems(pairs: readonly Value[]): void {
     const target = this.top();
     if (!(target instanceof Map) || pairs.length % 2 !== 0) {
       return failPickle("SETITEMS must set pairs in a dictionary.", `${pairs.length} values for ${kindOf(target)}`);
     }
-    for (let i = 0; i < pairs.length; i += 2) target.set(pairs[i], pairs[i + 1]);
+    for (let i = 0; i < pairs.length; i += 2) target.set(textOf(pairs[i]) ?? pairs[i], pairs[i + 1]);
   }
 
   append(values: readonly Value[]): void {
@@ -116,6 +117,8 @@ const OPCODES: ReadonlyMap<number, (machine: Machine) => void> = new Map<number,
   [0x47, (m) => m.push(bigEndianDouble(m.program.take(8)))], // BINFLOAT
   [0x8c, (m) => m.push(m.program.text(m.program.u8()))], // SHORT_BINUNICODE
   [0x58, (m) => m.push(m.program.text(m.program.u32()))], // BINUNICODE
+  [0x55, (m) => m.push(m.program.take(m.program.u8()))], // SHORT_BINSTRING: a string of Python 2 is bytes
+  [0x54, (m) => m.push(m.program.take(m.program.u32()))], // BINSTRING
   [0x43, (m) => m.push(m.program.take(m.program.u8()))], // SHORT_BINBYTES
   [0x42, (m) => m.push(m.program.take(m.program.u32()))], // BINBYTES
   [0x8e, (m) => m.push(m.program.take(m.program.uint(8)))], // BINBYTES8

@@ -83,6 +83,15 @@ export function kindOf(value: Value): string {
   return typeof value === "string" ? quote(value) : String(value);
 }
 
+/** Longest byte string that {@link textOf} takes for text: what Python 2 writes with a length of one byte. */
+const MAX_TEXT = 255;
+
+/** `value` as text; the strings of Python 2 are bytes, here Latin-1. Nothing where it is neither, or too long for a name. */
+export function textOf(value: Value): string | undefined {
+  if (typeof value === "string") return value;
+  return value instanceof Uint8Array && value.length <= MAX_TEXT ? String.fromCharCode(...value) : undefined;
+}
+
 /** A call of a name. */
 export interface Call {
   /** The name. */
@@ -122,8 +131,8 @@ function fromBuffer(call: Call): ArrayRecord {
 }
 
 function dtype(call: Call): ElementKind {
-  const [code] = call.args;
-  return typeof code === "string" ? new ElementKind(code) : refuseCall(call);
+  const code = textOf(call.args[0] ?? null);
+  return code === undefined ? refuseCall(call) : new ElementKind(code);
 }
 
 /** Protocol 2 has no bytes: each is written as the character of that number, `_codecs.encode("\u00ff", "latin1")`. */
@@ -178,8 +187,9 @@ export function construct(call: Call): Value {
 
 /** The state that BUILD gives to a type, (3, "<", None, None, None, -1, -1, 0), or to an array. */
 export function build(target: Value, state: Value): void {
-  if (target instanceof ElementKind && Array.isArray(state) && typeof state[1] === "string") {
-    target.order = state[1];
+  const order = target instanceof ElementKind && Array.isArray(state) ? textOf(state[1] ?? null) : undefined;
+  if (target instanceof ElementKind && order !== undefined) {
+    target.order = order;
     return;
   }
   if (target instanceof ArrayRecord && Array.isArray(state) && state.length === 5) {

@@ -20,8 +20,8 @@
  *   file; numbers are decoded only when the model asks for an array whose shape it has checked.
  * - No value is walked by recursion. A list may contain itself; we look a fixed number of steps deep.
  *
- * Protocols 2 to 5, with the names of NumPy 1 (`numpy.core`) and NumPy 2 (`numpy._core`), and Keras on TensorFlow or on
- * NumPy. JAX and PyTorch pickle their arrays in ways of their own, which are refused.
+ * Protocols 2 to 5, of Python 2 (whose strings are bytes) and 3, with the names of NumPy 1 (`numpy.core`) and NumPy 2
+ * (`numpy._core`), and Keras on TensorFlow or on NumPy. JAX and PyTorch pickle their arrays in ways of their own, which are refused.
  *
  * @module
  */

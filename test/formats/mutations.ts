@@ -71,7 +71,7 @@ export function assertSurvives(read: () => void, milliseconds: number): void {
     read();
   } catch (error) {
     assert.ok(error instanceof FormatError, `leaked ${String(error)}\n${error instanceof Error ? error.stack : ""}`);
-    assert.match(error.message, /^[A-Za-z0-9]+: .+ Received .+\.$/);
+    assert.match(error.message, /^[A-Za-z0-9-]+: .+ Received .+\.$/);
   }
   const spent = performance.now() - start;
   assert.ok(spent < milliseconds, `took ${spent} ms of ${milliseconds}`);

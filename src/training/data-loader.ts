@@ -1,0 +1,88 @@
+/**
+ * `loadData`: the data set that a name or a path stands for.
+ *
+ * ```
+ * "digits"                  data/digits.ts              embedded; also in a browser
+ * path of a .npz file       data/npz-data.ts
+ * path of a directory       data/cifar10-directory.ts   CIFAR-10, binary or pickled
+ *                           data/cifar10-download.ts    ... after it was fetched, where that was asked for
+ *                           data/image-folder.ts        otherwise: a sub-folder for each class
+ * ```
+ *
+ * Modules that read files need Node, and are imported when they are needed.
+ *
+ * @module
+ */
+import { FormatError } from "../formats/format-error.js";
+import { type DataSplit, splitForValidation } from "./dataset.js";
+import { digits } from "./data/digits.js";
+import { dataOfNpz } from "./data/npz-data.js";
+
+/** Options of {@link loadData}. */
+export interface DataOptions {
+  /**
+   * The fraction of the training set that is split off, by {@link splitForValidation}, and stands in place of the test set:
+   * where a model is chosen by what it does on data, those should not be the data that it is judged by at the end.
+   *
+   * @defaultValue no split
+   */
+  readonly validationSplit?: number | undefined;
+  /**
+   * The seed of that split.
+   *
+   * @defaultValue 0
+   */
+  readonly seed?: number | undefined;
+  /** The size, [height, width], that the images of a folder are resized to. @defaultValue they must have one size */
+  readonly imageSize?: readonly [height: number, width: number] | undefined;
+  /** The number of classes of an archive whose labels are numbers. @defaultValue the highest label and one */
+  readonly classes?: number | undefined;
+}
+
+/**
+ * The data that `spec` stands for.
+ *
+ * @throws RangeError when it stands for nothing, or an option has a wrong value.
+ * @throws FormatError when the data is not as its form demands.
+ */
+export async function loadData(spec: string, options: DataOptions = {}): Promise<DataSplit> {
+  const { validationSplit, seed = 0 } = options;
+  checkSize(options.imageSize);
+  const data = spec === "digits" ? digits() : await readPath(spec, options);
+  return validationSplit === undefined ? data : splitForValidation(data.training, validationSplit, seed);
+}
+
+function checkSize(size: DataOptions["imageSize"]): void {
+  if (size !== undefined && !size.every((side) => Number.isInteger(side) && side >= 1 && side <= 4096)) {
+    throw new RangeError(`imageSize must be two whole numbers from 1 to 4096. Received [${size.join(", ")}].`);
+  }
+}
+
+async function readPath(path: string, options: DataOptions): Promise<DataSplit> {
+  if (globalThis.process?.versions?.node === undefined) {
+    throw new RangeError(`data must be digits where there are no files, as in a browser. Received ${path}.`);
+  }
+  const { readFile, statOf } = await import("./data/files.js");
+  const stat = statOf(path);
+  if (stat?.isFile() && /\.npz$/i.test(path)) return dataOfNpz(path, readFile(path), { classes: options.classes });
+  if (stat?.isDirectory()) return readDirectory(path, options);
+  const received = stat === undefined ? `${path}, where there is no such file` : `${path}, another kind of file`;
+  throw new RangeError(
+    `data must be digits, a directory of CIFAR-10 or of images, or an .npz file. Received ${received}.`,
+  );
+}
+
+async function readDirectory(path: string, { imageSize }: DataOptions): Promise<DataSplit> {
+  const { readCifar10Directory } = await import("./data/cifar10-directory.js");
+  const cifar10 = readCifar10Directory(path);
+  if (cifar10 !== undefined) return cifar10;
+  const { readImageFolder } = await import("./data/image-folder.js");
+  const images = readImageFolder(path, imageSize);
+  if (images !== undefined) return images;
+  throw new FormatError(
+    "data",
+    `${path} must hold CIFAR-10 (data_batch_1.bin ... and test_batch.bin, or data_batch_1 ... and test_batch), or a ` +
+      "sub-folder of images for each class.",
+    "a directory with neither",
+  );
+}

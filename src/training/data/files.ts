@@ -1,0 +1,64 @@
+/**
+ * Reading files and folders of data. It runs under Node only; data-loader.ts imports it when it needs it.
+ *
+ * @module
+ */
+import { type Dirent, readdirSync, readFileSync, type Stats, statSync } from "node:fs";
+import { fileReason } from "../../formats/file-reason.js";
+import { FormatError } from "../../formats/format-error.js";
+
+/** Files of this size and above are refused before they are read; Node reads no more at once. */
+const MAX_FILE_BYTES = 2 * 2 ** 30;
+
+/**
+ * The size of the file at `path`.
+ *
+ * @throws FormatError when there is none that can be read, it is not a file, or it has 2 GiB or more.
+ */
+export function fileSize(path: string): number {
+  const stat = attempt(path, "file", () => statSync(path));
+  if (!stat.isFile()) {
+    const received = stat.isDirectory() ? "a directory" : "a device or a pipe";
+    throw new FormatError("data", `${path} must be a file.`, received);
+  }
+  if (stat.size >= MAX_FILE_BYTES) {
+    throw new FormatError("data", `${path} must be smaller than 2 GiB.`, `${stat.size} bytes`);
+  }
+  return stat.size;
+}
+
+/**
+ * The bytes of the file at `path`.
+ *
+ * @throws FormatError as {@link fileSize} does.
+ */
+export function readFile(path: string): Uint8Array {
+  fileSize(path);
+  return attempt(path, "file", () => readFileSync(path));
+}
+
+/** What is at `path`, behind symbolic links; nothing where there is nothing. */
+export function statOf(path: string): Stats | undefined {
+  return attempt(path, "file or directory", () => statSync(path, { throwIfNoEntry: false }));
+}
+
+/**
+ * The names in the directory at `path`, in the order of their characters' numbers; hidden ones are left out.
+ *
+ * @throws FormatError when it cannot be read.
+ */
+export function listDirectory(path: string): readonly string[] {
+  const entries: Dirent[] = attempt(path, "directory", () => readdirSync(path, { withFileTypes: true }));
+  return entries
+    .map((entry) => entry.name)
+    .filter((name) => !name.startsWith("."))
+    .sort();
+}
+
+function attempt<Result>(path: string, what: string, work: () => Result): Result {
+  try {
+    return work();
+  } catch (cause) {
+    throw new FormatError("data", `${path} must be a ${what} that can be read.`, `"${fileReason(cause)}"`, { cause });
+  }
+}
