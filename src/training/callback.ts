@@ -57,6 +57,8 @@ export interface TrainingRun {
   /** How many epochs the run has in all. */
   readonly epochs: number;
   readonly stepsPerEpoch: number;
+  /** Whether epoch records have `valLoss` and `valAccuracy`. */
+  readonly hasValidation: boolean;
   /** Ends the run as Keras's `stop_training` does: after this step, with the epoch's validation and `onEpochEnd`. */
   stop(): void;
 }
@@ -75,7 +77,7 @@ export interface Callback {
   onStepBegin?(step: number, run: TrainingRun): void;
   onStepEnd?(record: StepRecord, run: TrainingRun): void;
   onEpochEnd?(record: EpochRecord, run: TrainingRun): void;
-  /** Once, however the run ends: done, stopped or aborted; not when it failed. */
+  /** Once, when all epochs are done or a callback has stopped the run; not when it was aborted or has failed. */
   onTrainEnd?(run: TrainingRun): void;
   /** What a resumed run needs to go on. */
   saveState?(): CallbackState;

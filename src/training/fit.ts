@@ -103,6 +103,7 @@ class Run implements TrainingRun {
   readonly optimizer: Optimizer;
   readonly epochs: number;
   readonly stepsPerEpoch: number;
+  readonly hasValidation: boolean;
   readonly #source: BatchSource;
   readonly #options: FitOptions;
   readonly #callbacks: readonly Callback[];
@@ -121,6 +122,7 @@ class Run implements TrainingRun {
     this.optimizer = options.optimizer;
     this.epochs = options.epochs;
     this.stepsPerEpoch = source.batchesPerEpoch;
+    this.hasValidation = options.validation !== undefined;
     this.#source = source;
     this.#options = options;
     this.#callbacks = options.callbacks ?? [];

@@ -3,7 +3,8 @@
  *
  *     yPred [B, classes]     labels [B]
  *
- * - `CategoricalAccuracy` compares the label with the argmax of the row, which is the *first* of equal maxima.
+ * - `CategoricalAccuracy` compares the label with the argmax of the row, which is the *first* of equal maxima, and never
+ *   NaN.
  * - `TopKCategoricalAccuracy` asks TensorFlow's `in_top_k`: fewer than k classes must be *more* probable than the label,
  *   so that all of several equal ones at the border are in; a row with a number that is not finite is never in.
  *
@@ -18,8 +19,14 @@ export function countCorrect(yPred: Tensor, labels: Int32Array): number {
   let correct = 0;
   for (const [row, label] of labels.entries()) {
     const start = row * classes;
+    let greatest = Number.NEGATIVE_INFINITY;
     let best = 0;
-    for (let k = 1; k < classes; k++) if (data[start + k] > data[start + best]) best = k;
+    for (let k = 0; k < classes; k++) {
+      if (data[start + k] > greatest) {
+        greatest = data[start + k];
+        best = k;
+      }
+    }
     if (best === label) correct++;
   }
   return correct;

@@ -12,6 +12,7 @@ const RUN: TrainingRun = {
   optimizer: new Adam(),
   epochs: 10,
   stepsPerEpoch: 4,
+  hasValidation: true,
   stop: () => {},
 };
 
