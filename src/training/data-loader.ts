@@ -14,6 +14,7 @@
  * @module
  */
 import { FormatError } from "../formats/format-error.js";
+import type { Cifar10Archive } from "./data/cifar10-download.js";
 import { type DataSplit, splitForValidation } from "./dataset.js";
 import { digits } from "./data/digits.js";
 import { dataOfNpz } from "./data/npz-data.js";
@@ -37,6 +38,17 @@ export interface DataOptions {
   readonly imageSize?: readonly [height: number, width: number] | undefined;
   /** The number of classes of an archive whose labels are numbers. @defaultValue the highest label and one */
   readonly classes?: number | undefined;
+  /**
+   * Whether CIFAR-10 is fetched into the directory, which is made if need be, where it is not there yet: 170 MB from the
+   * page of its author, checked by SHA-256. Nothing is fetched without this.
+   *
+   * @defaultValue false
+   */
+  readonly download?: boolean | undefined;
+  /** Is told how many bytes have come, of how many. */
+  readonly onDownload?: ((received: number, total: number) => void) | undefined;
+  /** What is fetched, where it is not the archive of that page. */
+  readonly archive?: Cifar10Archive | undefined;
 }
 
 /**
@@ -63,6 +75,7 @@ async function readPath(path: string, options: DataOptions): Promise<DataSplit> 
     throw new RangeError(`data must be digits where there are no files, as in a browser. Received ${path}.`);
   }
   const { readFile, statOf } = await import("./data/files.js");
+  if (options.download === true) await download(path, options);
   const stat = statOf(path);
   if (stat?.isFile() && /\.npz$/i.test(path)) return dataOfNpz(path, readFile(path), { classes: options.classes });
   if (stat?.isDirectory()) return readDirectory(path, options);
@@ -70,6 +83,19 @@ async function readPath(path: string, options: DataOptions): Promise<DataSplit> 
   throw new RangeError(
     `data must be digits, a directory of CIFAR-10 or of images, or an .npz file. Received ${received}.`,
   );
+}
+
+/** Fetches CIFAR-10 into the directory at `path` unless it is there; a part of it that is there is an error, not replaced. */
+async function download(path: string, { archive, onDownload }: DataOptions): Promise<void> {
+  const { statOf } = await import("./data/files.js");
+  const { holdsCifar10 } = await import("./data/cifar10-directory.js");
+  const stat = statOf(path);
+  if (stat !== undefined && !stat.isDirectory()) {
+    throw new RangeError(`a download must go into a directory. Received ${path}.`);
+  }
+  if (stat !== undefined && holdsCifar10(path)) return;
+  const { downloadCifar10 } = await import("./data/cifar10-download.js");
+  await downloadCifar10(path, { archive, onProgress: onDownload });
 }
 
 async function readDirectory(path: string, { imageSize }: DataOptions): Promise<DataSplit> {

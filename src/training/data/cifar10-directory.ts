@@ -49,6 +49,32 @@ const FORMS: readonly Form[] = [
   },
 ];
 
+/** A directory with files of one form. */
+interface Found {
+  readonly folder: string;
+  readonly names: readonly string[];
+  readonly form: Form;
+}
+
+function find(path: string): Found | undefined {
+  const names = listDirectory(path);
+  for (const form of FORMS) {
+    if (names.includes(form.folder) && statOf(join(path, form.folder))?.isDirectory()) {
+      const folder = join(path, form.folder);
+      return { folder, names: listDirectory(folder), form };
+    }
+    if (names.some((name) => form.batch.test(name) || name === `test_batch${form.ending}`)) {
+      return { folder: path, names, form };
+    }
+  }
+  return undefined;
+}
+
+/** Whether the directory at `path` holds CIFAR-10, or a part of it, for {@link readCifar10Directory}. */
+export function holdsCifar10(path: string): boolean {
+  return find(path) !== undefined;
+}
+
 /**
  * The CIFAR-10 in the directory at `path`, or in its `cifar-10-batches-bin` or `cifar-10-batches-py`; nothing where there
  * is none.
@@ -56,20 +82,11 @@ const FORMS: readonly Form[] = [
  * @throws FormatError when a file is missing, has a wrong size or a wrong label, or cannot be read.
  */
 export function readCifar10Directory(path: string): (DataSplit & { test: Dataset }) | undefined {
-  const names = listDirectory(path);
-  for (const form of FORMS) {
-    if (names.includes(form.folder) && statOf(join(path, form.folder))?.isDirectory()) {
-      const folder = join(path, form.folder);
-      return readForm(folder, listDirectory(folder), form);
-    }
-    if (names.some((name) => form.batch.test(name) || name === `test_batch${form.ending}`)) {
-      return readForm(path, names, form);
-    }
-  }
-  return undefined;
+  const found = find(path);
+  return found === undefined ? undefined : readForm(found);
 }
 
-function readForm(folder: string, names: readonly string[], form: Form): DataSplit & { test: Dataset } {
+function readForm({ folder, names, form }: Found): DataSplit & { test: Dataset } {
   const last = Math.max(1, ...names.map((name) => Number(form.batch.exec(name)?.[1] ?? 0)));
   // of more than there are names, one is missing at the latest after them
   const length = Math.min(last, names.length + 1);
