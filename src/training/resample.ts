@@ -33,8 +33,9 @@ export class Resampler {
   readonly #shape: ImageShape;
   readonly #fill: Fill;
   readonly #rows: Taps;
-  readonly #columns: Taps;
-  /** The two rows of the source that are mixed, times their weights. */
+  /** Taps of every value of a row, [W, C]. */
+  readonly #values: Taps;
+  /** The two rows of the source that are mixed, times their weights, [W, C]. */
   readonly #first: Float64Array;
   readonly #second: Float64Array;
 
@@ -43,7 +44,7 @@ export class Resampler {
     this.#shape = shape;
     this.#fill = fill;
     this.#rows = emptyTaps(height);
-    this.#columns = emptyTaps(width);
+    this.#values = emptyTaps(width * channels);
     this.#first = new Float64Array(width * channels);
     this.#second = new Float64Array(width * channels);
   }
@@ -85,16 +86,14 @@ export class Resampler {
           target.fill(cval, at, at + channels);
           continue;
         }
-        const [r, r2] = row.pixels;
-        const [c, c2] = column.pixels;
-        const [weightR, weightR2] = row.weights;
-        const [weightC, weightC2] = column.weights;
+        const [r, r2, v, v2] = [row.first[0], row.second[0], row.weight[0], row.weight2[0]];
+        const [c, c2, u, u2] = [column.first[0], column.second[0], column.weight[0], column.weight2[0]];
         for (let channel = 0; channel < channels; channel++) {
           target[at + channel] =
-            source[(r * width + c) * channels + channel] * weightR * weightC +
-            source[(r * width + c2) * channels + channel] * weightR * weightC2 +
-            source[(r2 * width + c) * channels + channel] * weightR2 * weightC +
-            source[(r2 * width + c2) * channels + channel] * weightR2 * weightC2;
+            source[(r * width + c) * channels + channel] * v * u +
+            source[(r * width + c2) * channels + channel] * v * u2 +
+            source[(r2 * width + c) * channels + channel] * v2 * u +
+            source[(r2 * width + c2) * channels + channel] * v2 * u2;
         }
       }
     }
@@ -105,14 +104,23 @@ export class Resampler {
     const [height, width, channels] = this.#shape;
     const { fillMode, cval } = this.#fill;
     const rows = this.#rows;
-    const columns = this.#columns;
+    const values = this.#values;
     for (let i = 0; i < height; i++) {
       const y = flips.flipVertical ? height - 1 - i : i;
       setTap(rows, i, y * map.rows[0] + map.rows[2], height, fillMode);
     }
+    const column = emptyTaps(1);
     for (let j = 0; j < width; j++) {
       const x = flips.flipHorizontal ? width - 1 - j : j;
-      setTap(columns, j, x * map.columns[1] + map.columns[2], width, fillMode);
+      setTap(column, 0, x * map.columns[1] + map.columns[2], width, fillMode);
+      for (let channel = 0; channel < channels; channel++) {
+        const k = j * channels + channel;
+        values.inside[k] = column.inside[0];
+        values.first[k] = column.first[0] * channels + channel;
+        values.second[k] = column.second[0] * channels + channel;
+        values.weight[k] = column.weight[0];
+        values.weight2[k] = column.weight2[0];
+      }
     }
     const length = width * channels;
     for (let i = 0; i < height; i++, at += length) {
@@ -120,31 +128,10 @@ export class Resampler {
         target.fill(cval, at, at + length);
         continue;
       }
-      weigh(this.#first, source, rows.pixels[2 * i] * length, rows.weights[2 * i]);
-      weigh(this.#second, source, rows.pixels[2 * i + 1] * length, rows.weights[2 * i + 1]);
-      this.#mixColumns(target, at, cval);
-    }
-  }
-
-  #mixColumns(target: Float32Array, at: number, cval: number): void {
-    const [, width, channels] = this.#shape;
-    const first = this.#first;
-    const second = this.#second;
-    const { inside, pixels, weights } = this.#columns;
-    for (let j = 0; j < width; j++) {
-      const c = pixels[2 * j] * channels;
-      const c2 = pixels[2 * j + 1] * channels;
-      const weight = weights[2 * j];
-      const weight2 = weights[2 * j + 1];
-      const isInside = inside[j] === 1;
-      for (let channel = 0; channel < channels; channel++) {
-        target[at++] = isInside
-          ? first[c + channel] * weight +
-            first[c2 + channel] * weight2 +
-            second[c + channel] * weight +
-            second[c2 + channel] * weight2
-          : cval;
-      }
+      weigh(this.#first, source, rows.first[i] * length, rows.weight[i]);
+      weigh(this.#second, source, rows.second[i] * length, rows.weight2[i]);
+      mix(target, at, this.#first, this.#second, values);
+      if (fillMode === "constant") fillOutside(target, at, values, cval);
     }
   }
 }
@@ -152,4 +139,20 @@ export class Resampler {
 /** weighted = weight * the pixels of `source` from `from` on. */
 function weigh(weighted: Float64Array, source: Float32Array, from: number, weight: number): void {
   for (let k = 0; k < weighted.length; k++) weighted[k] = source[from + k] * weight;
+}
+
+/** target[k] = the values of two weighted rows at the taps of k, mixed. */
+function mix(target: Float32Array, at: number, upper: Float64Array, lower: Float64Array, taps: Taps): void {
+  const { first, second, weight, weight2 } = taps;
+  for (let k = 0; k < first.length; k++) {
+    const a = first[k];
+    const b = second[k];
+    const w = weight[k];
+    const w2 = weight2[k];
+    target[at + k] = upper[a] * w + upper[b] * w2 + lower[a] * w + lower[b] * w2;
+  }
+}
+
+function fillOutside(target: Float32Array, at: number, { inside }: Taps, cval: number): void {
+  for (let k = 0; k < inside.length; k++) if (inside[k] === 0) target[at + k] = cval;
 }

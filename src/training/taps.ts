@@ -24,18 +24,22 @@ export const FILL_MODES: readonly FillMode[] = ["nearest", "constant", "reflect"
 export interface Taps {
   /** 0 where the place is outside and the constant is seen there. */
   readonly inside: Uint8Array;
-  /** The pixels: two indices a place. */
-  readonly pixels: Int32Array;
-  /** Their weights, two a place. */
-  readonly weights: Float64Array;
+  /** The pixels. */
+  readonly first: Int32Array;
+  readonly second: Int32Array;
+  /** Their weights. */
+  readonly weight: Float64Array;
+  readonly weight2: Float64Array;
 }
 
 /** Taps for `count` places, yet to be set. */
 export function emptyTaps(count: number): Taps {
   return {
     inside: new Uint8Array(count),
-    pixels: new Int32Array(2 * count),
-    weights: new Float64Array(2 * count),
+    first: new Int32Array(count),
+    second: new Int32Array(count),
+    weight: new Float64Array(count),
+    weight2: new Float64Array(count),
   };
 }
 
@@ -47,12 +51,11 @@ export function setTap(taps: Taps, k: number, place: number, size: number, fillM
   const at = isOutside ? broughtBack(place, size, fillMode) : place;
   const pixel = Math.floor(at);
   // beyond the ends the weight is 0 or, for a reflection between an end and its image, the pixel the same
-  taps.pixels[2 * k] = Math.max(pixel, 0);
-  taps.pixels[2 * k + 1] = Math.min(pixel + 1, size - 1);
-  // the second as what is missing from 1, so that equal pixels mix to themselves
-  const weight = 1 - (at - pixel);
-  taps.weights[2 * k] = weight;
-  taps.weights[2 * k + 1] = 1 - weight;
+  taps.first[k] = Math.max(pixel, 0);
+  taps.second[k] = Math.min(pixel + 1, size - 1);
+  // the second weight is what is missing from 1, so that equal pixels mix to themselves
+  taps.weight[k] = 1 - (at - pixel);
+  taps.weight2[k] = 1 - taps.weight[k];
 }
 
 /** The place from -1 to `size` - 1 where the same is seen as at `place` outside of the image. */
