@@ -3,8 +3,8 @@
  *
  * A real number v is held as the integer v * 2^320. Every finite float32 is a whole multiple of 2^-149, so the argument
  * is exact. Each function is off by less than 2^-280 + 2^-250 |v| (a few hundred operations, each off by less than one
- * unit of 2^-320, of which the sixteen squarings of exp multiply the relative error by 2^16); the result counts only
- * when both ends of that interval round to the same float32.
+ * unit of 2^-320, of which the sixteen squarings of exp multiply the relative error by 2^16, and the sixteen doublings of
+ * cos the error by 2^32); the result counts only when both ends of that interval round to the same float32.
  *
  * @module
  */
@@ -13,7 +13,7 @@ const DIGITS = 320n;
 const ONE = 1n << DIGITS;
 
 /** A function that the script can examine. */
-export type FunctionName = "exp" | "log" | "sigmoid" | "tanh";
+export type FunctionName = "exp" | "log" | "sigmoid" | "tanh" | "cos" | "sin";
 
 /** A correctly rounded result. */
 export interface Truth {
@@ -74,6 +74,8 @@ const FUNCTIONS: Record<FunctionName, (x: bigint) => bigint> = {
     const size = ((e - ONE) * ONE) / (e + ONE);
     return x < 0n ? -size : size;
   },
+  cos: (x) => cosOf(x << MORE_DIGITS),
+  sin: (x) => cosOf((x << MORE_DIGITS) - PI / 2n),
 };
 
 /** exp(x) by the Taylor series of exp(x / 2^16), squared sixteen times. */
@@ -108,6 +110,37 @@ function logOfPositive(x: bigint): bigint {
   const k = BigInt(bitLength(x)) - DIGITS - 1n;
   const z = k >= 0n ? x >> k : x << -k;
   return k * LN2 + twiceAtanh(((z - ONE) * ONE) / (z + ONE));
+}
+
+/** Digits of pi beyond 320, for arguments as large as 2^700. */
+const MORE_DIGITS = 1120n;
+
+/** pi = 20 atan(1/7) + 8 atan(3/79) (Euler), with 1440 digits. */
+const PI = 20n * atan(1n, 7n) + 8n * atan(3n, 79n);
+
+/** atan(n/d) = t - t^3/3 + t^5/5 - ..., with 1440 digits. */
+function atan(n: bigint, d: bigint): bigint {
+  let sum = 0n;
+  let power = ((ONE << MORE_DIGITS) * n) / d;
+  for (let odd = 1n; power !== 0n; odd += 2n) {
+    sum += power / odd;
+    power = (-power * n * n) / (d * d);
+  }
+  return sum;
+}
+
+/** cos of an `x` with 1440 digits: whole turns are taken off, then cos(2t) = 2 cos(t)^2 - 1 sixteen times. */
+function cosOf(x: bigint): bigint {
+  const t = (x % (2n * PI)) >> (MORE_DIGITS + 16n);
+  const square = (t * t) >> DIGITS;
+  let sum = 0n;
+  let term = ONE;
+  for (let n = 0n; term !== 0n; n += 2n) {
+    sum += term;
+    term = -((term * square) >> DIGITS) / ((n + 1n) * (n + 2n));
+  }
+  for (let i = 0; i < 16; i++) sum = ((2n * sum * sum) >> DIGITS) - ONE;
+  return sum;
 }
 
 function bitLength(value: bigint): number {

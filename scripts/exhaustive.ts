@@ -1,9 +1,9 @@
 /**
  * Shows that `Math.fround(f(x))` is the correctly rounded float32 result for every float32 x, by trying all of them.
  *
- *     node build/scripts/exhaustive.js <exp|log|sigmoid|tanh> [--from 0] [--to 4294967296] [--threads 2]
+ *     node build/scripts/exhaustive.js <exp|log|sigmoid|tanh|cos|sin> [--from 0] [--to 4294967296] [--step 1] [--threads 2]
  *
- * `--from` and `--to` are bit patterns. For each pattern:
+ * `--from` and `--to` are bit patterns; with `--step n` only every n-th is tried. For each pattern:
  *
  * 1. The engine's own function (`Math.exp` and so on, other code by other authors) gives z, and is trusted to within
  *    2^-40 |z| only, four thousand times the error that such functions have. Where both ends of z +- 2^-40 |z| round to
@@ -11,12 +11,13 @@
  * 2. Where they do not, which is about one input in 2^15, the answer is computed with 320 binary digits
  * (`exhaustive-truth.ts`). 3. Our result must be that answer, bit for bit (any NaN for a NaN).
  *
- * No input is skipped. Exit code 0 where all agree, 1 where any differs, 2 on bad use.
+ * No other input is skipped. Exit code 0 where all agree, 1 where any differs, 2 on bad use.
  *
  * @module
  */
 import { parseArgs } from "node:util";
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
+import { cos, sin } from "../src/arithmetic/cosine.js";
 import { exp } from "../src/arithmetic/exp.js";
 import { log } from "../src/arithmetic/log.js";
 import { sigmoid } from "../src/arithmetic/sigmoid.js";
@@ -33,6 +34,8 @@ const CANDIDATES: Record<FunctionName, Candidate> = {
   log: { ours: log, engines: Math.log },
   sigmoid: { ours: sigmoid, engines: engineSigmoid },
   tanh: { ours: tanh, engines: Math.tanh },
+  cos: { ours: cos, engines: Math.cos },
+  sin: { ours: sin, engines: Math.sin },
 };
 
 function engineSigmoid(x: number): number {
@@ -45,6 +48,7 @@ interface Job {
   readonly name: FunctionName;
   readonly from: number;
   readonly to: number;
+  readonly step: number;
 }
 
 interface Tally {
@@ -60,12 +64,12 @@ interface Tally {
 /** How far the engine's function is trusted, relative to its value. */
 const TRUST = 2 ** -40;
 
-function examine({ name, from, to }: Job): Tally {
+function examine({ name, from, to, step }: Job): Tally {
   const { ours, engines } = CANDIDATES[name];
   const bits = new Uint32Array(1);
   const float = new Float32Array(bits.buffer);
   const tally: Tally = { undecided: 0, hardest: [], wrong: [], wrongCount: 0 };
-  for (let pattern = from; pattern < to; pattern++) {
+  for (let pattern = from; pattern < to; pattern += step) {
     bits[0] = pattern;
     const x = float[0];
     const y = Math.fround(ours(x));
@@ -97,7 +101,7 @@ function hardestOf(cases: Tally["hardest"]): Tally["hardest"] {
 /** Examines [from, to) on `threads` workers, in pieces small enough to keep all of them busy to the end. */
 async function examineAll(job: Job, threads: number): Promise<Tally> {
   const total: Tally = { undecided: 0, hardest: [], wrong: [], wrongCount: 0 };
-  const piece = 2 ** 22;
+  const piece = 2 ** 22 * job.step;
   let next = job.from;
   const run = (): Promise<void> =>
     new Promise((resolve, reject) => {
@@ -107,7 +111,7 @@ async function examineAll(job: Job, threads: number): Promise<Tally> {
           worker.postMessage(null);
           return;
         }
-        worker.postMessage({ name: job.name, from: next, to: Math.min(job.to, next + piece) });
+        worker.postMessage({ ...job, from: next, to: Math.min(job.to, next + piece) });
         next += piece;
       };
       worker.on("message", (tally: Tally) => {
@@ -139,24 +143,33 @@ async function main(): Promise<number> {
     options: {
       from: { type: "string", default: "0" },
       to: { type: "string", default: String(2 ** 32) },
+      step: { type: "string", default: "1" },
       threads: { type: "string", default: "2" },
     },
   });
   const name = positionals[0];
-  const [from, to, threads] = [Number(values.from), Number(values.to), Number(values.threads)];
-  const sound = Number.isInteger(from) && Number.isInteger(to) && from >= 0 && to <= 2 ** 32 && threads >= 1;
+  const [from, to, step, threads] = [values.from, values.to, values.step, values.threads].map(Number);
+  const sound =
+    Number.isInteger(from) &&
+    Number.isInteger(to) &&
+    Number.isInteger(step) &&
+    from >= 0 &&
+    to <= 2 ** 32 &&
+    step >= 1 &&
+    threads >= 1;
   if (!isFunctionName(name) || !sound) {
     console.error(
-      "exhaustive: give exp, log, sigmoid or tanh, and whole numbers with 0 <= from, to <= 4294967296, threads >= 1. " +
-        `Received ${name} --from ${values.from} --to ${values.to} --threads ${values.threads}.`,
+      "exhaustive: give exp, log, sigmoid, tanh, cos or sin, and whole numbers with 0 <= from, to <= 4294967296, " +
+        `step >= 1, threads >= 1. Received ${name} --from ${values.from} --to ${values.to} --step ${values.step} ` +
+        `--threads ${values.threads}.`,
     );
     return 2;
   }
   const start = performance.now();
-  const tally = await examineAll({ name, from, to }, threads);
+  const tally = await examineAll({ name, from, to, step }, threads);
   const seconds = ((performance.now() - start) / 1000).toFixed(0);
   console.log(
-    `${name}: ${to - from} inputs from pattern ${from}, ${tally.wrongCount} wrong, ` +
+    `${name}: ${Math.ceil((to - from) / step)} inputs from pattern ${from}, ${tally.wrongCount} wrong, ` +
       `${tally.undecided} decided with 320 digits; ` +
       `Node ${process.version}, ${threads} threads, ${seconds} s`,
   );
