@@ -1,0 +1,170 @@
+/**
+ * Checkpoints: all of a training run in one file, which is also the model.
+ *
+ *     metadata.json, config.json, model.weights.h5     a `.keras` archive: Keras opens it, and so does `readModel`
+ *     touchstone/training.json                         position, sums, what callbacks remember, and the fingerprint
+ *     touchstone/arrays.npz                            the optimizer's variables, and tensors that callbacks remember
+ *
+ * The fingerprint says what the run was made of: the model's architecture, the optimizer's arguments, and what the caller adds
+ * (data, batch size, seed, augmentation, ...). A run is only resumed with the same, since it could not go on to the same
+ * bits with others.
+ *
+ * In the JSON, `{"$number": "NaN"}` stands for a number that JSON does not have, `{"$array": "key"}` for an array.
+ *
+ * @module
+ */
+import { crc32 } from "../formats/crc32.js";
+import { FormatError } from "../formats/format-error.js";
+import { parseConfig } from "../formats/json.js";
+import { type NpyArray } from "../formats/npy.js";
+import { readNpz, writeNpz } from "../formats/npz.js";
+import { loadWeights } from "../formats/read-model.js";
+import { fromTensor, toTensor } from "../formats/tensors.js";
+import { writeModel } from "../formats/write-model.js";
+import { readZip } from "../formats/zip.js";
+import { writeZip } from "../formats/zip-writer.js";
+import { serializeLayer } from "../models/graph-config.js";
+import type { Model } from "../models/model.js";
+import { serializeOptimizer } from "../optimizers/from-config.js";
+import type { Optimizer } from "../optimizers/optimizer.js";
+import { describe, isKerasConfig, type KerasConfig } from "../serialization/config.js";
+import { isContiguous, type Tensor } from "../tensor/tensor.js";
+import { readState } from "./read-state.js";
+import type { TrainingState } from "./state.js";
+
+/** What a run is made of, by name. */
+export type Fingerprint = Readonly<Record<string, string | number | boolean | null>>;
+
+/** What a checkpoint holds. */
+export interface CheckpointParts {
+  readonly model: Model;
+  readonly optimizer: Optimizer;
+  readonly state: TrainingState;
+  /** What else must be the same when the run is resumed. */
+  readonly fingerprint: Fingerprint;
+}
+
+const FORMAT = 1;
+const STATE_ENTRY = "touchstone/training.json";
+const ARRAYS_ENTRY = "touchstone/arrays.npz";
+
+/**
+ * The bytes of a checkpoint.
+ *
+ * @throws RangeError when a layer's name is one that Keras does not take.
+ */
+export function writeCheckpoint({ model, optimizer, state, fingerprint }: CheckpointParts): Uint8Array {
+  const arrays = new Map<string, NpyArray>();
+  for (const [i, variable] of optimizer.variables().entries()) {
+    arrays.set(`optimizer/${i}`, fromTensor(variable.read()));
+  }
+  const training = encode(
+    { format: FORMAT, fingerprint: fingerprintOf(model, optimizer, fingerprint), state },
+    "state",
+    arrays,
+  );
+  const entries = new Map<string, Uint8Array>();
+  for (const [name, entry] of readZip(writeModel(model, "checkpoint.keras"))) entries.set(name, entry.read());
+  entries.set(STATE_ENTRY, new TextEncoder().encode(JSON.stringify(training)));
+  entries.set(ARRAYS_ENTRY, writeNpz(arrays));
+  return writeZip(entries);
+}
+
+/**
+ * Reads the checkpoint in `bytes` into `model` and `optimizer`, which are those that the run began with, made again, and
+ * gives the state to go on from.
+ *
+ * @param name - The file's name, for messages.
+ * @throws RangeError when the fingerprint is another: the message names what is; FormatError when the file is no checkpoint,
+ *   or corrupt. Nothing has changed then.
+ */
+export function readCheckpoint(
+  bytes: Uint8Array,
+  name: string,
+  { model, optimizer, fingerprint }: Omit<CheckpointParts, "state">,
+): TrainingState {
+  const entries = readZip(bytes);
+  const text = entries.get(STATE_ENTRY);
+  const packed = entries.get(ARRAYS_ENTRY);
+  if (text === undefined || packed === undefined) {
+    throw new FormatError(name, `a checkpoint must have ${STATE_ENTRY} and ${ARRAYS_ENTRY}.`, "a model without them");
+  }
+  const arrays = readNpz(packed.read());
+  const training = decode(parseConfig(name, new TextDecoder().decode(text.read())), name, arrays);
+  if (!isKerasConfig(training) || training["format"] !== FORMAT) {
+    const format = isKerasConfig(training) ? training["format"] : undefined;
+    throw new FormatError(name, `a checkpoint must have format ${FORMAT}.`, `format ${describe(format)}`);
+  }
+  const before = isKerasConfig(training["fingerprint"]) ? training["fingerprint"] : {};
+  compareFingerprints(name, before, fingerprintOf(model, optimizer, fingerprint));
+  const state = readState(name, training["state"]);
+
+  optimizer.build(model.trainableWeights);
+  const values = optimizer.variables().map((variable, i) => {
+    const array = arrays.get(`optimizer/${i}`);
+    if (array === undefined) {
+      throw new FormatError(name, `there must be an array for the optimizer's \`${variable.name}\`.`, "none");
+    }
+    return { variable, value: toTensor(array) };
+  });
+  loadWeights(model, bytes, name);
+  for (const { variable, value } of values) variable.assign(value);
+  return state;
+}
+
+function fingerprintOf(model: Model, optimizer: Optimizer, more: Fingerprint): Fingerprint {
+  const architecture = new TextEncoder().encode(JSON.stringify(serializeLayer(model)));
+  // the rate changes in a run, and the name says nothing
+  const { config } = serializeOptimizer(optimizer);
+  const { learning_rate: _rate, name: _name, ...rest } = isKerasConfig(config) ? config : {};
+  return {
+    model: `${model.name} with ${model.countParams()} weights, ${crc32(architecture).toString(16).padStart(8, "0")}`,
+    optimizer: `${optimizer.className} ${JSON.stringify(rest)}`,
+    ...more,
+  };
+}
+
+/** @throws RangeError at the first difference. */
+function compareFingerprints(name: string, before: KerasConfig, now: Fingerprint): void {
+  for (const key of new Set([...Object.keys(before), ...Object.keys(now)])) {
+    if (before[key] === now[key]) continue;
+    throw new RangeError(
+      `resume: \`${key}\` must be ${shown(before[key])}, as when ${name} was written. Received ${shown(now[key])}.`,
+    );
+  }
+}
+
+function shown(value: unknown): string {
+  return typeof value === "string" ? value : value === undefined ? "left out" : String(value);
+}
+
+function isTensor(value: object): value is Tensor {
+  return "data" in value && "stride" in value;
+}
+
+/** `value` as JSON can hold it; tensors go to `arrays`, under their path. */
+function encode(value: unknown, path: string, arrays: Map<string, NpyArray>): unknown {
+  if (typeof value === "number" && !Number.isFinite(value)) return { $number: String(value) };
+  if (typeof value !== "object" || value === null) return value;
+  if (Array.isArray(value)) return value.map((item, i) => encode(item, `${path}/${i}`, arrays));
+  if (isTensor(value)) {
+    if (!isContiguous(value)) throw new Error("internal: checkpoint: a tensor that is kept must be contiguous.");
+    arrays.set(path, fromTensor(value));
+    return { $array: path };
+  }
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, encode(item, `${path}/${key}`, arrays)]));
+}
+
+/** What {@link encode} was given. */
+function decode(value: unknown, name: string, arrays: ReadonlyMap<string, NpyArray>): unknown {
+  if (Array.isArray(value)) return value.map((item) => decode(item, name, arrays));
+  if (!isKerasConfig(value)) return value;
+  const { $number: number, $array: key } = value;
+  if (typeof number === "string") return Number(number);
+  if (typeof key === "string") {
+    const array = arrays.get(key);
+    if (array === undefined) throw new FormatError(name, `there must be an array ${key}.`, "none");
+    return toTensor(array);
+  }
+  return Object.fromEntries(Object.entries(value).map(([entry, item]) => [entry, decode(item, name, arrays)]));
+}
