@@ -12,9 +12,10 @@
  *
  * The mean belongs to the model: who evaluates or predicts later, in another process, perhaps without the training data,
  * must subtract the same. So it is saved with it, as an npz archive of `scale` [] and `mean` [H, W, C]. In a `.keras` file
- * that is the entry {@link PREPROCESSING_ENTRY}: Keras leaves assets that no layer asks for alone, the graph and its weights
- * stay those of the Keras program, and one file says everything. (A Normalization layer would change the network; a second
- * file beside it would be lost on the way.) In Python:
+ * that is the entry {@link PREPROCESSING_ENTRY}: Keras leaves assets that no layer asks for alone (it loads and evaluates
+ * the model, and writes them no more when it saves it again), the graph and its weights stay those of the Keras program, and
+ * one file says everything. (A Normalization layer would change the network; a second file beside it would be lost on the
+ * way.) Where there is none, the training set gives the same mean again. In Python:
  *
  *     p = np.load(io.BytesIO(zipfile.ZipFile("model.keras").read("assets/preprocessing.npz")))
  *     x = (pixels * p["scale"]).astype("float32") - p["mean"]
@@ -25,7 +26,7 @@ import { FormatError } from "../formats/format-error.js";
 import type { NpyArray } from "../formats/npy.js";
 import { readNpz, writeNpz } from "../formats/npz.js";
 import { formatShape } from "../tensor/shape.js";
-import type { Dataset, ImageShape } from "./dataset.js";
+import { type Dataset, type ImageShape, imageShapeOf } from "./dataset.js";
 
 /** What happens to pixels before a model sees them. */
 export interface Preprocessing {
@@ -50,8 +51,23 @@ export interface PreprocessingOptions {
 
 /** The preprocessing that belongs to models which learn from `training`. */
 export function preprocessingFor(training: Dataset, { subtractMean = true }: PreprocessingOptions = {}): Preprocessing {
-  const scale = training.images instanceof Uint8Array ? 1 / 255 : 1;
+  const scale = scaleOf(training);
   return { scale, mean: subtractMean ? meanImage(training, scale) : undefined };
+}
+
+/**
+ * The `saved` preprocessing of a model for images that it has not learned from: the mean belongs to the model, the scale to
+ * the images. A model that learned from bytes takes floats of pixels / 255 as well.
+ *
+ * @throws RangeError when the mean is of images of another size.
+ */
+export function preprocessingLike(saved: Preprocessing, data: Dataset): Preprocessing {
+  checkPreprocessing(saved, imageShapeOf(data));
+  return { scale: scaleOf(data), mean: saved.mean };
+}
+
+function scaleOf({ images }: Dataset): number {
+  return images instanceof Uint8Array ? 1 / 255 : 1;
 }
 
 /** The mean of every scaled pixel, [H, W, C]. */

@@ -8,6 +8,7 @@ import {
   preprocessImage,
   preprocessingFor,
   preprocessingFromArrays,
+  preprocessingLike,
   readPreprocessing,
   writePreprocessing,
 } from "../../src/training/preprocessing.js";
@@ -63,6 +64,17 @@ describe("preprocessing", () => {
       assert.deepEqual(readPreprocessing(bytes), preprocessing);
       assert.deepEqual(writePreprocessing(preprocessing, [1, 3, 2]), bytes);
     }
+  });
+
+  it("takes the mean from the model and the scale from the images", () => {
+    const mean = new Float32Array(6).fill(0.5);
+    const saved = { scale: 1 / 255, mean };
+    assert.deepEqual(preprocessingLike(saved, data(new Uint8Array(12), 2)), saved);
+    assert.deepEqual(preprocessingLike(saved, data(new Float32Array(12), 2)), { scale: 1, mean });
+    assert.throws(() => preprocessingLike({ scale: 1, mean: new Float32Array(5) }, data(new Uint8Array(6), 1)), {
+      name: "RangeError",
+      message: "preprocessing: `mean` must have 6 values for images of shape [1, 3, 2]. Received mean.length=5.",
+    });
   });
 
   it("refuses a mean of another size", () => {

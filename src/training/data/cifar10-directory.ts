@@ -17,7 +17,7 @@ import type { Dataset, DataSplit } from "../dataset.js";
 import { CIFAR10_BATCH, CIFAR10_TRAINING_BATCHES, type Cifar10Batch, cifar10Dataset } from "./cifar10.js";
 import { readPickledBatch } from "./cifar10-pickle.js";
 import { countRecords, readRecords } from "./cifar10-records.js";
-import { fileSize, listDirectory, readFile, statOf } from "./files.js";
+import { fileSize, listDirectory, readFile, readPart, statOf } from "./files.js";
 
 /** One of the two forms. */
 interface Form {
@@ -28,7 +28,7 @@ interface Form {
   readonly ending: string;
   /** How many images a file has. */
   readonly count: (path: string) => number;
-  readonly read: (path: string) => Cifar10Batch;
+  readonly read: (path: string, count: number) => Cifar10Batch;
 }
 
 const FORMS: readonly Form[] = [
@@ -37,7 +37,7 @@ const FORMS: readonly Form[] = [
     batch: /^data_batch_(\d+)\.bin$/,
     ending: ".bin",
     count: (path) => countRecords(path, fileSize(path)),
-    read: (path) => readRecords(readFile(path)),
+    read: (path, count) => readRecords(count, (target, from) => readPart(path, target, from)),
   },
   {
     folder: "cifar-10-batches-py",
@@ -101,7 +101,7 @@ function readForm({ folder, names, form }: Found): DataSplit & { test: Dataset }
     return cifar10Dataset(
       name,
       sizes,
-      (file) => form.read(paths[file]),
+      (file) => form.read(paths[file], sizes[file]),
       (file) => paths[file],
     );
   };

@@ -26,10 +26,25 @@ export function countRecords(path: string, bytes: number): number {
   return bytes / RECORD_BYTES;
 }
 
-/** The records in `bytes`, whose length {@link countRecords} has checked. */
-export function readRecords(bytes: Uint8Array): Cifar10Batch {
-  return {
-    label: (n) => bytes[n * RECORD_BYTES],
-    image: (n) => bytes.subarray(n * RECORD_BYTES + 1, (n + 1) * RECORD_BYTES),
+/** How many records are in memory at a time. A batch of the real set whole would take 31 MB. */
+const PIECE = 1000;
+
+/**
+ * The records of a file, a piece at a time: cheap where they are read in order.
+ *
+ * @param records - Their number, from {@link countRecords}.
+ * @param read - Fills `target` with the bytes of the file from `from` on.
+ */
+export function readRecords(records: number, read: (target: Uint8Array, from: number) => void): Cifar10Batch {
+  const piece = new Uint8Array(Math.min(records, PIECE) * RECORD_BYTES);
+  let first = -1;
+  const record = (n: number): Uint8Array => {
+    const wanted = n - (n % PIECE);
+    if (wanted !== first) {
+      read(piece.subarray(0, Math.min(records - wanted, PIECE) * RECORD_BYTES), wanted * RECORD_BYTES);
+      first = wanted;
+    }
+    return piece.subarray((n - first) * RECORD_BYTES, (n - first + 1) * RECORD_BYTES);
   };
+  return { label: (n) => record(n)[0], image: (n) => record(n).subarray(1) };
 }

@@ -38,12 +38,13 @@ export const CIFAR10_TRAINING_BATCHES: number = 5;
 export interface Cifar10Batch {
   /** The label of image `n`, not yet checked. */
   readonly label: (n: number) => number;
-  /** The channel-major bytes of image `n`. */
+  /** The channel-major bytes of image `n`, until another is asked for. */
   readonly image: (n: number) => Uint8Array;
 }
 
 /**
- * A data set that is filled file after file: only one of them is in memory at a time beside the images.
+ * A data set that is filled file after file, image after image, in order: no more than a piece of one file need be in memory
+ * beside the images.
  *
  * @param name - What messages call it.
  * @param counts - The number of images of each file.

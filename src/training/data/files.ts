@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Dirent, readdirSync, readFileSync, type Stats, statSync } from "node:fs";
+import { closeSync, type Dirent, openSync, readdirSync, readFileSync, readSync, type Stats, statSync } from "node:fs";
 import { fileReason } from "../../formats/file-reason.js";
 import { FormatError } from "../../formats/format-error.js";
 
@@ -37,6 +37,28 @@ export function readFile(path: string): Uint8Array {
   return attempt(path, "file", () => readFileSync(path));
 }
 
+/**
+ * Fills `target` with the bytes of the file at `path` from `from` on.
+ *
+ * @throws FormatError when it cannot be read, or ends before.
+ */
+export function readPart(path: string, target: Uint8Array, from: number): void {
+  attempt(path, "file", () => {
+    const file = openSync(path, "r");
+    try {
+      for (let at = 0; at < target.length; ) {
+        const count = readSync(file, target, at, target.length - at, from + at);
+        if (count === 0) {
+          throw new FormatError("data", `${path} must have ${from + target.length} bytes.`, `${from + at}`);
+        }
+        at += count;
+      }
+    } finally {
+      closeSync(file);
+    }
+  });
+}
+
 /** What is at `path`, behind symbolic links; nothing where there is nothing. */
 export function statOf(path: string): Stats | undefined {
   return attempt(path, "file or directory", () => statSync(path, { throwIfNoEntry: false }));
@@ -59,6 +81,7 @@ function attempt<Result>(path: string, what: string, work: () => Result): Result
   try {
     return work();
   } catch (cause) {
+    if (cause instanceof FormatError) throw cause;
     throw new FormatError("data", `${path} must be a ${what} that can be read.`, `"${fileReason(cause)}"`, { cause });
   }
 }

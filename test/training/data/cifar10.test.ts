@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import { readZip } from "../../../src/formats/zip.js";
 import { CIFAR10_CLASSES } from "../../../src/training/data/cifar10.js";
 import { readCifar10Directory } from "../../../src/training/data/cifar10-directory.js";
 import { readPickledBatch } from "../../../src/training/data/cifar10-pickle.js";
-import { countRecords } from "../../../src/training/data/cifar10-records.js";
+import { countRecords, readRecords } from "../../../src/training/data/cifar10-records.js";
+import { readPart } from "../../../src/training/data/files.js";
 import type { Dataset } from "../../../src/training/dataset.js";
 import { fixture } from "../../formats/fixture-files.js";
 import { assertSurvives, damages } from "../../formats/mutations.js";
@@ -245,5 +247,39 @@ describe("countRecords", () => {
         else assert.throws(() => countRecords("f", bytes), { name: "FormatError", message: /^CIFAR-10: f must hold/ });
       }),
     );
+  });
+});
+
+describe("readRecords", () => {
+  it("reads a thousand at a time, and gives any", () => {
+    const file = new Uint8Array(2345 * 3073);
+    for (let n = 0; n < 2345; n++) file.set([n % 10, n % 256, n >> 8], n * 3073);
+    const reads: [from: number, length: number][] = [];
+    const { label, image } = readRecords(2345, (target, from) => {
+      reads.push([from / 3073, target.length / 3073]);
+      target.set(file.subarray(from, from + target.length));
+    });
+    for (let n = 0; n < 2345; n++) {
+      assert.equal(label(n), n % 10);
+      assert.deepEqual([...image(n).subarray(0, 2), image(n).length], [n % 256, n >> 8, 3072]);
+    }
+    assert.deepEqual(reads, [
+      [0, 1000],
+      [1000, 1000],
+      [2000, 345],
+    ]);
+    assert.equal(label(3), 3);
+  });
+});
+
+describe("readPart", () => {
+  it("refuses a file that has become shorter", (test) => {
+    const path = join(folderOf(test, { "a.bin": new Uint8Array(10) }), "a.bin");
+    const target = new Uint8Array(8);
+    readPart(path, target, 2);
+    assert.throws(() => readPart(path, target, 3), {
+      name: "FormatError",
+      message: `data: ${path} must have 11 bytes. Received 10.`,
+    });
   });
 });
