@@ -135,7 +135,7 @@ function compareFingerprints(name: string, before: KerasConfig, now: Fingerprint
 }
 
 function shown(value: unknown): string {
-  return typeof value === "string" ? value : value === undefined ? "left out" : String(value);
+  return typeof value === "string" ? value : value === undefined ? "left out" : describe(value);
 }
 
 function isTensor(value: object): value is Tensor {
