@@ -18,12 +18,14 @@
  * through the same taps are taken together (`input-blocks.ts`), and are the gathered rows of dy, [inputs, taps * outC],
  * times the transposed kernel, [taps * outC, C].
  *
+ * On the vector unit, dKernel is computed without any patches: see `simd/filter-gradient.ts`.
+ *
  * @module
  */
 import type { Job } from "../parallel/job.js";
 import { contiguous, dtypeOf, empty, type Tensor } from "../tensor/tensor.js";
 import { expectRank, expectSameType, expectShape } from "./check.js";
-import { type Execution, NO_BIAS, runTiles, tileRows } from "./execution.js";
+import { type Execution, NO_BIAS, runsSimd, runTiles, tileRows } from "./execution.js";
 import { im2colBlock } from "./im2col.js";
 import { countBlocks, inputBlock, outputThrough } from "./input-blocks.js";
 import { type Accumulate, roundingOf, roundsToFloat32 } from "./rounding.js";
@@ -39,6 +41,7 @@ import {
   TILE_COLUMNS,
   TILE_ROWS,
 } from "./tile.js";
+import { simdFilterGradient } from "./simd/filter-gradient.js";
 import { type Window2D, windowFrom, windowNumbers } from "./window.js";
 
 function checkKernelGradient(x: Tensor, dy: Tensor, window: Window2D, groups: number): void {
@@ -70,6 +73,7 @@ export function conv2DKernelGradient(
 ): Tensor {
   if (execution.kernel === "naive") return conv2DKernelGradientNaive(x, dy, window, groups, execution.accumulate);
   checkKernelGradient(x, dy, window, groups);
+  if (runsSimd(execution, x)) return simdFilterGradient(x, dy, window, groups, execution);
   const [batch, , , channels] = x.shape;
   const filters = dy.shape[3];
   const groupChannels = channels / groups;

@@ -15,6 +15,7 @@ import { poolGreatestGradientJob, poolGreatestJob, poolMeanGradientJob, poolMean
 import { rectifyGradientJob, rectifyJob } from "./rectify.js";
 import { columnSumsJob } from "./reduce.js";
 import { sumTensorsJob } from "./sum-tensors.js";
+import { simdFilterGradientJob } from "./simd/filter-gradient.js";
 import { startThread } from "./simd/thread.js";
 
 /** All jobs; the pool finds them by name. */
@@ -40,6 +41,7 @@ export const jobs: readonly Job[] = [
   poolMeanGradientJob,
   imageMeansJob,
   imageMeansGradientJob,
+  simdFilterGradientJob,
 ];
 
 /** Starts the assembled kernels in a worker, where its pool has sent them. */

@@ -45,3 +45,19 @@ export function runKernel<P extends Signature>(
   for (const name in kernel.signature) inOrder.push(values[name]);
   run(...inOrder);
 }
+
+/**
+ * The function of `kernel` on this thread, which takes its parameters in order: for the few that are called so often
+ * that looking them up by name would be felt.
+ *
+ * @throws Error when kernels have not been started on this thread, or `kernel` is not in their module.
+ */
+export function kernelFunction(kernel: NamedFunction<Signature>): (...values: number[]) => void {
+  const run: unknown = thisThread().exports[kernel.name];
+  if (!isKernelFunction(run)) throw new Error(`internal: simd: the module has no kernel "${kernel.name}".`);
+  return run;
+}
+
+function isKernelFunction(value: unknown): value is (...values: number[]) => void {
+  return typeof value === "function";
+}

@@ -1,0 +1,175 @@
+/**
+ * The two operands of the filter gradient in a block of positions: where pixels of x and of dy are read.
+ *
+ * Short pixels are read where they lie. A tile that reads 16 bytes of every long pixel would use a small part of each
+ * line, and lines that far apart fall on few sets of the cache. There, and where sums are kept in float64, the channels
+ * and filters of the tile are first copied into panels as wide as a tile of registers: x as [panel][pixel][4], only
+ * those pixels that the block sees, dy as [panel][position][filters of the panel].
+ *
+ * @module
+ */
+import type { Window2D } from "../window.js";
+import { GROUP } from "./outer-product-kernels.js";
+import { type FilterTile, type Grid, type Plan, type Range } from "./filter-gradient-plan.js";
+import { runKernel } from "./thread.js";
+
+/** The longest pixels, in bytes, that are read where they lie: 64 channels. */
+const LONGEST_PIXEL = 256;
+
+/** Panels begin at different sets of the cache. */
+const STAGGER = 64;
+
+/** A block of positions (n, oh, ow). */
+export interface Positions {
+  readonly images: Range;
+  readonly rows: Range;
+  readonly columns: Range;
+}
+
+/** Where an operand is read. All steps are in bytes. */
+export interface Operand {
+  /** The first pixel, of the first image of the block. */
+  readonly address: number;
+  readonly column: number;
+  readonly row: number;
+  readonly image: number;
+  /** From four channels to the next four, or from one panel of filters to the next. */
+  readonly panel: number;
+}
+
+/** The pixels of x: `address` is that of the input (firstRow, firstColumn), and every `step`th input is there. */
+export interface ImageOperand extends Operand {
+  readonly rows: Inputs;
+  readonly columns: Inputs;
+}
+
+/** Inputs along one axis: `first`, `first + step`, ... */
+interface Inputs {
+  readonly first: number;
+  readonly step: number;
+  readonly count: number;
+}
+
+/** The outputs in `range` whose tap `k` lies inside of the input, along one axis. */
+export function outputsInside(range: Range, k: number, axis: Axis): Range {
+  const shift = k * axis.dilation - axis.pad; // input = output * stride + shift
+  const from = Math.max(range.from, Math.ceil(-shift / axis.stride));
+  const to = Math.min(range.to, Math.floor((axis.input - 1 - shift) / axis.stride) + 1);
+  return { from: Math.min(from, range.to), to: Math.max(to, Math.min(from, range.to)) };
+}
+
+/** The geometry of a window along one axis. */
+export interface Axis {
+  readonly input: number;
+  readonly kernel: number;
+  readonly stride: number;
+  readonly dilation: number;
+  readonly pad: number;
+}
+
+export function verticalAxis(window: Window2D): Axis {
+  const { inputHeight, kernelHeight, strideHeight, dilationHeight, padTop } = window;
+  return { input: inputHeight, kernel: kernelHeight, stride: strideHeight, dilation: dilationHeight, pad: padTop };
+}
+
+export function horizontalAxis(window: Window2D): Axis {
+  const { inputWidth, kernelWidth, strideWidth, dilationWidth, padLeft } = window;
+  return { input: inputWidth, kernel: kernelWidth, stride: strideWidth, dilation: dilationWidth, pad: padLeft };
+}
+
+/** The inputs that the outputs in `range` see: every one from the first to the last, or with one tap only its own. */
+function inputsSeen(range: Range, axis: Axis): Inputs {
+  const { input, kernel, stride, dilation, pad } = axis;
+  if (kernel === 1) {
+    const inside = outputsInside(range, 0, axis);
+    return { first: inside.from * stride - pad, step: stride, count: inside.to - inside.from };
+  }
+  const first = Math.max(0, range.from * stride - pad);
+  const last = Math.min(input - 1, (range.to - 1) * stride + (kernel - 1) * dilation - pad);
+  return { first, step: 1, count: Math.max(0, last - first + 1) };
+}
+
+/** Bytes of scratch memory for packed pixels of x, and of dy. */
+export function packedBytes(plan: Plan): { x: number; dy: number } {
+  const { window, positions, kernels, groupChannels, groupFilters } = plan;
+  const most = (outputs: number, axis: Axis): number =>
+    axis.kernel === 1
+      ? outputs
+      : Math.min(axis.input, (outputs - 1) * axis.stride + (axis.kernel - 1) * axis.dilation + 1);
+  const pixels =
+    positions.images * most(positions.rows, verticalAxis(window)) * most(positions.columns, horizontalAxis(window));
+  const channelPanels = Math.ceil(groupChannels.size / GROUP);
+  const filterPanels = Math.ceil(groupFilters.size / kernels.width);
+  const { bytes } = kernels.lanes;
+  return {
+    x: channelPanels * (pixels * GROUP * bytes + STAGGER),
+    dy: filterPanels * (countOf(positions) * kernels.width * bytes + STAGGER),
+  };
+}
+
+function countOf({ images, rows, columns }: Grid): number {
+  return images * rows * columns;
+}
+
+/** The channels of `tile` in all pixels that `block` sees; packed to `scratch` if need be. */
+export function imageOperand(plan: Plan, tile: FilterTile, block: Positions, x: number, scratch: number): ImageOperand {
+  const { window, channels, groups, kernels } = plan;
+  const pixel = 4 * channels;
+  const row = window.inputWidth * pixel;
+  const image = window.inputHeight * row;
+  const from = x + block.images.from * image + 4 * (tile.group * (channels / groups) + tile.channels.from);
+  if (kernels.lanes.bytes === 4 && pixel <= LONGEST_PIXEL) {
+    const rows = { first: 0, step: 1, count: window.inputHeight };
+    const columns = { first: 0, step: 1, count: window.inputWidth };
+    return { address: from, column: pixel, row, image, panel: 4 * GROUP, rows, columns };
+  }
+  const rows = inputsSeen(block.rows, verticalAxis(window));
+  const columns = inputsSeen(block.columns, horizontalAxis(window));
+  const images = block.images.to - block.images.from;
+  const packedPixel = GROUP * kernels.lanes.bytes;
+  const panel = images * rows.count * columns.count * packedPixel + STAGGER;
+  // rows that follow each other in memory are copied in one go
+  const together = rows.step === 1 && columns.step === 1 && columns.count === window.inputWidth ? rows.count : 1;
+  const count = together * columns.count;
+  for (let n = 0, to = scratch; n < images && count > 0; n++) {
+    for (let r = 0; r < rows.count; r += together, to += count * packedPixel) {
+      runKernel(kernels.packChannels, {
+        from: from + n * image + (rows.first + r * rows.step) * row + columns.first * pixel,
+        to,
+        count,
+        fromStep: columns.step * pixel,
+        columns: tile.channels.to - tile.channels.from,
+        panelBytes: panel,
+      });
+    }
+  }
+  return {
+    ...{ address: scratch, column: packedPixel, row: columns.count * packedPixel, panel, rows, columns },
+    image: rows.count * columns.count * packedPixel,
+  };
+}
+
+/** The filters of `tile` at all positions of `block`; packed to `scratch` if need be. */
+export function gradientOperand(plan: Plan, tile: FilterTile, block: Positions, dy: number, scratch: number): Operand {
+  const { window, filters, groups, kernels } = plan;
+  const { outputHeight, outputWidth } = window;
+  const columns = block.columns.to - block.columns.from;
+  const rows = block.rows.to - block.rows.from;
+  const images = block.images.to - block.images.from;
+  const width = kernels.width;
+  const tileFilters = tile.filters.to - tile.filters.from;
+  const firstPosition = (block.images.from * outputHeight + block.rows.from) * outputWidth + block.columns.from;
+  const from = dy + 4 * (firstPosition * filters + tile.group * (filters / groups) + tile.filters.from);
+  if (kernels.lanes.bytes === 4 && 4 * filters <= LONGEST_PIXEL && tileFilters % width === 0) {
+    const pixel = 4 * filters;
+    return { address: from, column: pixel, row: columns * pixel, image: rows * columns * pixel, panel: 4 * width };
+  }
+  // a block is whole images, whole rows of an image, or a part of one row: its positions follow each other
+  const count = images * rows * columns;
+  const pixel = width * kernels.lanes.bytes;
+  const panel = count * pixel + STAGGER;
+  runKernel(kernels.packFilters, {
+    ...{ from, to: scratch, count, fromStep: 4 * filters, columns: tileFilters, panelBytes: panel },
+  });
+  return { address: scratch, column: pixel, row: columns * pixel, image: rows * columns * pixel, panel };
+}

@@ -1,0 +1,60 @@
+/**
+ * The two ways to sum in vectors, one for each accumulation of the arithmetic contract.
+ *
+ *     "float32": four sums a vector; products and sums are rounded to float32, each by an instruction of its own
+ *     "float64": two sums a vector; operands are widened when they are copied or packed, sums are rounded when stored
+ *
+ * No instruction multiplies and adds in one: a fused product is not rounded, and would give float32 sums other bits.
+ *
+ * A right operand is packed in panels of columns; each panel of columns has its own kernel. Panels are as wide as the sums
+ * of one tile of {@link TILE_ROWS} rows that registers hold: two vectors, or, where V8 makes one register of 256 bits out
+ * of two vectors (`wide.ts`), four. What is left of the columns at the end goes to narrower panels.
+ *
+ * @module
+ */
+import type { Operand, Value } from "../../assembly/code.js";
+import { f32x4, f64x2, v128 } from "../../assembly/instructions.js";
+import type { Accumulate } from "../rounding.js";
+
+/** Rows of a tile of sums. */
+export const TILE_ROWS = 4;
+
+/** Vectors across a panel, the widest first: the kernels that there are. */
+export const PANEL_VECTORS: readonly number[] = [4, 2, 1];
+
+/** How sums lie in vectors. */
+export interface Lanes {
+  readonly name: Accumulate;
+  /** Bytes of an operand in packed memory, and of a sum. */
+  readonly bytes: 4 | 8;
+  /** Sums in a vector. */
+  readonly perVector: 4 | 2;
+  readonly splat: (address: Operand<"i32">, offset?: number) => Value<"v128">;
+  readonly add: (a: Value<"v128">, b: Value<"v128">) => Value<"v128">;
+  readonly mul: (a: Value<"v128">, b: Value<"v128">) => Value<"v128">;
+}
+
+/** Float32 sums. */
+export const singles: Lanes = {
+  name: "float32",
+  bytes: 4,
+  perVector: 4,
+  splat: v128.load32_splat,
+  add: f32x4.add,
+  mul: f32x4.mul,
+};
+
+/** Float64 sums. */
+export const doubles: Lanes = {
+  name: "float64",
+  bytes: 8,
+  perVector: 2,
+  splat: v128.load64_splat,
+  add: f64x2.add,
+  mul: f64x2.mul,
+};
+
+/** The lanes of an accumulation over float32 tensors. */
+export function lanesOf(accumulate: Accumulate): Lanes {
+  return accumulate === "float32" ? singles : doubles;
+}

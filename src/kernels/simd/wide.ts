@@ -1,0 +1,18 @@
+/**
+ * How wide panels should be here.
+ *
+ * V8 can make one register of 256 bits out of two vectors of 128, where the processor has such registers, in versions that
+ * know the flag `--experimental-wasm-revectorize` and if it was given. Then sixteen float32 sums in a row are best; without
+ * it, sixteen would not fit in registers, and eight are best. Either gives the same bits.
+ *
+ * @module
+ */
+
+const FLAG = /--experimental-wasm-revectorize\b/;
+
+/** Vectors across a full panel. */
+export function panelVectors(): 2 | 4 {
+  const process = globalThis.process;
+  const flags = [...(process?.execArgv ?? []), process?.env?.["NODE_OPTIONS"] ?? ""];
+  return flags.some((flag) => FLAG.test(flag)) ? 4 : 2;
+}
