@@ -8,7 +8,7 @@
  * `round` is to float32. The product with 1/255 is computed in float64 and rounded once: for each of the 256 bytes that is
  * the float32 quotient of numpy, bit for bit, since p/255 repeats its eight bits for ever and so lies far from the middle
  * between two float32 numbers. The sum of the mean runs in float64 in the order of the images, and is rounded once after
- * the division; numpy's sums in float32 are off by up to 1e-4 at 50,000 images.
+ * the division; numpy's sums in float32 are off by up to 1.7e-5 on the 50,000 of CIFAR-10.
  *
  * The mean belongs to the model: who evaluates or predicts later, in another process, perhaps without the training data,
  * must subtract the same. So it is saved with it, as an npz archive of `scale` [] and `mean` [H, W, C]. In a `.keras` file

@@ -49,6 +49,7 @@ export interface Cifar10Batch {
  * @param name - What messages call it.
  * @param counts - The number of images of each file.
  * @param read - Reads the file with that index.
+ * @param fileName - What messages call it.
  * @throws FormatError when a label is above 9. @throws whatever `read` throws.
  */
 export function cifar10Dataset(

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { closeSync, type Dirent, openSync, readdirSync, readFileSync, readSync, type Stats, statSync } from "node:fs";
+import { closeSync, openSync, readdirSync, readFileSync, readSync, type Stats, statSync } from "node:fs";
 import { fileReason } from "../../formats/file-reason.js";
 import { FormatError } from "../../formats/format-error.js";
 
@@ -70,11 +70,8 @@ export function statOf(path: string): Stats | undefined {
  * @throws FormatError when it cannot be read.
  */
 export function listDirectory(path: string): readonly string[] {
-  const entries: Dirent[] = attempt(path, "directory", () => readdirSync(path, { withFileTypes: true }));
-  return entries
-    .map((entry) => entry.name)
-    .filter((name) => !name.startsWith("."))
-    .sort();
+  const names = attempt(path, "directory", () => readdirSync(path));
+  return names.filter((name) => !name.startsWith(".")).sort();
 }
 
 function attempt<Result>(path: string, what: string, work: () => Result): Result {
