@@ -6,7 +6,10 @@
  *
  * @module
  */
-import type { Execution } from "./execution.js";
+import { withArraysInHeap } from "../parallel/borrow.js";
+import type { JobRun } from "../parallel/job.js";
+import type { Tensor } from "../tensor/tensor.js";
+import { type Execution, runsSimd, runTiles } from "./execution.js";
 
 /** Elements of a tile: so many that claiming it costs nothing, so few that what it reads and writes fits the cache. */
 const MOST_ELEMENTS = 16384;
@@ -43,4 +46,25 @@ export function columnsPerTile(columns: number, { pool }: Execution): number {
   const even = columns / (pool?.threads ?? 1);
   const unit = even < LINE ? LEAST_COLUMNS : LINE;
   return Math.min(MOST_COLUMNS, Math.max(unit, Math.ceil(even / unit) * unit));
+}
+
+/** Whether a pass over `x` runs on assembled kernels: float32, in rows of whole vectors of 4 where it goes by rows. */
+export function passRunsSimd(execution: Execution, x: Tensor, columns: number = LEAST_COLUMNS): boolean {
+  return runsSimd(execution, x) && columns % LEAST_COLUMNS === 0 && x.size > 0;
+}
+
+/**
+ * Computes all tiles of a pass. With `simd`, all arrays lie in the heap, where assembled kernels reach them. The job is
+ * told by one number more, the last.
+ */
+export function runPass(execution: Execution, simd: boolean, run: JobRun): void {
+  const numbers = [...run.numbers, Number(simd)];
+  if (!simd) {
+    runTiles(execution, { ...run, numbers });
+    return;
+  }
+  const count = run.reads.length;
+  withArraysInHeap(run.reads, run.writes, (arrays) => {
+    runTiles(execution, { ...run, numbers, reads: arrays.slice(0, count), writes: arrays.slice(count) });
+  });
 }

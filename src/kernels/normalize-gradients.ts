@@ -5,19 +5,22 @@
  *     dyDot[c] = sum over m of dy[m, c] (x[m, c] - mean[c])          the same
  *     dx[m, c] = scale[c] (dy[m, c] - shift[c] - (x[m, c] - mean[c]) slope[c])
  *
- * Where a ReLU follows the normalization, `rectified` takes dy for the gradient of max(y, 0): the gradient of y is dy
- * where y > 0 and +0 elsewhere. y itself is computed again from x, rounded as it was when it was stored; that is cheaper
- * than keeping it, or than writing and reading its gradient.
+ * Where a ReLU follows the normalization, dy may be the gradient of the ReLU's output: it counts where that output,
+ * `positive`, is positive, and elsewhere it is +0. That spares writing the gradient of y to memory and reading it again.
  *
  * @module
  */
 import type { Job } from "../parallel/job.js";
+import type { FloatArray } from "../tensor/dtype.js";
 import { contiguous, dtypeOf, empty, type Tensor } from "../tensor/tensor.js";
 import { expectSameType, expectShape } from "./check.js";
-import { columnsPerTile, LEAST_COLUMNS, rowsPerTile } from "./element-tiles.js";
-import { type Execution, runTiles } from "./execution.js";
-import { type ChannelMap, normalizeNaive, packed, unpacked } from "./normalize.js";
+import { columnsPerTile, LEAST_COLUMNS, passRunsSimd, rowsPerTile, runPass } from "./element-tiles.js";
+import { type Execution, NO_BIAS } from "./execution.js";
+import { packed, unpacked } from "./normalize.js";
 import { type Accumulate, roundingOf, roundsToFloat32 } from "./rounding.js";
+import { forEachStrip, normalizationSumsKernels } from "./simd/column-kernels.js";
+import { interleaved, normalizationGradientKernels } from "./simd/normalize-kernels.js";
+import { runKernel } from "./simd/thread.js";
 import { blockOf, splitEvenly } from "./split.js";
 
 /** What the gradients of scale and offset are made of, [C] each, not yet rounded to the type of x. */
@@ -29,7 +32,11 @@ export interface NormalizationSums {
 }
 
 /** How dx depends on dy and x, [C] each. */
-export interface GradientMap extends ChannelMap {
+export interface GradientMap {
+  /** What is subtracted from x. */
+  readonly mean: Float64Array;
+  /** By what all is multiplied. */
+  readonly scale: Float64Array;
   /** What is subtracted from dy: the share of the mean in the loss. */
   readonly shift: Float64Array;
   /** What is subtracted for each unit of x - mean: the share of the variance. */
@@ -44,23 +51,29 @@ export interface GradientMap extends ChannelMap {
 export function normalizationSums(
   dy: Tensor,
   x: Tensor,
-  map: ChannelMap,
-  rectified: boolean,
+  mean: Float64Array,
+  positive: Tensor | undefined,
   execution: Execution,
 ): NormalizationSums {
-  if (execution.kernel === "naive") return normalizationSumsNaive(dy, x, map, rectified, execution.accumulate);
+  if (execution.kernel === "naive") return normalizationSumsNaive(dy, x, mean, positive, execution.accumulate);
   expectShape("normalizationSums", "dy", dy, x.shape);
-  expectSameType("normalizationSums", dy, x);
-  const channels = map.mean.length;
+  if (positive !== undefined) expectShape("normalizationSums", "positive", positive, x.shape);
+  expectSameType("normalizationSums", dy, x, positive);
+  const channels = mean.length;
   const dySum = new Float64Array(channels);
   const dyDot = new Float64Array(channels);
   const most = columnsPerTile(channels, execution);
   const single = roundsToFloat32(execution.accumulate, dtypeOf(x));
-  runTiles(execution, {
+  runPass(execution, passRunsSimd(execution, x, channels), {
     job: normalizationSumsJob,
-    reads: [contiguous(dy).data, contiguous(x).data, packed(map)],
+    reads: [
+      contiguous(dy).data,
+      contiguous(x).data,
+      mean,
+      positive === undefined ? NO_BIAS : contiguous(positive).data,
+    ],
     writes: [dySum, dyDot],
-    numbers: [channels, most, Number(single), Number(rectified)],
+    numbers: [most, Number(single)],
     tiles: splitEvenly(channels, most, LEAST_COLUMNS).count,
   });
   return { dySum, dyDot };
@@ -69,25 +82,38 @@ export function normalizationSums(
 /** The sums of some of the columns. */
 export const normalizationSumsJob: Job = {
   name: "normalizationSums",
-  run([dy, x, map, dySum, dyDot], [channels, most, single, rectified], tile) {
+  run([dy, x, mean, positive, dySum, dyDot], [most, single, simd], tile) {
+    const channels = mean.length;
+    const isMasked = positive.length > 0;
     const { from, to } = blockOf(splitEvenly(channels, most, LEAST_COLUMNS), tile);
-    const columns = to - from;
-    const { mean, scale, offset } = unpacked(map);
-    const sums = new Float64Array(columns); // apart from those of other threads
-    const dots = new Float64Array(columns);
-    const y = new (x instanceof Float64Array ? Float64Array : Float32Array)(1); // rounds as memory does
-    for (let row = from; row < x.length; row += channels) {
-      for (let c = 0; c < columns; c++) {
-        const deviation = x[row + c] - mean[from + c];
-        y[0] = deviation * scale[from + c] + offset[from + c];
-        const gradient = rectified === 0 || y[0] > 0 ? dy[row + c] : 0;
-        if (single === 1) {
-          sums[c] = Math.fround(sums[c] + gradient);
-          dots[c] = Math.fround(dots[c] + Math.fround(gradient * deviation));
-        } else {
-          sums[c] += gradient;
-          dots[c] += gradient * deviation;
-        }
+    if (simd === 1) {
+      const kernels = normalizationSumsKernels[isMasked ? "masked" : "plain"];
+      const { [single === 1 ? "single" : "double"]: strips } = kernels;
+      dySum.fill(0, from, to);
+      dyDot.fill(0, from, to);
+      forEachStrip(strips, { rows: x.length / channels, channels, from, to }, ({ kernel, column, at, rows }) => {
+        runKernel(kernel, {
+          dy: dy.byteOffset + 4 * at,
+          x: x.byteOffset + 4 * at,
+          positive: positive.byteOffset + 4 * at,
+          stride: 4 * channels,
+          rows,
+          mean: mean.byteOffset + 8 * column,
+          dySum: dySum.byteOffset + 8 * column,
+          dyDot: dyDot.byteOffset + 8 * column,
+        });
+      });
+      return;
+    }
+    const sums = new Float64Array(to - from); // apart from those of other threads
+    const dots = new Float64Array(to - from);
+    for (let row = 0; row < x.length; row += channels) {
+      for (let c = from; c < to; c++) {
+        const gradient = !isMasked || positive[row + c] > 0 ? dy[row + c] : 0;
+        const product = gradient * (x[row + c] - mean[c]);
+        const sum = sums[c - from] + gradient;
+        sums[c - from] = single === 1 ? Math.fround(sum) : sum;
+        dots[c - from] = single === 1 ? Math.fround(dots[c - from] + Math.fround(product)) : dots[c - from] + product;
       }
     }
     dySum.set(sums, from);
@@ -95,27 +121,25 @@ export const normalizationSumsJob: Job = {
   },
 };
 
-/** `dy`, or with `rectified` +0 instead where the output is not positive. */
-function gradientOfOutput(dy: Tensor, x: Tensor, map: ChannelMap, rectified: boolean): Tensor {
-  if (!rectified) return contiguous(dy);
-  const y = normalizeNaive(x, map, {});
+/** `dy`, or where there is a `positive`, +0 instead where that is not positive. */
+function masked(dy: Tensor, positive: Tensor | undefined): FloatArray {
   const dys = contiguous(dy).data;
-  for (let i = 0; i < y.size; i++) y.data[i] = y.data[i] > 0 ? dys[i] : 0;
-  return y;
+  if (positive === undefined) return dys;
+  const ys = contiguous(positive).data;
+  return dys.map((value, i) => (ys[i] > 0 ? value : 0));
 }
 
 /** The loops that define the bits of {@link normalizationSums}. */
 export function normalizationSumsNaive(
   dy: Tensor,
   x: Tensor,
-  map: ChannelMap,
-  rectified: boolean,
+  mean: Float64Array,
+  positive: Tensor | undefined,
   accumulate: Accumulate,
 ): NormalizationSums {
   const round = roundingOf(accumulate, dtypeOf(x));
-  const gradients = gradientOfOutput(dy, x, map, rectified).data;
+  const gradients = masked(dy, positive);
   const xs = contiguous(x).data;
-  const { mean } = map;
   const dySum = new Float64Array(mean.length);
   const dyDot = new Float64Array(mean.length);
   for (let c = 0; c < mean.length; c++) {
@@ -136,20 +160,28 @@ export function normalizationGradient(
   dy: Tensor,
   x: Tensor,
   map: GradientMap,
-  rectified: boolean,
+  positive: Tensor | undefined,
   execution: Execution,
 ): Tensor {
-  if (execution.kernel === "naive") return normalizationGradientNaive(dy, x, map, rectified);
+  if (execution.kernel === "naive") return normalizationGradientNaive(dy, x, map, positive);
   expectShape("normalizationGradient", "dy", dy, x.shape);
-  expectSameType("normalizationGradient", dy, x);
+  if (positive !== undefined) expectShape("normalizationGradient", "positive", positive, x.shape);
+  expectSameType("normalizationGradient", dy, x, positive);
   const channels = map.mean.length;
   const dx = empty(x.shape, x);
   const most = rowsPerTile(x.size / channels, channels, execution);
-  runTiles(execution, {
+  const simd = passRunsSimd(execution, x, channels);
+  const values = [map.mean, map.scale, map.shift, map.slope];
+  runPass(execution, simd, {
     job: normalizationGradientJob,
-    reads: [contiguous(dy).data, contiguous(x).data, packed(map), map.shift, map.slope],
+    reads: [
+      contiguous(dy).data,
+      contiguous(x).data,
+      simd ? interleaved(values) : packed(values),
+      positive === undefined ? NO_BIAS : contiguous(positive).data,
+    ],
     writes: [dx.data],
-    numbers: [channels, most, Number(rectified)],
+    numbers: [channels, most],
     tiles: Math.ceil(x.size / (most * channels)),
   });
   return dx;
@@ -158,27 +190,40 @@ export function normalizationGradient(
 /** Some of the rows. */
 export const normalizationGradientJob: Job = {
   name: "normalizationGradient",
-  run([dy, x, map, shift, slope, dx], [channels, most, rectified], tile) {
-    const { mean, scale, offset } = unpacked(map);
+  run([dy, x, map, positive, dx], [channels, most, simd], tile) {
+    const isMasked = positive.length > 0;
     const from = tile * most * channels;
     const to = Math.min(from + most * channels, x.length);
+    if (simd === 1) {
+      runKernel(normalizationGradientKernels[isMasked ? "masked" : "plain"], {
+        dy: dy.byteOffset + 4 * from,
+        x: x.byteOffset + 4 * from,
+        map: map.byteOffset,
+        positive: positive.byteOffset + 4 * from,
+        dx: dx.byteOffset + 4 * from,
+        vectors: channels / LEAST_COLUMNS,
+        rows: (to - from) / channels,
+      });
+      return;
+    }
+    const [mean, scale, shift, slope] = unpacked(map, channels);
     for (let i = from; i < to; ) {
       for (let c = 0; c < channels; c++, i++) {
-        const deviation = x[i] - mean[c];
-        let gradient = dy[i];
-        if (rectified === 1) {
-          dx[i] = deviation * scale[c] + offset[c]; // y, rounded as it was
-          if (!(dx[i] > 0)) gradient = 0;
-        }
-        dx[i] = scale[c] * (gradient - shift[c] - deviation * slope[c]);
+        const gradient = !isMasked || positive[i] > 0 ? dy[i] : 0;
+        dx[i] = scale[c] * (gradient - shift[c] - (x[i] - mean[c]) * slope[c]);
       }
     }
   },
 };
 
 /** The loops that define the bits of {@link normalizationGradient}. */
-export function normalizationGradientNaive(dy: Tensor, x: Tensor, map: GradientMap, rectified: boolean): Tensor {
-  const gradients = gradientOfOutput(dy, x, map, rectified).data;
+export function normalizationGradientNaive(
+  dy: Tensor,
+  x: Tensor,
+  map: GradientMap,
+  positive: Tensor | undefined,
+): Tensor {
+  const gradients = masked(dy, positive);
   const xs = contiguous(x).data;
   const { mean, scale, shift, slope } = map;
   const dx = empty(x.shape, x);

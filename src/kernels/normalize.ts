@@ -16,9 +16,12 @@ import type { Job } from "../parallel/job.js";
 import type { FloatArray } from "../tensor/dtype.js";
 import { contiguous, dtypeOf, empty, type Tensor } from "../tensor/tensor.js";
 import { expectSameType, expectShape } from "./check.js";
-import { columnsPerTile, LEAST_COLUMNS, rowsPerTile } from "./element-tiles.js";
-import { type Execution, NO_BIAS, runTiles } from "./execution.js";
+import { columnsPerTile, LEAST_COLUMNS, passRunsSimd, rowsPerTile, runPass } from "./element-tiles.js";
+import { type Execution, NO_BIAS } from "./execution.js";
 import { type Accumulate, roundingOf, roundsToFloat32 } from "./rounding.js";
+import { deviationSquaresKernels, forEachStrip } from "./simd/column-kernels.js";
+import { interleaved, normalizeKernels } from "./simd/normalize-kernels.js";
+import { runKernel } from "./simd/thread.js";
 import { blockOf, splitEvenly } from "./split.js";
 
 /** How the values of every channel are moved and stretched, [C] each. */
@@ -45,7 +48,7 @@ export function deviationSquares(x: Tensor, mean: Float64Array, execution: Execu
   const squares = new Float64Array(mean.length);
   const most = columnsPerTile(mean.length, execution);
   const single = roundsToFloat32(execution.accumulate, dtypeOf(x));
-  runTiles(execution, {
+  runPass(execution, passRunsSimd(execution, x, mean.length), {
     job: deviationSquaresJob,
     reads: [contiguous(x).data, mean],
     writes: [squares],
@@ -58,9 +61,23 @@ export function deviationSquares(x: Tensor, mean: Float64Array, execution: Execu
 /** The squares of some of the columns. */
 export const deviationSquaresJob: Job = {
   name: "deviationSquares",
-  run([x, mean, squares], [most, single], tile) {
+  run([x, mean, squares], [most, single, simd], tile) {
     const channels = mean.length;
     const { from, to } = blockOf(splitEvenly(channels, most, LEAST_COLUMNS), tile);
+    if (simd === 1) {
+      const { [single === 1 ? "single" : "double"]: strips } = deviationSquaresKernels;
+      squares.fill(0, from, to);
+      forEachStrip(strips, { rows: x.length / channels, channels, from, to }, ({ kernel, column, at, rows }) => {
+        runKernel(kernel, {
+          x: x.byteOffset + 4 * at,
+          stride: 4 * channels,
+          rows,
+          mean: mean.byteOffset + 8 * column,
+          squares: squares.byteOffset + 8 * column,
+        });
+      });
+      return;
+    }
     const columns = to - from;
     const means = mean.slice(from, to);
     const sums = new Float64Array(columns); // apart from those of other threads
@@ -98,9 +115,15 @@ export function normalize(x: Tensor, map: ChannelMap, { addend, rectify }: Epilo
   const channels = map.mean.length;
   const y = empty(x.shape, x);
   const most = rowsPerTile(x.size / channels, channels, execution);
-  runTiles(execution, {
+  const simd = passRunsSimd(execution, x, channels);
+  const values = [map.mean, map.scale, map.offset];
+  runPass(execution, simd, {
     job: normalizeJob,
-    reads: [contiguous(x).data, packed(map), addend === undefined ? NO_BIAS : contiguous(addend).data],
+    reads: [
+      contiguous(x).data,
+      simd ? interleaved(values) : packed(values),
+      addend === undefined ? NO_BIAS : contiguous(addend).data,
+    ],
     writes: [y.data],
     numbers: [channels, most, Number(rectify === true)],
     tiles: Math.ceil(x.size / (most * channels)),
@@ -108,32 +131,39 @@ export function normalize(x: Tensor, map: ChannelMap, { addend, rectify }: Epilo
   return y;
 }
 
-/** The values of `map` one after another: what a job is given. */
-export function packed({ mean, scale, offset }: ChannelMap): Float64Array {
-  const values = new Float64Array(3 * mean.length);
-  values.set(mean);
-  values.set(scale, mean.length);
-  values.set(offset, 2 * mean.length);
-  return values;
+/** `values`, [C] each, one after another: what a job is given. */
+export function packed(values: readonly Float64Array[]): Float64Array {
+  const channels = values[0].length;
+  const together = new Float64Array(values.length * channels);
+  for (const [i, value] of values.entries()) together.set(value, i * channels);
+  return together;
 }
 
 /** The values that {@link packed} put together. */
-export function unpacked(values: FloatArray): { mean: FloatArray; scale: FloatArray; offset: FloatArray } {
-  const channels = values.length / 3;
-  return {
-    mean: values.subarray(0, channels),
-    scale: values.subarray(channels, 2 * channels),
-    offset: values.subarray(2 * channels),
-  };
+export function unpacked(values: FloatArray, channels: number): FloatArray[] {
+  return Array.from({ length: values.length / channels }, (_, i) => values.subarray(i * channels, (i + 1) * channels));
 }
 
 /** Some of the rows: three short loops, over a part of y that stays in the cache. */
 export const normalizeJob: Job = {
   name: "normalize",
-  run([x, map, addend, y], [channels, most, rectify], tile) {
-    const { mean, scale, offset } = unpacked(map);
+  run([x, map, addend, y], [channels, most, rectify, simd], tile) {
     const from = tile * most * channels;
     const to = Math.min(from + most * channels, x.length);
+    if (simd === 1) {
+      const adds = addend.length > 0;
+      const kernel = adds ? (rectify === 1 ? "addRectify" : "add") : rectify === 1 ? "rectify" : "plain";
+      runKernel(normalizeKernels[kernel], {
+        x: x.byteOffset + 4 * from,
+        map: map.byteOffset,
+        addend: addend.byteOffset + 4 * from,
+        y: y.byteOffset + 4 * from,
+        vectors: channels / LEAST_COLUMNS,
+        rows: (to - from) / channels,
+      });
+      return;
+    }
+    const [mean, scale, offset] = unpacked(map, channels);
     for (let i = from; i < to; ) {
       for (let c = 0; c < channels; c++, i++) y[i] = (x[i] - mean[c]) * scale[c] + offset[c];
     }

@@ -10,8 +10,11 @@
 import type { Job } from "../parallel/job.js";
 import { contiguous, empty, type Tensor } from "../tensor/tensor.js";
 import { expectSameType, expectShape } from "./check.js";
-import { elementsPerTile } from "./element-tiles.js";
-import { type Execution, runTiles } from "./execution.js";
+import { elementsPerTile, passRunsSimd, runPass } from "./element-tiles.js";
+import type { Execution } from "./execution.js";
+import { rectifyGradientKernel, rectifyKernel } from "./simd/element-kernels.js";
+import { LANES } from "./simd/floats.js";
+import { runKernel } from "./simd/thread.js";
 
 /** The shape of the function. */
 export interface Rectifier {
@@ -31,7 +34,8 @@ export interface RectifierSlopes {
 export function rectify(x: Tensor, { maxValue, negativeSlope, threshold }: Rectifier, execution: Execution): Tensor {
   const y = empty(x.shape, x);
   const most = elementsPerTile(x.size, execution);
-  runTiles(execution, {
+  const isPlain = threshold === 0 && maxValue === Number.POSITIVE_INFINITY && negativeSlope === 0;
+  runPass(execution, isPlain && passRunsSimd(execution, x), {
     job: rectifyJob,
     reads: [contiguous(x).data],
     writes: [y.data],
@@ -44,9 +48,12 @@ export function rectify(x: Tensor, { maxValue, negativeSlope, threshold }: Recti
 /** Some of the elements. */
 export const rectifyJob: Job = {
   name: "rectify",
-  run([x, y], [most, maxValue, negativeSlope, threshold], tile) {
-    const to = Math.min((tile + 1) * most, x.length);
-    for (let i = tile * most; i < to; i++) {
+  run([x, y], [most, maxValue, negativeSlope, threshold, simd], tile) {
+    const begin = tile * most;
+    const to = Math.min(begin + most, x.length);
+    const vectors = simd === 1 ? Math.floor((to - begin) / LANES) : 0;
+    if (vectors > 0) runKernel(rectifyKernel, { x: x.byteOffset + 4 * begin, y: y.byteOffset + 4 * begin, vectors });
+    for (let i = begin + vectors * LANES; i < to; i++) {
       const v = x[i];
       if (v > threshold) y[i] = v < maxValue ? v : maxValue;
       else if (negativeSlope !== 0 || Number.isNaN(v)) y[i] = negativeSlope * (v - threshold);
@@ -71,7 +78,9 @@ export function rectifyGradient(
   expectSameType("rectifyGradient", dy, x);
   const dx = empty(x.shape, x);
   const most = elementsPerTile(x.size, execution);
-  runTiles(execution, {
+  const isPlain = threshold === 0 && maxValue === Number.POSITIVE_INFINITY && slopes.below === 0;
+  const simd = isPlain && slopes.atThreshold === 0 && passRunsSimd(execution, x) && passRunsSimd(execution, dy);
+  runPass(execution, simd, {
     job: rectifyGradientJob,
     reads: [contiguous(dy).data, contiguous(x).data],
     writes: [dx.data],
@@ -84,9 +93,15 @@ export function rectifyGradient(
 /** Some of the elements. */
 export const rectifyGradientJob: Job = {
   name: "rectifyGradient",
-  run([dy, x, dx], [most, maxValue, threshold, below, atThreshold, atMax], tile) {
-    const to = Math.min((tile + 1) * most, x.length);
-    for (let i = tile * most; i < to; i++) {
+  run([dy, x, dx], [most, maxValue, threshold, below, atThreshold, atMax, simd], tile) {
+    const begin = tile * most;
+    const to = Math.min(begin + most, x.length);
+    const vectors = simd === 1 ? Math.floor((to - begin) / LANES) : 0;
+    if (vectors > 0) {
+      const [dyAt, xAt, dxAt] = [dy, x, dx].map((array) => array.byteOffset + 4 * begin);
+      runKernel(rectifyGradientKernel, { dy: dyAt, x: xAt, dx: dxAt, vectors });
+    }
+    for (let i = begin + vectors * LANES; i < to; i++) {
       const v = x[i];
       let slope = v === threshold ? atThreshold : below;
       if (v > threshold) slope = v < maxValue ? 1 : v === maxValue ? atMax : 0;

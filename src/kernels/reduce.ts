@@ -6,10 +6,12 @@
  */
 import type { Job } from "../parallel/job.js";
 import type { FloatArray } from "../tensor/dtype.js";
-import { contiguous, dtypeOf, empty, type Tensor } from "../tensor/tensor.js";
-import { columnsPerTile, LEAST_COLUMNS } from "./element-tiles.js";
-import { type Execution, runTiles } from "./execution.js";
+import { contiguous, dtypeOf, empty, type Tensor, tensor } from "../tensor/tensor.js";
+import { columnsPerTile, LEAST_COLUMNS, passRunsSimd, runPass } from "./element-tiles.js";
+import type { Execution } from "./execution.js";
 import { type Accumulate, roundingOf, roundsToFloat32 } from "./rounding.js";
+import { columnSumsKernels, forEachStrip } from "./simd/column-kernels.js";
+import { runKernel } from "./simd/thread.js";
 import { blockOf, splitEvenly } from "./split.js";
 
 function dtypeOfArray(x: FloatArray): "float32" | "float64" {
@@ -35,7 +37,8 @@ export function columnSums(x: FloatArray, rows: number, channels: number, execut
   const sums = new Float64Array(channels);
   const most = columnsPerTile(channels, execution);
   const single = roundsToFloat32(execution.accumulate, dtypeOfArray(x));
-  runTiles(execution, {
+  const simd = passRunsSimd(execution, tensor(x, [x.length]), channels);
+  runPass(execution, simd, {
     job: columnSumsJob,
     reads: [x],
     writes: [sums],
@@ -48,8 +51,21 @@ export function columnSums(x: FloatArray, rows: number, channels: number, execut
 /** The sums of some of the columns. */
 export const columnSumsJob: Job = {
   name: "columnSums",
-  run([x, sums], [rows, channels, most, single], tile) {
+  run([x, sums], [rows, channels, most, single, simd], tile) {
     const { from, to } = blockOf(splitEvenly(channels, most, LEAST_COLUMNS), tile);
+    if (simd === 1) {
+      const { [single === 1 ? "single" : "double"]: strips } = columnSumsKernels;
+      sums.fill(0, from, to);
+      forEachStrip(strips, { rows, channels, from, to }, ({ kernel, column, at, rows }) => {
+        runKernel(kernel, {
+          x: x.byteOffset + 4 * at,
+          stride: 4 * channels,
+          rows,
+          sums: sums.byteOffset + 8 * column,
+        });
+      });
+      return;
+    }
     const columns = to - from;
     const totals = new Float64Array(columns); // apart from those of other threads
     for (let r = 0, row = from; r < rows; r++, row += channels) {

@@ -7,10 +7,14 @@
  * @module
  */
 import type { Job } from "../parallel/job.js";
+import type { FloatArray } from "../tensor/dtype.js";
 import { contiguous, empty, type Tensor } from "../tensor/tensor.js";
 import { expectShape } from "./check.js";
-import { elementsPerTile } from "./element-tiles.js";
-import { type Execution, NO_BIAS, runTiles } from "./execution.js";
+import { elementsPerTile, passRunsSimd, runPass } from "./element-tiles.js";
+import { type Execution, NO_BIAS } from "./execution.js";
+import { sumKernels } from "./simd/element-kernels.js";
+import { LANES } from "./simd/floats.js";
+import { runKernel } from "./simd/thread.js";
 
 /** More than these, which no residual network has, are added on one thread: a job names only so many arrays. */
 const MOST_TERMS = 6;
@@ -35,7 +39,8 @@ export function sumTensors(terms: readonly Tensor[], options: SumOptions, execut
   if (positive !== undefined) expectShape("sumTensors", "positive", positive, terms[0].shape);
   const sum = empty(terms[0].shape, terms[0]);
   const most = elementsPerTile(sum.size, execution);
-  runTiles(execution, {
+  const simd = terms.length <= 2 && [...terms, sum, positive ?? sum].every((x) => passRunsSimd(execution, x));
+  runPass(execution, simd, {
     job: sumTensorsJob,
     reads: [
       positive === undefined ? NO_BIAS : contiguous(positive).data,
@@ -51,12 +56,13 @@ export function sumTensors(terms: readonly Tensor[], options: SumOptions, execut
 /** Some of the elements. */
 export const sumTensorsJob: Job = {
   name: "sumTensors",
-  run(arrays, [most, start], tile) {
+  run(arrays, [most, start, simd], tile) {
     const [positive, first, second] = arrays;
     const terms = arrays.slice(1, -1);
     const sum = arrays[arrays.length - 1];
-    const from = tile * most;
-    const to = Math.min(from + most, sum.length);
+    const begin = tile * most;
+    const to = Math.min(begin + most, sum.length);
+    const from = simd === 1 ? sumVectors(arrays, start, begin, to) : begin;
     if (terms.length === 2) {
       for (let i = from; i < to; i++) sum[i] = start + first[i] + second[i];
     } else {
@@ -69,6 +75,16 @@ export const sumTensorsJob: Job = {
     if (positive.length > 0) for (let i = from; i < to; i++) if (!(positive[i] > 0)) sum[i] = 0;
   },
 };
+
+/** Sums the whole vectors of one tile of one or two terms. Returns where the rest begins. */
+function sumVectors(arrays: readonly FloatArray[], start: number, from: number, to: number): number {
+  const addresses = arrays.map((array) => array.byteOffset + 4 * from);
+  const [positive, first, second] = addresses;
+  const kernel = sumKernels[arrays[0].length > 0 ? 1 : 0][arrays.length - 3];
+  const vectors = Math.floor((to - from) / LANES);
+  if (vectors > 0) runKernel(kernel, { first, second, positive, to: addresses[addresses.length - 1], vectors, start });
+  return from + vectors * LANES;
+}
 
 /** The loops that define the bits of {@link sumTensors}. */
 export function sumTensorsNaive(terms: readonly Tensor[], { start, positive }: SumOptions): Tensor {

@@ -148,12 +148,12 @@ export function batchNormalizationBackward(
 ): BatchNormalizationGradients {
   const rows = x.size / rstd.length;
   // first the two reductions
-  const { dySum, dyDot } = normalizationSums(dy, x, map, false, execution);
+  const { dySum, dyDot } = normalizationSums(dy, x, map.mean, undefined, execution);
   const dyXHat = dyDot.map((sum, c) => sum * rstd[c]);
   // then dx = scale (dy - shift - (x - mean) slope); both last terms are the share of mean and variance in the loss
   const shift = dySum.map((sum) => (ofBatch ? sum / rows : 0));
   const slope = dyXHat.map((sum, c) => (ofBatch ? (sum / rows) * rstd[c] : 0));
-  const dx = normalizationGradient(dy, x, { ...map, shift, slope }, false, execution);
+  const dx = normalizationGradient(dy, x, { ...map, shift, slope }, undefined, execution);
   return { dx, dGamma: channelTensor(dyXHat, x), dBeta: channelTensor(dySum, x) };
 }
 

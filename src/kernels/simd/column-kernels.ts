@@ -1,0 +1,240 @@
+/**
+ * The sums of `reduce.ts`, `normalize.ts` and `normalize-gradients.ts` over the rows of a matrix, assembled: a strip of
+ * columns, some vectors wide, whose sums stay in registers on the way down. Kernels go on with the sums that they find, so
+ * that all strips of some rows can be taken while these are in the cache.
+ *
+ * With float64 accumulation four columns are two pairs of doubles. With float32 accumulation (`Single`) every product
+ * and every sum is rounded, and four columns are one vector of floats.
+ *
+ * @module
+ */
+import { type Local, type NamedFunction, type Statement, type Value, wasmFunction } from "../../assembly/code.js";
+import { doWhile } from "../../assembly/control.js";
+import { f32x4, f64x2, i32, v128 } from "../../assembly/instructions.js";
+import { both, LANES, loadDoubles, loadWide, narrow, type Wide, wherePositive, widen } from "./floats.js";
+
+const add = both(f64x2.add);
+const sub = both(f64x2.sub);
+const mul = both(f64x2.mul);
+
+type NewLocal = (type: "v128") => Local<"v128">;
+
+/** The sums of four columns in registers. */
+interface Sums {
+  /** Adds four floats, given as they are and widened. */
+  addFloats(floats: Value<"v128">, wide: Wide): Statement[];
+  /** Adds four doubles. */
+  addDoubles(wide: Wide): Statement[];
+  /** Takes the sums, kept as doubles, from memory. */
+  load(from: Value<"i32">, offset: number): Statement[];
+  /** Stores the sums as doubles. */
+  store(to: Value<"i32">, offset: number): Statement[];
+}
+
+function sumsOf(local: NewLocal, single: boolean): Sums {
+  const storeWide = (to: Value<"i32">, offset: number, [low, high]: Wide): Statement[] => [
+    v128.store(to, low, offset),
+    v128.store(to, high, offset + 16),
+  ];
+  if (single) {
+    const sums = local("v128");
+    return {
+      addFloats: (floats) => [sums.set(f32x4.add(sums, floats))],
+      addDoubles: (wide) => [sums.set(f32x4.add(sums, narrow(wide)))],
+      load: (from, offset) => [sums.set(narrow(loadDoubles(from, offset)))],
+      store: (to, offset) => storeWide(to, offset, widen(sums)),
+    };
+  }
+  const [low, high] = [local("v128"), local("v128")];
+  const setWide = (wide: Wide): Statement[] => [low.set(wide[0]), high.set(wide[1])];
+  const addDoubles = (wide: Wide): Statement[] => setWide(add([low, high], wide));
+  return {
+    addFloats: (_floats, wide) => addDoubles(wide),
+    addDoubles,
+    load: (from, offset) => setWide(loadDoubles(from, offset)),
+    store: (to, offset) => storeWide(to, offset, [low, high]),
+  };
+}
+
+/** A pair of local variables, and what gives them their values. */
+function wideLocal(local: NewLocal): { value: Wide; set: (wide: Wide) => Statement[] } {
+  const [low, high] = [local("v128"), local("v128")];
+  return { value: [low, high], set: (wide) => [low.set(wide[0]), high.set(wide[1])] };
+}
+
+/** 0, 1, ... for the vectors of a strip. */
+const each = (vectors: number): number[] => Array.from({ length: vectors }, (_, v) => v);
+
+/** `name` of a kernel for a strip of `vectors` vectors. */
+const nameOf = (name: string, vectors: number, single: boolean): string => `${name}${single ? "Single" : ""}${vectors}`;
+
+type SumParameters = Record<"x" | "stride" | "rows" | "sums", "i32">;
+
+function columnSumsKernel(vectors: number, single: boolean): NamedFunction<SumParameters> {
+  return wasmFunction(
+    nameOf("columnSums", vectors, single),
+    { x: "i32", stride: "i32", rows: "i32", sums: "i32" },
+    ({ x, stride, rows, sums }, local) => {
+      const columns = each(vectors).map(() => sumsOf(local, single));
+      return [
+        columns.map((column, v) => column.load(sums, 32 * v)),
+        doWhile(
+          [
+            columns.map((column, v) => column.addFloats(v128.load(x, 16 * v), loadWide(x, 16 * v))),
+            x.set(i32.add(x, stride)),
+            rows.set(i32.sub(rows, 1)),
+          ],
+          rows,
+        ),
+        columns.map((column, v) => column.store(sums, 32 * v)),
+      ];
+    },
+  );
+}
+
+type SquareParameters = Record<"x" | "stride" | "rows" | "mean" | "squares", "i32">;
+
+function deviationSquaresKernel(vectors: number, single: boolean): NamedFunction<SquareParameters> {
+  return wasmFunction(
+    nameOf("deviationSquares", vectors, single),
+    { x: "i32", stride: "i32", rows: "i32", mean: "i32", squares: "i32" },
+    ({ x, stride, rows, mean, squares }, local) => {
+      const columns = each(vectors).map(() => sumsOf(local, single));
+      const means = columns.map(() => wideLocal(local));
+      const deviation = wideLocal(local);
+      return [
+        means.map(({ set }, v) => set(loadDoubles(mean, 32 * v))),
+        columns.map((column, v) => column.load(squares, 32 * v)),
+        doWhile(
+          [
+            columns.map((column, v) => [
+              deviation.set(sub(loadWide(x, 16 * v), means[v].value)),
+              column.addDoubles(mul(deviation.value, deviation.value)),
+            ]),
+            x.set(i32.add(x, stride)),
+            rows.set(i32.sub(rows, 1)),
+          ],
+          rows,
+        ),
+        columns.map((column, v) => column.store(squares, 32 * v)),
+      ];
+    },
+  );
+}
+
+type GradientParameters = Record<"dy" | "x" | "positive" | "stride" | "rows" | "mean" | "dySum" | "dyDot", "i32">;
+
+function normalizationSumsKernel(vectors: number, single: boolean, masked: boolean): NamedFunction<GradientParameters> {
+  return wasmFunction(
+    nameOf(masked ? "normalizationSumsMasked" : "normalizationSums", vectors, single),
+    { dy: "i32", x: "i32", positive: "i32", stride: "i32", rows: "i32", mean: "i32", dySum: "i32", dyDot: "i32" },
+    ({ dy, x, positive, stride, rows, mean, dySum, dyDot }, local) => {
+      const columns = each(vectors).map(() => ({
+        sum: sumsOf(local, single),
+        dot: sumsOf(local, single),
+        mean: wideLocal(local),
+      }));
+      const [gradient, floats] = [wideLocal(local), local("v128")];
+      return [
+        columns.map((column, v) => [
+          column.mean.set(loadDoubles(mean, 32 * v)),
+          column.sum.load(dySum, 32 * v),
+          column.dot.load(dyDot, 32 * v),
+        ]),
+        doWhile(
+          [
+            columns.map((column, v) => {
+              const dyHere = v128.load(dy, 16 * v);
+              return [
+                floats.set(masked ? wherePositive(dyHere, v128.load(positive, 16 * v)) : dyHere),
+                gradient.set(widen(floats)),
+                column.sum.addFloats(floats, gradient.value),
+                column.dot.addDoubles(mul(gradient.value, sub(loadWide(x, 16 * v), column.mean.value))),
+              ];
+            }),
+            (masked ? [dy, x, positive] : [dy, x]).map((pointer) => pointer.set(i32.add(pointer, stride))),
+            rows.set(i32.sub(rows, 1)),
+          ],
+          rows,
+        ),
+        columns.map((column, v) => [column.sum.store(dySum, 32 * v), column.dot.store(dyDot, 32 * v)]),
+      ];
+    },
+  );
+}
+
+/** Kernels by the vectors of their strip, widest first. */
+export type Strips<P> = readonly { readonly vectors: number; readonly kernel: P }[];
+
+const strips = <P>(widths: readonly number[], make: (vectors: number) => P): Strips<P> =>
+  widths.map((vectors) => ({ vectors, kernel: make(vectors) }));
+
+/** For both accumulations. */
+interface BothAccumulations<P> {
+  readonly double: Strips<P>;
+  readonly single: Strips<P>;
+}
+
+const forBoth = <P>(
+  widths: readonly number[],
+  make: (vectors: number, single: boolean) => P,
+): BothAccumulations<P> => ({
+  double: strips(widths, (vectors) => make(vectors, false)),
+  single: strips(widths, (vectors) => make(vectors, true)),
+});
+
+/** sums[c] += sum of x[r, c]. At least one row. */
+export const columnSumsKernels: BothAccumulations<NamedFunction<SumParameters>> = forBoth([4, 2, 1], columnSumsKernel);
+
+/** squares[c] += sum of (x[r, c] - mean[c])^2. At least one row. */
+export const deviationSquaresKernels: BothAccumulations<NamedFunction<SquareParameters>> = forBoth(
+  [2, 1],
+  deviationSquaresKernel,
+);
+
+/** Both sums of backward, without and with a ReLU behind the normalization. At least one row. */
+export const normalizationSumsKernels: Record<
+  "plain" | "masked",
+  BothAccumulations<NamedFunction<GradientParameters>>
+> = {
+  plain: forBoth([2, 1], (vectors, single) => normalizationSumsKernel(vectors, single, false)),
+  masked: forBoth([2, 1], (vectors, single) => normalizationSumsKernel(vectors, single, true)),
+};
+
+/** Rows that are walked down by all strips of a tile before the next ones hold about so many elements. */
+const ELEMENTS_AT_ONCE = 32768;
+
+/** A part of a matrix with `channels` columns that one kernel sums. */
+export interface Strip<P> {
+  readonly kernel: P;
+  /** Its first column. */
+  readonly column: number;
+  /** Its first element, at the first row and column. */
+  readonly at: number;
+  readonly rows: number;
+}
+
+/**
+ * Calls `run` for strips of a matrix [rows, channels] that make up its columns `from` to `to`, a number of whole vectors,
+ * each with the widest kernel that fits: all strips of some rows, then those of the next.
+ */
+export function forEachStrip<P>(
+  strips: Strips<P>,
+  {
+    rows,
+    channels,
+    from,
+    to,
+  }: { readonly rows: number; readonly channels: number; readonly from: number; readonly to: number },
+  run: (strip: Strip<P>) => void,
+): void {
+  const most = Math.max(1, Math.floor(ELEMENTS_AT_ONCE / channels));
+  for (let row = 0; row < rows; row += most) {
+    for (let column = from; column < to; ) {
+      const strip = strips.find(({ vectors }) => column + vectors * LANES <= to);
+      if (strip === undefined) throw new Error(`internal: simd: ${to - from} columns are no whole vectors.`);
+      run({ kernel: strip.kernel, column, at: row * channels + column, rows: Math.min(most, rows - row) });
+      column += strip.vectors * LANES;
+    }
+  }
+}

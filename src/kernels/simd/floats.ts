@@ -1,0 +1,53 @@
+/**
+ * What assembled element-wise kernels share: four float32 values as two pairs of doubles, and back.
+ *
+ * Element-wise arithmetic runs in float64 and is rounded once, when it is stored, like the loops in TypeScript.
+ *
+ * @module
+ */
+import type { Operand, Value } from "../../assembly/code.js";
+import { f32x4, f64x2, i8x16, v128 } from "../../assembly/instructions.js";
+
+/** How many float32 values a vector holds. */
+export const LANES = 4;
+
+/** Four doubles: the first two, the last two. */
+export type Wide = readonly [low: Value<"v128">, high: Value<"v128">];
+
+/** The four floats at `address`, widened. */
+export function loadWide(address: Operand<"i32">, offset = 0): Wide {
+  const half = (at: number): Value<"v128"> => f64x2.promote_low_f32x4(v128.load64_zero(address, at));
+  return [half(offset), half(offset + 8)];
+}
+
+/** The four doubles at `address`. */
+export function loadDoubles(address: Operand<"i32">, offset = 0): Wide {
+  return [v128.load(address, offset), v128.load(address, offset + 16)];
+}
+
+/** Four doubles, each rounded to float32. */
+export function narrow([low, high]: Wide): Value<"v128"> {
+  const lanes = [0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23];
+  return i8x16.shuffle(f32x4.demote_f64x2_zero(low), f32x4.demote_f64x2_zero(high), lanes);
+}
+
+/** Four floats, widened. They are computed twice, so they should be a local variable. */
+export function widen(floats: Value<"v128">): Wide {
+  const lanes = [8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7];
+  return [f64x2.promote_low_f32x4(floats), f64x2.promote_low_f32x4(i8x16.shuffle(floats, floats, lanes))];
+}
+
+/** An operation on pairs of doubles, on all four. */
+export function both(operation: (a: Value<"v128">, b: Value<"v128">) => Value<"v128">): (a: Wide, b: Wide) => Wide {
+  return (a, b) => [operation(a[0], b[0]), operation(a[1], b[1])];
+}
+
+/** max(floats, 0): +0 for -0 too, and NaN where there is NaN. */
+export function positivePart(floats: Value<"v128">): Value<"v128"> {
+  return f32x4.add(f32x4.pmax(floats, v128.zero()), v128.zero());
+}
+
+/** `floats` where `sign` is positive, +0 elsewhere. */
+export function wherePositive(floats: Value<"v128">, sign: Value<"v128">): Value<"v128"> {
+  return v128.and(floats, f32x4.gt(sign, v128.zero()));
+}

@@ -1,0 +1,26 @@
+/**
+ * All kernels of element-wise passes and reductions, for the module.
+ *
+ * @module
+ */
+import type { NamedFunction, Signature } from "../../assembly/code.js";
+import { columnSumsKernels, deviationSquaresKernels, normalizationSumsKernels } from "./column-kernels.js";
+import { rectifyGradientKernel, rectifyKernel, sumKernels } from "./element-kernels.js";
+import { normalizationGradientKernels, normalizeKernels } from "./normalize-kernels.js";
+
+const columnKernels = [
+  columnSumsKernels,
+  deviationSquaresKernels,
+  normalizationSumsKernels.plain,
+  normalizationSumsKernels.masked,
+].flatMap(({ double, single }) => [...double, ...single].map(({ kernel }): NamedFunction<Signature> => kernel));
+
+/** In no order that matters. */
+export const passKernels: readonly NamedFunction<Signature>[] = [
+  ...columnKernels,
+  ...Object.values(normalizeKernels),
+  ...Object.values(normalizationGradientKernels),
+  ...sumKernels.flat(),
+  rectifyKernel,
+  rectifyGradientKernel,
+];
