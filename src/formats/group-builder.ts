@@ -24,10 +24,15 @@ export class GroupBuilder implements Hdf5GroupSpec {
     return group;
   }
 
-  /** Adds the values of `weight` as the dataset at `path`. */
-  addWeight(path: string, { shape, value }: Variable): void {
+  /** Adds `dataset` at `path`. */
+  addDataset(path: string, dataset: Hdf5DatasetSpec): void {
     const cut = path.lastIndexOf("/");
     const group = cut < 0 ? this : this.at(path.slice(0, cut));
-    group.children.set(path.slice(cut + 1), { kind: "dataset", shape, data: value.data });
+    group.children.set(path.slice(cut + 1), dataset);
+  }
+
+  /** Adds the values of `weight` as the dataset at `path`. */
+  addWeight(path: string, { shape, value }: Variable): void {
+    this.addDataset(path, { kind: "dataset", shape, data: value.data });
   }
 }

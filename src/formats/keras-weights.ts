@@ -9,7 +9,6 @@ import { type Assignment, assignAll, type StoredValue, storedDataset } from "./a
 import { FormatError, quote } from "./format-error.js";
 import { GroupBuilder } from "./group-builder.js";
 import type { Hdf5Group } from "./hdf5/group.js";
-import type { Hdf5GroupSpec } from "./hdf5/spec.js";
 import { type WeightGroup, weightGroups } from "./keras-layout.js";
 import { npyArray, splitNpy } from "./npy.js";
 import { readPickledArrays } from "./pickle.js";
@@ -71,7 +70,7 @@ export function readKerasNpz(model: Model, entries: ReadonlyMap<string, ZipEntry
 }
 
 /** The groups and datasets of the weights of `model`, as Keras writes them. */
-export function kerasWeightsSpec(model: Model): Hdf5GroupSpec {
+export function kerasWeightsSpec(model: Model): GroupBuilder {
   const root = new GroupBuilder();
   for (const { path, layer, weights } of weightGroups(model)) {
     const vars = root.at(`${path}/vars`);

@@ -9,6 +9,8 @@
  *         attribute weight_names                trainable weights first
  *         <layer>/kernel, <layer>/kernel:0      the values, by those names
  *
+ *     attribute training_config, optimizer_weights/   of a compiled model; see training-config.ts
+ *
  * As in Keras, weights are matched by order: the n-th layer of the file that has weights is the n-th layer of the model
  * that has weights. Names need not agree.
  *
@@ -19,6 +21,7 @@ import type { Variable } from "../layers/variable.js";
 import { type FromConfigOptions, modelFromConfig } from "../models/from-config.js";
 import { serializeLayer } from "../models/graph-config.js";
 import type { Model } from "../models/model.js";
+import { UniqueNames } from "../models/names.js";
 import { assignAll, storedDataset } from "./assign.js";
 import { FormatError, quote } from "./format-error.js";
 import { GroupBuilder } from "./group-builder.js";
@@ -26,12 +29,16 @@ import type { Hdf5Group } from "./hdf5/group.js";
 import { writeHdf5 } from "./hdf5/writer.js";
 import { parseConfig } from "./json.js";
 import { KERAS_VERSION } from "./keras-archive.js";
+import { legacyTrainingConfig, restoreState, stateDataset, type Training, trainingFromConfig } from "./training-config.js";
 
 /** Attributes of HDF5 hold at most this many bytes; Keras's own limit, with room for the header. */
 const ATTRIBUTE_LIMIT = 64512;
 
 /** Weights of a model that belong to no layer; we have none, and Keras looks for the group. */
 const TOP_LEVEL = "top_level_model_weights";
+
+/** Where the optimizer's state is. */
+const STATE = "optimizer_weights";
 
 /** The weights of a layer in the order of these files: trainable ones first. */
 function legacyOrder(layer: Layer): readonly Variable[] {
@@ -134,8 +141,40 @@ function setNames(group: GroupBuilder, attribute: string, names: readonly string
   }
 }
 
-/** The bytes of a whole-model file of `model`. */
-export function writeLegacyModel(model: Model): Uint8Array {
+/**
+ * How the model of a whole-model file is trained; undefined where it was not compiled.
+ *
+ * @param model - The model of the file.
+ * @throws FormatError when the state of the optimizer does not fit the model.
+ * @throws TypeError, RangeError when optimizer or loss are not implemented.
+ */
+export function readLegacyTraining(model: Model, root: Hdf5Group): Training | undefined {
+  const [text] = root.attributes.get("training_config")?.read() ?? [];
+  if (typeof text !== "string") return undefined;
+  const config = parseConfig("HDF5", text);
+  const training = trainingFromConfig(config["optimizer_config"], config);
+  const state = root.get(STATE);
+  // what was compiled and never trained may have no state
+  if (state?.kind !== "group") return training;
+  const values = (namesOf(state, "weight_names") ?? []).map((name) => storedDataset(state.get(name), `${STATE}/${name}`));
+  restoreState("HDF5", training.optimizer, model.trainableWeights, values);
+  return training;
+}
+
+/** Adds how `model` is trained to a file. */
+function addTraining(root: GroupBuilder, model: Model, training: Training): void {
+  const { optimizer } = training;
+  optimizer.build(model.trainableWeights);
+  root.attributes.set("training_config", JSON.stringify(legacyTrainingConfig(training)));
+  const state = root.at(STATE);
+  const taken = new UniqueNames();
+  const names = optimizer.variables().map(({ name }) => `${optimizer.name}/${taken.takeNumbered(name)}`);
+  setNames(state, "weight_names", names);
+  for (const [i, variable] of optimizer.variables().entries()) state.addDataset(names[i], stateDataset(variable));
+}
+
+/** The bytes of a whole-model file of `model`, compiled where `training` is given. */
+export function writeLegacyModel(model: Model, training?: Training): Uint8Array {
   const root = new GroupBuilder();
   for (const [name, value] of [
     ["backend", "tensorflow"],
@@ -161,5 +200,6 @@ export function writeLegacyModel(model: Model): Uint8Array {
     for (const [i, weight] of weights.entries()) group.addWeight(names[i], weight);
   }
   if (!weightsGroup.children.has(TOP_LEVEL)) setNames(weightsGroup.at(TOP_LEVEL), "weight_names", []);
+  if (training !== undefined) addTraining(root, model, training);
   return writeHdf5(root);
 }

@@ -7,11 +7,12 @@ import type { FromConfigOptions } from "../models/from-config.js";
 import type { Model } from "../models/model.js";
 import { FormatError, oneLine } from "./format-error.js";
 import { openHdf5 } from "./hdf5/open.js";
-import { isKerasArchive, readArchiveWeights, readKerasArchive } from "./keras-archive.js";
+import { isKerasArchive, readArchiveTraining, readArchiveWeights, readKerasArchive } from "./keras-archive.js";
 import { readKerasWeights } from "./keras-weights.js";
-import { isLegacyWeights, readLegacyModel, readLegacyWeights } from "./legacy-h5.js";
+import { isLegacyWeights, readLegacyModel, readLegacyTraining, readLegacyWeights } from "./legacy-h5.js";
 import { readNpz } from "./npz.js";
 import { readNpzModel, readNpzWeights } from "./npz-model.js";
+import type { Training } from "./training-config.js";
 import { readZip } from "./zip.js";
 
 const ZIP = [0x50, 0x4b];
@@ -57,6 +58,23 @@ export function readModel(bytes: Uint8Array, name: string, options: FromConfigOp
     if (containerOf(bytes, name) === "hdf5") return readLegacyModel(openHdf5(bytes), options);
     const entries = readZip(bytes);
     return isKerasArchive(entries) ? readKerasArchive(entries, options) : readNpzModel(readNpz(bytes), options);
+  });
+}
+
+/**
+ * How the model in `bytes` is trained, with the state of its optimizer, so that `model` goes on where the file's did.
+ * Undefined where the file says nothing of it: it was not compiled, or is an `.npz`.
+ *
+ * @param model - What {@link readModel} made of the same bytes.
+ * @param name - The file's name, for messages.
+ * @throws FormatError when the file is corrupt, or the optimizer's state does not fit the model.
+ * @throws TypeError, RangeError when optimizer or loss are not ones that this project implements.
+ */
+export function readTraining(model: Model, bytes: Uint8Array, name: string): Training | undefined {
+  return named(name, () => {
+    if (containerOf(bytes, name) === "hdf5") return readLegacyTraining(model, openHdf5(bytes));
+    const entries = readZip(bytes);
+    return isKerasArchive(entries) ? readArchiveTraining(model, entries) : undefined;
   });
 }
 

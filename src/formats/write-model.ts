@@ -7,21 +7,35 @@ import { Model } from "../models/model.js";
 import { writeKerasArchive } from "./keras-archive.js";
 import { writeLegacyModel } from "./legacy-h5.js";
 import { writeNpzModel } from "./npz-model.js";
+import type { Training } from "./training-config.js";
+
+/** What a file can hold beside the model. */
+export interface WriteModelOptions {
+  /** Optimizer, with its state, and loss: Keras then loads a compiled model that goes on training. */
+  readonly training?: Training | undefined;
+  /** Further entries of a `.keras` archive by name, which Keras leaves alone. */
+  readonly entries?: ReadonlyMap<string, Uint8Array> | undefined;
+}
 
 /**
  * The bytes of `model` as the file `name`: `.keras`, `.h5` (a whole model of the older layout) or `.npz`. Equal models
  * give equal bytes.
  *
- * @throws RangeError when the name has another ending, or a layer's name is one that Keras 3 does not take.
+ * @throws RangeError when the name has another ending, a layer's name is one that Keras 3 does not take, the optimizer was
+ *   built for other weights, or the file has no place for what `options` holds.
  */
-export function writeModel(model: Model, name: string): Uint8Array {
+export function writeModel(model: Model, name: string, { training, entries }: WriteModelOptions = {}): Uint8Array {
   if (/\.weights\.h5$/i.test(name)) {
     throw new RangeError(
       `writeModel: a file of weights alone is not written; end the name in .keras, .h5 or .npz. Received ${name}.`,
     );
   }
-  if (/\.keras$/i.test(name)) return writeKerasArchive(withKerasNames(model));
-  if (/\.h(df)?5$/i.test(name)) return writeLegacyModel(withKerasNames(model));
+  if (/\.keras$/i.test(name)) return writeKerasArchive(withKerasNames(model), training, entries);
+  if (entries !== undefined) throw new RangeError(`writeModel: \`entries\` go into a .keras alone. Received ${name}.`);
+  if (/\.h(df)?5$/i.test(name)) return writeLegacyModel(withKerasNames(model), training);
+  if (training !== undefined) {
+    throw new RangeError(`writeModel: \`training\` goes into a .keras or .h5 alone. Received ${name}.`);
+  }
   if (/\.npz$/i.test(name)) return writeNpzModel(model);
   throw new RangeError(`writeModel: \`name\` must end in .keras, .h5 or .npz. Received ${name}.`);
 }
