@@ -29,7 +29,13 @@ import type { Hdf5Group } from "./hdf5/group.js";
 import { writeHdf5 } from "./hdf5/writer.js";
 import { parseConfig } from "./json.js";
 import { KERAS_VERSION } from "./keras-archive.js";
-import { legacyTrainingConfig, restoreState, stateDataset, type Training, trainingFromConfig } from "./training-config.js";
+import {
+  legacyTrainingConfig,
+  restoreState,
+  stateDataset,
+  type Training,
+  trainingFromConfig,
+} from "./training-config.js";
 
 /** Attributes of HDF5 hold at most this many bytes; Keras's own limit, with room for the header. */
 const ATTRIBUTE_LIMIT = 64512;
@@ -156,7 +162,9 @@ export function readLegacyTraining(model: Model, root: Hdf5Group): Training | un
   const state = root.get(STATE);
   // what was compiled and never trained may have no state
   if (state?.kind !== "group") return training;
-  const values = (namesOf(state, "weight_names") ?? []).map((name) => storedDataset(state.get(name), `${STATE}/${name}`));
+  const values = (namesOf(state, "weight_names") ?? []).map((name) =>
+    storedDataset(state.get(name), `${STATE}/${name}`),
+  );
   restoreState("HDF5", training.optimizer, model.trainableWeights, values);
   return training;
 }

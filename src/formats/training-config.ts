@@ -34,7 +34,13 @@ export interface Training {
 const SHORT_LOSSES: Readonly<Record<string, LossName>> = { mse: "mean_squared_error", MSE: "mean_squared_error" };
 
 /** What all configurations say of the rest, which has no part in the numbers. */
-const REST = { loss_weights: null, weighted_metrics: null, run_eagerly: false, steps_per_execution: 1, jit_compile: false };
+const REST = {
+  loss_weights: null,
+  weighted_metrics: null,
+  run_eagerly: false,
+  steps_per_execution: 1,
+  jit_compile: false,
+};
 
 function rest({ loss }: Training): KerasConfig {
   return { loss, metrics: loss === "mean_squared_error" ? null : ["accuracy"], ...REST };
@@ -60,7 +66,9 @@ export function legacyTrainingConfig(training: Training): KerasConfig {
 export function trainingFromConfig(optimizer: unknown, config: KerasConfig): Training {
   const weights = config["loss_weights"] ?? null;
   if (weights !== null) {
-    throw new TypeError(`training: \`loss_weights\` must be null (others are not implemented). Received ${describe(weights)}.`);
+    throw new TypeError(
+      `training: \`loss_weights\` must be null (others are not implemented). Received ${describe(weights)}.`,
+    );
   }
   return { optimizer: optimizerFromConfig(withoutPackage(optimizer)), loss: lossName(config["loss"]) };
 }
@@ -110,7 +118,12 @@ export function stateDataset(variable: OptimizerVariable): Hdf5DatasetSpec {
  *
  * @throws FormatError when the variables are of another number or shape than the optimizer's.
  */
-export function restoreState(what: string, optimizer: Optimizer, weights: readonly Variable[], values: readonly StoredValue[]): void {
+export function restoreState(
+  what: string,
+  optimizer: Optimizer,
+  weights: readonly Variable[],
+  values: readonly StoredValue[],
+): void {
   if (values.length <= 2) {
     // never trained: the count of steps is 0, and the optimizer makes its state at the first step
     assignState(what, optimizer.variables().slice(0, values.length), values);

@@ -3,15 +3,18 @@
  *
  * @module
  */
+import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { randomStream } from "../../src/arithmetic/random.js";
-import { readModel } from "../../src/formats/read-model.js";
+import { readModel, readTraining } from "../../src/formats/read-model.js";
 import type { Model } from "../../src/models/model.js";
-import { optimizerFromConfig } from "../../src/optimizers/from-config.js";
+import { optimizerFromConfig, serializeOptimizer } from "../../src/optimizers/from-config.js";
 import type { Optimizer } from "../../src/optimizers/optimizer.js";
 import { isKerasConfig, type KerasConfig } from "../../src/serialization/config.js";
 import type { FloatArray } from "../../src/tensor/dtype.js";
-import { type Tensor, tensor, zeros } from "../../src/tensor/tensor.js";
+import type { Batch } from "../../src/training/batches.js";
+import { zeros } from "../../src/tensor/tensor.js";
+import { type Comparison, compare } from "../../src/verification/compare.js";
 import {
   type FixtureArrays,
   type FixtureFiles,
@@ -19,6 +22,7 @@ import {
   readArrays,
   readJson,
   rebuildModel,
+  references,
 } from "../../src/verification/fixtures.js";
 import { kerasFixture } from "../formats/fixture-files.js";
 
@@ -38,6 +42,8 @@ export interface KerasRun {
   /** Begins with this file of fixtures/, or else with the model of `rule`. */
   readonly file: string | undefined;
   readonly rule: unknown;
+  /** Whether it goes on with the optimizer's state in the file. */
+  readonly continues: boolean;
   /** What Keras found. */
   readonly arrays: FixtureArrays;
 }
@@ -46,33 +52,50 @@ export interface KerasRun {
 export function kerasRuns(): readonly KerasRun[] {
   const list = readJson(files, "steps/steps.json");
   return (Array.isArray(list) ? list : []).filter(isKerasConfig).map((entry): KerasRun => {
-    const { name, file, rule, optimizer } = entry;
+    const { file, rule, optimizer } = entry;
+    const name = String(entry["name"]);
     return {
-      name: String(name),
+      name,
       steps: Number(entry["steps"]),
       batch: Number(entry["batch"]),
       seed: Number(entry["seed"]),
       optimizer: isKerasConfig(optimizer) ? optimizer : {},
       file: typeof file === "string" ? file : undefined,
       rule,
+      continues: entry["continues"] === true,
       arrays: readArrays(files, `steps/${name}.npz`),
     };
   });
 }
 
-/** The model that a run begins with. */
-export function modelOf({ file, rule }: KerasRun): Model {
-  return file === undefined ? rebuildModel(modelFixture(rule)) : readModel(kerasFixture(file), file);
+/** Model and optimizer that a run begins with. */
+export interface KerasStart {
+  readonly model: Model;
+  readonly optimizer: Optimizer;
 }
 
-/** The optimizer of a run, with some arguments changed. */
-export function optimizerOf({ optimizer }: KerasRun, changes: KerasConfig = {}): Optimizer {
-  const config = isKerasConfig(optimizer["config"]) ? optimizer["config"] : {};
-  return optimizerFromConfig({ ...optimizer, config: { ...config, ...changes } });
+/** Begins a run, with some arguments of its optimizer changed; one that continues has that of its file, with its state. */
+export function startOf(run: KerasRun, changes: KerasConfig = {}): KerasStart {
+  const { file, rule, continues, optimizer } = run;
+  if (file === undefined) return { model: rebuildModel(modelFixture(rule)), optimizer: optimizerOf(run, changes) };
+  const model = readModel(kerasFixture(file), file);
+  if (!continues) return { model, optimizer: optimizerOf(run, changes) };
+  const training = readTraining(model, kerasFixture(file), file);
+  assert.equal(training?.loss, "categorical_crossentropy");
+  assert.deepEqual(serializeOptimizer(training.optimizer)["config"], optimizer["config"]);
+  return { model, optimizer: training.optimizer };
+}
+
+function optimizerOf({ optimizer }: KerasRun, changes: KerasConfig): Optimizer {
+  return optimizerFromConfig({ ...optimizer, config: { ...configOf(optimizer), ...changes } });
+}
+
+function configOf(optimizer: KerasConfig): KerasConfig {
+  return isKerasConfig(optimizer["config"]) ? optimizer["config"] : {};
 }
 
 /** The batch of a step: every image is the pattern of its class, and noise. */
-export function batchOf({ seed, batch }: KerasRun, model: Model, step: number): KerasBatch {
+export function batchOf({ seed, batch }: KerasRun, model: Model, step: number): Batch {
   const shape = model.inputs[0].shape.slice(1).map(Number);
   const classes = Number(model.outputs[0].shape.at(-1));
   const x = zeros([batch, ...shape], "float32");
@@ -89,13 +112,6 @@ export function batchOf({ seed, batch }: KerasRun, model: Model, step: number): 
   return { x, yTrue, labels };
 }
 
-/** A batch as `trainStep` takes it. */
-export interface KerasBatch {
-  readonly x: Tensor;
-  readonly yTrue: Tensor;
-  readonly labels: Int32Array;
-}
-
 /** The numbers of `key`. */
 export function numbersOf({ arrays, name }: KerasRun, key: string): FloatArray {
   const array = arrays.get(key);
@@ -103,7 +119,7 @@ export function numbersOf({ arrays, name }: KerasRun, key: string): FloatArray {
   throw new Error(`${name} has no ${key}`);
 }
 
-/** A small integer power of two: the unit roundoff of float32. */
+/** The unit roundoff of float32. */
 const U = 2 ** -24;
 
 /**
@@ -123,17 +139,18 @@ export function allowedLosses(run: KerasRun): readonly number[] {
   let reach = 0;
   return Array.from(truth, (exact, step) => {
     reach = Math.max(reach, Math.abs(keras[step] - exact));
-    for (let i = step; i < neighbours.length; i += truth.length) reach = Math.max(reach, Math.abs(neighbours[i] - exact));
+    for (let i = step; i < neighbours.length; i += truth.length)
+      reach = Math.max(reach, Math.abs(neighbours[i] - exact));
     return 2 * reach + 4 * U * Math.abs(exact);
   });
 }
 
-/** Weights of float64 by path that the fixture keeps after the last step. */
-export function weightKeys({ arrays }: KerasRun): readonly string[] {
-  return [...arrays.keys()].filter((key) => key.startsWith("truth/weight/")).map((key) => key.slice("truth/".length));
-}
-
-/** A tensor of a fixture. */
-export function tensorOfRun(run: KerasRun, key: string): Tensor {
-  return tensor(numbersOf(run, key), run.arrays.get(key)?.shape ?? []);
+/** How every weight that the fixture keeps after the last step compares; a ResNet's are not kept. */
+export function compareWeights(run: KerasRun, model: Model): readonly Comparison[] {
+  const weights = model.weightsByPath();
+  return references(run.arrays, "weight/").map((reference) => {
+    const weight = weights.get(reference.key.slice("weight/".length));
+    if (weight === undefined) throw new Error(`${run.name}: the model has no ${reference.key}`);
+    return compare(weight.value.data, reference);
+  });
 }
