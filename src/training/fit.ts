@@ -218,8 +218,10 @@ class Run implements TrainingRun {
     const step = this.#stepsDone;
     for (const callback of this.#callbacks) callback.onStepBegin?.(step, this);
     const learningRate = optimizer.learningRate;
-    const batch = this.#arena.run(() => this.#source.batch(this.#epoch, this.#step));
-    const metrics = trainStep(this.model, batch, { loss, optimizer, execution, seed, step, arena: this.#arena });
+    const metrics = this.#inArena((arena) => {
+      const batch = arena.run(() => this.#source.batch(this.#epoch, this.#step));
+      return trainStep(this.model, batch, { loss, optimizer, execution, seed, step, arena });
+    });
     this.#sums = addBatch(this.#sums, metrics);
     this.#step += 1;
     const record = {
@@ -230,6 +232,15 @@ class Run implements TrainingRun {
       learningRate,
     };
     for (const callback of this.#callbacks) callback.onStepEnd?.(record, this);
+  }
+
+  /** Runs `step`, whose memory is given back even where no batch could be had. */
+  #inArena<Result>(step: (arena: Arena) => Result): Result {
+    try {
+      return step(this.#arena);
+    } finally {
+      this.#arena.reset();
+    }
   }
 
   async #validate(): Promise<Evaluation | "aborted" | undefined> {
