@@ -5,7 +5,8 @@
  * gradients that its readers left for its output, and leaves one gradient for each of its inputs.
  *
  * Memory: every layer's output stays until the pass is dropped, since backward reads it. With `release` there is no way
- * back, and a tensor's memory is handed on once its last reader has run.
+ * back, and a tensor's memory is handed on once its last reader has run; the outputs, and the logits of those that are a
+ * softmax, stay.
  *
  * @module
  */
@@ -22,7 +23,7 @@ import type { Model } from "./model.js";
 export interface ModelPass {
   /** The model's outputs, in its order. */
   readonly outputs: readonly Tensor[];
-  /** Every node's own pass. */
+  /** Every node's own pass; where memory was released, those of the outputs alone. */
   readonly passes: ReadonlyMap<LayerNode, LayerPass>;
   /** New values of moving statistics. They have not been assigned yet. */
   readonly updates: ReadonlyMap<Variable, Tensor>;
@@ -101,7 +102,10 @@ export function forwardPass(
     const xs = read.map((x) => cast(x, node.layer.dtype));
     const pass = node.layer.call(replaceInputs?.(node, xs) ?? xs, { ...context, pending: updates });
     values.set(node, pass.y);
-    if (release === undefined) passes.set(node, pass);
+    const isOutput = model.outputs.some((output) => output.node === node);
+    if (release === undefined || isOutput) passes.set(node, pass);
+    // the loss of a softmax reads what it was taken of
+    if (isOutput && pass.logits !== undefined) readers.expect(pass.logits.x.data, 1);
     for (const [variable, value] of pass.updates ?? []) updates.set(variable, value);
     readers.expect(pass.y.data, readCount.get(node) ?? 0);
     if (entrance < 0) for (const x of read) readers.done(x.data);

@@ -56,7 +56,8 @@ export async function evaluate(
     try {
       arena.run(() => {
         const batch = source.batch(0, index);
-        const pass = model.forward([batch.x], { training: false, execution, seed: 0, step: 0 });
+        const context = { training: false, execution, seed: 0, step: 0 };
+        const pass = model.forward([batch.x], context, { release: (data) => arena.release(data) });
         const objective = objectiveOfBatch(model, pass, batch, loss);
         const [yPred] = pass.outputs;
         const correct = countCorrect(yPred, batch.labels);
