@@ -49,6 +49,8 @@ export interface Output {
   readonly path: string;
   /** Writes a temporary file beside it, then renames. @throws UsageError when that fails. */
   write(bytes: Uint8Array | string): void;
+  /** Takes it away, if it is there. @throws UsageError when that fails. */
+  remove(): void;
 }
 
 /**
@@ -90,6 +92,9 @@ export function prepareOutput(path: string, what: string, endings: readonly stri
           throw error;
         }
       });
+    },
+    remove() {
+      withReason("written", path, () => rmSync(target, { force: true }));
     },
   };
 }

@@ -9,10 +9,12 @@ import { errorCode } from "../formats/file-reason.js";
 import { conformCommand } from "./conform.js";
 import { convertCommand } from "./convert.js";
 import { EXIT, fileError, report } from "./errors.js";
+import { evaluateCommand } from "./evaluate.js";
 import { judgeCommand } from "./judge.js";
 import { predictCommand } from "./predict.js";
 import { summaryCommand } from "./summary.js";
 import { traceCommand } from "./trace.js";
+import { trainCommand } from "./train.js";
 import { verifyCommand } from "./verify.js";
 import { version } from "./version.js";
 
@@ -30,6 +32,8 @@ const COMMANDS = [
   summaryCommand,
   predictCommand,
   traceCommand,
+  trainCommand,
+  evaluateCommand,
   verifyCommand,
   judgeCommand,
   conformCommand,

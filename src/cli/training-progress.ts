@@ -60,9 +60,14 @@ export class TrainingProgress implements Callback {
     this.#clock = clock;
   }
 
+  onTrainBegin(): void {
+    this.#shown = this.#clock();
+    // a run that is resumed within an epoch is not told of its beginning
+    this.onEpochBegin();
+  }
+
   onEpochBegin(): void {
     const began = this.#clock();
-    if (this.#losses.length === 0) this.#shown = began;
     this.#epoch = { began, steps: 0, loss: 0, accuracy: 0 };
     // what lies between epochs, validation, is no time of a step
     this.#ends = [began];

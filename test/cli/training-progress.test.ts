@@ -43,7 +43,7 @@ function shown(stream: { isTTY: boolean; columns?: number }, steps: number): rea
     stream: { ...stream, write: (text) => written.push(text) },
     clock: () => now,
   });
-  progress.onEpochBegin();
+  progress.onTrainBegin();
   for (let i = 1; i <= steps; i++) {
     now += 2000;
     progress.onStepEnd(step(i), RUN);
@@ -91,7 +91,7 @@ describe("TrainingProgress elsewhere", () => {
     let now = 0;
     const stream = { isTTY: false, write: (text: string) => written.push(text) };
     const progress = new TrainingProgress({ samples: 400, stream, clock: () => now });
-    progress.onEpochBegin();
+    progress.onTrainBegin();
     for (let i = 1; i <= 4; i++) {
       now += 6000;
       progress.onStepEnd(step(i), RUN);

@@ -77,12 +77,14 @@ function stepOf(fields: JsonObject, line: number): StepRecord {
 
 function epochOf(fields: JsonObject, line: number): EpochRecord {
   const read = (key: string): number => numberOf(fields, key, line);
+  // both are null, or absent, without validation; a loss of NaN alone is null too
+  const validated = (fields["valAccuracy"] ?? null) !== null;
   return {
     epoch: read("epoch"),
     loss: read("loss"),
     accuracy: read("accuracy"),
-    valLoss: "valLoss" in fields ? read("valLoss") : undefined,
-    valAccuracy: "valAccuracy" in fields ? read("valAccuracy") : undefined,
+    valLoss: validated ? read("valLoss") : undefined,
+    valAccuracy: validated ? read("valAccuracy") : undefined,
     learningRate: read("learningRate"),
     seconds: read("seconds"),
   };

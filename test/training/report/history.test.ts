@@ -53,6 +53,10 @@ describe("parseHistory", () => {
     );
     assert.deepEqual([history.steps[0].loss, history.steps[0].learningRate], [Number.NaN, Number.POSITIVE_INFINITY]);
     assert.deepEqual([history.epochs[0].loss, history.epochs[0].valLoss], [Number.NaN, undefined]);
+    const [epoch] = parseHistory(
+      '{"epoch":1,"loss":1,"accuracy":0,"valLoss":null,"valAccuracy":null,"learningRate":1,"seconds":1}\n',
+    ).epochs;
+    assert.deepEqual([epoch.valLoss, epoch.valAccuracy], [undefined, undefined]);
   });
 
   it("refuses what is no log, and says in which line", () => {

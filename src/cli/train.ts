@@ -1,0 +1,152 @@
+/**
+ * `touchstone train MODEL --data DATA`: the training program of the Keras CIFAR-10 ResNets.
+ *
+ *     data, model  ->  fit, with its callbacks  ->  the model's file  ->  its measures on held-out data
+ *
+ * @module
+ */
+import { Command } from "commander";
+import { writeModel } from "../formats/write-model.js";
+import type { Execution } from "../kernels/execution.js";
+import type { Optimizer } from "../optimizers/optimizer.js";
+import { type BatchSource, batchSource } from "../training/batches.js";
+import type { Callback } from "../training/callback.js";
+import { EarlyStopping } from "../training/callbacks/early-stopping.js";
+import { LearningRateScheduler } from "../training/callbacks/learning-rate-scheduler.js";
+import { CSVLog, JsonLinesLog } from "../training/callbacks/logs.js";
+import { ModelCheckpoint } from "../training/callbacks/model-checkpoint.js";
+import { ReduceLROnPlateau, ROOT_OF_A_TENTH } from "../training/callbacks/reduce-lr-on-plateau.js";
+import { readCheckpoint } from "../training/checkpoint.js";
+import { checkpointFile } from "../training/checkpoint-file.js";
+import { logFile } from "../training/files.js";
+import { type FitResult, fit } from "../training/fit.js";
+import { NonFiniteError } from "../training/non-finite.js";
+import { loadDrawing } from "../training/report/render.js";
+import { EXIT, UsageError } from "./errors.js";
+import { readBytes } from "./files.js";
+import { Interruption } from "./interruption.js";
+import { MODEL_HELP } from "./models.js";
+import { withExecution } from "./options.js";
+import { loadTrainData, type TrainData } from "./train-data.js";
+import { type CheckpointFolder, prepareTrainFiles, type TrainFiles } from "./train-files.js";
+import { modelForData, type TrainableModel } from "./train-model.js";
+import { addTrainOptions, type TrainFlags } from "./train-options.js";
+import { fingerprintOf, optimizerOf, type Recipe, recipeOf, scheduleOf } from "./train-recipe.js";
+import { summarize } from "./train-summary.js";
+import { TrainingProgress } from "./training-progress.js";
+
+/** The command. */
+export function trainCommand(): Command {
+  const command = new Command("train").description("train a model").argument("<model>", MODEL_HELP);
+  return addTrainOptions(command).action(train);
+}
+
+/** A run, made ready. */
+interface Run extends TrainableModel {
+  readonly recipe: Recipe;
+  readonly files: TrainFiles;
+  readonly folder: CheckpointFolder;
+  readonly data: TrainData;
+  readonly optimizer: Optimizer;
+  readonly flags: TrainFlags;
+}
+
+async function train(spec: string, flags: TrainFlags): Promise<void> {
+  const recipe = recipeOf(spec, flags);
+  const files = prepareTrainFiles(spec, flags);
+  if (files.report !== undefined) await loadDrawing();
+  const data = await loadTrainData(flags);
+  checkMonitoring(recipe, data);
+  const made = modelForData(spec, data.training, recipe);
+  const run: Run = { ...made, recipe, files, folder: files.openFolder(), data, optimizer: optimizerOf(recipe), flags };
+  await withExecution(flags, async (execution) => {
+    const result = await learn(run, execution);
+    if (result === undefined) return;
+    files.out.write(writeModel(run.model, files.out.path));
+    await summarize({ ...run, result, execution });
+    run.folder.last.remove();
+  });
+}
+
+/** What watches validation needs some. */
+function checkMonitoring({ earlyStopping, reduceOnPlateau }: Recipe, { validation }: TrainData): void {
+  if (validation !== undefined) return;
+  const option = earlyStopping !== undefined ? "--early-stopping" : reduceOnPlateau ? "--reduce-on-plateau" : undefined;
+  if (option === undefined) return;
+  throw new UsageError(`${option} must have data to watch: a test set, or --validation-split.`, "data with neither");
+}
+
+/** Trains the model; nothing is returned when the run did not come to its end. */
+async function learn(run: Run, execution: Execution): Promise<FitResult | undefined> {
+  const { model, optimizer, recipe, folder, data, preprocessing, flags } = run;
+  const { batchSize, shuffle, seed, augment, epochs } = recipe;
+  const augmentation = augment === false ? undefined : augment;
+  const source = batchSource(data.training, preprocessing, { batchSize, shuffle, seed, augmentation });
+  const validation = data.validation && batchSource(data.validation, preprocessing, { batchSize, shuffle: false });
+  const progress = new TrainingProgress({ samples: source.samples });
+  const parts = { model, optimizer, fingerprint: fingerprintOf(recipe) };
+  const state =
+    flags.resume === true ? readCheckpoint(readBytes(folder.last.path), folder.last.path, parts) : undefined;
+  const interruption = new Interruption(() => {
+    progress.clear();
+    process.stderr.write("finishing this step, then writing a checkpoint; Ctrl-C again ends at once\n");
+  });
+  try {
+    const result = await fit(model, source, {
+      epochs,
+      optimizer,
+      validation,
+      callbacks: [...callbacksOf(run, validation), progress],
+      execution,
+      seed,
+      state,
+      signal: interruption.signal,
+      checkpoint: checkpointFile(folder.last.path, { ...parts, everySteps: flags.checkpointEvery }),
+    });
+    if (result.outcome !== "aborted") return result;
+    process.stderr.write(`${whereItStopped(result, source)}\n${resumeCommand()}\n`);
+    process.exitCode = interruption.exitCode;
+  } catch (error) {
+    progress.clear();
+    if (!(error instanceof NonFiniteError)) throw error;
+    process.stderr.write(`touchstone: ${error.message}\n`);
+    process.exitCode = EXIT.judgementFailed;
+  } finally {
+    interruption.end();
+    source.close();
+    validation?.close();
+  }
+  return undefined;
+}
+
+/** As the Keras program has them, in its order: the best model, the plateau, the schedule. */
+function callbacksOf({ recipe, files, folder }: Run, validation: BatchSource | undefined): readonly Callback[] {
+  const { reduceOnPlateau, earlyStopping } = recipe;
+  const schedule = scheduleOf(recipe);
+  return [
+    ...(validation === undefined
+      ? []
+      : [new ModelCheckpoint({ save: (model) => folder.best.write(writeModel(model, folder.best.path)) })]),
+    ...(reduceOnPlateau
+      ? [new ReduceLROnPlateau({ factor: ROOT_OF_A_TENTH, patience: 5, cooldown: 0, minLr: 0.5e-6 })]
+      : []),
+    ...(schedule === undefined ? [] : [new LearningRateScheduler(schedule)]),
+    ...(earlyStopping === undefined ? [] : [new EarlyStopping({ patience: earlyStopping })]),
+    new JsonLinesLog(logFile(folder.log)),
+    ...(files.csv === undefined ? [] : [new CSVLog(logFile(files.csv))]),
+  ];
+}
+
+function whereItStopped({ state }: FitResult, { batchesPerEpoch }: BatchSource): string {
+  return `interrupted in epoch ${state.epoch + 1}, after ${state.step} of its ${batchesPerEpoch} steps; to go on to the same bits:`;
+}
+
+/** The command that was given, so that a shell understands it, with `--resume`. */
+function resumeCommand(): string {
+  const words = process.argv.slice(2).filter((word) => word !== "--resume");
+  return ["  touchstone", ...words.map(quoted), "--resume"].join(" ");
+}
+
+function quoted(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}
