@@ -24,9 +24,18 @@ const BR_IF = 0x0d;
 /** The type of a block that leaves nothing on the stack. */
 const EMPTY = 0x40;
 
-/** `loop`: runs `body`, and again as long as `condition` is not 0 behind it. */
+/**
+ * `loop`: runs `body`, and again as long as `condition` is not 0 behind it. {@link leaveWhen} in the body, and not within
+ * another loop or `when` there, goes on behind the loop.
+ */
 export function doWhile(body: Body, condition: Value<"i32">): Statement {
-  return { type: "none", code: [LOOP, EMPTY, ...codeOf(body), ...condition.code, BR_IF, 0, END] };
+  const loop = [LOOP, EMPTY, ...codeOf(body), ...condition.code, BR_IF, 0, END];
+  return { type: "none", code: [BLOCK, EMPTY, ...loop, END] };
+}
+
+/** `br_if` out of the loop around it, where `condition` is not 0. */
+export function leaveWhen(condition: Value<"i32">): Statement {
+  return { type: "none", code: [...condition.code, BR_IF, 1] };
 }
 
 /** Runs `body` as long as `condition` is not 0 before it. */

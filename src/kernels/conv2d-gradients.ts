@@ -29,6 +29,7 @@ import { type Execution, NO_BIAS, runsSimd, runTiles, tileRows } from "./executi
 import { im2colBlock } from "./im2col.js";
 import { countBlocks, inputBlock, outputThrough } from "./input-blocks.js";
 import { type Accumulate, roundingOf, roundsToFloat32 } from "./rounding.js";
+import { conv2DInputGradientSimd } from "./simd/conv2d.js";
 import { blockOf, splitEvenly } from "./split.js";
 import {
   COLUMNS,
@@ -194,6 +195,9 @@ export function conv2DInputGradient(
   const batch = dy.shape[0];
   const [, , groupChannels, filters] = kernel.shape;
   const dx = empty([batch, window.inputHeight, window.inputWidth, groupChannels * groups], dy);
+  if (runsSimd(execution, dy) && dx.size > 0 && dy.size > 0) {
+    if (conv2DInputGradientSimd(dy, kernel, dx, window, groups, execution)) return dx;
+  }
   const across = splitEvenly(groupChannels, COLUMNS, TILE_COLUMNS).count;
   const most = tileRows(batch * window.inputHeight * window.inputWidth, across * groups, execution);
   const single = roundsToFloat32(execution.accumulate, dtypeOf(dy));

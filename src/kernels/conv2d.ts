@@ -16,9 +16,10 @@
 import type { Job } from "../parallel/job.js";
 import { contiguous, dtypeOf, empty, type Tensor } from "../tensor/tensor.js";
 import { expectRank, expectSameType, expectShape } from "./check.js";
-import { biasData, type Execution, runTiles, tileRows } from "./execution.js";
+import { biasData, type Execution, runsSimd, runTiles, tileRows } from "./execution.js";
 import { im2colBlock } from "./im2col.js";
 import { type Accumulate, roundingOf, roundsToFloat32 } from "./rounding.js";
+import { conv2DSimd } from "./simd/conv2d.js";
 import { blockOf, splitEvenly } from "./split.js";
 import { COLUMNS, clearSums, DEPTH, leftBlock, multiplyBlocks, packRight, storeSums, TILE_COLUMNS } from "./tile.js";
 import { type Window2D, windowFrom, windowNumbers } from "./window.js";
@@ -52,6 +53,10 @@ export function conv2D(
   const [batch, , , channels] = x.shape;
   const filters = kernel.shape[3];
   const y = empty([batch, window.outputHeight, window.outputWidth, filters], x);
+  if (runsSimd(execution, x) && y.size > 0 && kernel.size > 0) {
+    conv2DSimd(x, kernel, bias, y, window, groups, execution);
+    return y;
+  }
   const positions = batch * window.outputHeight * window.outputWidth;
   const across = splitEvenly(filters / groups, COLUMNS, TILE_COLUMNS).count;
   const most = tileRows(positions, across * groups, execution);

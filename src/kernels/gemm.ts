@@ -14,8 +14,9 @@ import type { Job } from "../parallel/job.js";
 import type { FloatArray } from "../tensor/dtype.js";
 import { dtypeOf, empty, type Tensor } from "../tensor/tensor.js";
 import { expectRank, expectSameType, expectShape } from "./check.js";
-import { biasData, type Execution, runTiles, tileRows } from "./execution.js";
+import { biasData, type Execution, runsSimd, runTiles, tileRows } from "./execution.js";
 import { type Accumulate, roundingOf, roundsToFloat32 } from "./rounding.js";
+import { gemmSimd } from "./simd/gemm.js";
 import { blockOf, splitEvenly } from "./split.js";
 import { COLUMNS, clearSums, DEPTH, leftBlock, multiplyBlocks, packRight, storeSums, TILE_COLUMNS } from "./tile.js";
 
@@ -38,6 +39,10 @@ export function gemm(a: Tensor, b: Tensor, bias: Tensor | undefined, execution: 
   const [rows, depth] = a.shape;
   const columns = b.shape[1];
   const c = empty([rows, columns], a);
+  if (runsSimd(execution, a) && c.size * depth > 0) {
+    gemmSimd(a, b, bias, c, execution);
+    return c;
+  }
   const most = tileRows(rows, Math.ceil(columns / COLUMNS), execution);
   const single = roundsToFloat32(execution.accumulate, dtypeOf(a));
   runTiles(execution, {

@@ -16,11 +16,17 @@ import { rectifyGradientJob, rectifyJob } from "./rectify.js";
 import { columnSumsJob } from "./reduce.js";
 import { sumTensorsJob } from "./sum-tensors.js";
 import { simdFilterGradientJob } from "./simd/filter-gradient.js";
+import { convolveJob } from "./simd/convolve.js";
+import { gemmSimdJob } from "./simd/gemm.js";
+import { packJob } from "./simd/panels.js";
 import { startThread } from "./simd/thread.js";
 
 /** All jobs; the pool finds them by name. */
 export const jobs: readonly Job[] = [
   gemmJob,
+  packJob,
+  gemmSimdJob,
+  convolveJob,
   conv2DJob,
   conv2DKernelGradientJob,
   conv2DInputGradientJob,

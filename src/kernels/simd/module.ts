@@ -7,12 +7,22 @@ import type { NamedFunction, Signature } from "../../assembly/code.js";
 import { assemble } from "../../assembly/module.js";
 import { sharedHeap } from "../../tensor/heap.js";
 import { outerProductFunctions } from "./outer-product-kernels.js";
+import { copyKernels } from "./copy-kernel.js";
+import { packKernels } from "./pack-kernel.js";
 import { passKernels } from "./pass-kernels.js";
-import { packPanel } from "./pack-kernel.js";
+import { productKernels } from "./product-kernel.js";
+import { writeTable } from "./table-kernel.js";
 import { startThread } from "./thread.js";
 
 /** Every kernel of the library. Kernels that others write join this list. */
-const kernels: readonly NamedFunction<Signature>[] = [packPanel, ...outerProductFunctions, ...passKernels];
+const kernels: readonly NamedFunction<Signature>[] = [
+  writeTable,
+  ...copyKernels,
+  ...packKernels,
+  ...productKernels,
+  ...outerProductFunctions,
+  ...passKernels,
+];
 
 /** The module; null where it cannot run. */
 let compiled: WebAssembly.Module | null | undefined;

@@ -6,7 +6,7 @@ import { runSimd } from "../../../src/kernels/simd/run.js";
 import { runKernel } from "../../../src/kernels/simd/thread.js";
 import { WorkerPool } from "../../../src/parallel/pool.js";
 import { sharedHeap } from "../../../src/tensor/heap.js";
-import { packRowJob } from "./jobs.js";
+import { copyRowJob } from "./jobs.js";
 
 /** Copies rows [tiles, 16] through scratch memory; returns them and where in it each tile had its share. */
 function copyRows(pool: WorkerPool | undefined, tiles: number): { rows: number[]; shares: number[] } {
@@ -16,7 +16,7 @@ function copyRows(pool: WorkerPool | undefined, tiles: number): { rows: number[]
   if (pool === undefined) flags[0] = 1;
   runSimd(
     { accumulate: "float32", kernel: "simd", pool },
-    { job: packRowJob, reads: [x, flags], writes: [y], numbers: [], tiles, scratch: 65 },
+    { job: copyRowJob, reads: [x, flags], writes: [y], numbers: [], tiles, scratch: 65 },
   );
   const rows = Array.from(y).filter((_, i) => i % 17 < 16);
   return { rows, shares: Array.from(y).filter((_, i) => i % 17 === 16) };

@@ -1,0 +1,235 @@
+/**
+ * Convolutions on assembled kernels, forward and for the input's gradient.
+ *
+ * A window at (oh, ow) sees kH runs of kW * C values that lie side by side in the image: the rows of the left operand of a
+ * product, with kH segments each (`product-kernel.ts`), and the kernel as a matrix [kH * kW * C, outC] on the right. Rows
+ * of neighbouring windows overlap, so nothing is unfolded.
+ *
+ * A tile is some lines of output, (n, oh) as one index, over all images. Where windows reach over the border, where sums
+ * are doubles, or with groups, it first copies the lines of input that it needs to its thread's scratch memory, with the
+ * border as zeros, which are then multiplied like all else, as the definition has it.
+ *
+ *     x, lines 3 to 6          scratch                         row of the window at (oh, ow), as segments
+ *                              0 0 | line 3 | 0 0
+ *       line 3..6      ->      0 0 | line 4 | 0 0    ->        (line oh,     columns ow to ow + kW)
+ *                              0 0 | line 5 | 0 0              (line oh + 1, columns ow to ow + kW) ...
+ *
+ * @module
+ */
+import type { Job } from "../../parallel/job.js";
+import type { FloatArray } from "../../tensor/dtype.js";
+import type { Execution } from "../execution.js";
+import { blockOf } from "../split.js";
+import { type Window2D, windowFrom, windowNumbers } from "../window.js";
+import { copyKernel } from "./copy-kernel.js";
+import { type Lanes, lanesOf } from "./lanes.js";
+import { multiplyTiles, TileScratch } from "./multiply.js";
+import { LAYOUT_NUMBERS, layoutFrom, layoutNumbers, panelsOf, type RightOperand, withPacked } from "./panels.js";
+import { planTiles } from "./plan.js";
+import { runSimd, scratchAddress } from "./run.js";
+import { runKernel } from "./thread.js";
+
+/** Where results go: element (n, oh, ow, co of group g) to `offset + n * image + oh * line + ow * position + g * columns + co`. */
+export interface ResultPlaces {
+  readonly data: FloatArray;
+  readonly offset: number;
+  readonly image: number;
+  readonly line: number;
+  readonly position: number;
+}
+
+/** A convolution as a product. */
+export interface Convolution {
+  /** Images [batch, inputHeight, inputWidth, groups * channels], contiguous. */
+  readonly images: FloatArray;
+  readonly batch: number;
+  /** Of one group. */
+  readonly channels: number;
+  /** Padding may be negative: then windows begin inside the image. */
+  readonly window: Window2D;
+  /** Its `outer` is kH, and `inner` times `depth` is kW * channels. */
+  readonly right: RightOperand;
+  readonly bias: FloatArray;
+  readonly result: ResultPlaces;
+}
+
+/** How the windows of a tile find their values. */
+interface Reading {
+  /** Whether they read a copy. */
+  readonly copied: boolean;
+  /** Lines from the first to the last that a window sees, and columns that all windows of a line see. */
+  readonly reach: number;
+  readonly columns: number;
+  /** Segments of each line of a window, and values of each. */
+  readonly segmentsPerLine: number;
+  readonly length: number;
+}
+
+function readingOf(window: Window2D, lanes: Lanes, groups: number, channels: number): Reading {
+  const reach = (window.kernelHeight - 1) * window.dilationHeight + 1;
+  const columns = (window.outputWidth - 1) * window.strideWidth + (window.kernelWidth - 1) * window.dilationWidth + 1;
+  const bottom = (window.outputHeight - 1) * window.strideHeight - window.padTop + reach;
+  const inside =
+    window.padTop <= 0 &&
+    window.padLeft <= 0 &&
+    bottom <= window.inputHeight &&
+    columns - window.padLeft <= window.inputWidth;
+  const together = window.dilationWidth === 1;
+  return {
+    copied: !inside || groups > 1 || lanes.name === "float64",
+    reach,
+    columns,
+    segmentsPerLine: together ? 1 : window.kernelWidth,
+    length: together ? window.kernelWidth * channels : channels,
+  };
+}
+
+/** Bytes that the copies of a tile of `lines` lines take at most, over all images that it touches. */
+function copyBytes(lines: number, batch: number, window: Window2D, { reach, columns }: Reading, pixel: number): number {
+  const images = Math.min(batch, lines, Math.floor((lines - 2) / window.outputHeight) + 2);
+  const inputLines = lines * window.strideHeight + images * Math.max(0, reach - window.strideHeight);
+  return inputLines * columns * pixel;
+}
+
+/** Computes a convolution whose sums, images and results are not empty. */
+export function convolve(convolution: Convolution, execution: Execution): void {
+  const { images, batch, channels, window, right, bias, result } = convolution;
+  const lanes = lanesOf(execution.accumulate);
+  const reading = readingOf(window, lanes, right.groups, channels);
+  withPacked(execution, lanes, right, bias, (layout, packed) => {
+    const panels = panelsOf(lanes, right.columns, layout.vectors).length;
+    const pixel = channels * lanes.bytes;
+    const lineBytes = window.strideHeight * reading.columns * pixel;
+    const units = batch * window.outputHeight;
+    const work = { units, rowsPerUnit: window.outputWidth, bytesPerUnit: lineBytes, panels: panels * right.groups };
+    const plan = planTiles(work, execution);
+    const segments = window.kernelHeight * reading.segmentsPerLine;
+    const copies = reading.copied ? copyBytes(plan.units, batch, window, reading, pixel) : 0;
+    runSimd(execution, {
+      job: convolveJob,
+      reads: [images, packed],
+      writes: [result.data],
+      numbers: [
+        ...layoutNumbers(layout),
+        ...windowNumbers(window),
+        ...[batch, channels, plan.units, Math.min(panels, plan.panels)],
+        ...[result.offset, result.image, result.line, result.position],
+      ],
+      tiles: Math.ceil(units / plan.units) * right.groups * Math.ceil(panels / Math.min(panels, plan.panels)),
+      scratch: TileScratch.bytes(plan.units * window.outputWidth, segments) + copies,
+    });
+  });
+}
+
+/** Some lines of output, and some panels of one group of its channels. */
+export const convolveJob: Job = {
+  name: "convolve",
+  run([images, packed, scratchMemory, result], numbers, tile) {
+    const layout = layoutFrom(numbers);
+    const { lanes, groups, columns } = layout;
+    const window = windowFrom(numbers, LAYOUT_NUMBERS);
+    const [batch, channels, tileLines, tilePanels, offset, image, line, position] = numbers.slice(LAYOUT_NUMBERS + 14);
+    const reading = readingOf(window, lanes, groups, channels);
+    const across = Math.ceil(panelsOf(lanes, columns, layout.vectors).length / tilePanels);
+    const block = Math.floor(tile / across);
+    const group = block % groups;
+    const total = batch * window.outputHeight;
+    const split = { total, size: tileLines, count: Math.ceil(total / tileLines) };
+    const lines = blockOf(split, Math.floor(block / groups));
+
+    const segments = window.kernelHeight * reading.segmentsPerLine;
+    const address = scratchAddress(scratchMemory, numbers);
+    const scratch = new TileScratch(address, tileLines * window.outputWidth, segments);
+    const pixel = reading.copied ? channels * lanes.bytes : channels * 4;
+    const pitch = (reading.copied ? reading.columns : window.inputWidth) * pixel;
+    scratch.setSegments(
+      window.kernelHeight,
+      window.dilationHeight * pitch,
+      reading.segmentsPerLine,
+      window.dilationWidth * pixel,
+    );
+    let copyAt = scratch.end;
+    for (let from = lines.from; from < lines.to; ) {
+      const n = Math.floor(from / window.outputHeight);
+      const oh = from - n * window.outputHeight;
+      const count = Math.min(window.outputHeight - oh, lines.to - from);
+      const top = oh * window.strideHeight - window.padTop;
+      const imageAt = images.byteOffset + 4 * n * window.inputHeight * window.inputWidth * channels * groups;
+      let first: number;
+      if (reading.copied) {
+        first = copyAt;
+        const height = (count - 1) * window.strideHeight + reading.reach;
+        copyAt = copyLines(
+          imageAt + 4 * group * channels,
+          window,
+          reading,
+          lanes,
+          channels,
+          groups,
+          top,
+          height,
+          copyAt,
+        );
+      } else {
+        first = imageAt + top * pitch - window.padLeft * pixel;
+      }
+      scratch.addRows(
+        count,
+        window.outputWidth,
+        { first, lineStride: window.strideHeight * pitch, stride: window.strideWidth * pixel },
+        {
+          first: result.byteOffset + 4 * (offset + n * image + oh * line + group * columns),
+          lineStride: 4 * line,
+          stride: 4 * position,
+        },
+      );
+      from += count;
+    }
+    const firstPanel = (tile % across) * tilePanels;
+    const range = { group, from: firstPanel, to: firstPanel + tilePanels };
+    multiplyTiles(scratch, scratch.fillUp(), segments, reading.length, layout, packed, range);
+  },
+};
+
+/** Copies `height` lines of an image from line `top` on, with zeros for what is outside; returns where the copy ends. */
+function copyLines(
+  image: number,
+  window: Window2D,
+  { columns }: Reading,
+  lanes: Lanes,
+  channels: number,
+  groups: number,
+  top: number,
+  height: number,
+  to: number,
+): number {
+  const { inputHeight, inputWidth, padLeft } = window;
+  const left = Math.max(0, -padLeft); // the first column of the image that is seen, and the one behind the last
+  const right = Math.min(inputWidth, columns - padLeft);
+  const above = Math.min(height, Math.max(0, -top));
+  const inside = right > left ? Math.max(0, Math.min(inputHeight, top + height) - (top + above)) : 0;
+  const kernel = copyKernel(lanes);
+  const line = columns * channels;
+  const together = groups === 1;
+  const zeroLines = (count: number, at: number): void => {
+    if (count === 0) return;
+    const nothing = { from: image, runs: 1, runStride: 0, runLength: 0, after: 0, rows: 1, rowStride: 0 };
+    runKernel(kernel, { ...nothing, before: count * line, to: at });
+  };
+  zeroLines(above, to);
+  if (inside > 0) {
+    runKernel(kernel, {
+      from: image + 4 * ((top + above) * inputWidth + left) * channels * groups,
+      to: to + above * line * lanes.bytes,
+      runs: together ? 1 : right - left,
+      runStride: 4 * channels * groups,
+      runLength: together ? (right - left) * channels : channels,
+      before: (left + padLeft) * channels,
+      after: (columns - padLeft - right) * channels,
+      rows: inside,
+      rowStride: 4 * inputWidth * channels * groups,
+    });
+  }
+  zeroLines(height - above - inside, to + (above + inside) * line * lanes.bytes);
+  return to + height * line * lanes.bytes;
+}

@@ -1,0 +1,27 @@
+/**
+ * Kernels that exist once for each way to sum and each width of a panel.
+ *
+ * @module
+ */
+import type { NamedFunction, Signature } from "../../assembly/code.js";
+import { doubles, type Lanes, PANEL_VECTORS, singles } from "./lanes.js";
+
+/** One kernel of a family. */
+export type Family<K> = (lanes: Lanes, vectors: number) => K;
+
+/** All kernels that `make` makes, and how to find one of them. */
+export function family<P extends Signature>(
+  make: (lanes: Lanes, vectors: number) => NamedFunction<P>,
+): { readonly all: readonly NamedFunction<P>[]; readonly of: Family<NamedFunction<P>> } {
+  const members = [singles, doubles].flatMap((lanes) =>
+    PANEL_VECTORS.map((vectors) => ({ lanes, vectors, kernel: make(lanes, vectors) })),
+  );
+  return {
+    all: members.map(({ kernel }) => kernel),
+    of(lanes, vectors) {
+      const member = members.find((each) => each.lanes === lanes && each.vectors === vectors);
+      if (member === undefined) throw new Error(`internal: simd: no panel is ${vectors} vectors wide.`);
+      return member.kernel;
+    },
+  };
+}

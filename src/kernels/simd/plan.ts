@@ -1,0 +1,49 @@
+/**
+ * How the work of a product is cut into tiles for threads.
+ *
+ * A tile is some rows of the result and some panels of its columns. Large tiles copy and pack less; small ones share
+ * better among threads. Rows are cut first, since a cut between panels makes two tiles copy the same rows.
+ *
+ * @module
+ */
+import type { Execution } from "../execution.js";
+
+/** What is known of the work: it comes in units of rows that are not cut. */
+export interface ProductWork {
+  readonly units: number;
+  readonly rowsPerUnit: number;
+  /** Bytes of the left operand that a unit reads, in the form in which the kernel reads them. */
+  readonly bytesPerUnit: number;
+  readonly panels: number;
+}
+
+/** Units and panels of a tile. */
+export interface TilePlan {
+  readonly units: number;
+  readonly panels: number;
+}
+
+/** Rows of a tile where there is nobody to share with: enough that starting it costs nothing. */
+const MOST_ROWS = 1024;
+/** Rows below which a tile is not cut further by rows. */
+const FEWEST_ROWS = 32;
+/** What a tile reads of the left operand stays in the second-level cache, beside a panel. */
+const MOST_BYTES = 2 ** 18;
+/** Tiles for each thread, so that one that was held up leaves the others something to take. */
+const TILES_PER_THREAD = 4;
+
+/** The plan for `work` on the threads of `execution`. */
+export function planTiles({ units, rowsPerUnit, bytesPerUnit, panels }: ProductWork, { pool }: Execution): TilePlan {
+  const threads = pool?.threads ?? 1;
+  const fewest = Math.ceil(FEWEST_ROWS / rowsPerUnit);
+  const fitting = Math.max(
+    fewest,
+    Math.min(Math.floor(MOST_ROWS / rowsPerUnit), Math.floor(MOST_BYTES / bytesPerUnit)),
+  );
+  const wanted = threads === 1 ? 1 : TILES_PER_THREAD * threads;
+  const shared = Math.max(fewest, Math.ceil(units / wanted));
+  const most = Math.max(1, Math.min(units, fitting, shared));
+  const even = Math.ceil(units / Math.ceil(units / most));
+  const columnBlocks = Math.min(panels, Math.ceil(wanted / Math.ceil(units / even)));
+  return { units: even, panels: Math.ceil(panels / columnBlocks) };
+}

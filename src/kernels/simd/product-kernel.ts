@@ -1,0 +1,214 @@
+/**
+ * The kernels that every product of matrices ends in.
+ *
+ *     c[i, j] = sum over segments s and k of a[i, s, k] * panel[s, k, j]  + bias[j]         s ascending, then k
+ *
+ * The rows of the left operand need not lie in any order: a table gives the address of each, and a second table where it
+ * goes on. In segment s, row i is the `length` values at `rows[i] + segments[s]`. A matrix has one segment. The patch that
+ * a window sees has one for each row of the window, since the channels of neighbouring columns lie side by side: so a
+ * convolution is this product on the image itself, and no patch is ever copied.
+ *
+ * One turn of the inner loop takes one k: a vector or more of the panel, against one value of each of four rows.
+ *
+ *                       panel[k, 0..3]   panel[k, 4..7]
+ *         a[0, k] x4        sum 00           sum 01          8 sums stay in registers from the first segment to the last,
+ *         a[1, k] x4        sum 10           sum 11          so that nothing is rounded, or moved, in between
+ *         a[2, k] x4        sum 20           sum 21
+ *         a[3, k] x4        sum 30           sum 31
+ *
+ * Tables are filled up to a multiple of four rows by repeating their last row: then a tile at the edge computes and
+ * stores the same row twice, and there are no edges for the rows.
+ *
+ * @module
+ */
+import { type Body, type Local, type NamedFunction, type ValueType, wasmFunction } from "../../assembly/code.js";
+import { doWhile, leaveWhen, when } from "../../assembly/control.js";
+import { f32, f32x4, f64, f64x2, i32, v128 } from "../../assembly/instructions.js";
+import { type Family, family } from "./family.js";
+import { type Lanes, TILE_ROWS } from "./lanes.js";
+
+/** What a product kernel is told. Addresses and counts, all at least 1. */
+type ProductParameter =
+  /** The table of the addresses of rows of a, a whole number of tiles. */
+  | "rows"
+  /** The table of the addresses of rows of c. */
+  | "results"
+  /** Bytes from the start of a row of c to the first column of the panel. */
+  | "resultOffset"
+  /** How many tiles of four rows there are. */
+  | "tiles"
+  /** The table of what to add to the address of a row for each segment. */
+  | "segments"
+  | "segmentCount"
+  /** Values of a row in a segment. */
+  | "length"
+  /** The packed panel, [segmentCount * length, width]. */
+  | "panel"
+  /** As many float32 values as the panel is wide; +0 where there is no bias, which changes no sum. */
+  | "bias"
+  /** Columns of the panel that exist; the others are computed and dropped. */
+  | "columns"
+  /** Scratch memory for the sums of one tile. */
+  | "spill";
+
+/** A kernel for panels of some width. */
+export type ProductKernel = NamedFunction<Record<ProductParameter, "i32">>;
+
+/** Values of k in one turn of the inner loop. */
+const UNROLL = 4;
+
+const upTo = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
+
+type Parameters = { readonly [K in ProductParameter]: Local<"i32"> };
+type MakeLocal = <T extends ValueType>(type: T) => Local<T>;
+/** The sums of a tile, [rows, vectors]. */
+type Sums = readonly (readonly Local<"v128">[])[];
+
+function makeProductKernel(lanes: Lanes, vectors: number): ProductKernel {
+  const width = vectors * lanes.perVector;
+  const parameters: Record<ProductParameter, "i32"> = {
+    ...{ rows: "i32", results: "i32", resultOffset: "i32", tiles: "i32" },
+    ...{ segments: "i32", segmentCount: "i32", length: "i32" },
+    ...{ panel: "i32", bias: "i32", columns: "i32", spill: "i32" },
+  };
+  return wasmFunction(`product_${lanes.name}_${vectors}`, parameters, (p, local) => {
+    const sums = upTo(TILE_ROWS).map(() => upTo(vectors).map(() => local("v128")));
+    const segment = local("i32");
+    const segmentsLeft = local("i32");
+    const right = local("i32");
+    const segmentBytes = local("i32");
+    const throughSpill = [spillSums(sums, p.spill), finishSums(lanes, width, p, local)];
+    return [
+      segmentBytes.set(i32.mul(p.length, width * lanes.bytes)),
+      doWhile(
+        [
+          sums.flat().map((sum) => sum.set(v128.zero())),
+          right.set(p.panel),
+          segment.set(p.segments),
+          segmentsLeft.set(p.segmentCount),
+          doWhile(
+            [
+              addSegment(lanes, sums, p, segment, right, local),
+              right.set(i32.add(right, segmentBytes)),
+              segment.set(i32.add(segment, 4)),
+              segmentsLeft.set(i32.sub(segmentsLeft, 1)),
+            ],
+            segmentsLeft,
+          ),
+          lanes.name === "float32"
+            ? when(i32.eq(p.columns, width), storeSingles(sums, p, local), throughSpill)
+            : throughSpill,
+          p.rows.set(i32.add(p.rows, 4 * TILE_ROWS)),
+          p.results.set(i32.add(p.results, 4 * TILE_ROWS)),
+          p.tiles.set(i32.sub(p.tiles, 1)),
+        ],
+        p.tiles,
+      ),
+    ];
+  });
+}
+
+/** Adds the terms of one segment to the sums. */
+function addSegment(
+  lanes: Lanes,
+  sums: Sums,
+  { rows, length }: Parameters,
+  segment: Local<"i32">,
+  right: Local<"i32">,
+  local: MakeLocal,
+): Body {
+  const vectors = sums[0].length;
+  const left = sums.map(() => local("i32")); // where each row is read
+  const panel = local("i32");
+  const k = local("i32");
+  const a = local("v128");
+  const b = sums[0].map(() => local("v128"));
+  /** The turn for the k that is `ahead` of the pointers. */
+  const turn = (ahead: number): Body => [
+    b.map((vector, j) => vector.set(v128.load(panel, 16 * (ahead * vectors + j)))),
+    sums.map((row, i) => [
+      a.set(lanes.splat(left[i], ahead * lanes.bytes)),
+      row.map((sum, j) => sum.set(lanes.add(sum, lanes.mul(a, b[j])))),
+    ]),
+  ];
+  return [
+    left.map((pointer, i) => pointer.set(i32.add(i32.load(rows, 4 * i), i32.load(segment)))),
+    panel.set(right),
+    k.set(length),
+    // Four turns, with a way out before each of the last three. These tests do more than count: without them the compiler
+    // sees one long block, moves all its loads to the front, and has no registers left.
+    doWhile(
+      [
+        upTo(UNROLL).map((ahead) => [ahead === 0 ? [] : leaveWhen(i32.eq(k, ahead)), turn(ahead)]),
+        left.map((pointer) => pointer.set(i32.add(pointer, UNROLL * lanes.bytes))),
+        panel.set(i32.add(panel, UNROLL * vectors * 16)),
+        k.set(i32.sub(k, UNROLL)),
+      ],
+      k,
+    ),
+  ];
+}
+
+/** Adds the bias to float32 sums and stores whole rows of them. */
+function storeSingles(sums: Sums, { results, resultOffset, bias }: Parameters, local: MakeLocal): Body {
+  const to = local("i32");
+  return sums.map((row, i) => [
+    to.set(i32.add(i32.load(results, 4 * i), resultOffset)),
+    row.map((sum, j) => v128.store(to, f32x4.add(sum, v128.load(bias, 16 * j)), 16 * j)),
+  ]);
+}
+
+/** Stores the sums, not rounded, as [rows, width] in scratch memory. */
+function spillSums(sums: Sums, spill: Local<"i32">): Body {
+  return sums.map((row, i) => row.map((sum, j) => v128.store(spill, sum, 16 * (i * row.length + j))));
+}
+
+/** Takes the sums from scratch memory, adds the bias, rounds, and stores as many columns as there are. */
+function finishSums(
+  lanes: Lanes,
+  width: number,
+  { results, resultOffset, bias, columns, spill }: Parameters,
+  local: MakeLocal,
+): Body {
+  const to = local("i32");
+  const from = local("i32");
+  const addend = local("i32");
+  const end = local("i32");
+  const wide = lanes.name === "float64";
+  const one = wide
+    ? f32.demote_f64(f64.add(f64.load(from), f64.promote_f32(f32.load(addend))))
+    : f32.add(f32.load(from), f32.load(addend));
+  const pair = (j: number): Body => {
+    const sum = f64x2.add(v128.load(from, 16 * j), f64x2.promote_low_f32x4(v128.load64_zero(bias, 8 * j)));
+    return v128.store64_lane(to, f32x4.demote_f64x2_zero(sum), 0, 8 * j);
+  };
+  const eachColumn = [
+    addend.set(bias),
+    end.set(i32.add(to, i32.shl(columns, 2))),
+    doWhile(
+      [
+        f32.store(to, one),
+        from.set(i32.add(from, lanes.bytes)),
+        addend.set(i32.add(addend, 4)),
+        to.set(i32.add(to, 4)),
+      ],
+      i32.ne(to, end),
+    ),
+  ];
+  return upTo(TILE_ROWS).map((i) => [
+    to.set(i32.add(i32.load(results, 4 * i), resultOffset)),
+    from.set(i32.add(spill, i * width * lanes.bytes)),
+    wide ? when(i32.eq(columns, width), upTo(width / 2).map(pair), eachColumn) : eachColumn,
+  ]);
+}
+
+/** Bytes of scratch memory that a product kernel wants as `spill`. */
+export const SPILL_BYTES: number = TILE_ROWS * 4 * 16;
+
+const kernels = family(makeProductKernel);
+
+/** The kernels for all panels. */
+export const productKernels: readonly ProductKernel[] = kernels.all;
+
+/** The kernel for panels of `vectors` vectors of `lanes`. */
+export const productKernel: Family<ProductKernel> = kernels.of;
