@@ -1,9 +1,10 @@
 /**
  * Checkpoints: all of a training run in one file, which is also the model.
  *
- *     metadata.json, config.json, model.weights.h5     a `.keras` archive: Keras opens it, and so does `readModel`
+ *     metadata.json, config.json, model.weights.h5     a `.keras` archive, compiled, with the optimizer's state: Keras opens
+ *                                                      it and trains on, and `readModel` opens it too
  *     touchstone/training.json                         position, sums, what callbacks remember, and the fingerprint
- *     touchstone/arrays.npz                            the optimizer's variables, and tensors that callbacks remember
+ *     touchstone/arrays.npz                            tensors that callbacks remember
  *
  * The fingerprint says what the run was made of: the model's architecture, the optimizer's arguments, and what the caller adds
  * (data, batch size, seed, augmentation, ...). A run is only resumed with the same, since it could not go on to the same
@@ -13,19 +14,19 @@
  *
  * @module
  */
+import { decodeUtf8 } from "../formats/byte-reader.js";
 import { crc32 } from "../formats/crc32.js";
 import { FormatError } from "../formats/format-error.js";
 import { parseConfig } from "../formats/json.js";
 import { type NpyArray } from "../formats/npy.js";
 import { readNpz, writeNpz } from "../formats/npz.js";
-import { loadWeights } from "../formats/read-model.js";
+import { loadWeights, readTraining } from "../formats/read-model.js";
 import { fromTensor, toTensor } from "../formats/tensors.js";
 import { writeModel } from "../formats/write-model.js";
 import { readZip } from "../formats/zip.js";
-import { writeZip } from "../formats/zip-writer.js";
 import { serializeLayer } from "../models/graph-config.js";
 import type { Model } from "../models/model.js";
-import { serializeOptimizer } from "../optimizers/from-config.js";
+import type { LossName } from "../models/objective.js";
 import type { Optimizer } from "../optimizers/optimizer.js";
 import { describe, isKerasConfig, type KerasConfig } from "../serialization/config.js";
 import { isContiguous, type Tensor } from "../tensor/tensor.js";
@@ -39,6 +40,8 @@ export type Fingerprint = Readonly<Record<string, string | number | boolean | nu
 export interface CheckpointParts {
   readonly model: Model;
   readonly optimizer: Optimizer;
+  /** @defaultValue "categorical_crossentropy" */
+  readonly loss?: LossName | undefined;
   readonly state: TrainingState;
   /** What else must be the same when the run is resumed. */
   readonly fingerprint: Fingerprint;
@@ -53,21 +56,17 @@ const ARRAYS_ENTRY = "touchstone/arrays.npz";
  *
  * @throws RangeError when a layer's name is one that Keras does not take.
  */
-export function writeCheckpoint({ model, optimizer, state, fingerprint }: CheckpointParts): Uint8Array {
+export function writeCheckpoint(parts: CheckpointParts): Uint8Array {
+  const { model, optimizer, loss = "categorical_crossentropy", state } = parts;
   const arrays = new Map<string, NpyArray>();
-  for (const [i, variable] of optimizer.variables().entries()) {
-    arrays.set(`optimizer/${i}`, fromTensor(variable.read()));
-  }
-  const training = encode(
-    { format: FORMAT, fingerprint: fingerprintOf(model, optimizer, fingerprint), state },
-    "state",
-    arrays,
-  );
-  const entries = new Map<string, Uint8Array>();
-  for (const [name, entry] of readZip(writeModel(model, "checkpoint.keras"))) entries.set(name, entry.read());
-  entries.set(STATE_ENTRY, new TextEncoder().encode(JSON.stringify(training)));
-  entries.set(ARRAYS_ENTRY, writeNpz(arrays));
-  return writeZip(entries);
+  const training = encode({ format: FORMAT, fingerprint: fingerprintOf(parts), state }, "state", arrays);
+  return writeModel(model, "checkpoint.keras", {
+    training: { optimizer, loss },
+    entries: new Map([
+      [STATE_ENTRY, new TextEncoder().encode(JSON.stringify(training))],
+      [ARRAYS_ENTRY, writeNpz(arrays)],
+    ]),
+  });
 }
 
 /**
@@ -78,49 +77,42 @@ export function writeCheckpoint({ model, optimizer, state, fingerprint }: Checkp
  * @throws RangeError when the fingerprint is another: the message names what is; FormatError when the file is no checkpoint,
  *   or corrupt. Nothing has changed then.
  */
-export function readCheckpoint(
-  bytes: Uint8Array,
-  name: string,
-  { model, optimizer, fingerprint }: Omit<CheckpointParts, "state">,
-): TrainingState {
+export function readCheckpoint(bytes: Uint8Array, name: string, parts: Omit<CheckpointParts, "state">): TrainingState {
+  const { model, optimizer } = parts;
   const entries = readZip(bytes);
   const text = entries.get(STATE_ENTRY);
   const packed = entries.get(ARRAYS_ENTRY);
   if (text === undefined || packed === undefined) {
     throw new FormatError(name, `a checkpoint must have ${STATE_ENTRY} and ${ARRAYS_ENTRY}.`, "a model without them");
   }
-  const arrays = readNpz(packed.read());
-  const training = decode(parseConfig(name, new TextDecoder().decode(text.read())), name, arrays);
-  if (!isKerasConfig(training) || training["format"] !== FORMAT) {
-    const format = isKerasConfig(training) ? training["format"] : undefined;
+  const saved = decode(parseConfig(name, decodeUtf8(name, STATE_ENTRY, text.read())), name, readNpz(packed.read()));
+  if (!isKerasConfig(saved) || saved["format"] !== FORMAT) {
+    const format = isKerasConfig(saved) ? saved["format"] : undefined;
     throw new FormatError(name, `a checkpoint must have format ${FORMAT}.`, `format ${describe(format)}`);
   }
-  const before = isKerasConfig(training["fingerprint"]) ? training["fingerprint"] : {};
-  compareFingerprints(name, before, fingerprintOf(model, optimizer, fingerprint));
-  const state = readState(name, training["state"]);
+  const before = isKerasConfig(saved["fingerprint"]) ? saved["fingerprint"] : {};
+  compareFingerprints(name, before, fingerprintOf(parts));
+  const state = readState(name, saved["state"]);
+  const compiled = readTraining(model, bytes, name);
+  if (compiled === undefined) throw new FormatError(name, "a checkpoint must have an optimizer.", "none");
 
-  optimizer.build(model.trainableWeights);
-  const values = optimizer.variables().map((variable, i) => {
-    const array = arrays.get(`optimizer/${i}`);
-    if (array === undefined) {
-      throw new FormatError(name, `there must be an array for the optimizer's \`${variable.name}\`.`, "none");
-    }
-    return { variable, value: toTensor(array) };
-  });
   loadWeights(model, bytes, name);
-  for (const { variable, value } of values) variable.assign(value);
+  for (const each of [compiled.optimizer, optimizer]) each.build(model.trainableWeights);
+  const values = compiled.optimizer.variables();
+  for (const [i, variable] of optimizer.variables().entries()) variable.assign(values[i].read());
   return state;
 }
 
-function fingerprintOf(model: Model, optimizer: Optimizer, more: Fingerprint): Fingerprint {
+function fingerprintOf(parts: Omit<CheckpointParts, "state">): Fingerprint {
+  const { model, optimizer, loss = "categorical_crossentropy", fingerprint } = parts;
   const architecture = new TextEncoder().encode(JSON.stringify(serializeLayer(model)));
   // the rate changes in a run, and the name says nothing
-  const { config } = serializeOptimizer(optimizer);
-  const { learning_rate: _rate, name: _name, ...rest } = isKerasConfig(config) ? config : {};
+  const { learning_rate: _rate, name: _name, ...config } = optimizer.getConfig();
   return {
     model: `${model.name} with ${model.countParams()} weights, ${crc32(architecture).toString(16).padStart(8, "0")}`,
-    optimizer: `${optimizer.className} ${JSON.stringify(rest)}`,
-    ...more,
+    optimizer: `${optimizer.className} ${JSON.stringify(config)}`,
+    loss,
+    ...fingerprint,
   };
 }
 
