@@ -19,8 +19,15 @@ import { prepareOutput } from "./files.js";
 import { readImage } from "./images.js";
 import { MODEL_HELP, type ModelFlags, modelOptions, resolveModel } from "./models.js";
 import { accumulateOption, choice, type ExecutionFlags, threadsOption, wholeNumber, withExecution } from "./options.js";
-import { PREPROCESSINGS, type Preprocessing, preprocess, preprocessingOf } from "./preprocessing.js";
+import {
+  PREPROCESSINGS,
+  type Preprocessing,
+  preprocess,
+  preprocessAsTrained,
+  preprocessingOf,
+} from "./preprocessing.js";
 import { startProgress } from "./progress.js";
+import { preprocessingOfFile } from "./train-model.js";
 
 interface Flags extends ModelFlags, ExecutionFlags {
   readonly input: readonly string[];
@@ -80,11 +87,14 @@ function readInputs(model: Model, spec: string, flags: Flags): readonly Tensor[]
   if (images.length < flags.input.length) {
     throw new UsageError("--input must be either arrays or images.", flags.input.join(", "));
   }
-  return [imageBatch(model, images, flags.preprocess ?? preprocessingOf(model, spec))];
+  const batch = imageBatch(model, images);
+  const saved = flags.preprocess === undefined ? preprocessingOfFile(spec) : undefined;
+  if (saved !== undefined) return [preprocessAsTrained(batch, saved)];
+  return [preprocess(batch, flags.preprocess ?? preprocessingOf(model, spec))];
 }
 
-/** All images as one batch [N, H, W, 3], of the model's input size. */
-function imageBatch(model: Model, paths: readonly string[], mode: Preprocessing): Tensor {
+/** All images as one batch of pixels [N, H, W, 3], of the model's input size. */
+function imageBatch(model: Model, paths: readonly string[]): Tensor {
   const [{ shape }] = model.inputs;
   const [, height, width, channels] = shape;
   if (model.inputs.length !== 1 || shape.length !== 4 || channels !== 3 || !height || !width) {
@@ -95,7 +105,7 @@ function imageBatch(model: Model, paths: readonly string[], mode: Preprocessing)
   }
   const batch = new Float32Array(paths.length * height * width * 3);
   for (const [i, path] of paths.entries()) batch.set(readImage(path, [height, width]).data, i * height * width * 3);
-  return preprocess(tensor(batch, [paths.length, height, width, 3]), mode);
+  return tensor(batch, [paths.length, height, width, 3]);
 }
 
 /** The most probable classes of every sample, by their names where they are ImageNet's. */

@@ -6,6 +6,11 @@
 import { preprocessInput } from "../models/applications/imagenet-utils.js";
 import type { Model } from "../models/model.js";
 import { empty, type Tensor } from "../tensor/tensor.js";
+import {
+  checkPreprocessing,
+  preprocessImage,
+  type Preprocessing as TrainedPreprocessing,
+} from "../training/preprocessing.js";
 
 /** `caffe`, `tf`, `torch` as `keras.applications` names them; `scale` divides by 255; `none` leaves them. */
 export const PREPROCESSINGS = ["caffe", "tf", "torch", "scale", "none"] as const;
@@ -32,4 +37,19 @@ export function preprocess(images: Tensor, mode: Preprocessing): Tensor {
   const scaled = empty(images.shape, images);
   for (let i = 0; i < images.size; i++) scaled.data[i] = images.data[i] / 255;
   return scaled;
+}
+
+/**
+ * `images` [N, H, W, 3] of bytes / 255, less the mean image of the training set that the file of a model holds.
+ *
+ * @throws RangeError when that is of another size.
+ */
+export function preprocessAsTrained(images: Tensor, { mean }: TrainedPreprocessing): Tensor {
+  const [samples, height, width, channels] = images.shape;
+  const preprocessing = { scale: 1 / 255, mean };
+  checkPreprocessing(preprocessing, [height, width, channels]);
+  const size = height * width * channels;
+  const y = empty(images.shape, images);
+  for (let n = 0; n < samples; n++) preprocessImage(y.data, n * size, images.data, n * size, size, preprocessing);
+  return y;
 }

@@ -3,15 +3,20 @@
  *
  * @module
  */
+import { readTraining } from "../formats/read-model.js";
+import { writeModel } from "../formats/write-model.js";
 import { readZip } from "../formats/zip.js";
 import type { Model } from "../models/model.js";
+import type { Optimizer } from "../optimizers/optimizer.js";
 import { formatShape, shapesAgree } from "../tensor/shape.js";
-import { type Dataset, imageShapeOf } from "../training/dataset.js";
+import { type Dataset, type ImageShape, imageShapeOf } from "../training/dataset.js";
 import {
   PREPROCESSING_ENTRY,
   type Preprocessing,
   preprocessingFor,
+  preprocessingLike,
   readPreprocessing,
+  writePreprocessing,
 } from "../training/preprocessing.js";
 import { UsageError } from "./errors.js";
 import { exists, readBytes } from "./files.js";
@@ -37,14 +42,25 @@ export interface ModelForDataOptions {
  * @throws UsageError when there is no such model, or it does not fit the data.
  */
 export function modelForData(spec: string, training: Dataset, options: ModelForDataOptions): TrainableModel {
-  const isFile = exists(spec) || /\.(keras|h5|hdf5|npz)$/i.test(spec);
+  const isFile = isModelFile(spec);
   const { weights, seed, subtractMean } = options;
   const sizes = isFile ? {} : { classes: training.classNames.length, inputShape: imageShapeOf(training) };
   const model = resolveModel(spec, { seed, ...(weights !== undefined && { weights }), ...sizes });
   checkFit(model, training);
-  const preprocessing =
-    (isFile ? preprocessingOfFile(spec) : undefined) ?? preprocessingFor(training, { subtractMean });
-  return { model, preprocessing };
+  return { model, preprocessing: preprocessingOf(model, isFile ? spec : undefined, training, subtractMean) };
+}
+
+function preprocessingOf(
+  model: Model,
+  file: string | undefined,
+  training: Dataset,
+  subtractMean: boolean,
+): Preprocessing {
+  const saved = file === undefined ? undefined : preprocessingOfFile(file);
+  if (saved !== undefined) return preprocessingLike(saved, training);
+  // a model that begins with Rescaling takes pixels as they are
+  if (model.layers.some(({ className }) => className === "Rescaling")) return { scale: 1, mean: undefined };
+  return preprocessingFor(training, { subtractMean });
 }
 
 function checkFit(model: Model, { name, shape, classNames }: Dataset): void {
@@ -67,8 +83,37 @@ function checkFit(model: Model, { name, shape, classNames }: Dataset): void {
   );
 }
 
-function preprocessingOfFile(path: string): Preprocessing | undefined {
+/**
+ * What the pixels of a model in a file go through, where the file says it. @throws FormatError when it says nothing
+ * sensible.
+ */
+export function preprocessingOfFile(path: string): Preprocessing | undefined {
   if (!/\.keras$/i.test(path)) return undefined;
   const entry = readZip(readBytes(path)).get(PREPROCESSING_ENTRY);
   return entry === undefined ? undefined : readPreprocessing(entry.read());
+}
+
+/**
+ * The optimizer of a model in a file, with its state, where it was trained.
+ *
+ * @throws TypeError, RangeError or FormatError when it cannot go on: there is none like it here, or the state is broken.
+ */
+export function optimizerOfFile(spec: string, model: Model): Optimizer | undefined {
+  return isModelFile(spec) ? readTraining(model, readBytes(spec), spec)?.optimizer : undefined;
+}
+
+/** The bytes of a file that can be evaluated, and trained on, here and by Keras. `.h5` has no place for preprocessing. */
+export function trainedModelFile(
+  path: string,
+  { model, preprocessing, optimizer }: TrainableModel & { readonly optimizer: Optimizer },
+  imageShape: ImageShape,
+): Uint8Array {
+  const training = { optimizer, loss: "categorical_crossentropy" } as const;
+  if (!/\.keras$/i.test(path)) return writeModel(model, path, { training });
+  const entries = new Map([[PREPROCESSING_ENTRY, writePreprocessing(preprocessing, imageShape)]]);
+  return writeModel(model, path, { training, entries });
+}
+
+function isModelFile(spec: string): boolean {
+  return exists(spec) || /\.(keras|h5|hdf5|npz)$/i.test(spec);
 }

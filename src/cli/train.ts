@@ -6,8 +6,8 @@
  * @module
  */
 import { Command } from "commander";
-import { writeModel } from "../formats/write-model.js";
 import type { Execution } from "../kernels/execution.js";
+import type { Model } from "../models/model.js";
 import type { Optimizer } from "../optimizers/optimizer.js";
 import { type BatchSource, batchSource } from "../training/batches.js";
 import type { Callback } from "../training/callback.js";
@@ -18,6 +18,7 @@ import { ModelCheckpoint } from "../training/callbacks/model-checkpoint.js";
 import { ReduceLROnPlateau, ROOT_OF_A_TENTH } from "../training/callbacks/reduce-lr-on-plateau.js";
 import { readCheckpoint } from "../training/checkpoint.js";
 import { checkpointFile } from "../training/checkpoint-file.js";
+import { imageShapeOf } from "../training/dataset.js";
 import { logFile } from "../training/files.js";
 import { type FitResult, fit } from "../training/fit.js";
 import { NonFiniteError } from "../training/non-finite.js";
@@ -29,7 +30,7 @@ import { MODEL_HELP } from "./models.js";
 import { withExecution } from "./options.js";
 import { loadTrainData, type TrainData } from "./train-data.js";
 import { type CheckpointFolder, prepareTrainFiles, type TrainFiles } from "./train-files.js";
-import { modelForData, type TrainableModel } from "./train-model.js";
+import { modelForData, optimizerOfFile, type TrainableModel, trainedModelFile } from "./train-model.js";
 import { addTrainOptions, type TrainFlags } from "./train-options.js";
 import { fingerprintOf, optimizerOf, type Recipe, recipeOf, scheduleOf } from "./train-recipe.js";
 import { summarize } from "./train-summary.js";
@@ -58,14 +59,26 @@ async function train(spec: string, flags: TrainFlags): Promise<void> {
   const data = await loadTrainData(flags);
   checkMonitoring(recipe, data);
   const made = modelForData(spec, data.training, recipe);
-  const run: Run = { ...made, recipe, files, folder: files.openFolder(), data, optimizer: optimizerOf(recipe), flags };
+  const optimizer = optimizerFor(spec, made.model, recipe, flags);
+  const run: Run = { ...made, recipe, files, folder: files.openFolder(), data, optimizer, flags };
   await withExecution(flags, async (execution) => {
     const result = await learn(run, execution);
     if (result === undefined) return;
-    files.out.write(writeModel(run.model, files.out.path));
+    files.out.write(trainedModelFile(files.out.path, run, imageShapeOf(data.training)));
     await summarize({ ...run, result, execution });
     run.folder.last.remove();
   });
+}
+
+/** A model that was trained goes on with the optimizer in its file, unless another is asked for. */
+function optimizerFor(spec: string, model: Model, recipe: Recipe, flags: TrainFlags): Optimizer {
+  const saved = flags.optimizer === undefined ? optimizerOfFile(spec, model) : undefined;
+  if (saved === undefined) return optimizerOf(recipe);
+  if (flags.weightDecay !== undefined) {
+    throw new UsageError(`--weight-decay must go with --optimizer for a model with one.`, `${spec}, which has one`);
+  }
+  if (flags.learningRate !== undefined) saved.learningRate = flags.learningRate;
+  return saved;
 }
 
 /** What watches validation needs some. */
@@ -120,13 +133,14 @@ async function learn(run: Run, execution: Execution): Promise<FitResult | undefi
 }
 
 /** As the Keras program has them, in its order: the best model, the plateau, the schedule. */
-function callbacksOf({ recipe, files, folder }: Run, validation: BatchSource | undefined): readonly Callback[] {
+function callbacksOf(run: Run, validation: BatchSource | undefined): readonly Callback[] {
+  const { recipe, files, folder, data } = run;
+  const { path } = folder.best;
+  const saveBest = (): void => folder.best.write(trainedModelFile(path, run, imageShapeOf(data.training)));
   const { reduceOnPlateau, earlyStopping } = recipe;
   const schedule = scheduleOf(recipe);
   return [
-    ...(validation === undefined
-      ? []
-      : [new ModelCheckpoint({ save: (model) => folder.best.write(writeModel(model, folder.best.path)) })]),
+    ...(validation === undefined ? [] : [new ModelCheckpoint({ save: saveBest })]),
     ...(reduceOnPlateau
       ? [new ReduceLROnPlateau({ factor: ROOT_OF_A_TENTH, patience: 5, cooldown: 0, minLr: 0.5e-6 })]
       : []),

@@ -2,8 +2,11 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { describe, it, type TestContext } from "node:test";
+import { PNG } from "pngjs";
 import type { NpyArray } from "../../src/formats/npy.js";
+import { readModel, readTraining } from "../../src/formats/read-model.js";
 import { writeModel } from "../../src/formats/write-model.js";
+import { readZip } from "../../src/formats/zip.js";
 import { BatchNormalization } from "../../src/layers/batch-normalization.js";
 import { Conv2D } from "../../src/layers/conv2d.js";
 import { Dense } from "../../src/layers/dense.js";
@@ -11,6 +14,7 @@ import { Dropout } from "../../src/layers/dropout.js";
 import { GlobalAveragePooling2D } from "../../src/layers/global-average-pooling2d.js";
 import { Sequential } from "../../src/models/sequential.js";
 import { l2 } from "../../src/regularizers/regularizer.js";
+import { PREPROCESSING_ENTRY, readPreprocessing } from "../../src/training/preprocessing.js";
 import { parseHistory } from "../../src/training/report/history.js";
 import { labels, MAIN, Workspace } from "../support/command-line.js";
 
@@ -130,6 +134,36 @@ describe("touchstone train", () => {
     const { out, err } = await folder.touchstone(...TRAIN, "1", "--validation-split", "0.25");
     assert.match(err, /validation loss/);
     assert.match(out, /^data\.npz, test set +loss/m);
+  });
+
+  it("writes a file that goes on where it was: with the optimizer's state, and what pixels go through", async (test) => {
+    const folder = workspace(test);
+    const sgd = ["--optimizer", "sgd", "--learning-rate", "0.25", "--schedule", "constant"];
+    await folder.touchstone(...TRAIN, "2", ...sgd);
+    const again = ["train", "tiny-data.keras", "--data", "data.npz", "--epochs", "1", "--schedule", "constant"];
+    const { code, err } = await folder.touchstone(...again, "--out", "more.keras");
+    assert.equal(code, 0, err);
+    const bytes = new Uint8Array(readFileSync(folder.path("more.keras")));
+    const optimizer = readTraining(readModel(bytes, "more.keras"), bytes, "more.keras")?.optimizer;
+    // 12 steps of 8 images, then 2 of 32
+    assert.deepEqual([optimizer?.className, optimizer?.iterations, optimizer?.learningRate], ["SGD", 14, 0.25]);
+    await folder.refuse(
+      [...again, "--out", "other.keras", "--weight-decay", "0.1"],
+      "--weight-decay must go with --optimizer for a model with one. Received tiny-data.keras, which has one.",
+    );
+
+    // an image that is predicted goes through the same as one that was trained on
+    const { data } = images(44, 0).x;
+    const png = new PNG({ width: 4, height: 5 });
+    for (let i = 0; i < 80; i++) png.data[i] = i % 4 === 3 ? 255 : Number(data[60 + (i >> 2) * 3 + (i % 4)]);
+    folder.put("one.png", PNG.sync.write(png));
+    const mean = readPreprocessing(readZip(bytes).get(PREPROCESSING_ENTRY)?.read() ?? assert.fail()).mean;
+    const x = Float32Array.from({ length: 60 }, (_, i) => Math.fround(Number(data[60 + i]) / 255) - (mean?.[i] ?? 0));
+    folder.putArrays("one.npy", { x: { dtype: "float32", shape: [1, 5, 4, 3], data: x } });
+    for (const input of ["one.png", "one.npy"]) {
+      await folder.succeed("predict", "more.keras", "--input", input, "--out", `${input}.npy`);
+    }
+    assert.deepEqual(folder.array("one.png.npy"), folder.array("one.npy.npy"));
   });
 
   it("stops with exit code 1 where the loss is not finite, and names the step", async (test) => {
