@@ -20,6 +20,7 @@ export {
 } from "./tensor/tensor.js";
 
 // arithmetic
+export { cos, sin } from "./arithmetic/cosine.js";
 export { exp } from "./arithmetic/exp.js";
 export { log } from "./arithmetic/log.js";
 export { type RandomStream, randomStream } from "./arithmetic/random.js";
@@ -109,11 +110,25 @@ export * from "./losses/categorical-crossentropy.js";
 export * from "./losses/mean-squared-error.js";
 export * from "./losses/sparse-categorical-crossentropy.js";
 
-// optimizers: one step each
-export { type AdamOptions, type AdamState, adamState, adamStep } from "./optimizers/adam.js";
-export { adamWStep } from "./optimizers/adamw.js";
-export type { OptimizerOptions, Step } from "./optimizers/optimizer.js";
-export { type SGDOptions, type SGDState, sgdState, sgdStep } from "./optimizers/sgd.js";
+// optimizers: Keras's classes, and the step of each
+export {
+  Adam,
+  type AdamClassOptions,
+  type AdamOptions,
+  type AdamState,
+  adamState,
+  adamStep,
+} from "./optimizers/adam.js";
+export { AdamW, adamWStep } from "./optimizers/adamw.js";
+export { optimizerFromConfig, serializeOptimizer } from "./optimizers/from-config.js";
+export {
+  Optimizer,
+  type OptimizerClassOptions,
+  type OptimizerOptions,
+  type OptimizerVariable,
+  type Step,
+} from "./optimizers/optimizer.js";
+export { SGD, type SGDClassOptions, type SGDOptions, type SGDState, sgdState, sgdStep } from "./optimizers/sgd.js";
 
 // models
 export { ResNet50, ResNet101, ResNet152, type ResNetOptions } from "./models/applications/resnet.js";
@@ -140,6 +155,36 @@ export { type Trace, type TraceOptions, trace } from "./models/trace.js";
 export { FormatError } from "./formats/format-error.js";
 export { type NpyArray, readNpy, writeNpy } from "./formats/npy.js";
 export { readNpz, writeNpz } from "./formats/npz.js";
-export { loadWeights, readModel } from "./formats/read-model.js";
+export { loadWeights, readModel, readTraining } from "./formats/read-model.js";
 export { fromTensor, toTensor } from "./formats/tensors.js";
-export { writeModel } from "./formats/write-model.js";
+export type { Training } from "./formats/training-config.js";
+export { writeModel, type WriteModelOptions } from "./formats/write-model.js";
+
+// training: data
+export { loadData, type DataOptions } from "./training/data-loader.js";
+export { dataset, type Dataset, type DataSplit, splitForValidation, subset } from "./training/dataset.js";
+export {
+  type Preprocessing,
+  preprocessingFor,
+  preprocessingLike,
+  readPreprocessing,
+  writePreprocessing,
+} from "./training/preprocessing.js";
+export type { Augmentation } from "./training/augmentation.js";
+export { type Batch, type BatchOptions, type BatchSource, batchSource } from "./training/batches.js";
+
+// training: the loop, and who listens to it
+export { type Evaluation, type EvaluateOptions, evaluate } from "./training/evaluate.js";
+export { type Checkpointing, fit, type FitOptions, type FitResult } from "./training/fit.js";
+export { trainStep, type TrainStepOptions } from "./training/train-step.js";
+export { NonFiniteError } from "./training/non-finite.js";
+export type { Callback, EpochRecord, StepRecord, TrainingRun } from "./training/callback.js";
+export { EarlyStopping } from "./training/callbacks/early-stopping.js";
+export { LearningRateScheduler } from "./training/callbacks/learning-rate-scheduler.js";
+export { CSVLog, JsonLinesLog } from "./training/callbacks/logs.js";
+export { ModelCheckpoint } from "./training/callbacks/model-checkpoint.js";
+export { ReduceLROnPlateau } from "./training/callbacks/reduce-lr-on-plateau.js";
+export { cosineSchedule, oneCycleSchedule, originalSchedule, type Schedule } from "./training/schedules.js";
+export { checkpointFile, type CheckpointFileOptions } from "./training/checkpoint-file.js";
+export { readCheckpoint, writeCheckpoint } from "./training/checkpoint.js";
+export { weightsSha256 } from "./training/digest.js";
