@@ -52,10 +52,13 @@ export interface EpochRecord {
 
 /** The run that a callback is called by. */
 export interface TrainingRun {
+  /** The model, as it is now. */
   readonly model: Model;
+  /** Whose learning rate may be set. */
   readonly optimizer: Optimizer;
   /** How many epochs the run has in all. */
   readonly epochs: number;
+  /** Batches of an epoch. */
   readonly stepsPerEpoch: number;
   /** Whether epoch records have `valLoss` and `valAccuracy`. */
   readonly hasValidation: boolean;
@@ -70,12 +73,15 @@ export type CallbackState = Readonly<Record<string, number | string | boolean | 
 export interface Callback {
   /** Names the state in checkpoints: needed with `saveState`, and unique among the callbacks of a run. */
   readonly name?: string;
+  /** Once, before the first step; a resumed run then gives the state back. */
   onTrainBegin?(run: TrainingRun): void;
-  /** `epoch` from 0. */
+  /** Before the first step of `epoch`, counted from 0; not again where a run is resumed within it. */
   onEpochBegin?(epoch: number, run: TrainingRun): void;
   /** Before the step numbered `step` from 0 since training began. */
   onStepBegin?(step: number, run: TrainingRun): void;
+  /** After every step. */
   onStepEnd?(record: StepRecord, run: TrainingRun): void;
+  /** After every epoch and its validation. */
   onEpochEnd?(record: EpochRecord, run: TrainingRun): void;
   /** Once, when all epochs are done or a callback has stopped the run; not when it was aborted or has failed. */
   onTrainEnd?(run: TrainingRun): void;

@@ -11,13 +11,14 @@
 import type { CallContext } from "../layers/layer.js";
 import type { Variable } from "../layers/variable.js";
 import type { Execution } from "../kernels/execution.js";
+import { sumTensors } from "../kernels/sum-tensors.js";
 import type { Model } from "../models/model.js";
 import { type LossName, type Objective, objectiveOf } from "../models/objective.js";
 import { backwardPass, type ModelPass, regularizationLosses } from "../models/passes.js";
 import type { Optimizer } from "../optimizers/optimizer.js";
 import { addRegularizationGradient } from "../regularizers/regularizer.js";
 import type { Arena } from "../tensor/arena.js";
-import { empty, type Tensor, tensorOf, zeros } from "../tensor/tensor.js";
+import { type Tensor, tensorOf } from "../tensor/tensor.js";
 import type { Batch } from "./batches.js";
 import { type BatchMetrics, countCorrect } from "./metrics.js";
 import { findNonFiniteLayer, firstNonFinite, isFiniteTensor, NonFiniteError } from "./non-finite.js";
@@ -56,7 +57,7 @@ export function trainStep(model: Model, batch: Batch, options: TrainStepOptions)
       const correct = countCorrect(pass.outputs[0], batch.labels);
 
       const weights = model.trainableWeights;
-      const gradients = weightGradients(model, pass, objective, weights);
+      const gradients = weightGradients(model, pass, objective, weights, execution);
       checkGradients(model, weights, gradients, step + 1, optimizer.learningRate);
 
       optimizer.applyGradients(weights, gradients);
@@ -86,29 +87,23 @@ function weightGradients(
   pass: ModelPass,
   { gradient }: Objective,
   weights: readonly Variable[],
+  execution: Execution,
 ): readonly Tensor[] {
   const { dWeights } = backwardPass(model, pass, [gradient]);
-  const variables = model.weightsByPath();
-  const terms = new Map<Variable, Tensor>();
-  for (const [path, dWeight] of dWeights) {
-    const variable = variables.get(path);
-    if (variable === undefined) throw new Error(`internal: train step: no weight \`${path}\`.`);
-    // a layer that several models share has a path, and a term, in each
-    const before = terms.get(variable);
-    terms.set(variable, before === undefined ? dWeight : sumOf(before, dWeight));
+  const terms = new Map<Variable, Tensor[]>();
+  // a layer that several models share has a path, and a term, in each
+  for (const [path, variable] of model.weightsByPath()) {
+    const dWeight = dWeights.get(path);
+    if (dWeight !== undefined) terms.set(variable, [...(terms.get(variable) ?? []), dWeight]);
   }
   return weights.map((weight) => {
-    const dWeight = terms.get(weight) ?? zeros(weight.shape, weight.dtype);
+    const [first, ...others] = terms.get(weight) ?? [];
+    if (first === undefined) throw new Error(`internal: train step: no gradient for \`${weight.name}\`.`);
+    const dWeight = others.length === 0 ? first : sumTensors([first, ...others], { start: 0 }, execution);
     return weight.regularizer === undefined
       ? dWeight
       : addRegularizationGradient(weight.regularizer, weight.value, dWeight);
   });
-}
-
-function sumOf(a: Tensor, b: Tensor): Tensor {
-  const sum = empty(a.shape, a);
-  for (let i = 0; i < sum.size; i++) sum.data[i] = a.data[i] + b.data[i];
-  return sum;
 }
 
 /** @throws NonFiniteError for the first gradient on the way back, that of the last weight, which is not finite. */
