@@ -93,7 +93,12 @@ export function createExecution(options: ExecutionOptions = {}): OwnedExecution 
 
 /** Whether products of tensors like `x` run on assembled kernels. */
 export function runsSimd({ kernel }: Execution, x: Tensor): boolean {
-  return kernel === "simd" && dtypeOf(x) === "float32";
+  return kernel === "simd" && dtypeOf(x) === "float32" && simdModule() !== undefined;
+}
+
+/** The threads that share the work, the calling one included. */
+export function threadsOf({ pool }: Execution): number {
+  return pool?.threads ?? 1;
 }
 
 /** Computes all tiles of a job on the threads of `execution`. */
@@ -113,8 +118,8 @@ const TILES_PER_THREAD = 4;
  * The most rows in a tile, for work of `rows` rows whose tiles number `beside` next to each other: as many as fit, but
  * fewer where threads would have too few tiles. Never so few that packing costs more than it saves.
  */
-export function tileRows(rows: number, beside: number, { pool }: Execution): number {
-  const threads = pool?.threads ?? 1;
+export function tileRows(rows: number, beside: number, execution: Execution): number {
+  const threads = threadsOf(execution);
   if (threads === 1) return ROWS;
   const wanted = Math.ceil((TILES_PER_THREAD * threads) / beside);
   const even = Math.ceil(rows / wanted / TILE_ROWS) * TILE_ROWS;

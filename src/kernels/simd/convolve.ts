@@ -18,7 +18,7 @@
  */
 import type { Job } from "../../parallel/job.js";
 import type { FloatArray } from "../../tensor/dtype.js";
-import type { Execution } from "../execution.js";
+import { type Execution, threadsOf } from "../execution.js";
 import { blockOf } from "../split.js";
 import { type Window2D, windowFrom, windowNumbers } from "../window.js";
 import { copyKernel } from "./copy-kernel.js";
@@ -102,7 +102,7 @@ export function convolve(convolution: Convolution, execution: Execution): void {
     const lineBytes = window.strideHeight * reading.columns * pixel;
     const units = batch * window.outputHeight;
     const work = { units, rowsPerUnit: window.outputWidth, bytesPerUnit: lineBytes, panels: panels * right.groups };
-    const plan = planTiles(work, execution);
+    const plan = planTiles(work, threadsOf(execution));
     const segments = window.kernelHeight * reading.segmentsPerLine;
     const copies = reading.copied ? copyBytes(plan.units, batch, window, reading, pixel) : 0;
     runSimd(execution, {

@@ -8,7 +8,7 @@
  */
 import type { Job } from "../../parallel/job.js";
 import type { Tensor } from "../../tensor/tensor.js";
-import { biasData, type Execution } from "../execution.js";
+import { biasData, type Execution, threadsOf } from "../execution.js";
 import { blockOf, type Split } from "../split.js";
 import { copyKernel } from "./copy-kernel.js";
 import { type Lanes, lanesOf } from "./lanes.js";
@@ -39,7 +39,7 @@ export function gemmSimd(a: Tensor, b: Tensor, bias: Tensor | undefined, c: Tens
   withPacked(execution, lanes, right, biasData(bias), (layout, packed) => {
     const bytesPerUnit = depth * lanes.bytes;
     const panels = panelsOf(lanes, columns, layout.vectors).length;
-    const plan = planTiles({ units: rows, rowsPerUnit: 1, bytesPerUnit, panels }, execution);
+    const plan = planTiles({ units: rows, rowsPerUnit: 1, bytesPerUnit, panels }, threadsOf(execution));
     const copied = isCopied(lanes, a.stride[1]) ? plan.units * bytesPerUnit : 0;
     runSimd(execution, {
       job: gemmSimdJob,

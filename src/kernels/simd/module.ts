@@ -11,6 +11,7 @@ import { copyKernels } from "./copy-kernel.js";
 import { packKernels } from "./pack-kernel.js";
 import { passKernels } from "./pass-kernels.js";
 import { productKernels } from "./product-kernel.js";
+import { findDifference } from "./self-check.js";
 import { writeTable } from "./table-kernel.js";
 import { startThread } from "./thread.js";
 
@@ -24,16 +25,45 @@ const kernels: readonly NamedFunction<Signature>[] = [
   ...passKernels,
 ];
 
-/** The module; null where it cannot run. */
+/** The module; null where it cannot run, or is not trusted. */
 let compiled: WebAssembly.Module | null | undefined;
+
+/** Jobs that have been run, and after how many of them the kernels are compared again; see `self-check.ts`. */
+let jobs = 0;
+const CHECK_AFTER: ReadonlySet<number> = new Set([16, 256, 4096, 65536]);
 
 /**
  * The compiled module for the workers of a pool, with its kernels started on the calling thread. Undefined where there
- * is no WebAssembly, no shared memory, or no SIMD.
+ * is no WebAssembly, no shared memory, or no SIMD, and where a kernel gave a wrong bit.
  */
 export function simdModule(): WebAssembly.Module | undefined {
-  compiled ??= compile() ?? null;
+  if (compiled === undefined) {
+    compiled = compile() ?? null;
+    checkKernels();
+  }
   return compiled ?? undefined;
+}
+
+/** Counts a job that runs on the kernels, and compares them again from time to time. */
+export function countJob(): void {
+  if (CHECK_AFTER.has(++jobs)) checkKernels();
+}
+
+/** Gives the kernels up, with a warning, where `find` finds a difference between their bits and those of plain loops. */
+export function checkKernels(find: () => string | undefined = findDifference): void {
+  if (compiled === undefined || compiled === null) return;
+  const difference = find();
+  if (difference === undefined) return;
+  compiled = null;
+  warn(
+    `touchstone: the assembled kernels do not compute the bits that they must: ${difference}. ` +
+      "The scalar path is taken from now on; results that were computed before may be wrong in the last bits.",
+  );
+}
+
+function warn(message: string): void {
+  if (globalThis.process?.emitWarning === undefined) console.warn(message);
+  else globalThis.process.emitWarning(message);
 }
 
 function compile(): WebAssembly.Module | undefined {

@@ -6,8 +6,6 @@
  *
  * @module
  */
-import type { Execution } from "../execution.js";
-
 /** What is known of the work: it comes in units of rows that are not cut. */
 export interface ProductWork {
   readonly units: number;
@@ -32,9 +30,8 @@ const MOST_BYTES = 2 ** 18;
 /** Tiles for each thread, so that one that was held up leaves the others something to take. */
 const TILES_PER_THREAD = 4;
 
-/** The plan for `work` on the threads of `execution`. */
-export function planTiles({ units, rowsPerUnit, bytesPerUnit, panels }: ProductWork, { pool }: Execution): TilePlan {
-  const threads = pool?.threads ?? 1;
+/** The plan for `work` on `threads` threads. */
+export function planTiles({ units, rowsPerUnit, bytesPerUnit, panels }: ProductWork, threads: number): TilePlan {
   const fewest = Math.ceil(FEWEST_ROWS / rowsPerUnit);
   const fitting = Math.max(
     fewest,

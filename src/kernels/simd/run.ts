@@ -7,7 +7,8 @@ import { withArraysInHeap } from "../../parallel/borrow.js";
 import type { JobRun } from "../../parallel/job.js";
 import type { FloatArray } from "../../tensor/dtype.js";
 import { sharedHeap } from "../../tensor/heap.js";
-import { type Execution, runTiles } from "../execution.js";
+import { type Execution, runTiles, threadsOf } from "../execution.js";
+import { countJob } from "./module.js";
 import { threadNumber } from "./thread.js";
 
 /** A job that needs scratch memory. */
@@ -24,9 +25,10 @@ const CACHE_LINE = 64;
  * then what it writes; and one number more, the bytes of scratch memory of a thread.
  */
 export function runSimd(execution: Execution, { job, reads, writes, numbers, tiles, scratch }: SimdRun): void {
+  countJob();
   const heap = sharedHeap();
   const each = Math.ceil(scratch / CACHE_LINE) * CACHE_LINE;
-  const threads = execution.pool?.threads ?? 1;
+  const threads = threadsOf(execution);
   const offset = heap.allocate(each * threads);
   try {
     const scratchArray = heap.view("float32", offset, (each / 4) * threads);

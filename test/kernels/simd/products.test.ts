@@ -1,0 +1,217 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { after, describe, it } from "node:test";
+import fc from "fast-check";
+import { conv2D, conv2DNaive } from "../../../src/kernels/conv2d.js";
+import { conv2DInputGradient, conv2DInputGradientNaive } from "../../../src/kernels/conv2d-gradients.js";
+import { createExecution, type OwnedExecution } from "../../../src/kernels/execution.js";
+import { gemm, gemmNaive } from "../../../src/kernels/gemm.js";
+import { doubles, singles } from "../../../src/kernels/simd/lanes.js";
+import { checkKernels, simdModule } from "../../../src/kernels/simd/module.js";
+import { panelPlace, panelsOf, packedLayout } from "../../../src/kernels/simd/panels.js";
+import { planTiles } from "../../../src/kernels/simd/plan.js";
+import { findDifference } from "../../../src/kernels/simd/self-check.js";
+import { runKernel } from "../../../src/kernels/simd/thread.js";
+import { panelVectors } from "../../../src/kernels/simd/wide.js";
+import { window2D } from "../../../src/kernels/window.js";
+import { sharedHeap } from "../../../src/tensor/heap.js";
+import { assertSameBits, fill, nameOf, seedValues } from "../support.js";
+
+const executions: OwnedExecution[] = (["float64", "float32"] as const).flatMap((accumulate) =>
+  [1, 2, 3].map((threads) => createExecution({ threads, accumulate, kernel: "simd" })),
+);
+after(() => executions.forEach((execution) => execution.close()));
+
+const FLAG = "--experimental-wasm-revectorize";
+
+/** Runs `use` for both widths of panels: as Node was started, and as if it had the flag for wide vectors. */
+function forBothWidths(use: (width: string) => void): void {
+  use(`${panelVectors()} vectors`);
+  process.execArgv.push(FLAG);
+  try {
+    assert.equal(panelVectors(), 4);
+    use("4 vectors");
+  } finally {
+    process.execArgv.splice(process.execArgv.lastIndexOf(FLAG), 1);
+  }
+}
+
+describe("products on assembled kernels", () => {
+  it("have the bits of the naive loops at all edges of rows and panels, for any values and layouts", () => {
+    const sizes = fc.tuple(
+      fc.integer({ min: 1, max: 14 }),
+      fc.integer({ min: 1, max: 19 }),
+      fc.integer({ min: 1, max: 45 }),
+    );
+    fc.assert(
+      fc.property(
+        sizes,
+        seedValues,
+        seedValues,
+        fc.nat({ max: 3 }),
+        fc.boolean(),
+        ([m, k, n], p, q, layout, biased) => {
+          const a = layout % 2 === 0 ? fill(p, [m, k], "float32") : fill(p, [k, m], "float32").transpose(1, 0);
+          const b = layout < 2 ? fill(q, [k, n], "float32") : fill(q, [n, k], "float32").transpose(1, 0);
+          const bias = biased ? fill(p, [n], "float32") : undefined;
+          forBothWidths((width) => {
+            for (const execution of executions) {
+              const expected = gemmNaive(a, b, bias, execution.accumulate);
+              assertSameBits(gemm(a, b, bias, execution), expected, `${nameOf(execution)}, ${width}`);
+            }
+          });
+        },
+      ),
+      { numRuns: 40 },
+    );
+  });
+
+  it("have the bits of the naive loops in convolutions whose tiles begin and end within images and groups", () => {
+    const sides = fc.uniqueArray(fc.integer({ min: 3, max: 9 }), { minLength: 2, maxLength: 2 });
+    const cases = fc.record({
+      sides,
+      size: fc.constantFrom<[number, number]>([1, 1], [3, 3], [2, 3], [3, 1]),
+      strides: fc.constantFrom<[number, number]>([1, 1], [2, 2], [3, 2], [1, 3]),
+      dilationRate: fc.constantFrom<[number, number]>([1, 1], [2, 1], [2, 3]),
+      batch: fc.integer({ min: 1, max: 7 }),
+      groups: fc.constantFrom(1, 1, 3),
+      channels: fc.integer({ min: 1, max: 6 }),
+      filters: fc.integer({ min: 1, max: 21 }),
+      xSeeds: seedValues,
+      kernelSeeds: seedValues,
+    });
+    fc.assert(
+      fc.property(cases, ({ sides: [height, width], size, strides, dilationRate, batch, groups, ...rest }) => {
+        const window = window2D([height, width], size, strides, "same", dilationRate);
+        const [channels, filters] = [rest.channels * groups, rest.filters * groups];
+        const x = fill(rest.xSeeds, [batch, height, width, channels], "float32");
+        const kernel = fill(rest.kernelSeeds, [...size, rest.channels, filters], "float32");
+        const dy = fill(rest.xSeeds, [batch, window.outputHeight, window.outputWidth, filters], "float32");
+        forBothWidths((vectors) => {
+          for (const execution of executions) {
+            const how = `${nameOf(execution)}, ${vectors}`;
+            const y = conv2DNaive(x, kernel, undefined, window, groups, execution.accumulate);
+            assertSameBits(conv2D(x, kernel, undefined, window, groups, execution), y, `y, ${how}`);
+            const dx = conv2DInputGradientNaive(dy, kernel, window, groups, execution.accumulate);
+            assertSameBits(conv2DInputGradient(dy, kernel, window, groups, execution), dx, `dx, ${how}`);
+          }
+        });
+      }),
+      { numRuns: 25 },
+    );
+  });
+
+  it("give all memory back, whatever the product", () => {
+    const before = sharedHeap().used;
+    const window = window2D([5, 4], [3, 3], [2, 2], "same", [1, 1]);
+    const kernel = fill([1, 2], [3, 3, 2, 6], "float32");
+    conv2D(fill([1], [2, 5, 4, 2], "float32"), kernel, undefined, window, 1, executions[1]);
+    conv2DInputGradient(fill([1], [2, 3, 2, 6], "float32"), kernel, window, 1, executions[1]);
+    gemm(fill([1], [7, 5], "float32"), fill([1], [5, 3], "float32"), undefined, executions[1]);
+    assert.equal(sharedHeap().used, before);
+  });
+});
+
+describe("panelsOf", () => {
+  it("covers the columns from the first to the last, wide panels first, filled up by less than a vector", () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 99 }),
+        fc.constantFrom<2 | 4>(2, 4),
+        fc.boolean(),
+        (columns, vectors, wide) => {
+          const lanes = wide ? doubles : singles;
+          let next = 0;
+          let widest: number = vectors;
+          for (const panel of panelsOf(lanes, columns, vectors)) {
+            assert.equal(panel.from, next);
+            assert.ok(panel.vectors <= widest && panel.columns > (panel.vectors - 1) * lanes.perVector);
+            next += panel.columns;
+            widest = panel.vectors;
+          }
+          assert.equal(next, columns);
+        },
+      ),
+    );
+  });
+
+  it("places a panel behind all columns before it, and the biases before all panels on a cache line", () => {
+    const layout = packedLayout(doubles, 4, 3, 5, 9); // 9 columns are packed as 10
+    assert.deepEqual(panelPlace(layout, 0, 0), { panel: 128, bias: 0 });
+    assert.deepEqual(panelPlace(layout, 2, 8), { panel: 128 + 28 * 5 * 8, bias: 28 * 4 });
+  });
+});
+
+describe("planTiles", () => {
+  it("makes at least 4 tiles for each of 64 threads out of the layers of ResNet50 at batch 8", () => {
+    // [side of the output, channels, filters, kernel width]
+    for (const [side, channels, filters, kernel] of [
+      [56, 64, 64, 3],
+      [28, 128, 128, 3],
+      [14, 256, 256, 3],
+      [7, 512, 512, 3],
+      [7, 512, 2048, 1],
+    ]) {
+      const panels = panelsOf(singles, filters, 2).length;
+      const work = { units: 8 * side, rowsPerUnit: side, bytesPerUnit: (side + kernel - 1) * channels * 4, panels };
+      const plan = planTiles(work, 64);
+      const tiles = Math.ceil(work.units / plan.units) * Math.ceil(panels / plan.panels);
+      assert.ok(tiles >= 256, `${side}: ${tiles} tiles`);
+    }
+  });
+
+  it("takes all rows at once where there is one thread and the cache holds them", () => {
+    const plan = planTiles({ units: 32, rowsPerUnit: 8, bytesPerUnit: 1000, panels: 5 }, 1);
+    assert.deepEqual(plan, { units: 32, panels: 5 });
+  });
+});
+
+describe("the self-check", () => {
+  it("finds nothing on this machine", () => {
+    assert.ok(simdModule() !== undefined);
+    assert.equal(findDifference(), undefined);
+    assert.equal(simdModule() !== undefined, true);
+  });
+
+  it("finds a kernel that drops a term, and says which", () => {
+    const short: typeof runKernel = (kernel, values) => {
+      const changed = { ...values };
+      if (kernel.name === "product_float64_2") Object.assign(changed, { segmentCount: 1 });
+      runKernel(kernel, changed);
+    };
+    assert.match(
+      findDifference(short) ?? "",
+      /^a product with float64 sums, 2 vectors and 4 columns gives \S+, not \S+$/,
+    );
+  });
+
+  it("goes on with the scalar path, with one warning, where a bit differs; and says what a browser without SIMD lacks", () => {
+    const url = (path: string): string => JSON.stringify(new URL(`../../../src/kernels/${path}`, import.meta.url).href);
+    const give = `const { checkKernels, simdModule } = await import(${url("simd/module.js")});
+      const { createExecution, serial } = await import(${url("execution.js")});`;
+    const run = (program: string): { out: string; err: string } => {
+      const { stdout, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", program], {
+        encoding: "utf8",
+      });
+      return { out: stdout, err: stderr };
+    };
+    const distrusted = run(`${give} simdModule(); checkKernels(() => "1 is 2"); checkKernels(() => "3 is 4");
+      console.log(createExecution().kernel, serial.kernel);`);
+    assert.equal(distrusted.out, "scalar scalar\n");
+    assert.match(distrusted.err, /the bits that they must: 1 is 2\. The scalar path is taken from now on/);
+    assert.doesNotMatch(distrusted.err, /3 is 4/);
+    const without = run(`delete globalThis.WebAssembly; ${give}
+      console.log(createExecution().kernel, serial.kernel);
+      try { createExecution({ kernel: "simd" }); } catch (error) { console.log(error.message); }`);
+    assert.equal(
+      without.out,
+      'scalar scalar\ncreateExecution: `kernel` "simd" needs WebAssembly with SIMD and shared memory. ' +
+        "Received kernel=simd where one is missing.\n",
+    );
+  });
+
+  it("leaves kernels alone that compute what they must", () => {
+    checkKernels(() => undefined);
+    assert.ok(simdModule() !== undefined);
+  });
+});
