@@ -17,12 +17,16 @@ import { traceCommand } from "./trace.js";
 import { trainCommand } from "./train.js";
 import { verifyCommand } from "./verify.js";
 import { version } from "./version.js";
+import { startWithWideVectors, wideVectorsOption } from "./wide-vectors.js";
+
+startWithWideVectors();
 
 const program = new Command("touchstone")
   .description(
     "A reference implementation of residual networks: the same bits on every machine, verified against Keras.",
   )
   .version(version())
+  .addOption(wideVectorsOption())
   .showHelpAfterError(false)
   .exitOverride()
   // what commander says of bad use is said by `report`, in one line
