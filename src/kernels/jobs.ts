@@ -15,6 +15,8 @@ import { poolGreatestGradientJob, poolGreatestJob, poolMeanGradientJob, poolMean
 import { rectifyGradientJob, rectifyJob } from "./rectify.js";
 import { columnSumsJob } from "./reduce.js";
 import { sumTensorsJob } from "./sum-tensors.js";
+import { simdDepthwiseJob } from "./simd/depthwise.js";
+import { simdDepthwiseKernelGradientJob } from "./simd/depthwise-kernel-gradient.js";
 import { simdFilterGradientJob } from "./simd/filter-gradient.js";
 import { convolveJob } from "./simd/convolve.js";
 import { gemmSimdJob } from "./simd/gemm.js";
@@ -48,6 +50,8 @@ export const jobs: readonly Job[] = [
   imageMeansJob,
   imageMeansGradientJob,
   simdFilterGradientJob,
+  simdDepthwiseJob,
+  simdDepthwiseKernelGradientJob,
 ];
 
 /** Starts the assembled kernels in a worker, where its pool has sent them. */

@@ -8,9 +8,10 @@
  *
  * @module
  */
-import type { Window2D } from "../window.js";
+import { type Axis, horizontalAxis, inputsSeen, verticalAxis } from "./axes.js";
 import { GROUP } from "./outer-product-kernels.js";
-import { type FilterTile, type Grid, type Plan, type Range } from "./filter-gradient-plan.js";
+import type { FilterTile, Grid, Plan } from "./filter-gradient-plan.js";
+import type { ImageOperand, Operand, Positions } from "./tap-products.js";
 import { runKernel } from "./thread.js";
 
 /** The longest pixels, in bytes, that are read where they lie: 64 channels. */
@@ -18,76 +19,6 @@ const LONGEST_PIXEL = 256;
 
 /** Panels begin at different sets of the cache. */
 const STAGGER = 64;
-
-/** A block of positions (n, oh, ow). */
-export interface Positions {
-  readonly images: Range;
-  readonly rows: Range;
-  readonly columns: Range;
-}
-
-/** Where an operand is read. All steps are in bytes. */
-export interface Operand {
-  /** The first pixel, of the first image of the block. */
-  readonly address: number;
-  readonly column: number;
-  readonly row: number;
-  readonly image: number;
-  /** From four channels to the next four, or from one panel of filters to the next. */
-  readonly panel: number;
-}
-
-/** The pixels of x: `address` is that of the input (firstRow, firstColumn), and every `step`th input is there. */
-export interface ImageOperand extends Operand {
-  readonly rows: Inputs;
-  readonly columns: Inputs;
-}
-
-/** Inputs along one axis: `first`, `first + step`, ... */
-interface Inputs {
-  readonly first: number;
-  readonly step: number;
-  readonly count: number;
-}
-
-/** The outputs in `range` whose tap `k` lies inside of the input, along one axis. */
-export function outputsInside(range: Range, k: number, axis: Axis): Range {
-  const shift = k * axis.dilation - axis.pad; // input = output * stride + shift
-  const from = Math.max(range.from, Math.ceil(-shift / axis.stride));
-  const to = Math.min(range.to, Math.floor((axis.input - 1 - shift) / axis.stride) + 1);
-  return { from: Math.min(from, range.to), to: Math.max(to, Math.min(from, range.to)) };
-}
-
-/** The geometry of a window along one axis. */
-export interface Axis {
-  readonly input: number;
-  readonly kernel: number;
-  readonly stride: number;
-  readonly dilation: number;
-  readonly pad: number;
-}
-
-export function verticalAxis(window: Window2D): Axis {
-  const { inputHeight, kernelHeight, strideHeight, dilationHeight, padTop } = window;
-  return { input: inputHeight, kernel: kernelHeight, stride: strideHeight, dilation: dilationHeight, pad: padTop };
-}
-
-export function horizontalAxis(window: Window2D): Axis {
-  const { inputWidth, kernelWidth, strideWidth, dilationWidth, padLeft } = window;
-  return { input: inputWidth, kernel: kernelWidth, stride: strideWidth, dilation: dilationWidth, pad: padLeft };
-}
-
-/** The inputs that the outputs in `range` see: every one from the first to the last, or with one tap only its own. */
-function inputsSeen(range: Range, axis: Axis): Inputs {
-  const { input, kernel, stride, dilation, pad } = axis;
-  if (kernel === 1) {
-    const inside = outputsInside(range, 0, axis);
-    return { first: inside.from * stride - pad, step: stride, count: inside.to - inside.from };
-  }
-  const first = Math.max(0, range.from * stride - pad);
-  const last = Math.min(input - 1, (range.to - 1) * stride + (kernel - 1) * dilation - pad);
-  return { first, step: 1, count: Math.max(0, last - first + 1) };
-}
 
 /** Bytes of scratch memory for packed pixels of x, and of dy. */
 export function packedBytes(plan: Plan): { x: number; dy: number } {

@@ -11,6 +11,7 @@
  */
 import { blockOf, type Split, splitEvenly } from "../split.js";
 import { type Window2D, window2D, windowFrom, windowNumbers } from "../window.js";
+import type { Range } from "./axes.js";
 import { doubles, type Lanes, PANEL_VECTORS, singles } from "./lanes.js";
 import { type OuterProductKernels, outerProductKernels, GROUP } from "./outer-product-kernels.js";
 
@@ -24,12 +25,6 @@ const MOST_POSITIONS = 2048;
 
 /** How many tiles a thread should have, so that one that was held up leaves the others something to take. */
 const TILES_PER_THREAD = 2;
-
-/** A half-open range. */
-export interface Range {
-  readonly from: number;
-  readonly to: number;
-}
 
 /** A grid of positions. */
 export interface Grid {
@@ -109,7 +104,7 @@ function halved({ total, size }: Split, unit: number): Split {
 }
 
 /** A block of about `most` positions: whole images, or whole rows of one, or a part of a row. */
-function positionGrid({ outputHeight, outputWidth }: Window2D, batch: number, most: number): Grid {
+export function positionGrid({ outputHeight, outputWidth }: Window2D, batch: number, most: number): Grid {
   if (outputWidth > most) return { images: 1, rows: 1, columns: splitEvenly(outputWidth, most, 1).size };
   const rows = Math.floor(most / outputWidth);
   if (outputHeight > rows) return { images: 1, rows: splitEvenly(outputHeight, rows, 1).size, columns: outputWidth };

@@ -5,13 +5,9 @@
  *
  * For one tap (kh, kw) this is a sum of outer products, a pixel of x times a pixel of dy, over the positions (n, oh, ow).
  * A tile of the job is a block of dKernel: some taps, channels and filters. It runs through the positions in blocks that
- * stay in the cache, and for each of them through its taps, while the sums rest unrounded in scratch memory. No patch is
- * ever copied: the positions of a block are a grid in x as they are in dy.
+ * stay in the cache, and for each of them through its taps, while the sums rest unrounded in scratch memory.
  *
- * **Padding.** The positions at which a tap lies in the padding are left out of its grid. Their terms are 0 * dy, which
- * is +0 or -0, or NaN where dy is infinite or NaN. Adding a zero never changes a sum that began at +0, since such a sum
- * is never -0: only (-0) + (-0) is. And NaN stays, whenever it was added. So these terms are summed apart, once for all
- * channels, and added at the end: the bits are those of the sum in its order.
+ * What the padding gives is summed apart; see `tap-products.ts`.
  *
  * @module
  */
@@ -21,28 +17,18 @@ import type { Execution } from "../execution.js";
 import type { Window2D } from "../window.js";
 import { lanesOf } from "./lanes.js";
 import { GROUP } from "./outer-product-kernels.js";
-import {
-  gradientOperand,
-  horizontalAxis,
-  type ImageOperand,
-  imageOperand,
-  type Operand,
-  outputsInside,
-  type Positions,
-  packedBytes,
-  verticalAxis,
-} from "./filter-gradient-operands.js";
+import { ranges } from "./axes.js";
+import { gradientOperand, imageOperand, packedBytes } from "./filter-gradient-operands.js";
 import {
   countTiles,
-  type FilterTile,
   filterTile,
   type Plan,
   planFilterGradient,
   planFrom,
   planNumbers,
-  type Range,
 } from "./filter-gradient-plan.js";
 import { runSimd, scratchAddress } from "./run.js";
+import { addTap } from "./tap-products.js";
 import { kernelFunction, runKernel } from "./thread.js";
 import { panelVectors } from "./wide.js";
 
@@ -104,23 +90,6 @@ export function simdFilterGradient(
   return dKernel;
 }
 
-/** What a tile works with. */
-interface Work {
-  readonly plan: Plan;
-  readonly tile: FilterTile;
-  readonly panels: number;
-  readonly scratch: Scratch;
-  /** {@link OuterProductKernels.outerProducts}, for every tap of every block. */
-  readonly outerProducts: (...values: number[]) => void;
-}
-
-/** A block of positions, and where its pixels are read. */
-interface Block {
-  readonly positions: Positions;
-  readonly image: ImageOperand;
-  readonly gradient: Operand;
-}
-
 /** One block of dKernel, [kH, kW, C / groups, outC]. */
 export const simdFilterGradientJob: Job = {
   name: "simdFilterGradient",
@@ -129,8 +98,13 @@ export const simdFilterGradientJob: Job = {
     const { batch, window, channels, filters, groups, kernels } = plan;
     const tile = filterTile(plan, index);
     const scratch = scratchFrom(scratchAddress(scratchMemory, numbers), plan);
-    const panels = Math.ceil((tile.filters.to - tile.filters.from) / kernels.width);
-    const work = { plan, tile, panels, scratch, outerProducts: kernelFunction(kernels.outerProducts) };
+    const products = {
+      window,
+      multiply: kernelFunction(kernels.outerProducts),
+      channels: tile.channels.to - tile.channels.from,
+      panels: Math.ceil((tile.filters.to - tile.filters.from) / kernels.width),
+      ...{ paddingChannels: 1, zeros: scratch.zeros },
+    };
     const start = (scratch.zeros - scratchMemory.byteOffset) / 4;
     scratchMemory.fill(0, start, start + (scratch.x - scratch.zeros) / 4);
     for (const images of ranges(batch, plan.positions.images)) {
@@ -139,7 +113,11 @@ export const simdFilterGradientJob: Job = {
           const positions = { images, rows, columns };
           const image = imageOperand(plan, tile, positions, x.byteOffset, scratch.x);
           const gradient = gradientOperand(plan, tile, positions, dy.byteOffset, scratch.dy);
-          for (let tap = tile.taps.from; tap < tile.taps.to; tap++) addTap(work, { positions, image, gradient }, tap);
+          const block = { positions, image, gradient, finite: false };
+          for (let tap = tile.taps.from, i = 0; tap < tile.taps.to; tap++, i++) {
+            const sums = scratch.sums + i * scratch.tapSums;
+            addTap(products, block, tap, sums, scratch.padding + i * scratch.tapPadding);
+          }
         }
       }
     }
@@ -156,91 +134,3 @@ export const simdFilterGradientJob: Job = {
     }
   },
 };
-
-/** [0, total), cut into ranges of `size`. */
-function ranges(total: number, size: number): Range[] {
-  return Array.from({ length: Math.ceil(total / size) }, (_, i) => ({
-    from: i * size,
-    to: Math.min(total, (i + 1) * size),
-  }));
-}
-
-/** Adds the products of one tap at the positions of a block. */
-function addTap(work: Work, block: Block, tap: number): void {
-  const { positions } = block;
-  const { window } = work.plan;
-  const kh = Math.floor(tap / window.kernelWidth);
-  const kw = tap - kh * window.kernelWidth;
-  const rows = outputsInside(positions.rows, kh, verticalAxis(window));
-  const columns = outputsInside(positions.columns, kw, horizontalAxis(window));
-  addInside(work, block, tap, rows, columns);
-  // the positions above, below, left and right of these
-  addPadding(work, block, tap, { from: positions.rows.from, to: rows.from }, positions.columns);
-  addPadding(work, block, tap, { from: rows.to, to: positions.rows.to }, positions.columns);
-  addPadding(work, block, tap, rows, { from: positions.columns.from, to: columns.from });
-  addPadding(work, block, tap, rows, { from: columns.to, to: positions.columns.to });
-}
-
-/** The outer products of a tap at `rows` and `columns`, all of which see the image through it. */
-function addInside(work: Work, { positions, image, gradient }: Block, tap: number, rows: Range, columns: Range): void {
-  const height = rows.to - rows.from;
-  const width = columns.to - columns.from;
-  if (height <= 0 || width <= 0) return;
-  const { window } = work.plan;
-  const { channels } = work.tile;
-  const kh = Math.floor(tap / window.kernelWidth);
-  const kw = tap - kh * window.kernelWidth;
-  const row = rows.from * window.strideHeight + kh * window.dilationHeight - window.padTop;
-  const column = columns.from * window.strideWidth + kw * window.dilationWidth - window.padLeft;
-  const aRow = (window.strideHeight / image.rows.step) * image.row;
-  const aColumn = (window.strideWidth / image.columns.step) * image.column;
-  work.outerProducts(
-    image.address +
-      ((row - image.rows.first) / image.rows.step) * image.row +
-      ((column - image.columns.first) / image.columns.step) * image.column,
-    image.panel,
-    channels.to - channels.from,
-    gradient.address +
-      (rows.from - positions.rows.from) * gradient.row +
-      (columns.from - positions.columns.from) * gradient.column,
-    gradient.panel,
-    work.panels,
-    work.scratch.sums + (tap - work.tile.taps.from) * work.scratch.tapSums,
-    positions.images.to - positions.images.from,
-    height,
-    width,
-    aColumn,
-    aRow - width * aColumn,
-    image.image - height * aRow,
-    gradient.column,
-    gradient.row - width * gradient.column,
-    gradient.image - height * gradient.row,
-  );
-}
-
-/** The products of a tap at `rows` and `columns`, where it lies in the padding: of one channel, which is zero. */
-function addPadding(work: Work, { positions, gradient }: Block, tap: number, rows: Range, columns: Range): void {
-  const height = rows.to - rows.from;
-  const width = columns.to - columns.from;
-  if (height <= 0 || width <= 0) return;
-  work.outerProducts(
-    work.scratch.zeros,
-    0,
-    1,
-    gradient.address +
-      (rows.from - positions.rows.from) * gradient.row +
-      (columns.from - positions.columns.from) * gradient.column,
-    gradient.panel,
-    work.panels,
-    work.scratch.padding + (tap - work.tile.taps.from) * work.scratch.tapPadding,
-    positions.images.to - positions.images.from,
-    height,
-    width,
-    0,
-    0,
-    0,
-    gradient.column,
-    gradient.row - width * gradient.column,
-    gradient.image - height * gradient.row,
-  );
-}

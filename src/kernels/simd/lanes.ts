@@ -14,6 +14,7 @@
  */
 import type { Operand, Value } from "../../assembly/code.js";
 import { f32x4, f64x2, v128 } from "../../assembly/instructions.js";
+import type { FloatArray } from "../../tensor/dtype.js";
 import type { Accumulate } from "../rounding.js";
 
 /** Rows of a tile of sums. */
@@ -57,4 +58,9 @@ export const doubles: Lanes = {
 /** The lanes of an accumulation over float32 tensors. */
 export function lanesOf(accumulate: Accumulate): Lanes {
   return accumulate === "float32" ? singles : doubles;
+}
+
+/** `count` numbers of the type of the sums at `address`. */
+export function sumsAt(lanes: Lanes, memory: ArrayBufferLike, address: number, count: number): FloatArray {
+  return lanes === doubles ? new Float64Array(memory, address, count) : new Float32Array(memory, address, count);
 }

@@ -6,8 +6,9 @@
 import type { NamedFunction, Signature } from "../../assembly/code.js";
 import { assemble } from "../../assembly/module.js";
 import { sharedHeap } from "../../tensor/heap.js";
-import { outerProductFunctions } from "./outer-product-kernels.js";
 import { copyKernels } from "./copy-kernel.js";
+import { depthwiseFunctions } from "./depthwise-kernels.js";
+import { outerProductFunctions } from "./outer-product-kernels.js";
 import { packKernels } from "./pack-kernel.js";
 import { passKernels } from "./pass-kernels.js";
 import { productKernels } from "./product-kernel.js";
@@ -22,6 +23,7 @@ const kernels: readonly NamedFunction<Signature>[] = [
   ...packKernels,
   ...productKernels,
   ...outerProductFunctions,
+  ...depthwiseFunctions,
   ...passKernels,
 ];
 

@@ -27,7 +27,7 @@ import { type PackKernel, packKernel } from "./panel-kernels.js";
 export const GROUP = 4;
 
 /** The positions. Steps are in bytes: from one column to the next, and on top of it at the end of a row and an image. */
-type GridParameter = "images" | "rows" | "columns" | "aStep" | "aRow" | "aImage" | "bStep" | "bRow" | "bImage";
+export type GridParameter = "images" | "rows" | "columns" | "aStep" | "aRow" | "aImage" | "bStep" | "bRow" | "bImage";
 
 /** `channels` channels, `aGroup` bytes from one group to the next, and `panels` panels of filters, `bPanel` bytes apart. */
 type BlockParameter = "a" | "aGroup" | "channels" | "b" | "bPanel" | "panels" | "sums" | GridParameter;
@@ -37,13 +37,20 @@ type TileParameter = "a" | "b" | "sums" | GridParameter;
 /** `channels` rows of `filters` values, `toStep` bytes apart. */
 type StoreParameter = "sums" | "padding" | "to" | "channels" | "filters" | "toStep";
 
-const grid: Record<GridParameter, "i32"> = {
+/** {@link GridParameter}s and their types. */
+export const grid: Record<GridParameter, "i32"> = {
   ...{ images: "i32", rows: "i32", columns: "i32" },
   ...{ aStep: "i32", aRow: "i32", aImage: "i32", bStep: "i32", bRow: "i32", bImage: "i32" },
 };
 
-/** All outer products of a block. It takes its parameters in the order in which `BlockParameter` names them. */
-export type OuterProductKernel = NamedFunction<Record<BlockParameter, "i32">>;
+/** {@link BlockKernel}'s parameters. */
+export const blockParameters: Record<BlockParameter, "i32"> = {
+  ...{ a: "i32", aGroup: "i32", channels: "i32", b: "i32", bPanel: "i32", panels: "i32", sums: "i32" },
+  ...grid,
+};
+
+/** All products of a block. It takes its parameters in the order in which `BlockParameter` names them. */
+export type BlockKernel = NamedFunction<Record<BlockParameter, "i32">>;
 /** Rounds sums and stores them. */
 export type StoreKernel = NamedFunction<Record<StoreParameter, "i32">>;
 
@@ -82,12 +89,8 @@ function tileKernel(lanes: Lanes, vectors: number, channels: number): TileKernel
 }
 
 /** All tiles of a block. The last group may have less than four channels. */
-function blockKernel(lanes: Lanes, vectors: number, tiles: readonly TileKernel[]): OuterProductKernel {
-  const parameters: Record<BlockParameter, "i32"> = {
-    ...{ a: "i32", aGroup: "i32", channels: "i32", b: "i32", bPanel: "i32", panels: "i32", sums: "i32" },
-    ...grid,
-  };
-  return wasmFunction(`outerProducts_${lanes.name}_${vectors}`, parameters, (p, local) => {
+function blockKernel(lanes: Lanes, vectors: number, tiles: readonly TileKernel[]): BlockKernel {
+  return wasmFunction(`outerProducts_${lanes.name}_${vectors}`, blockParameters, (p, local) => {
     const a = local("i32");
     const left = local("i32");
     const tile = (channels: number): Body => [
@@ -177,7 +180,7 @@ export interface OuterProductKernels {
   readonly vectors: number;
   /** Filters of a panel. */
   readonly width: number;
-  readonly outerProducts: OuterProductKernel;
+  readonly outerProducts: BlockKernel;
   readonly packChannels: PackKernel;
   readonly packFilters: PackKernel;
   readonly store: StoreKernel;

@@ -1,0 +1,68 @@
+/**
+ * A window along one axis: which outputs see the input through a tap, and which inputs outputs see.
+ *
+ * @module
+ */
+import type { Window2D } from "../window.js";
+
+/** A half-open range. */
+export interface Range {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Inputs along one axis: `first`, `first + step`, ... */
+export interface Inputs {
+  readonly first: number;
+  readonly step: number;
+  readonly count: number;
+}
+
+/** The outputs in `range` whose tap `k` lies inside of the input, along one axis. */
+export function outputsInside(range: Range, k: number, axis: Axis): Range {
+  const shift = k * axis.dilation - axis.pad; // input = output * stride + shift
+  const from = Math.max(range.from, Math.ceil(-shift / axis.stride));
+  const to = Math.min(range.to, Math.floor((axis.input - 1 - shift) / axis.stride) + 1);
+  return { from: Math.min(from, range.to), to: Math.max(to, Math.min(from, range.to)) };
+}
+
+/** The geometry of a window along one axis. */
+export interface Axis {
+  readonly input: number;
+  readonly kernel: number;
+  readonly stride: number;
+  readonly dilation: number;
+  readonly pad: number;
+}
+
+/** The rows of a window. */
+export function verticalAxis(window: Window2D): Axis {
+  const { inputHeight, kernelHeight, strideHeight, dilationHeight, padTop } = window;
+  return { input: inputHeight, kernel: kernelHeight, stride: strideHeight, dilation: dilationHeight, pad: padTop };
+}
+
+/** The columns of a window. */
+export function horizontalAxis(window: Window2D): Axis {
+  const { inputWidth, kernelWidth, strideWidth, dilationWidth, padLeft } = window;
+  return { input: inputWidth, kernel: kernelWidth, stride: strideWidth, dilation: dilationWidth, pad: padLeft };
+}
+
+/** The inputs that the outputs in `range` see: every one from the first to the last, or with one tap only its own. */
+export function inputsSeen(range: Range, axis: Axis): Inputs {
+  const { input, kernel, stride, dilation, pad } = axis;
+  if (kernel === 1) {
+    const inside = outputsInside(range, 0, axis);
+    return { first: inside.from * stride - pad, step: stride, count: inside.to - inside.from };
+  }
+  const first = Math.max(0, range.from * stride - pad);
+  const last = Math.min(input - 1, (range.to - 1) * stride + (kernel - 1) * dilation - pad);
+  return { first, step: 1, count: Math.max(0, last - first + 1) };
+}
+
+/** [0, total), cut into ranges of `size`. */
+export function ranges(total: number, size: number): Range[] {
+  return Array.from({ length: Math.ceil(total / size) }, (_, i) => ({
+    from: i * size,
+    to: Math.min(total, (i + 1) * size),
+  }));
+}

@@ -1,0 +1,280 @@
+/**
+ * Depthwise convolution on the vector unit: the forward pass, and the gradient for the input. Every channel has one
+ * filter.
+ *
+ *     y[n, oh, ow, c] = sum over kh, kw of padded x[n, oh*sH + kh*dH, ow*sW + kw*dW, c] * kernel[kh, kw, c]  + bias[c]
+ *     dx[n, h, w, c]  = sum over oh, ow of dy[n, oh, ow, c] * kernel[kh, kw, c]
+ *
+ * Both weigh the pixels that they read with a row of the kernel for each tap. Pixels that use the same taps are computed
+ * together: all outputs but those at a border, or all inputs in one phase of the strides (`tap-runs.ts`).
+ *
+ * Forward, taps in the padding are left out. Their terms are 0 * kernel, which is a zero, and changes no sum that began
+ * at +0, or NaN where the kernel is infinite or NaN: where that is so, sums begin at NaN.
+ *
+ * @module
+ */
+import type { Job } from "../../parallel/job.js";
+import type { FloatArray } from "../../tensor/dtype.js";
+import { contiguous, empty, type Tensor } from "../../tensor/tensor.js";
+import { biasData, type Execution } from "../execution.js";
+import { blockOf, type Split, splitEvenly } from "../split.js";
+import { type Window2D, windowFrom, windowNumbers } from "../window.js";
+import { horizontalAxis, verticalAxis } from "./axes.js";
+import { channelsOf, weightedPixels } from "./depthwise-kernels.js";
+import { doubles, type Lanes, lanesOf, PANEL_VECTORS, singles, sumsAt } from "./lanes.js";
+import { outerProductKernels } from "./outer-product-kernels.js";
+import { runSimd, scratchAddress } from "./run.js";
+import { inputRuns, outputRuns, type Run } from "./tap-runs.js";
+import { kernelFunction, runKernel } from "./thread.js";
+import { panelVectors } from "./wide.js";
+
+/** How many tiles a thread should have, so that one that was held up leaves the others something to take. */
+const TILES_PER_THREAD = 4;
+
+/** Space behind an array in scratch memory, for vectors that are loaded for the sake of their first lane. */
+const SLACK = 64;
+
+/** What a tap in the padding reads. */
+const PADDING = 0;
+
+/** What all tiles have in common. */
+interface Plan {
+  readonly lanes: Lanes;
+  /** Vectors of a panel of channels. */
+  readonly vectors: number;
+  readonly backward: boolean;
+  readonly channels: number;
+  /** The most rows and channels of a tile. */
+  readonly rowBlock: number;
+  readonly channelBlock: number;
+  readonly window: Window2D;
+}
+
+/** The sizes of what is written, or read. */
+function sizes({ backward, window }: Plan, written: boolean): { height: number; width: number } {
+  const { inputHeight, inputWidth, outputHeight, outputWidth } = window;
+  if (backward === written) return { height: inputHeight, width: inputWidth };
+  return { height: outputHeight, width: outputWidth };
+}
+
+/** Where a tile keeps what, as addresses. All but the table are of the type of the sums. */
+interface Scratch {
+  /** Two integers for each tap. */
+  readonly table: number;
+  /** [panel][tap][channels of the panel] */
+  readonly filter: number;
+  readonly filterPanel: number;
+  readonly start: number;
+  readonly bias: number;
+  readonly spill: number;
+  readonly end: number;
+}
+
+function scratchFrom(table: number, { lanes, vectors, channelBlock, window }: Plan): Scratch {
+  const taps = window.kernelHeight * window.kernelWidth;
+  const panels = Math.ceil(channelBlock / channelsOf(lanes, vectors));
+  const filterPanel = taps * vectors * 16 + SLACK;
+  const filter = table + Math.ceil((8 * taps) / SLACK) * SLACK;
+  const start = filter + panels * filterPanel;
+  const bias = start + panels * vectors * 16 + SLACK;
+  const spill = bias + panels * vectors * 16 + SLACK;
+  return { table, filter, filterPanel, start, bias, spill, end: spill + 4 * Math.max(...PANEL_VECTORS) * 16 };
+}
+
+/** The convolution of `x` [N, H, W, C] with `kernel` [kH, kW, C, 1], plus `bias`; all of float32. */
+export function simdDepthwise(
+  x: Tensor,
+  kernel: Tensor,
+  bias: Tensor | undefined,
+  window: Window2D,
+  execution: Execution,
+  vectors: number = panelVectors(),
+): Tensor {
+  const y = empty([x.shape[0], window.outputHeight, window.outputWidth, x.shape[3]], x);
+  weigh(x, kernel, bias, y, false, window, execution, vectors);
+  return y;
+}
+
+/** The gradient for the input from `dy` [N, OH, OW, C] and `kernel` [kH, kW, C, 1]; both of float32. */
+export function simdDepthwiseInputGradient(
+  dy: Tensor,
+  kernel: Tensor,
+  window: Window2D,
+  execution: Execution,
+  vectors: number = panelVectors(),
+): Tensor {
+  const dx = empty([dy.shape[0], window.inputHeight, window.inputWidth, dy.shape[3]], dy);
+  weigh(dy, kernel, undefined, dx, true, window, execution, vectors);
+  return dx;
+}
+
+function weigh(
+  source: Tensor,
+  kernel: Tensor,
+  bias: Tensor | undefined,
+  out: Tensor,
+  backward: boolean,
+  window: Window2D,
+  execution: Execution,
+  vectors: number,
+): void {
+  const lanes = lanesOf(execution.accumulate);
+  const [batch, height, , channels] = out.shape;
+  const threads = execution.pool?.threads ?? 1;
+  const most = channelsOf(lanes, vectors);
+  // images are shared first, then rows, then channels
+  const tiles = threads === 1 ? 1 : Math.ceil((TILES_PER_THREAD * threads) / Math.max(1, batch));
+  const rowBlock = splitEvenly(
+    height,
+    Math.max(window.strideHeight, Math.ceil(height / tiles)),
+    window.strideHeight,
+  ).size;
+  const across = Math.ceil(tiles / Math.ceil(height / rowBlock));
+  const channelBlock = splitEvenly(channels, Math.max(most, Math.ceil(channels / across / most) * most), most).size;
+  const plan = { lanes, vectors, backward, channels, rowBlock, channelBlock, window };
+  runSimd(execution, {
+    job: simdDepthwiseJob,
+    reads: [contiguous(source).data, contiguous(kernel).data, biasData(bias)],
+    writes: [out.data],
+    numbers: [lanes.bytes, vectors, Number(backward), channels, rowBlock, channelBlock, ...windowNumbers(window)],
+    tiles: batch * Math.ceil(height / rowBlock) * Math.ceil(channels / channelBlock),
+    scratch: scratchFrom(0, plan).end,
+  });
+}
+
+function planFrom(numbers: readonly number[]): Plan {
+  const [bytes, vectors, backward, channels, rowBlock, channelBlock] = numbers;
+  return {
+    lanes: bytes === 4 ? singles : doubles,
+    vectors,
+    backward: backward === 1,
+    ...{ channels, rowBlock, channelBlock },
+    window: windowFrom(numbers, 6),
+  };
+}
+
+/** Some channels of some rows of an image. */
+export const simdDepthwiseJob: Job = {
+  name: "simdDepthwise",
+  run([source, kernel, bias, scratchMemory, out], numbers, index) {
+    const plan = planFrom(numbers);
+    const { lanes, window, backward, channels } = plan;
+    const written = sizes(plan, true);
+    const down: Split = {
+      total: written.height,
+      size: plan.rowBlock,
+      count: Math.ceil(written.height / plan.rowBlock),
+    };
+    const across: Split = { total: channels, size: plan.channelBlock, count: Math.ceil(channels / plan.channelBlock) };
+    const strip = Math.floor(index / across.count);
+    const rows = blockOf(down, strip % down.count);
+    const image = Math.floor(strip / down.count);
+    const { from, to } = blockOf(across, index % across.count);
+    const read = sizes(plan, false);
+    const tile: Tile = {
+      plan,
+      scratch: scratchFrom(scratchAddress(scratchMemory, numbers), plan),
+      channels: to - from,
+      weigh: kernelFunction(weightedPixels(lanes, plan.vectors)),
+      source: source.byteOffset + 4 * (image * read.height * read.width * channels + from),
+      out: out.byteOffset + 4 * (image * written.height * written.width * channels + from),
+    };
+    const startAndBias = (tile.scratch.start - scratchMemory.byteOffset) / 4;
+    scratchMemory.fill(0, startAndBias, startAndBias + (tile.scratch.spill - tile.scratch.start) / 4);
+    packOperands(tile, kernel, bias, from);
+    const [vertical, horizontal] = [verticalAxis(window), horizontalAxis(window)];
+    const whole = { from: 0, to: written.width };
+    const rowRuns = backward ? inputRuns(vertical, window.outputHeight, rows) : outputRuns(vertical, rows);
+    const columnRuns = backward ? inputRuns(horizontal, window.outputWidth, whole) : outputRuns(horizontal, whole);
+    const start = sumsAt(lanes, scratchMemory.buffer, tile.scratch.start, to - from);
+    const table = new Int32Array(
+      scratchMemory.buffer,
+      tile.scratch.table,
+      2 * window.kernelHeight * window.kernelWidth,
+    );
+    const multipliesPadding = !backward && !kernel.every(Number.isFinite);
+    for (const row of rowRuns) {
+      for (const column of columnRuns) {
+        if (multipliesPadding) addPadding(plan, kernel, from, row, column, start);
+        weighRun(tile, table, row, column);
+      }
+    }
+  },
+};
+
+/** What the runs of a tile have in common. */
+interface Tile {
+  readonly plan: Plan;
+  readonly scratch: Scratch;
+  readonly channels: number;
+  readonly weigh: (...values: number[]) => void;
+  /** The first channel of the tile in the first pixel that may be read, and that is written. */
+  readonly source: number;
+  readonly out: number;
+}
+
+/** Copies the channels of the tile, from `first` on, of kernel and bias to scratch memory, in the type of the sums. */
+function packOperands(
+  { plan: { lanes, vectors, channels, window }, scratch, channels: count }: Tile,
+  kernel: FloatArray,
+  bias: FloatArray,
+  first: number,
+): void {
+  const { packFilters } = outerProductKernels(lanes, vectors);
+  const copy = { fromStep: 4 * channels, columns: count };
+  const taps = window.kernelHeight * window.kernelWidth;
+  const from = kernel.byteOffset + 4 * first;
+  runKernel(packFilters, { ...copy, from, to: scratch.filter, count: taps, panelBytes: scratch.filterPanel });
+  if (bias.length > 0) {
+    const panelBytes = 16 * vectors;
+    runKernel(packFilters, { ...copy, from: bias.byteOffset + 4 * first, to: scratch.bias, count: 1, panelBytes });
+  }
+}
+
+/** Sets `start` to what the taps in the padding add to the outputs of two runs: 0, or NaN. */
+function addPadding(plan: Plan, kernel: FloatArray, first: number, row: Run, column: Run, start: FloatArray): void {
+  const { channels, window } = plan;
+  start.fill(0);
+  for (let kh = 0, at = first; kh < window.kernelHeight; kh++) {
+    for (let kw = 0; kw < window.kernelWidth; kw++, at += channels) {
+      const inside = row.taps.some(({ tap }) => tap === kh) && column.taps.some(({ tap }) => tap === kw);
+      for (let c = 0; c < start.length && !inside; c++) start[c] += PADDING * kernel[at + c];
+    }
+  }
+}
+
+/** Computes the pixels of a run of rows and a run of columns. */
+function weighRun({ plan, scratch, weigh, ...tile }: Tile, table: Int32Array, row: Run, column: Run): void {
+  const { vectors, channels, window } = plan;
+  const pixel = 4 * channels;
+  const read = sizes(plan, false).width * pixel;
+  const written = sizes(plan, true).width * pixel;
+  let taps = 0;
+  for (const vertical of row.taps) {
+    for (const horizontal of column.taps) {
+      table[2 * taps] = vertical.source * read + horizontal.source * pixel;
+      table[2 * taps + 1] = (vertical.tap * window.kernelWidth + horizontal.tap) * 16 * vectors;
+      taps++;
+    }
+  }
+  const sourceStep = column.sourceStep * pixel;
+  const outStep = column.step * pixel;
+  weigh(
+    scratch.table,
+    taps,
+    tile.source,
+    sourceStep,
+    row.sourceStep * read - column.count * sourceStep,
+    scratch.filter,
+    scratch.start,
+    scratch.bias,
+    tile.out + row.first * written + column.first * pixel,
+    outStep,
+    row.step * written - column.count * outStep,
+    column.count,
+    row.count,
+    scratch.spill,
+    tile.channels,
+    scratch.filterPanel,
+  );
+}

@@ -1,0 +1,161 @@
+/**
+ * Sums of products over the positions that see an image through one tap of a window.
+ *
+ *     sums += x[n, oh*sH + kh*dH - padTop, ow*sW + kw*dW - padLeft] * dy[n, oh, ow]        for all positions of a block
+ *
+ * where the product of two pixels is what a kernel makes of them: an outer product for a convolution, one channel times
+ * one channel where it is depthwise. The positions of a block are a grid in x as they are in dy, so no patch is copied.
+ *
+ * **Padding.** The positions at which a tap lies in the padding are left out of its grid. Their terms are 0 * dy, which
+ * is +0 or -0, or NaN where dy is infinite or NaN. Adding a zero never changes a sum that began at +0, since such a sum
+ * is never -0: only (-0) + (-0) is. And NaN stays, whenever it was added. So these terms are summed apart, once for all
+ * channels that share a filter, and added at the end: the bits are those of the sum in its order.
+ *
+ * @module
+ */
+import type { Window2D } from "../window.js";
+import { horizontalAxis, type Inputs, outputsInside, type Range, verticalAxis } from "./axes.js";
+
+/** A block of positions (n, oh, ow). */
+export interface Positions {
+  readonly images: Range;
+  readonly rows: Range;
+  readonly columns: Range;
+}
+
+/** Where an operand is read. All steps are in bytes. */
+export interface Operand {
+  /** The first pixel, of the first image of the block. */
+  readonly address: number;
+  readonly column: number;
+  readonly row: number;
+  readonly image: number;
+  /** From four channels to the next four, or from one panel of filters to the next. */
+  readonly panel: number;
+}
+
+/** The pixels of x: `address` is that of the input (firstRow, firstColumn), and every `step`th input is there. */
+export interface ImageOperand extends Operand {
+  readonly rows: Inputs;
+  readonly columns: Inputs;
+}
+
+/** What the products of a tile need, whatever the block. */
+export interface TapProducts {
+  readonly window: Window2D;
+  /** The kernel; its parameters, in order, are `BlockParameter` of `outer-product-kernels.ts`. */
+  readonly multiply: (...values: number[]) => void;
+  readonly channels: number;
+  /** Panels of filters. */
+  readonly panels: number;
+  /** How many channels the sums over the padding have, and the address of so many zeros. */
+  readonly paddingChannels: number;
+  readonly zeros: number;
+}
+
+/** A block of positions, and where its pixels are read. */
+export interface Block {
+  readonly positions: Positions;
+  readonly image: ImageOperand;
+  readonly gradient: Operand;
+  /** Whether all of dy is known to be finite, so that the padding gives only zeros. */
+  readonly finite: boolean;
+}
+
+/** Adds the products of one tap at the positions of a block to the sums at `sums`, those of the padding at `padding`. */
+export function addTap(products: TapProducts, block: Block, tap: number, sums: number, padding: number): void {
+  const { positions } = block;
+  const { window } = products;
+  const kh = Math.floor(tap / window.kernelWidth);
+  const kw = tap - kh * window.kernelWidth;
+  const rows = outputsInside(positions.rows, kh, verticalAxis(window));
+  const columns = outputsInside(positions.columns, kw, horizontalAxis(window));
+  addInside(products, block, tap, rows, columns, sums);
+  if (block.finite) return;
+  // the positions above, below, left and right of these
+  addPadding(products, block, padding, { from: positions.rows.from, to: rows.from }, positions.columns);
+  addPadding(products, block, padding, { from: rows.to, to: positions.rows.to }, positions.columns);
+  addPadding(products, block, padding, rows, { from: positions.columns.from, to: columns.from });
+  addPadding(products, block, padding, rows, { from: columns.to, to: positions.columns.to });
+}
+
+/** The products of a tap at `rows` and `columns`, all of which see the image through it. */
+function addInside(
+  products: TapProducts,
+  { positions, image, gradient }: Block,
+  tap: number,
+  rows: Range,
+  columns: Range,
+  sums: number,
+): void {
+  const height = rows.to - rows.from;
+  const width = columns.to - columns.from;
+  if (height <= 0 || width <= 0) return;
+  const { window } = products;
+  const kh = Math.floor(tap / window.kernelWidth);
+  const kw = tap - kh * window.kernelWidth;
+  const row = rows.from * window.strideHeight + kh * window.dilationHeight - window.padTop;
+  const column = columns.from * window.strideWidth + kw * window.dilationWidth - window.padLeft;
+  const aRow = (window.strideHeight / image.rows.step) * image.row;
+  const aColumn = (window.strideWidth / image.columns.step) * image.column;
+  products.multiply(
+    image.address +
+      ((row - image.rows.first) / image.rows.step) * image.row +
+      ((column - image.columns.first) / image.columns.step) * image.column,
+    image.panel,
+    products.channels,
+    gradient.address +
+      (rows.from - positions.rows.from) * gradient.row +
+      (columns.from - positions.columns.from) * gradient.column,
+    gradient.panel,
+    products.panels,
+    sums,
+    positions.images.to - positions.images.from,
+    height,
+    width,
+    aColumn,
+    aRow - width * aColumn,
+    image.image - height * aRow,
+    gradient.column,
+    gradient.row - width * gradient.column,
+    gradient.image - height * gradient.row,
+  );
+}
+
+/** Adds 0 * dy at all positions of a block to `sums`: they stay 0 as long as dy is finite. */
+export function addZeroProducts(products: TapProducts, block: Omit<Block, "finite">, sums: number): void {
+  addPadding(products, block, sums, block.positions.rows, block.positions.columns);
+}
+
+/** The products of a tap at `rows` and `columns`, where it lies in the padding. */
+function addPadding(
+  products: TapProducts,
+  { positions, gradient }: Omit<Block, "finite">,
+  sums: number,
+  rows: Range,
+  columns: Range,
+): void {
+  const height = rows.to - rows.from;
+  const width = columns.to - columns.from;
+  if (height <= 0 || width <= 0) return;
+  products.multiply(
+    products.zeros,
+    0,
+    products.paddingChannels,
+    gradient.address +
+      (rows.from - positions.rows.from) * gradient.row +
+      (columns.from - positions.columns.from) * gradient.column,
+    gradient.panel,
+    products.panels,
+    sums,
+    positions.images.to - positions.images.from,
+    height,
+    width,
+    0,
+    0,
+    0,
+    gradient.column,
+    gradient.row - width * gradient.column,
+    gradient.image - height * gradient.row,
+  );
+}

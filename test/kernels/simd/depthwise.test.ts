@@ -1,0 +1,165 @@
+import assert from "node:assert/strict";
+import { after, describe, it } from "node:test";
+import fc from "fast-check";
+import {
+  depthwiseConv2DInputGradientNaive,
+  depthwiseConv2DKernelGradientNaive,
+  depthwiseConv2DNaive,
+} from "../../../src/kernels/depthwise.js";
+import { createExecution, type OwnedExecution } from "../../../src/kernels/execution.js";
+import type { Accumulate } from "../../../src/kernels/rounding.js";
+import { verticalAxis } from "../../../src/kernels/simd/axes.js";
+import { simdDepthwise, simdDepthwiseInputGradient } from "../../../src/kernels/simd/depthwise.js";
+import { simdDepthwiseKernelGradient } from "../../../src/kernels/simd/depthwise-kernel-gradient.js";
+import { weightedPixels } from "../../../src/kernels/simd/depthwise-kernels.js";
+import { PANEL_VECTORS, singles } from "../../../src/kernels/simd/lanes.js";
+import { inputRuns, outputRuns } from "../../../src/kernels/simd/tap-runs.js";
+import { type Window2D, window2D } from "../../../src/kernels/window.js";
+import { type Tensor, tensorOf, zeros } from "../../../src/tensor/tensor.js";
+import { assertSameBits, fill, nameOf, seedValues } from "../support.js";
+
+const accumulations: readonly Accumulate[] = ["float64", "float32"];
+const executions: readonly OwnedExecution[] = accumulations.flatMap((accumulate) =>
+  [1, 2, 3].map((threads) => createExecution({ threads, accumulate, kernel: "simd" })),
+);
+after(() => executions.forEach((execution) => execution.close()));
+
+/** Asserts the bits of the naive loops in all three products, on all threads and in panels of every width. */
+function assertNaiveBits(x: Tensor, kernel: Tensor, bias: Tensor | undefined, dy: Tensor, window: Window2D): void {
+  for (const accumulate of accumulations) {
+    const y = depthwiseConv2DNaive(x, kernel, bias, window, accumulate);
+    const dKernel = depthwiseConv2DKernelGradientNaive(x, dy, window, accumulate);
+    const dx = depthwiseConv2DInputGradientNaive(dy, kernel, window, accumulate);
+    for (const execution of executions.filter((each) => each.accumulate === accumulate)) {
+      const how = nameOf(execution);
+      assertSameBits(simdDepthwiseKernelGradient(x, dy, window, execution), dKernel, `dKernel, ${how}`);
+      for (const vectors of PANEL_VECTORS) {
+        const what = `${how}, ${vectors} vectors`;
+        assertSameBits(simdDepthwise(x, kernel, bias, window, execution, vectors), y, `y, ${what}`);
+        assertSameBits(simdDepthwiseInputGradient(dy, kernel, window, execution, vectors), dx, `dx, ${what}`);
+      }
+    }
+  }
+}
+
+const pair = (min: number, max: number): fc.Arbitrary<[number, number]> =>
+  fc.tuple(fc.integer({ min, max }), fc.integer({ min, max }));
+
+const windows = fc
+  .record({
+    image: fc.tuple(fc.integer({ min: 5, max: 7 }), fc.integer({ min: 8, max: 12 })),
+    kernelSize: pair(1, 4),
+    strides: pair(1, 3),
+    dilationRate: fc.tuple(fc.constant(1), fc.integer({ min: 1, max: 2 })),
+    padding: fc.constantFrom("same" as const, "valid" as const),
+  })
+  .map((w) => window2D(w.image, w.kernelSize, w.strides, w.padding, w.dilationRate));
+
+describe("depthwise convolution on the vector unit", () => {
+  it("has the bits of the naive loops in all three products, for any window and values, in panels of every width", () => {
+    const cases = fc.record({
+      window: windows,
+      batch: fc.integer({ min: 1, max: 3 }),
+      channels: fc.integer({ min: 1, max: 23 }),
+      xSeeds: seedValues,
+      kernelSeeds: seedValues,
+      dySeeds: seedValues,
+      biased: fc.boolean(),
+    });
+    fc.assert(
+      fc.property(cases, ({ window, batch, channels, xSeeds, kernelSeeds, dySeeds, biased }) => {
+        const { inputHeight, inputWidth, kernelHeight, kernelWidth, outputHeight, outputWidth } = window;
+        const x = fill(xSeeds, [batch, inputHeight, inputWidth, channels], "float32");
+        const kernel = fill(kernelSeeds, [kernelHeight, kernelWidth, channels, 1], "float32");
+        const dy = fill(dySeeds, [batch, outputHeight, outputWidth, channels], "float32");
+        assertNaiveBits(x, kernel, biased ? fill(dySeeds, [channels], "float32") : undefined, dy, window);
+      }),
+      { numRuns: 30 },
+    );
+  });
+
+  // [what is reached, batch, image, channels]
+  const large = [
+    ["whole panels of eight vectors, and all narrower ones", 2, [5, 6], 63],
+    ["more positions than a block has", 1, [61, 60], 29],
+    ["one channel", 3, [4, 5], 1],
+  ] as const;
+  for (const [what, batch, image, channels] of large) {
+    it(`has the bits of the naive loops with ${what}`, () => {
+      const window = window2D(image, [3, 2], [1, 1], "same", [1, 1]);
+      const x = fill([0.7, -1.3, 2.9, 0.1, -0.4], [batch, ...image, channels], "float32");
+      const kernel = fill([0.3, -1.1, 0.8], [3, 2, channels, 1], "float32");
+      const dy = fill([1.1, -0.6, 0.3, -2.2, 1.7, 0.9, -3.1], [batch, ...image, channels], "float32");
+      assertNaiveBits(x, kernel, undefined, dy, window);
+    });
+  }
+
+  it("multiplies the zeros of the padding, forward and in the gradient for the kernel, but not in that for the input", () => {
+    const window = window2D([3, 4], [3, 3], [1, 1], "same", [1, 1]);
+    const x = tensorOf(new Array(12).fill(1), [1, 3, 4, 1]);
+    const kernel = tensorOf([Number.POSITIVE_INFINITY, 1, 1, 1, 1, 1, 1, 1, 1], [3, 3, 1, 1]);
+    const dy = zeros([1, 3, 4, 1], "float32");
+    dy.set(0, 0, 0, 0, Number.NEGATIVE_INFINITY);
+    for (const execution of executions) {
+      const y = simdDepthwise(x, kernel, undefined, window, execution);
+      assert.deepEqual(
+        [y.get(0, 0, 0, 0), y.get(0, 1, 1, 0)],
+        [Number.NaN, Number.POSITIVE_INFINITY],
+        nameOf(execution),
+      );
+      const dKernel = simdDepthwiseKernelGradient(x, dy, window, execution);
+      assert.deepEqual([dKernel.get(0, 1, 0, 0), dKernel.get(1, 1, 0, 0)], [Number.NaN, Number.NEGATIVE_INFINITY]);
+      const ones = tensorOf(new Array(12).fill(1), [1, 3, 4, 1]);
+      const dx = simdDepthwiseInputGradient(ones, kernel, window, execution);
+      assert.deepEqual([dx.get(0, 2, 3, 0), dx.get(0, 0, 0, 0)], [4, Number.POSITIVE_INFINITY]);
+    }
+  });
+});
+
+describe("runs along an axis", () => {
+  it("hold every output, and every input, once, with the taps and sources of the definition", () => {
+    fc.assert(
+      fc.property(windows, fc.nat({ max: 3 }), (window, from) => {
+        const axis = verticalAxis(window);
+        const backward = inputRuns(axis, window.outputHeight, { from, to: window.inputHeight });
+        const forward = outputRuns(axis, { from: 0, to: window.outputHeight });
+        const triples = (runs: typeof forward): string[] =>
+          runs.flatMap(({ first, step, count, sourceStep, taps }) =>
+            Array.from({ length: count }, (_, i) =>
+              taps.map((t) => [first + i * step, t.tap, t.source + i * sourceStep]),
+            )
+              .flat()
+              .map(String),
+          );
+        const seen: string[] = [];
+        const sees: string[] = [];
+        for (let o = 0; o < window.outputHeight; o++) {
+          for (let k = 0; k < axis.kernel; k++) {
+            const i = o * axis.stride + k * axis.dilation - axis.pad;
+            if (i < 0 || i >= axis.input) continue;
+            sees.push(String([o, k, i]));
+            if (i >= from) seen.push(String([i, k, o]));
+          }
+        }
+        assert.deepEqual(triples(forward).toSorted(), sees.toSorted());
+        assert.deepEqual(triples(backward).toSorted(), seen.toSorted());
+        const elements = backward.flatMap(({ first, step, count }) =>
+          Array.from({ length: count }, (_, i) => first + i * step),
+        );
+        assert.deepEqual(
+          elements.toSorted((a, b) => a - b),
+          Array.from({ length: window.inputHeight - from }, (_, i) => from + i),
+        );
+      }),
+    );
+  });
+});
+
+describe("weightedPixels", () => {
+  it("rejects a number of vectors that there is no kernel for", () => {
+    assert.throws(() => weightedPixels(singles, 3), {
+      name: "Error",
+      message: "internal: simd: no depthwise kernel works on 3 vectors.",
+    });
+  });
+});
