@@ -12,6 +12,7 @@ import type { SymbolicShape } from "../tensor/shape.js";
 import type { Tensor } from "../tensor/tensor.js";
 import {
   type CallContext,
+  type Finish,
   Layer,
   type LayerGradients,
   type LayerOptions,
@@ -27,31 +28,33 @@ import { tanhBackward, tanhForward } from "./tanh.js";
 /** A function applied element by element (softmax: over the last axis), and the way back. */
 interface Applied {
   readonly y: Tensor;
+  /** Which of x and y backward reads. */
+  readonly keeps: readonly Tensor[];
   backward(dy: Tensor): Tensor;
 }
 
 function rectified(x: Tensor, config: ReLUConfig, execution: Execution): Applied {
   const { y, cache } = reluForward(x, config, execution);
-  return { y, backward: (dy) => reluBackward(dy, cache) };
+  return { y, keeps: [cache.x], backward: (dy) => reluBackward(dy, cache) };
 }
 
 const functions = {
-  linear: (x: Tensor): Applied => ({ y: x, backward: (dy) => dy }),
+  linear: (x: Tensor): Applied => ({ y: x, keeps: [], backward: (dy) => dy }),
   relu: (x: Tensor, execution: Execution): Applied => rectified(x, RELU, execution),
   relu6: (x: Tensor, execution: Execution): Applied => rectified(x, RELU6, execution),
   // Keras's default slope of the function; the layer LeakyReLU has 0.3
   leaky_relu: (x: Tensor, execution: Execution): Applied => rectified(x, { ...RELU, negativeSlope: 0.2 }, execution),
   sigmoid(x: Tensor): Applied {
     const { y, cache } = sigmoidForward(x);
-    return { y, backward: (dy) => sigmoidBackward(dy, cache) };
+    return { y, keeps: [y], backward: (dy) => sigmoidBackward(dy, cache) };
   },
   tanh(x: Tensor): Applied {
     const { y, cache } = tanhForward(x);
-    return { y, backward: (dy) => tanhBackward(dy, cache) };
+    return { y, keeps: [y], backward: (dy) => tanhBackward(dy, cache) };
   },
   softmax(x: Tensor): Applied {
     const { y, cache } = softmaxForward(x);
-    return { y, backward: (dy) => softmaxBackward(dy, cache) };
+    return { y, keeps: [], backward: (dy) => softmaxBackward(dy, cache) };
   },
 } as const;
 
@@ -75,15 +78,20 @@ export function activationFromConfig(value: unknown, where: string): ActivationN
   return activation;
 }
 
-/** The pass of a layer whose own output is `x`, with `activation` behind it. */
+/** The pass of a layer whose own output is `x`, with `activation` behind it. `keeps` are what the layer itself keeps. */
 export function withActivation(
   activation: ActivationName,
   x: Tensor,
   execution: Execution,
+  keeps: readonly Tensor[],
   backward: (dx: Tensor) => LayerGradients,
 ): LayerPass {
   const applied = functions[activation](x, execution);
-  const pass = { y: applied.y, backward: (dy: Tensor) => backward(applied.backward(dy)) };
+  const pass = {
+    y: applied.y,
+    keeps: [...keeps, ...applied.keeps],
+    backward: (dy: Tensor) => backward(applied.backward(dy)),
+  };
   return activation === "softmax" ? { ...pass, logits: { x, backward } } : pass;
 }
 
@@ -115,8 +123,12 @@ export class Activation extends Layer {
     return singleInput(this, inputShapes);
   }
 
+  override get finish(): Finish | undefined {
+    return this.activation === "relu" ? "rectify" : undefined;
+  }
+
   call([x]: readonly Tensor[], { execution }: CallContext): LayerPass {
-    return withActivation(this.activation, x, execution, (dx) => ({ dInputs: [dx], dWeights: {} }));
+    return withActivation(this.activation, x, execution, [], (dx) => ({ dInputs: [dx], dWeights: {} }));
   }
 
   protected arguments(): KerasConfig {

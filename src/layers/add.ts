@@ -20,6 +20,7 @@ import { formatShape, type Shape, type SymbolicShape, shapesAgree, sizeOf } from
 import { contiguous, dtypeOf, empty, reshape, type Tensor } from "../tensor/tensor.js";
 import {
   type CallContext,
+  type Finish,
   type Forward,
   Layer,
   type LayerOptions,
@@ -138,9 +139,13 @@ export class Add extends Layer {
     return broadcastShape(inputShapes);
   }
 
+  override get finish(): Finish {
+    return "add";
+  }
+
   call(inputs: readonly Tensor[], { execution }: CallContext): LayerPass {
     const { y, cache } = addForward(inputs, execution);
-    return { y, backward: (dy) => ({ dInputs: addBackward(dy, cache), dWeights: {} }) };
+    return { y, keeps: [], backward: (dy) => ({ dInputs: addBackward(dy, cache), dWeights: {} }) };
   }
 
   protected arguments(): KerasConfig {

@@ -81,6 +81,6 @@ export class AveragePooling2D extends Pooling2D {
 
   call([x]: readonly Tensor[], { execution }: CallContext): LayerPass {
     const { y, cache } = averagePooling2DForward(x, this.config, execution);
-    return { y, backward: (dy) => ({ dInputs: [averagePooling2DBackward(dy, cache)], dWeights: {} }) };
+    return { y, keeps: [], backward: (dy) => ({ dInputs: [averagePooling2DBackward(dy, cache)], dWeights: {} }) };
   }
 }

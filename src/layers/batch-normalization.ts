@@ -27,15 +27,17 @@
  * - The variance is the population one, divided by M, also for the moving one (PyTorch divides that by M - 1).
  * - It takes a second pass over x; E[x^2] - E[x]^2 cancels when |mean| is much larger than the deviation.
  * - Mean, variance and both sums of backward stay in float64; only tensors are rounded, once.
+ * - Where an addition or a ReLU follows, the graph may have it done in the same pass over memory (`models/units.ts`).
  * - momentum is Keras's: the share that is kept. PyTorch's is its complement.
  *
  * @module
  */
 import { type InitializerConfig, initializerFromConfig, initializerToConfig } from "../initializers/initializer.js";
 import { type Execution, serial } from "../kernels/execution.js";
-import { type ChannelMap, deviationSquares, normalize } from "../kernels/normalize.js";
+import { type ChannelMap, deviationSquares, type Epilogue, normalize } from "../kernels/normalize.js";
 import { normalizationGradient, normalizationSums } from "../kernels/normalize-gradients.js";
 import { columnSums } from "../kernels/reduce.js";
+import { sumTensors } from "../kernels/sum-tensors.js";
 import { type Regularizer, regularizerFromConfig, regularizerToConfig } from "../regularizers/regularizer.js";
 import { type KerasConfig, readConfig } from "../serialization/config.js";
 import { floatArray } from "../tensor/dtype.js";
@@ -47,6 +49,7 @@ import {
   type Forward,
   knownDimension,
   Layer,
+  type LayerGradients,
   type LayerOptions,
   type LayerPass,
   layerOptionsFromConfig,
@@ -107,6 +110,7 @@ export function batchStatistics(x: Tensor, execution: Execution = serial): Stati
 
 /**
  * Normalizes the columns of `x` [M, C], C last, by `statistics`: those of the batch in training, the moving ones else.
+ * What `epilogue` says is done to the result before it is stored, and not a part of the cache.
  *
  * @throws RangeError when gamma, beta or the statistics do not have one value per channel.
  */
@@ -116,6 +120,7 @@ export function batchNormalizationForward(
   { mean, variance }: Statistics,
   { epsilon, ofBatch }: { epsilon: number; ofBatch: boolean },
   execution: Execution = serial,
+  epilogue: Epilogue = {},
 ): Forward<BatchNormalizationCache> {
   const channels = x.shape[x.dimension - 1];
   for (const [name, size] of [
@@ -138,22 +143,26 @@ export function batchNormalizationForward(
   const scale = rstd.map((r, c) => (gammas === undefined ? r : gammas[c] * r));
   const offset = rstd.map((_, c) => (betas === undefined ? 0 : betas[c]));
   const map = { mean, scale, offset };
-  return { y: normalize(x, map, {}, execution), cache: { x, map, rstd, ofBatch, execution } };
+  return { y: normalize(x, map, epilogue, execution), cache: { x, map, rstd, ofBatch, execution } };
 }
 
-/** Gradients for `x`, gamma and beta, given `dy` [M, C] and the cache of the matching forward call. */
+/**
+ * Gradients for `x`, gamma and beta, given `dy` [M, C] and the cache of the matching forward call. With the output
+ * `positive` of a ReLU behind it, `dy` is the gradient for that.
+ */
 export function batchNormalizationBackward(
   dy: Tensor,
   { x, map, rstd, ofBatch, execution }: BatchNormalizationCache,
+  positive?: Tensor,
 ): BatchNormalizationGradients {
   const rows = x.size / rstd.length;
   // first the two reductions
-  const { dySum, dyDot } = normalizationSums(dy, x, map.mean, undefined, execution);
+  const { dySum, dyDot } = normalizationSums(dy, x, map.mean, positive, execution);
   const dyXHat = dyDot.map((sum, c) => sum * rstd[c]);
   // then dx = scale (dy - shift - (x - mean) slope); both last terms are the share of mean and variance in the loss
   const shift = dySum.map((sum) => (ofBatch ? sum / rows : 0));
   const slope = dyXHat.map((sum, c) => (ofBatch ? (sum / rows) * rstd[c] : 0));
-  const dx = normalizationGradient(dy, x, { ...map, shift, slope }, undefined, execution);
+  const dx = normalizationGradient(dy, x, { ...map, shift, slope }, positive, execution);
   return { dx, dGamma: channelTensor(dyXHat, x), dBeta: channelTensor(dySum, x) };
 }
 
@@ -274,7 +283,16 @@ export class BatchNormalization extends Layer {
     ];
   }
 
-  call([input]: readonly Tensor[], { training, execution, pending }: CallContext): LayerPass {
+  call(inputs: readonly Tensor[], context: CallContext): LayerPass {
+    return this.callFinished(inputs, context, {});
+  }
+
+  /** Normalizes, and in the same pass over memory adds and rectifies. */
+  override callFinished(
+    [input]: readonly Tensor[],
+    { training, execution, pending }: CallContext,
+    { addend, rectify = false }: Epilogue,
+  ): LayerPass {
     const { gamma, beta, moving_mean: movingMean, moving_variance: movingVariance } = this.values(pending);
     const axis = resolveAxis("BatchNormalization", this.#axis, input.shape);
     const x = axisToLast(input, axis);
@@ -283,21 +301,38 @@ export class BatchNormalization extends Layer {
       ? batchStatistics(x, execution)
       : { mean: Float64Array.from(movingMean.data), variance: Float64Array.from(movingVariance.data) };
     const options = { epsilon: this.#epsilon, ofBatch };
-    const { y, cache } = batchNormalizationForward(x, { gamma, beta }, statistics, options, execution);
+    const epilogue = { addend: addend && axisToLast(addend, axis), rectify };
+    const { y, cache } = batchNormalizationForward(x, { gamma, beta }, statistics, options, execution, epilogue);
     const updates = new Map([
       [this.weight("moving_mean"), this.#move(movingMean, statistics.mean)],
       [this.weight("moving_variance"), this.#move(movingVariance, statistics.variance)],
     ]);
+    /** The gradients given that of what comes before the ReLU; or, with `positive`, that of what comes behind it. */
+    const backward = (dy: Tensor, positive?: Tensor): LayerGradients => {
+      const { dx, dGamma, dBeta } = batchNormalizationBackward(dy, cache, positive);
+      return {
+        dInputs: (addend === undefined ? [dx] : [dx, dy]).map((gradient) => axisFromLast(gradient, axis)),
+        dWeights: { ...(this.#scale && { gamma: dGamma }), ...(this.#center && { beta: dBeta }) },
+      };
+    };
+    /** The gradient of what comes before the ReLU, from the terms of that of what comes behind it. */
+    const beforeReLU = (terms: readonly Tensor[]): Tensor => {
+      const sum = { start: terms.length === 1 ? -0 : 0, positive: y };
+      return sumTensors(
+        terms.map((dy) => axisToLast(dy, axis)),
+        sum,
+        execution,
+      );
+    };
     return {
       y: axisFromLast(y, axis),
       updates: ofBatch ? updates : new Map(),
+      keeps: rectify ? [input, y] : [input],
       backward: (dy) => {
-        const { dx, dGamma, dBeta } = batchNormalizationBackward(axisToLast(dy, axis), cache);
-        return {
-          dInputs: [axisFromLast(dx, axis)],
-          dWeights: { ...(this.#scale && { gamma: dGamma }), ...(this.#center && { beta: dBeta }) },
-        };
+        if (rectify && addend !== undefined) return backward(beforeReLU([dy]));
+        return backward(axisToLast(dy, axis), rectify ? y : undefined);
       },
+      ...(rectify && { backwardOfTerms: (terms: readonly Tensor[]) => backward(beforeReLU(terms)) }),
     };
   }
 

@@ -134,7 +134,7 @@ export class Concatenate extends Layer {
 
   call(inputs: readonly Tensor[], _context: CallContext): LayerPass {
     const { y, cache } = concatenateForward(inputs, this.axis);
-    return { y, backward: (dy) => ({ dInputs: concatenateBackward(dy, cache), dWeights: {} }) };
+    return { y, keeps: [], backward: (dy) => ({ dInputs: concatenateBackward(dy, cache), dWeights: {} }) };
   }
 
   protected arguments(): KerasConfig {

@@ -213,7 +213,7 @@ export class Conv2D extends Layer {
   call([x]: readonly Tensor[], { execution }: CallContext): LayerPass {
     const { kernel, bias } = this.values();
     const { y, cache } = conv2DForward(x, { kernel, bias }, this.#config, execution);
-    return withActivation(this.#settings.activation, y, execution, (dy) => {
+    return withActivation(this.#settings.activation, y, execution, [cache.x], (dy) => {
       const { dx, dKernel, dBias } = conv2DBackward(dy, cache);
       return { dInputs: [dx], dWeights: kernelGradients(this.#settings, dKernel, dBias) };
     });

@@ -155,7 +155,7 @@ export class Dense extends Layer {
   call([x]: readonly Tensor[], { execution }: CallContext): LayerPass {
     const { kernel, bias } = this.values();
     const { y, cache } = denseForward(x, { kernel, bias }, execution);
-    return withActivation(this.#settings.activation, y, execution, (dy) => {
+    return withActivation(this.#settings.activation, y, execution, [cache.x], (dy) => {
       const { dx, dKernel, dBias } = denseBackward(dy, cache);
       return { dInputs: [dx], dWeights: kernelGradients(this.#settings, dKernel, dBias) };
     });

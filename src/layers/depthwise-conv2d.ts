@@ -188,7 +188,7 @@ export class DepthwiseConv2D extends Layer {
   call([x]: readonly Tensor[], { execution }: CallContext): LayerPass {
     const { kernel, bias } = this.values();
     const { y, cache } = depthwiseConv2DForward(x, { kernel, bias }, this.#config, execution);
-    return withActivation(this.#settings.activation, y, execution, (dy) => {
+    return withActivation(this.#settings.activation, y, execution, [cache.x], (dy) => {
       const { dx, dKernel, dBias } = depthwiseConv2DBackward(dy, cache);
       return { dInputs: [dx], dWeights: kernelGradients(this.#settings, dKernel, dBias) };
     });

@@ -101,10 +101,10 @@ export class Dropout extends Layer {
   }
 
   call([x]: readonly Tensor[], { training, seed, step }: CallContext): LayerPass {
-    if (!training || this.rate === 0) return { y: x, backward: (dy) => ({ dInputs: [dy], dWeights: {} }) };
+    if (!training || this.rate === 0) return { y: x, keeps: [], backward: (dy) => ({ dInputs: [dy], dWeights: {} }) };
     const stream = randomStream(this.#seed ?? seed, `dropout/${this.name}`, step);
     const { y, cache } = dropoutForward(x, this.rate, (index) => stream.uniform(index));
-    return { y, backward: (dy) => ({ dInputs: [dropoutBackward(dy, cache)], dWeights: {} }) };
+    return { y, keeps: [], backward: (dy) => ({ dInputs: [dropoutBackward(dy, cache)], dWeights: {} }) };
   }
 
   protected arguments(): KerasConfig {

@@ -59,7 +59,7 @@ export class Flatten extends Layer {
 
   call([x]: readonly Tensor[], _context: CallContext): LayerPass {
     const { y, cache } = flattenForward(x);
-    return { y, backward: (dy) => ({ dInputs: [flattenBackward(dy, cache)], dWeights: {} }) };
+    return { y, keeps: [], backward: (dy) => ({ dInputs: [flattenBackward(dy, cache)], dWeights: {} }) };
   }
 
   protected arguments(): KerasConfig {

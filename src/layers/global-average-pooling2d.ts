@@ -72,6 +72,6 @@ export class GlobalAveragePooling2D extends GlobalPooling2D {
 
   call([x]: readonly Tensor[], { execution }: CallContext): LayerPass {
     const { y, cache } = globalAveragePooling2DForward(x, this.keepdims, execution);
-    return { y, backward: (dy) => ({ dInputs: [globalAveragePooling2DBackward(dy, cache)], dWeights: {} }) };
+    return { y, keeps: [], backward: (dy) => ({ dInputs: [globalAveragePooling2DBackward(dy, cache)], dWeights: {} }) };
   }
 }

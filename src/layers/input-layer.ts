@@ -56,7 +56,7 @@ export class InputLayer extends Layer {
   }
 
   call([x]: readonly Tensor[], _context: CallContext): LayerPass {
-    return { y: x, backward: (dy) => ({ dInputs: [dy], dWeights: {} }) };
+    return { y: x, keeps: [], backward: (dy) => ({ dInputs: [dy], dWeights: {} }) };
   }
 
   protected arguments(): KerasConfig {

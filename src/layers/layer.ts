@@ -12,6 +12,7 @@
  * @module
  */
 import { type Execution, serial } from "../kernels/execution.js";
+import type { Epilogue } from "../kernels/normalize.js";
 import type { DType } from "../tensor/dtype.js";
 import { formatShape, type SymbolicShape } from "../tensor/shape.js";
 import type { Tensor } from "../tensor/tensor.js";
@@ -54,6 +55,12 @@ export interface LayerGradients {
   readonly dWeights: WeightValues;
 }
 
+/**
+ * What some layers do to a tensor, element by element, that the layer before them can do as well before it stores its
+ * own output: add another tensor, or take max(., 0).
+ */
+export type Finish = "add" | "rectify";
+
 /** One call of a layer: its output, and its way back. */
 export interface LayerPass {
   /** The output. */
@@ -62,6 +69,10 @@ export interface LayerPass {
   readonly updates?: ReadonlyMap<Variable, Tensor>;
   /** The gradients, given `dy`, the derivative of the loss for `y`. */
   backward(dy: Tensor): LayerGradients;
+  /** The same, given the terms of dy where several layers read y: for layers that can add them on the way. */
+  backwardOfTerms?(terms: readonly Tensor[]): LayerGradients;
+  /** Which of the inputs and the output backward reads. @defaultValue all */
+  readonly keeps?: readonly Tensor[];
   /**
    * Where y is a softmax: what it was taken of, and the gradients given the derivative for that. Cross-entropy then need
    * not go through probabilities, whose rounding would be magnified where they are small.
@@ -214,6 +225,17 @@ export abstract class Layer {
 
   /** Runs forward on `inputs`, contiguous tensors whose shapes {@link computeOutputShape} has accepted. */
   abstract call(inputs: readonly Tensor[], context: CallContext): LayerPass;
+
+  /** What this layer does, where the layer before it can do it. */
+  get finish(): Finish | undefined {
+    return undefined;
+  }
+
+  /**
+   * Like {@link call}, followed by what `epilogue` says, with the bits of layers of their own. Gradients are those for the
+   * inputs, then for what was added. Layers that cannot do this leave it out.
+   */
+  callFinished?(inputs: readonly Tensor[], context: CallContext, epilogue: Epilogue): LayerPass;
 
   /** The arguments of this class as Keras's `get_config` gives them, without what all layers share. */
   protected abstract arguments(): KerasConfig;

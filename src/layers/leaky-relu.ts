@@ -59,7 +59,7 @@ export class LeakyReLU extends Layer {
 
   call([x]: readonly Tensor[], { execution }: CallContext): LayerPass {
     const { y, cache } = reluForward(x, { ...RELU, negativeSlope: this.negativeSlope }, execution);
-    return { y, backward: (dy) => ({ dInputs: [reluBackward(dy, cache)], dWeights: {} }) };
+    return { y, keeps: [cache.x], backward: (dy) => ({ dInputs: [reluBackward(dy, cache)], dWeights: {} }) };
   }
 
   protected arguments(): KerasConfig {

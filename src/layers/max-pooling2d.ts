@@ -86,6 +86,6 @@ export class MaxPooling2D extends Pooling2D {
 
   call([x]: readonly Tensor[], { execution }: CallContext): LayerPass {
     const { y, cache } = maxPooling2DForward(x, this.config, execution);
-    return { y, backward: (dy) => ({ dInputs: [maxPooling2DBackward(dy, cache)], dWeights: {} }) };
+    return { y, keeps: [], backward: (dy) => ({ dInputs: [maxPooling2DBackward(dy, cache)], dWeights: {} }) };
   }
 }

@@ -25,6 +25,7 @@ import type { SymbolicShape } from "../tensor/shape.js";
 import { contiguous, type Tensor } from "../tensor/tensor.js";
 import {
   type CallContext,
+  type Finish,
   type Forward,
   Layer,
   type LayerOptions,
@@ -49,9 +50,14 @@ export const RELU: ReLUConfig = { maxValue: Number.POSITIVE_INFINITY, negativeSl
 /** min(max(x, 0), 6). */
 export const RELU6: ReLUConfig = { ...RELU, maxValue: 6 };
 
+/** Whether `config` is that of max(x, 0). */
+function isPlain({ maxValue, negativeSlope, threshold }: ReLUConfig): boolean {
+  return maxValue === RELU.maxValue && negativeSlope === 0 && threshold === 0;
+}
+
 /** What backward needs from forward. */
 export interface ReLUCache {
-  /** The input. */
+  /** The input; or, for max(x, 0), the output, which is positive where the input is, and which other layers keep too. */
   readonly x: Tensor;
   /** The shape of the function. */
   readonly config: ReLUConfig;
@@ -62,7 +68,8 @@ export interface ReLUCache {
 /** Rectifies `x` element by element. */
 export function reluForward(x: Tensor, config: ReLUConfig = RELU, execution: Execution = serial): Forward<ReLUCache> {
   x = contiguous(x);
-  return { y: rectify(x, config, execution), cache: { x, config, execution } };
+  const y = rectify(x, config, execution);
+  return { y, cache: { x: isPlain(config) ? y : x, config, execution } };
 }
 
 /** The gradient for the input. */
@@ -116,9 +123,13 @@ export class ReLU extends Layer {
     return singleInput(this, inputShapes);
   }
 
+  override get finish(): Finish | undefined {
+    return isPlain(this.config) ? "rectify" : undefined;
+  }
+
   call([x]: readonly Tensor[], { execution }: CallContext): LayerPass {
     const { y, cache } = reluForward(x, this.config, execution);
-    return { y, backward: (dy) => ({ dInputs: [reluBackward(dy, cache)], dWeights: {} }) };
+    return { y, keeps: [cache.x], backward: (dy) => ({ dInputs: [reluBackward(dy, cache)], dWeights: {} }) };
   }
 
   protected arguments(): KerasConfig {

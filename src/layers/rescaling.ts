@@ -129,7 +129,7 @@ export class Rescaling extends Layer {
 
   call([x]: readonly Tensor[], _context: CallContext): LayerPass {
     const { y, cache } = rescalingForward(x, this.config);
-    return { y, backward: (dy) => ({ dInputs: [rescalingBackward(dy, cache)], dWeights: {} }) };
+    return { y, keeps: [], backward: (dy) => ({ dInputs: [rescalingBackward(dy, cache)], dWeights: {} }) };
   }
 
   protected arguments(): KerasConfig {

@@ -98,7 +98,7 @@ export class Reshape extends Layer {
 
   call([x]: readonly Tensor[], _context: CallContext): LayerPass {
     const { y, cache } = reshapeForward(x, this.targetShape);
-    return { y, backward: (dy) => ({ dInputs: [reshapeBackward(dy, cache)], dWeights: {} }) };
+    return { y, keeps: [], backward: (dy) => ({ dInputs: [reshapeBackward(dy, cache)], dWeights: {} }) };
   }
 
   protected arguments(): KerasConfig {

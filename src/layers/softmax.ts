@@ -112,7 +112,11 @@ export class Softmax extends Layer {
   call([x]: readonly Tensor[], _context: CallContext): LayerPass {
     const { y, cache } = softmaxForward(x, this.axis);
     const isLast = resolveAxis("Softmax", this.axis, x.shape) === x.dimension - 1;
-    const pass: LayerPass = { y, backward: (dy) => ({ dInputs: [softmaxBackward(dy, cache)], dWeights: {} }) };
+    const pass: LayerPass = {
+      y,
+      keeps: [],
+      backward: (dy) => ({ dInputs: [softmaxBackward(dy, cache)], dWeights: {} }),
+    };
     return isLast ? { ...pass, logits: { x, backward: (dx) => ({ dInputs: [dx], dWeights: {} }) } } : pass;
   }
 

@@ -151,7 +151,7 @@ export class ZeroPadding2D extends Layer {
 
   call([x]: readonly Tensor[], _context: CallContext): LayerPass {
     const { y, cache } = zeroPadding2DForward(x, this.padding);
-    return { y, backward: (dy) => ({ dInputs: [zeroPadding2DBackward(dy, cache)], dWeights: {} }) };
+    return { y, keeps: [], backward: (dy) => ({ dInputs: [zeroPadding2DBackward(dy, cache)], dWeights: {} }) };
   }
 
   protected arguments(): KerasConfig {

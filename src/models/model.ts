@@ -177,7 +177,7 @@ export class Model extends Layer {
 
   /** Runs the graph forward as one layer of an outer model. */
   call(inputs: readonly Tensor[], context: CallContext): LayerPass {
-    const pass = forwardPass(this, inputs, context);
+    const pass = forwardPass(this, inputs, context, { want: "gradients" });
     const backward = (gradient: OutputGradient): LayerGradients => {
       const { dInputs, dWeights } = backwardPass(this, pass, [gradient], this.trainedByLayers);
       return { dInputs, dWeights: Object.fromEntries(dWeights) };
@@ -209,7 +209,7 @@ export class Model extends Layer {
    * @throws RangeError when number or shapes of `inputs` are not those of the model.
    */
   infer(inputs: readonly Tensor[], context: CallContext, release: (data: FloatArray) => void): readonly Tensor[] {
-    return forwardPass(this, this.#enter(inputs), context, { release }).outputs;
+    return forwardPass(this, this.#enter(inputs), context, { want: "outputs", release }).outputs;
   }
 
   #enter(inputs: readonly Tensor[]): readonly Tensor[] {

@@ -4,9 +4,10 @@
  * Forward runs every node once, in order. Backward runs them in the opposite order; each node is given the sum of the
  * gradients that its readers left for its output, and leaves one gradient for each of its inputs.
  *
- * Memory: every layer's output stays until the pass is dropped, since backward reads it. With `release` there is no way
- * back, and a tensor's memory is handed on once its last reader has run; the outputs, and the logits of those that are a
- * softmax, stay.
+ * How much is wanted of a pass decides about memory. Where every layer's output and gradient is (a trace), all of it
+ * stays. A training step wants the gradients of the weights alone: what backward will not read is given back at once,
+ * and what it has read as soon as it has; and nodes whose outputs nobody else reads run as one (`units.ts`). Inference
+ * keeps nothing but the outputs. The numbers are the same.
  *
  * @module
  */
@@ -15,20 +16,29 @@ import { sumTensors } from "../kernels/sum-tensors.js";
 import type { CallContext, LayerGradients, LayerNode, LayerPass } from "../layers/layer.js";
 import type { Variable } from "../layers/variable.js";
 import { addRegularizationGradient, regularizationLoss } from "../regularizers/regularizer.js";
-import type { FloatArray } from "../tensor/dtype.js";
 import { cast, type Tensor, zeros } from "../tensor/tensor.js";
 import type { Model } from "./model.js";
+import { Readers, type Release } from "./readers.js";
+import { joinedUnits, singleUnits, type Unit } from "./units.js";
 
 /** What a forward pass over a model left. */
 export interface ModelPass {
   /** The model's outputs, in its order. */
   readonly outputs: readonly Tensor[];
-  /** Every node's own pass; where memory was released, those of the outputs alone. */
+  /** Every node's own pass; of those that ran as one, the last one's. Of inference, those of the outputs. */
   readonly passes: ReadonlyMap<LayerNode, LayerPass>;
   /** New values of moving statistics. They have not been assigned yet. */
   readonly updates: ReadonlyMap<Variable, Tensor>;
   /** How it ran; backward runs in the same way. */
   readonly execution: Execution;
+  /** What was wanted of it. */
+  readonly want: Wanted;
+  /** In what units it ran. */
+  readonly units: readonly Unit[];
+  /** For every unit, by its last node, the tensors that backward will read. */
+  readonly kept: ReadonlyMap<LayerNode, readonly Tensor[]>;
+  /** Who has yet to read what. */
+  readonly readers: Readers;
 }
 
 /** The derivative of the loss for one output: for the output itself, or for what the softmax was taken of. */
@@ -45,36 +55,19 @@ export interface ModelGradients {
   readonly dInputs: readonly Tensor[];
   /** For every trainable weight, by path; without the regularizers. */
   readonly dWeights: ReadonlyMap<string, Tensor>;
-  /** For the output of every node. */
+  /** For the output of every node, where everything was wanted. */
   readonly dOutputs: ReadonlyMap<LayerNode, Tensor>;
 }
 
-/** Counts who has yet to read a piece of memory, which several tensors may share (Flatten), and releases it after the last. */
-class Readers {
-  readonly #counts = new Map<FloatArray, number>();
-  readonly #release: (data: FloatArray) => void;
-
-  constructor(release: (data: FloatArray) => void) {
-    this.#release = release;
-  }
-
-  /** `data` will be read `times` more times. */
-  expect(data: FloatArray, times: number): void {
-    this.#counts.set(data, (this.#counts.get(data) ?? 0) + times);
-  }
-
-  /** `data` has been read once. */
-  done(data: FloatArray): void {
-    const left = (this.#counts.get(data) ?? 0) - 1;
-    this.#counts.set(data, left);
-    if (left <= 0) this.#release(data);
-  }
-}
+/** What is wanted of a pass: all that its layers compute, the gradients of weights and inputs, or the outputs. */
+export type Wanted = "everything" | "gradients" | "outputs";
 
 /** What else a forward pass can be asked for. */
 export interface ForwardOptions {
-  /** Where given, nothing is kept for backward, and memory that no later node reads is handed to it. */
-  readonly release?: ((data: FloatArray) => void) | undefined;
+  /** Less of it takes less memory and time. @defaultValue "everything" */
+  readonly want?: Wanted;
+  /** Takes memory that nobody will read any more. With `want` "everything" there is none. */
+  readonly release?: Release | undefined;
   /** What a node reads instead of `xs`, which earlier nodes gave: to judge one layer at a time, on another's values. */
   readonly replaceInputs?: ((node: LayerNode, xs: readonly Tensor[]) => readonly Tensor[]) | undefined;
 }
@@ -84,33 +77,53 @@ export function forwardPass(
   model: Model,
   inputs: readonly Tensor[],
   context: CallContext,
-  { release, replaceInputs }: ForwardOptions = {},
+  { want = "everything", release, replaceInputs }: ForwardOptions = {},
 ): ModelPass {
+  const isWhole = want === "everything";
+  const units = isWhole ? singleUnits(model.graphNodes) : joinedUnits(model.graphNodes, model.outputs);
   const values = new Map<LayerNode, Tensor>();
   const passes = new Map<LayerNode, LayerPass>();
+  const kept = new Map<LayerNode, readonly Tensor[]>();
   const updates = new Map<Variable, Tensor>(context.pending);
-  const readers = new Readers(release ?? (() => {}));
+  const readers = new Readers((isWhole ? undefined : release) ?? (() => {}));
   const readCount = new Map<LayerNode, number>();
   const count = (node: LayerNode): void => void readCount.set(node, (readCount.get(node) ?? 0) + 1);
-  for (const node of model.graphNodes) for (const x of node.inputs) count(x.node);
-  for (const output of model.outputs) count(output.node);
+  for (const unit of units) for (const x of unit.inputs) count(x.node);
+  const outputs = new Set(model.outputs.map((output) => output.node));
+  for (const node of outputs) count(node);
 
-  for (const node of model.graphNodes) {
+  for (const unit of units) {
+    const node = unit.last;
     const entrance = model.inputs.findIndex((x) => x.node === node);
-    const read = entrance >= 0 ? [inputs[entrance]] : node.inputs.map((x) => valueOf(values, x.node));
+    const read = entrance >= 0 ? [inputs[entrance]] : unit.inputs.map((x) => valueOf(values, x.node));
     // as in Keras, a layer computes in its own element type, whatever it reads
     const xs = read.map((x) => cast(x, node.layer.dtype));
-    const pass = node.layer.call(replaceInputs?.(node, xs) ?? xs, { ...context, pending: updates });
+    const pass = runUnit(unit, replaceInputs?.(node, xs) ?? xs, { ...context, pending: updates });
     values.set(node, pass.y);
-    const isOutput = model.outputs.some((output) => output.node === node);
-    if (release === undefined || isOutput) passes.set(node, pass);
-    // the loss of a softmax reads what it was taken of
-    if (isOutput && pass.logits !== undefined) readers.expect(pass.logits.x.data, 1);
+    if (want !== "outputs" || outputs.has(node)) passes.set(node, pass);
     for (const [variable, value] of pass.updates ?? []) updates.set(variable, value);
     readers.expect(pass.y.data, readCount.get(node) ?? 0);
+    if (want !== "outputs") {
+      kept.set(node, pass.keeps ?? [...xs, pass.y]);
+      for (const { data } of valueOf(kept, node)) readers.expect(data);
+    }
+    if (outputs.has(node) && pass.logits !== undefined) readers.expect(pass.logits.x.data); // for the loss
     if (entrance < 0) for (const x of read) readers.done(x.data);
+    else readers.expect(inputs[entrance].data); // the caller's
   }
-  return { outputs: model.outputs.map((x) => valueOf(values, x.node)), passes, updates, execution: context.execution };
+  const { execution } = context;
+  const results = model.outputs.map((x) => valueOf(values, x.node));
+  return { outputs: results, passes, updates, execution, want, units, kept, readers };
+}
+
+/** The pass of a unit: of its one layer, or of the head with what the others do to its output. */
+function runUnit({ head: { layer }, inputs, finishes }: Unit, xs: readonly Tensor[], context: CallContext): LayerPass {
+  if (finishes.length === 0) return layer.call(xs, context);
+  const isAdded = finishes.includes("add");
+  const epilogue = { addend: isAdded ? xs[inputs.length - 1] : undefined, rectify: finishes.includes("rectify") };
+  const pass = layer.callFinished?.(isAdded ? xs.slice(0, -1) : xs, context, epilogue);
+  if (pass === undefined) throw new Error(`internal: Model: \`${layer.name}\` cannot be the head of a unit.`);
+  return pass;
 }
 
 function valueOf<Value>(values: ReadonlyMap<LayerNode, Value>, node: LayerNode): Value {
@@ -124,44 +137,67 @@ function meet(terms: readonly Tensor[], execution: Execution): Tensor {
   return terms.length === 1 ? terms[0] : sumTensors(terms, { start: 0 }, execution);
 }
 
-/** The gradients of the loss, given its derivative for every output and the pass that gave them. */
+/** Adds `term` before those that `key` has: nodes come in the opposite order, so that sums run in that of the readers. */
+function leave<Key>(terms: Map<Key, Tensor[]>, key: Key, term: Tensor): void {
+  terms.set(key, [term, ...(terms.get(key) ?? [])]);
+}
+
+/**
+ * The gradients of the loss, given its derivative for every output and the pass that gave them. Where not everything was
+ * wanted of that pass, `dOutputs` are those of the inputs alone, and the pass has given up its memory: it serves once.
+ */
 export function backwardPass(
   model: Model,
-  { passes, execution }: ModelPass,
+  { want, passes, execution, units, kept, readers }: ModelPass,
   outputGradients: readonly OutputGradient[],
   trained: readonly Variable[] = model.trainableWeights,
 ): ModelGradients {
+  const inputs = new Set(model.inputs.map((x) => x.node));
   const arriving = new Map<LayerNode, Tensor[]>();
   const weightTerms = new Map<string, Tensor[]>();
   const dOutputs = new Map<LayerNode, Tensor>();
-  const leave = <Key>(terms: Map<Key, Tensor[]>, key: Key, term: Tensor): void => {
-    // nodes come in the opposite order, so that a sum runs in the order of its readers
-    terms.set(key, [term, ...(terms.get(key) ?? [])]);
+  const keep = (node: LayerNode, dy: Tensor): void => {
+    if (want !== "everything" && !inputs.has(node)) return;
+    dOutputs.set(node, dy);
+    readers.expect(dy.data);
+  };
+  const arrive = (node: LayerNode, term: Tensor): void => {
+    leave(arriving, node, term);
+    readers.expect(term.data);
   };
   for (const [i, { dy, dLogits }] of [...outputGradients.entries()].reverse()) {
-    if (dLogits === undefined) leave(arriving, model.outputs[i].node, dy);
+    readers.expect(dy.data); // the caller's
+    if (dLogits === undefined) arrive(model.outputs[i].node, dy);
   }
 
-  for (const node of [...model.graphNodes].reverse()) {
+  for (const unit of [...units].reverse()) {
+    const node = unit.last;
     const pass = valueOf(passes, node);
     const gradients: LayerGradients[] = [];
-    const terms = arriving.get(node);
-    if (terms !== undefined) {
-      const dy = meet(terms, execution);
-      dOutputs.set(node, dy);
+    const terms = arriving.get(node) ?? [];
+    let dy: Tensor | undefined;
+    if (terms.length > 1 && want !== "everything" && pass.backwardOfTerms !== undefined) {
+      gradients.push(pass.backwardOfTerms(terms));
+    } else if (terms.length > 0) {
+      dy = meet(terms, execution);
+      readers.expect(dy.data);
+      keep(node, dy);
       gradients.push(pass.backward(dy));
     }
     for (const [i, { dy, dLogits }] of outputGradients.entries()) {
       if (dLogits === undefined || model.outputs[i].node !== node || pass.logits === undefined) continue;
-      dOutputs.set(node, terms === undefined ? dy : meet([...terms, dy], execution));
+      keep(node, terms.length === 0 ? dy : meet([...terms, dy], execution));
       gradients.push(pass.logits.backward(dLogits));
     }
     for (const { dInputs, dWeights } of gradients.reverse()) {
-      for (const [i, { node: source }] of [...node.inputs.entries()].reverse()) {
-        leave(arriving, source, cast(dInputs[i], source.layer.dtype));
+      for (const [i, { node: source }] of [...unit.inputs.entries()].reverse()) {
+        arrive(source, cast(dInputs[i], source.layer.dtype));
       }
-      for (const [name, dWeight] of Object.entries(dWeights)) leave(weightTerms, `${node.layer.name}/${name}`, dWeight);
+      for (const [name, dWeight] of Object.entries(dWeights)) {
+        leave(weightTerms, `${unit.head.layer.name}/${name}`, dWeight);
+      }
     }
+    for (const { data } of [...terms, ...(dy === undefined ? [] : [dy]), ...valueOf(kept, node)]) readers.done(data);
   }
 
   const dInputs = model.inputs.map(

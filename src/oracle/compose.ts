@@ -59,7 +59,7 @@ const elementwise: Readonly<Record<Exclude<ActivationName, "linear" | "softmax">
 
 /** `values` behind the activation. */
 function activated(activation: ActivationName, values: Float64Array, shape: Shape): Float64Array {
-  const pass = withActivation(activation, tensor(values, shape), serial, (dx) => ({ dInputs: [dx], dWeights: {} }));
+  const pass = withActivation(activation, tensor(values, shape), serial, [], (dx) => ({ dInputs: [dx], dWeights: {} }));
   return Float64Array.from(pass.y.data);
 }
 

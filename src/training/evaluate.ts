@@ -57,7 +57,7 @@ export async function evaluate(
       arena.run(() => {
         const batch = source.batch(0, index);
         const context = { training: false, execution, seed: 0, step: 0 };
-        const pass = model.forward([batch.x], context, { release: (data) => arena.release(data) });
+        const pass = model.forward([batch.x], context, { want: "outputs", release: (data) => arena.release(data) });
         const objective = objectiveOfBatch(model, pass, batch, loss);
         const [yPred] = pass.outputs;
         const correct = countCorrect(yPred, batch.labels);

@@ -1,0 +1,77 @@
+/**
+ * The units in which a pass walks the graph: single nodes, or chains of nodes that read and write memory once.
+ *
+ *     BatchNormalization -> ReLU            x is read, y written; what lies between never exists
+ *     BatchNormalization -> Add -> ReLU     x and the other way through a residual block are read, y written
+ *
+ * A node joins the unit before it when nobody else reads that one's output. Each layer says for itself whether it can be
+ * a part ({@link Layer.finish}) or a head ({@link Layer.callFinished}). The numbers are those of single nodes, to the bit.
+ *
+ * @module
+ */
+import type { Finish, LayerNode, SymbolicTensor } from "../layers/layer.js";
+import { shapesAgree } from "../tensor/shape.js";
+
+/** Nodes that run as one. */
+export interface Unit {
+  /** The first node: whatever has weights. */
+  readonly head: LayerNode;
+  /** The node whose output is the unit's. */
+  readonly last: LayerNode;
+  /** What it reads: the inputs of the head, then the other input of an addition. */
+  readonly inputs: readonly SymbolicTensor[];
+  /** What is done to the head's output, in this order. */
+  readonly finishes: readonly Finish[];
+}
+
+/** Every node by itself, for passes of which everything is wanted. */
+export function singleUnits(nodes: readonly LayerNode[]): readonly Unit[] {
+  return nodes.map((node) => ({ head: node, last: node, inputs: node.inputs, finishes: [] }));
+}
+
+/** `nodes`, in the order in which they run, as units, in the order in which these can run. */
+export function joinedUnits(nodes: readonly LayerNode[], outputs: readonly SymbolicTensor[]): readonly Unit[] {
+  const reads = new Map<LayerNode, number>();
+  for (const { node } of [...nodes.flatMap((node) => node.inputs), ...outputs]) {
+    reads.set(node, (reads.get(node) ?? 0) + 1);
+  }
+  const unitEndingAt = new Map<LayerNode, Unit>();
+  for (const unit of singleUnits(nodes)) {
+    const before = unit.inputs
+      .map((x) => unitEndingAt.get(x.node))
+      .filter((candidate) => candidate !== undefined)
+      .filter((candidate) => reads.get(candidate.last) === 1 && canJoin(candidate, unit.head))
+      // of two that could be finished, the one that runs last has the other's output to add
+      .sort((a, b) => nodes.indexOf(a.last) - nodes.indexOf(b.last))
+      .at(-1);
+    if (before === undefined) {
+      unitEndingAt.set(unit.last, unit);
+      continue;
+    }
+    unitEndingAt.delete(before.last);
+    unitEndingAt.set(unit.last, joined(before, unit.head));
+  }
+  return [...unitEndingAt.values()];
+}
+
+/** Whether `node` can be done with `unit`, which ends in one of its inputs. */
+function canJoin({ head, last, finishes }: Unit, { layer, inputs }: LayerNode): boolean {
+  const { finish } = layer;
+  // weights that a layer's second application changes too must change in the order of the nodes
+  if (finish === undefined || head.layer.callFinished === undefined || head.layer.nodes.length > 1) return false;
+  if (layer.dtype !== head.layer.dtype || finishes.includes("rectify")) return false;
+  if (finish === "rectify") return inputs.length === 1;
+  const sameShape = inputs.every(({ shape }) => shapesAgree(shape, last.output.shape));
+  return finishes.length === 0 && inputs.length === 2 && sameShape;
+}
+
+function joined({ head, last, inputs, finishes }: Unit, node: LayerNode): Unit {
+  const others = node.inputs.filter((x) => x.node !== last);
+  const finish = node.layer.finish;
+  return {
+    head,
+    last: node,
+    inputs: [...inputs, ...others],
+    finishes: finish === undefined ? finishes : [...finishes, finish],
+  };
+}

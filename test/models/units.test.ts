@@ -1,0 +1,147 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import fc from "fast-check";
+import { graphs } from "../../src/arbitraries/graphs.js";
+import type { ModelCase } from "../../src/arbitraries/model-cases.js";
+import { residualNetworks } from "../../src/arbitraries/residual-networks.js";
+import { serial } from "../../src/kernels/execution.js";
+import { Activation } from "../../src/layers/activation.js";
+import { Add } from "../../src/layers/add.js";
+import { BatchNormalization } from "../../src/layers/batch-normalization.js";
+import { input } from "../../src/layers/input-layer.js";
+import { ReLU } from "../../src/layers/relu.js";
+import { Model } from "../../src/models/model.js";
+import { objectiveOf } from "../../src/models/objective.js";
+import { backwardPass, type ForwardOptions, type OutputGradient } from "../../src/models/passes.js";
+import { resnetV1 } from "../../src/models/resnet-v1.js";
+import { joinedUnits } from "../../src/models/units.js";
+import type { FloatArray } from "../../src/tensor/dtype.js";
+import { detach, type Tensor, tensor } from "../../src/tensor/tensor.js";
+import { assertSameBits } from "../support/tensors.js";
+
+/** What a step reads of a pass and its way back, by name. */
+function stepOf(
+  { model, inputs, targets }: ModelCase,
+  training: boolean,
+  options: ForwardOptions,
+): Map<string, Tensor> {
+  const context = { training, execution: serial, seed: 3, step: 5 };
+  const pass = model.forward(inputs, context, options);
+  const results = new Map<string, Tensor>();
+  const keep = (name: string, x: Tensor): void => void results.set(name, detach(x));
+  for (const [i, y] of pass.outputs.entries()) keep(`output ${i}`, y);
+  for (const [weight, value] of pass.updates) keep(`update ${weight.owner}/${weight.name}`, value);
+  if (options.want === "outputs") return results;
+  const output = pass.passes.get(model.outputs[0].node);
+  assert.ok(output !== undefined);
+  const gradient: OutputGradient =
+    output.logits === undefined ? { dy: targets } : objectiveOf("categorical_crossentropy", targets, output).gradient;
+  const { dInputs, dWeights } = backwardPass(model, pass, [gradient]);
+  for (const [i, dx] of dInputs.entries()) keep(`dInput ${i}`, dx);
+  for (const [path, dWeight] of dWeights) keep(`dWeight ${path}`, dWeight);
+  return results;
+}
+
+/** Whoever reads memory after it was given back reads NaN. */
+const poison = (data: FloatArray): void => void data.fill(Number.NaN);
+
+function assertSameStep(at: ModelCase, training: boolean): void {
+  const whole = stepOf(at, training, {});
+  const sparing = stepOf(at, training, { want: "gradients", release: poison });
+  assert.deepEqual([...sparing.keys()], [...whole.keys()]);
+  for (const [name, x] of sparing) {
+    const expected = whole.get(name);
+    assert.ok(expected !== undefined);
+    assertSameBits(x, expected, name);
+  }
+  for (const [name, y] of stepOf(at, training, { want: "outputs", release: poison })) {
+    assertSameBits(y, whole.get(name) ?? y, name);
+  }
+}
+
+describe("A pass of which only the gradients or the outputs are wanted", () => {
+  it("has the bits of one of which everything is wanted, for any graph", () => {
+    fc.assert(
+      fc.property(graphs({ maxLayers: 8 }), fc.boolean(), (at, training) => assertSameStep(at, training)),
+      { numRuns: 150 },
+    );
+  });
+
+  it("has the bits of one of which everything is wanted, for residual networks", () => {
+    fc.assert(
+      fc.property(residualNetworks(), fc.boolean(), (at, training) => assertSameStep(at, training)),
+      { numRuns: 60 },
+    );
+  });
+
+  it("gives back what backward will not read, and in the end all but outputs, gradients and what the caller gave", () => {
+    const x = input({ shape: [3] });
+    const y = new BatchNormalization().apply(new ReLU().apply(new BatchNormalization().apply(x)));
+    const model = new Model({ inputs: x, outputs: new Activation({ activation: "tanh" }).apply(y) });
+    const released: FloatArray[] = [];
+    const given = tensor(Float32Array.of(1, -2, 3, -4, 5, 6), [2, 3]);
+    const context = { training: true, execution: serial, seed: 0, step: 0 };
+    const options: ForwardOptions = { want: "gradients", release: (data) => void released.push(data) };
+    const pass = model.forward([given], context, options);
+    assert.equal(released.length, 1); // what the tanh was taken of: it keeps its output
+    backwardPass(model, pass, [{ dy: tensor(new Float32Array(6).fill(1), [2, 3]) }]);
+    assert.equal(released.length, 1 + 1 + 2); // the output of the ReLU, and the gradients for both normalizations' outputs
+    assert.ok(!released.includes(given.data) && !released.includes(pass.outputs[0].data));
+  });
+});
+
+describe("joinedUnits", () => {
+  const namesOf = (model: Model): string[] =>
+    joinedUnits(model.graphNodes, model.outputs).map(({ head, finishes }) =>
+      [head.layer.name, ...finishes].join(" + "),
+    );
+
+  it("make one of a normalization, the addition of the other way, and the ReLU behind it", () => {
+    const names = namesOf(resnetV1(8));
+    assert.deepEqual(names.slice(0, 6), [
+      "input_layer",
+      "conv2d",
+      "batch_normalization + rectify",
+      "conv2d_1",
+      "batch_normalization_1 + rectify",
+      "conv2d_2",
+    ]);
+    assert.equal(names[6], "batch_normalization_2 + add + rectify");
+    assert.equal(names.filter((name) => name.endsWith("+ rectify")).length, 7);
+  });
+
+  it("leave alone what others read, what is an output, what is shared, and any other ReLU", () => {
+    const x = input({ shape: [3] });
+    const norm = (from = x) => new BatchNormalization().apply(from);
+    const relu = (from = x, maxValue = Number.POSITIVE_INFINITY) => new ReLU({ maxValue }).apply(from);
+    const [read, shown] = [norm(), norm()];
+    const shared = new BatchNormalization();
+    const outputs = [
+      relu(read),
+      read,
+      relu(shown),
+      shown,
+      relu(norm(), 6),
+      relu(shared.apply(x)),
+      relu(shared.apply(x)),
+    ];
+    const model = new Model({ inputs: x, outputs: [...outputs, new Add().apply([x, shown])] });
+    assert.ok(namesOf(model).every((name) => !name.includes("+")));
+  });
+
+  it("add the output of the normalization that runs first to that of the one that runs last", () => {
+    const x = input({ shape: [3] });
+    const [first, second] = [
+      new BatchNormalization({ name: "first" }).apply(x),
+      new BatchNormalization({ name: "second" }).apply(x),
+    ];
+    for (const inputs of [
+      [first, second],
+      [second, first],
+    ]) {
+      const model = new Model({ inputs: x, outputs: new Add().apply(inputs) });
+      const last = model.graphNodes.at(-2)?.layer.name;
+      assert.deepEqual(namesOf(model).at(-1), `${last} + add`);
+    }
+  });
+});
