@@ -23,7 +23,7 @@
  * @module
  */
 import type { Job } from "../parallel/job.js";
-import { contiguous, dtypeOf, empty, type Tensor } from "../tensor/tensor.js";
+import { contiguous, dtypeOf, empty, reshape, type Tensor } from "../tensor/tensor.js";
 import { expectRank, expectSameType, expectShape } from "./check.js";
 import { type Execution, NO_BIAS, runsSimd, runTiles, tileRows } from "./execution.js";
 import { im2colBlock } from "./im2col.js";
@@ -42,6 +42,8 @@ import {
   TILE_COLUMNS,
   TILE_ROWS,
 } from "./tile.js";
+import { isDepthwise, simdDepthwiseInputGradient } from "./simd/depthwise.js";
+import { simdDepthwiseKernelGradient } from "./simd/depthwise-kernel-gradient.js";
 import { simdFilterGradient } from "./simd/filter-gradient.js";
 import { type Window2D, windowFrom, windowNumbers } from "./window.js";
 
@@ -74,7 +76,13 @@ export function conv2DKernelGradient(
 ): Tensor {
   if (execution.kernel === "naive") return conv2DKernelGradientNaive(x, dy, window, groups, execution.accumulate);
   checkKernelGradient(x, dy, window, groups);
-  if (runsSimd(execution, x)) return simdFilterGradient(x, dy, window, groups, execution);
+  if (runsSimd(execution, x)) {
+    if (!isDepthwise(groups, x.shape[3] / groups, dy.shape[3] / groups)) {
+      return simdFilterGradient(x, dy, window, groups, execution);
+    }
+    const dKernel = simdDepthwiseKernelGradient(x, dy, window, execution);
+    return reshape(dKernel, [window.kernelHeight, window.kernelWidth, 1, dy.shape[3]]);
+  }
   const [batch, , , channels] = x.shape;
   const filters = dy.shape[3];
   const groupChannels = channels / groups;
@@ -194,6 +202,11 @@ export function conv2DInputGradient(
   checkInputGradient(dy, kernel, window, groups);
   const batch = dy.shape[0];
   const [, , groupChannels, filters] = kernel.shape;
+  if (runsSimd(execution, dy) && isDepthwise(groups, groupChannels, filters / groups)) {
+    const { kernelHeight, kernelWidth } = window;
+    const depthwise = reshape(contiguous(kernel), [kernelHeight, kernelWidth, groups, filters / groups]);
+    return simdDepthwiseInputGradient(dy, depthwise, window, execution);
+  }
   const dx = empty([batch, window.inputHeight, window.inputWidth, groupChannels * groups], dy);
   if (runsSimd(execution, dy) && dx.size > 0 && dy.size > 0) {
     if (conv2DInputGradientSimd(dy, kernel, dx, window, groups, execution)) return dx;

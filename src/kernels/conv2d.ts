@@ -14,12 +14,13 @@
  * @module
  */
 import type { Job } from "../parallel/job.js";
-import { contiguous, dtypeOf, empty, type Tensor } from "../tensor/tensor.js";
+import { contiguous, dtypeOf, empty, reshape, type Tensor } from "../tensor/tensor.js";
 import { expectRank, expectSameType, expectShape } from "./check.js";
 import { biasData, type Execution, runsSimd, runTiles, tileRows } from "./execution.js";
 import { im2colBlock } from "./im2col.js";
 import { type Accumulate, roundingOf, roundsToFloat32 } from "./rounding.js";
 import { conv2DSimd } from "./simd/conv2d.js";
+import { isDepthwise, simdDepthwise } from "./simd/depthwise.js";
 import { blockOf, splitEvenly } from "./split.js";
 import { COLUMNS, clearSums, DEPTH, leftBlock, multiplyBlocks, packRight, storeSums, TILE_COLUMNS } from "./tile.js";
 import { type Window2D, windowFrom, windowNumbers } from "./window.js";
@@ -52,6 +53,11 @@ export function conv2D(
   check(x, kernel, bias, window, groups);
   const [batch, , , channels] = x.shape;
   const filters = kernel.shape[3];
+  if (runsSimd(execution, x) && isDepthwise(groups, channels, filters / groups)) {
+    const { kernelHeight, kernelWidth } = window;
+    const depthwise = reshape(contiguous(kernel), [kernelHeight, kernelWidth, groups, filters / groups]);
+    return simdDepthwise(x, depthwise, bias, window, execution);
+  }
   const y = empty([batch, window.outputHeight, window.outputWidth, filters], x);
   if (runsSimd(execution, x) && y.size > 0 && kernel.size > 0) {
     conv2DSimd(x, kernel, bias, y, window, groups, execution);

@@ -116,7 +116,7 @@ export function depthwiseConv2D(
   checkImages("x", x, window.inputHeight, window.inputWidth, channels);
   if (bias !== undefined) expectShape("depthwiseConv2D", "bias", bias, [channels * multiplier]);
   expectSameType("depthwiseConv2D", x, kernel, bias);
-  if (multiplier === 1 && runsSimd(execution, x)) return simdDepthwise(x, kernel, bias, window, execution);
+  if (runsSimd(execution, x)) return simdDepthwise(x, kernel, bias, window, execution);
   const batch = x.shape[0];
   const y = empty([batch, window.outputHeight, window.outputWidth, channels * multiplier], x);
   runTiles(execution, {
@@ -183,7 +183,7 @@ export function depthwiseConv2DKernelGradient(x: Tensor, dy: Tensor, window: Win
   }
   expectSameType("depthwiseConv2D", x, dy);
   const multiplier = filters / channels;
-  if (multiplier === 1 && runsSimd(execution, x)) return simdDepthwiseKernelGradient(x, dy, window, execution);
+  if (runsSimd(execution, x)) return simdDepthwiseKernelGradient(x, dy, window, execution);
   const dKernel = empty([window.kernelHeight, window.kernelWidth, channels, multiplier], x);
   runTiles(execution, {
     job: depthwiseConv2DKernelGradientJob,
@@ -244,7 +244,7 @@ export function depthwiseConv2DInputGradient(
   const [, , channels, multiplier] = kernel.shape;
   checkImages("dy", dy, window.outputHeight, window.outputWidth, channels * multiplier);
   expectSameType("depthwiseConv2D", dy, kernel);
-  if (multiplier === 1 && runsSimd(execution, dy)) return simdDepthwiseInputGradient(dy, kernel, window, execution);
+  if (runsSimd(execution, dy)) return simdDepthwiseInputGradient(dy, kernel, window, execution);
   const batch = dy.shape[0];
   const dx = empty([batch, window.inputHeight, window.inputWidth, channels], dy);
   runTiles(execution, {

@@ -15,6 +15,7 @@ import { poolGreatestGradientJob, poolGreatestJob, poolMeanGradientJob, poolMean
 import { rectifyGradientJob, rectifyJob } from "./rectify.js";
 import { columnSumsJob } from "./reduce.js";
 import { sumTensorsJob } from "./sum-tensors.js";
+import { partChannelsJob, repeatChannelsJob } from "./simd/channel-multiplier.js";
 import { simdDepthwiseJob } from "./simd/depthwise.js";
 import { simdDepthwiseKernelGradientJob } from "./simd/depthwise-kernel-gradient.js";
 import { simdFilterGradientJob } from "./simd/filter-gradient.js";
@@ -51,6 +52,8 @@ export const jobs: readonly Job[] = [
   imageMeansGradientJob,
   simdFilterGradientJob,
   simdDepthwiseJob,
+  repeatChannelsJob,
+  partChannelsJob,
   simdDepthwiseKernelGradientJob,
 ];
 

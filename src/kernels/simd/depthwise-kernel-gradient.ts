@@ -1,7 +1,9 @@
 /**
- * The gradient of depthwise convolution for its kernel, on the vector unit. Every channel has one filter.
+ * The gradient of depthwise convolution for its kernel, on the vector unit. With one filter a channel,
  *
  *     dKernel[kh, kw, c] = sum over n, oh, ow of padded x[n, oh*sH + kh*dH, ow*sW + kw*dW, c] * dy[n, oh, ow, c]
+ *
+ * Several filters a channel are made one first (`channel-multiplier.ts`).
  *
  * A tile is some taps of some channels, and runs through all positions in blocks that stay in the cache, as in
  * `filter-gradient.ts`; but the product of two pixels is that of each channel with itself (`tap-products.ts`).
@@ -10,10 +12,11 @@
  */
 import type { Job } from "../../parallel/job.js";
 import { contiguous, empty, type Tensor } from "../../tensor/tensor.js";
-import type { Execution } from "../execution.js";
+import { type Execution, threadsOf } from "../execution.js";
 import { blockOf, type Split, splitEvenly } from "../split.js";
 import { type Window2D, windowFrom, windowNumbers } from "../window.js";
 import { ranges } from "./axes.js";
+import { repeatChannels } from "./channel-multiplier.js";
 import { channelProducts, channelsOf, PRODUCT_VECTORS } from "./depthwise-kernels.js";
 import { type Grid, positionGrid } from "./filter-gradient-plan.js";
 import { doubles, type Lanes, lanesOf, PANEL_VECTORS, singles, sumsAt } from "./lanes.js";
@@ -52,13 +55,16 @@ function split(total: number, size: number): Split {
   return { total, size, count: Math.ceil(total / size) };
 }
 
-/** The gradient for the kernel, [kH, kW, C, 1], from float32 tensors `x` [N, H, W, C] and `dy` [N, OH, OW, C]. */
+/** The gradient for the kernel, [kH, kW, C, M], from float32 tensors `x` [N, H, W, C] and `dy` [N, OH, OW, C * M]. */
 export function simdDepthwiseKernelGradient(x: Tensor, dy: Tensor, window: Window2D, execution: Execution): Tensor {
-  const [batch, , , channels] = x.shape;
+  const batch = x.shape[0];
+  const channels = dy.shape[3];
+  const multiplier = channels / x.shape[3];
+  const image = multiplier === 1 ? x : repeatChannels(x, multiplier, execution);
   const { kernelHeight, kernelWidth, strideHeight, strideWidth } = window;
-  const dKernel = empty([kernelHeight, kernelWidth, channels, 1], x);
+  const dKernel = empty([kernelHeight, kernelWidth, x.shape[3], multiplier], x);
   const lanes = lanesOf(execution.accumulate);
-  const threads = execution.pool?.threads ?? 1;
+  const threads = threadsOf(execution);
   const tiles = threads === 1 ? 1 : TILES_PER_THREAD * threads;
   const panel = channelsOf(lanes, PANEL_VECTORS[0]);
   // whole taps are shared only where there are too few panels of channels
@@ -73,7 +79,7 @@ export function simdDepthwiseKernelGradient(x: Tensor, dy: Tensor, window: Windo
   const plan = { lanes, batch, channels, taps, across, positions, window };
   runSimd(execution, {
     job: simdDepthwiseKernelGradientJob,
-    reads: [contiguous(x).data, contiguous(dy).data],
+    reads: [contiguous(image).data, contiguous(dy).data],
     writes: [dKernel.data],
     numbers: [
       ...[lanes.bytes, batch, channels, taps.size, across.size],

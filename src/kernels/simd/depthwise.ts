@@ -1,12 +1,13 @@
 /**
- * Depthwise convolution on the vector unit: the forward pass, and the gradient for the input. Every channel has one
- * filter.
+ * Depthwise convolution on the vector unit: the forward pass, and the gradient for the input. With one filter a channel,
  *
  *     y[n, oh, ow, c] = sum over kh, kw of padded x[n, oh*sH + kh*dH, ow*sW + kw*dW, c] * kernel[kh, kw, c]  + bias[c]
  *     dx[n, h, w, c]  = sum over oh, ow of dy[n, oh, ow, c] * kernel[kh, kw, c]
  *
  * Both weigh the pixels that they read with a row of the kernel for each tap. Pixels that use the same taps are computed
  * together: all outputs but those at a border, or all inputs in one phase of the strides (`tap-runs.ts`).
+ *
+ * Several filters a channel are made one first (`channel-multiplier.ts`).
  *
  * Forward, taps in the padding are left out. Their terms are 0 * kernel, which is a zero, and changes no sum that began
  * at +0, or NaN where the kernel is infinite or NaN: where that is so, sums begin at NaN.
@@ -16,10 +17,11 @@
 import type { Job } from "../../parallel/job.js";
 import type { FloatArray } from "../../tensor/dtype.js";
 import { contiguous, empty, type Tensor } from "../../tensor/tensor.js";
-import { biasData, type Execution } from "../execution.js";
+import { biasData, type Execution, threadsOf } from "../execution.js";
 import { blockOf, type Split, splitEvenly } from "../split.js";
 import { type Window2D, windowFrom, windowNumbers } from "../window.js";
 import { horizontalAxis, verticalAxis } from "./axes.js";
+import { partChannels, repeatChannels } from "./channel-multiplier.js";
 import { channelsOf, weightedPixels } from "./depthwise-kernels.js";
 import { doubles, type Lanes, lanesOf, PANEL_VECTORS, singles, sumsAt } from "./lanes.js";
 import { outerProductKernels } from "./outer-product-kernels.js";
@@ -43,6 +45,8 @@ interface Plan {
   /** Vectors of a panel of channels. */
   readonly vectors: number;
   readonly backward: boolean;
+  /** Filters of a channel, each with a plane of its own in what is read; 1 forward. */
+  readonly planes: number;
   readonly channels: number;
   /** The most rows and channels of a tile. */
   readonly rowBlock: number;
@@ -55,6 +59,11 @@ function sizes({ backward, window }: Plan, written: boolean): { height: number; 
   const { inputHeight, inputWidth, outputHeight, outputWidth } = window;
   if (backward === written) return { height: inputHeight, width: inputWidth };
   return { height: outputHeight, width: outputWidth };
+}
+
+/** Taps in all planes. */
+function tapsOf({ planes, window }: Plan): number {
+  return planes * window.kernelHeight * window.kernelWidth;
 }
 
 /** Where a tile keeps what, as addresses. All but the table are of the type of the sums. */
@@ -70,8 +79,9 @@ interface Scratch {
   readonly end: number;
 }
 
-function scratchFrom(table: number, { lanes, vectors, channelBlock, window }: Plan): Scratch {
-  const taps = window.kernelHeight * window.kernelWidth;
+function scratchFrom(table: number, plan: Plan): Scratch {
+  const { lanes, vectors, channelBlock } = plan;
+  const taps = tapsOf(plan);
   const panels = Math.ceil(channelBlock / channelsOf(lanes, vectors));
   const filterPanel = taps * vectors * 16 + SLACK;
   const filter = table + Math.ceil((8 * taps) / SLACK) * SLACK;
@@ -81,7 +91,15 @@ function scratchFrom(table: number, { lanes, vectors, channelBlock, window }: Pl
   return { table, filter, filterPanel, start, bias, spill, end: spill + 4 * Math.max(...PANEL_VECTORS) * 16 };
 }
 
-/** The convolution of `x` [N, H, W, C] with `kernel` [kH, kW, C, 1], plus `bias`; all of float32. */
+/** The most filters of a group of one channel that vectors should run along the channels for. */
+const FEW_FILTERS = 4;
+
+/** Whether a grouped convolution is best computed as a depthwise one, whose kernel is the same memory. */
+export function isDepthwise(groups: number, groupChannels: number, groupFilters: number): boolean {
+  return groups > 1 && groupChannels === 1 && groupFilters <= FEW_FILTERS;
+}
+
+/** The convolution of `x` [N, H, W, C] with `kernel` [kH, kW, C, M], plus `bias` [C * M]; all of float32. */
 export function simdDepthwise(
   x: Tensor,
   kernel: Tensor,
@@ -90,12 +108,14 @@ export function simdDepthwise(
   execution: Execution,
   vectors: number = panelVectors(),
 ): Tensor {
-  const y = empty([x.shape[0], window.outputHeight, window.outputWidth, x.shape[3]], x);
-  weigh(x, kernel, bias, y, false, window, execution, vectors);
+  const multiplier = kernel.shape[3];
+  const source = multiplier === 1 ? x : repeatChannels(x, multiplier, execution);
+  const y = empty([x.shape[0], window.outputHeight, window.outputWidth, source.shape[3]], x);
+  weigh({ source, kernel, bias, out: y, window, backward: false, planes: 1 }, execution, vectors);
   return y;
 }
 
-/** The gradient for the input from `dy` [N, OH, OW, C] and `kernel` [kH, kW, C, 1]; both of float32. */
+/** The gradient for the input from `dy` [N, OH, OW, C * M] and `kernel` [kH, kW, C, M]; both of float32. */
 export function simdDepthwiseInputGradient(
   dy: Tensor,
   kernel: Tensor,
@@ -103,24 +123,33 @@ export function simdDepthwiseInputGradient(
   execution: Execution,
   vectors: number = panelVectors(),
 ): Tensor {
-  const dx = empty([dy.shape[0], window.inputHeight, window.inputWidth, dy.shape[3]], dy);
-  weigh(dy, kernel, undefined, dx, true, window, execution, vectors);
+  const [, , channels, planes] = kernel.shape;
+  const dx = empty([dy.shape[0], window.inputHeight, window.inputWidth, channels], dy);
+  const [source, weights] =
+    planes === 1 ? [dy, kernel] : [dy, kernel].map((each) => partChannels(each, planes, execution));
+  weigh({ source, kernel: weights, bias: undefined, out: dx, window, backward: true, planes }, execution, vectors);
   return dx;
 }
 
+/** What is weighed: `source` [planes, N, ...] with `kernel` [planes, kH, kW, C]. */
+interface Weighing {
+  readonly source: Tensor;
+  readonly kernel: Tensor;
+  readonly bias: Tensor | undefined;
+  readonly out: Tensor;
+  readonly window: Window2D;
+  readonly backward: boolean;
+  readonly planes: number;
+}
+
 function weigh(
-  source: Tensor,
-  kernel: Tensor,
-  bias: Tensor | undefined,
-  out: Tensor,
-  backward: boolean,
-  window: Window2D,
+  { source, kernel, bias, out, window, backward, planes }: Weighing,
   execution: Execution,
   vectors: number,
 ): void {
   const lanes = lanesOf(execution.accumulate);
   const [batch, height, , channels] = out.shape;
-  const threads = execution.pool?.threads ?? 1;
+  const threads = threadsOf(execution);
   const most = channelsOf(lanes, vectors);
   // images are shared first, then rows, then channels
   const tiles = threads === 1 ? 1 : Math.ceil((TILES_PER_THREAD * threads) / Math.max(1, batch));
@@ -131,25 +160,34 @@ function weigh(
   ).size;
   const across = Math.ceil(tiles / Math.ceil(height / rowBlock));
   const channelBlock = splitEvenly(channels, Math.max(most, Math.ceil(channels / across / most) * most), most).size;
-  const plan = { lanes, vectors, backward, channels, rowBlock, channelBlock, window };
+  const plan = { lanes, vectors, backward, planes, channels, rowBlock, channelBlock, window };
   runSimd(execution, {
     job: simdDepthwiseJob,
     reads: [contiguous(source).data, contiguous(kernel).data, biasData(bias)],
     writes: [out.data],
-    numbers: [lanes.bytes, vectors, Number(backward), channels, rowBlock, channelBlock, ...windowNumbers(window)],
+    numbers: [
+      lanes.bytes,
+      vectors,
+      Number(backward),
+      planes,
+      channels,
+      rowBlock,
+      channelBlock,
+      ...windowNumbers(window),
+    ],
     tiles: batch * Math.ceil(height / rowBlock) * Math.ceil(channels / channelBlock),
     scratch: scratchFrom(0, plan).end,
   });
 }
 
 function planFrom(numbers: readonly number[]): Plan {
-  const [bytes, vectors, backward, channels, rowBlock, channelBlock] = numbers;
+  const [bytes, vectors, backward, planes, channels, rowBlock, channelBlock] = numbers;
   return {
     lanes: bytes === 4 ? singles : doubles,
     vectors,
     backward: backward === 1,
-    ...{ channels, rowBlock, channelBlock },
-    window: windowFrom(numbers, 6),
+    ...{ planes, channels, rowBlock, channelBlock },
+    window: windowFrom(numbers, 7),
   };
 }
 
@@ -177,6 +215,7 @@ export const simdDepthwiseJob: Job = {
       channels: to - from,
       weigh: kernelFunction(weightedPixels(lanes, plan.vectors)),
       source: source.byteOffset + 4 * (image * read.height * read.width * channels + from),
+      plane: (4 * source.length) / plan.planes,
       out: out.byteOffset + 4 * (image * written.height * written.width * channels + from),
     };
     const startAndBias = (tile.scratch.start - scratchMemory.byteOffset) / 4;
@@ -187,11 +226,7 @@ export const simdDepthwiseJob: Job = {
     const rowRuns = backward ? inputRuns(vertical, window.outputHeight, rows) : outputRuns(vertical, rows);
     const columnRuns = backward ? inputRuns(horizontal, window.outputWidth, whole) : outputRuns(horizontal, whole);
     const start = sumsAt(lanes, scratchMemory.buffer, tile.scratch.start, to - from);
-    const table = new Int32Array(
-      scratchMemory.buffer,
-      tile.scratch.table,
-      2 * window.kernelHeight * window.kernelWidth,
-    );
+    const table = new Int32Array(scratchMemory.buffer, tile.scratch.table, 2 * tapsOf(plan));
     const multipliesPadding = !backward && !kernel.every(Number.isFinite);
     for (const row of rowRuns) {
       for (const column of columnRuns) {
@@ -211,20 +246,22 @@ interface Tile {
   /** The first channel of the tile in the first pixel that may be read, and that is written. */
   readonly source: number;
   readonly out: number;
+  /** Bytes of a plane of what is read. */
+  readonly plane: number;
 }
 
 /** Copies the channels of the tile, from `first` on, of kernel and bias to scratch memory, in the type of the sums. */
 function packOperands(
-  { plan: { lanes, vectors, channels, window }, scratch, channels: count }: Tile,
+  { plan, scratch, channels: count }: Tile,
   kernel: FloatArray,
   bias: FloatArray,
   first: number,
 ): void {
+  const { lanes, vectors, channels } = plan;
   const { packFilters } = outerProductKernels(lanes, vectors);
   const copy = { fromStep: 4 * channels, columns: count };
-  const taps = window.kernelHeight * window.kernelWidth;
   const from = kernel.byteOffset + 4 * first;
-  runKernel(packFilters, { ...copy, from, to: scratch.filter, count: taps, panelBytes: scratch.filterPanel });
+  runKernel(packFilters, { ...copy, from, to: scratch.filter, count: tapsOf(plan), panelBytes: scratch.filterPanel });
   if (bias.length > 0) {
     const panelBytes = 16 * vectors;
     runKernel(packFilters, { ...copy, from: bias.byteOffset + 4 * first, to: scratch.bias, count: 1, panelBytes });
@@ -252,9 +289,12 @@ function weighRun({ plan, scratch, weigh, ...tile }: Tile, table: Int32Array, ro
   let taps = 0;
   for (const vertical of row.taps) {
     for (const horizontal of column.taps) {
-      table[2 * taps] = vertical.source * read + horizontal.source * pixel;
-      table[2 * taps + 1] = (vertical.tap * window.kernelWidth + horizontal.tap) * 16 * vectors;
-      taps++;
+      const at = vertical.source * read + horizontal.source * pixel;
+      const tap = vertical.tap * window.kernelWidth + horizontal.tap;
+      for (let m = 0; m < plan.planes; m++, taps++) {
+        table[2 * taps] = at + m * tile.plane;
+        table[2 * taps + 1] = (m * window.kernelHeight * window.kernelWidth + tap) * 16 * vectors;
+      }
     }
   }
   const sourceStep = column.sourceStep * pixel;

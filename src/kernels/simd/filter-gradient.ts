@@ -13,7 +13,7 @@
  */
 import type { Job } from "../../parallel/job.js";
 import { contiguous, empty, type Tensor } from "../../tensor/tensor.js";
-import type { Execution } from "../execution.js";
+import { type Execution, threadsOf } from "../execution.js";
 import type { Window2D } from "../window.js";
 import { lanesOf } from "./lanes.js";
 import { GROUP } from "./outer-product-kernels.js";
@@ -77,7 +77,7 @@ export function simdFilterGradient(
   const filters = dy.shape[3];
   const dKernel = empty([window.kernelHeight, window.kernelWidth, channels / groups, filters], x);
   const lanes = lanesOf(execution.accumulate);
-  const threads = execution.pool?.threads ?? 1;
+  const threads = threadsOf(execution);
   const plan = planFilterGradient({ batch, channels, filters, groups, window }, lanes, vectors, threads);
   runSimd(execution, {
     job: simdFilterGradientJob,

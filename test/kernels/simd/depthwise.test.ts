@@ -9,7 +9,7 @@ import {
 import { createExecution, type OwnedExecution } from "../../../src/kernels/execution.js";
 import type { Accumulate } from "../../../src/kernels/rounding.js";
 import { verticalAxis } from "../../../src/kernels/simd/axes.js";
-import { simdDepthwise, simdDepthwiseInputGradient } from "../../../src/kernels/simd/depthwise.js";
+import { isDepthwise, simdDepthwise, simdDepthwiseInputGradient } from "../../../src/kernels/simd/depthwise.js";
 import { simdDepthwiseKernelGradient } from "../../../src/kernels/simd/depthwise-kernel-gradient.js";
 import { weightedPixels } from "../../../src/kernels/simd/depthwise-kernels.js";
 import { PANEL_VECTORS, singles } from "../../../src/kernels/simd/lanes.js";
@@ -56,23 +56,25 @@ const windows = fc
   .map((w) => window2D(w.image, w.kernelSize, w.strides, w.padding, w.dilationRate));
 
 describe("depthwise convolution on the vector unit", () => {
-  it("has the bits of the naive loops in all three products, for any window and values, in panels of every width", () => {
+  it("has the bits of the naive loops in all three products, for any window, multiplier and values, in panels of every width", () => {
     const cases = fc.record({
       window: windows,
       batch: fc.integer({ min: 1, max: 3 }),
       channels: fc.integer({ min: 1, max: 23 }),
+      multiplier: fc.constantFrom(1, 1, 2, 3),
       xSeeds: seedValues,
       kernelSeeds: seedValues,
       dySeeds: seedValues,
       biased: fc.boolean(),
     });
     fc.assert(
-      fc.property(cases, ({ window, batch, channels, xSeeds, kernelSeeds, dySeeds, biased }) => {
+      fc.property(cases, ({ window, batch, channels, multiplier, xSeeds, kernelSeeds, dySeeds, biased }) => {
         const { inputHeight, inputWidth, kernelHeight, kernelWidth, outputHeight, outputWidth } = window;
         const x = fill(xSeeds, [batch, inputHeight, inputWidth, channels], "float32");
-        const kernel = fill(kernelSeeds, [kernelHeight, kernelWidth, channels, 1], "float32");
-        const dy = fill(dySeeds, [batch, outputHeight, outputWidth, channels], "float32");
-        assertNaiveBits(x, kernel, biased ? fill(dySeeds, [channels], "float32") : undefined, dy, window);
+        const kernel = fill(kernelSeeds, [kernelHeight, kernelWidth, channels, multiplier], "float32");
+        const dy = fill(dySeeds, [batch, outputHeight, outputWidth, channels * multiplier], "float32");
+        const bias = biased ? fill(dySeeds, [channels * multiplier], "float32") : undefined;
+        assertNaiveBits(x, kernel, bias, dy, window);
       }),
       { numRuns: 30 },
     );
@@ -152,6 +154,13 @@ describe("runs along an axis", () => {
         );
       }),
     );
+  });
+});
+
+describe("isDepthwise", () => {
+  it("is for groups of one channel with few filters, of which there are several", () => {
+    assert.deepEqual([isDepthwise(6, 1, 1), isDepthwise(6, 1, 4)], [true, true]);
+    assert.deepEqual([isDepthwise(1, 1, 1), isDepthwise(6, 2, 1), isDepthwise(6, 1, 5)], [false, false, false]);
   });
 });
 
