@@ -74,7 +74,7 @@ describe("a model on its way to Keras and back", {
       // both are runs in float32, each within its bound of the exact one
       const allowed = allowedLosses(run).map((bound) => 2 * bound);
       const assertNear = (what: string, theirs: unknown, ours: number, number: number): void =>
-        assert.ok(Math.abs(Number(theirs) - ours) <= allowed[number], `${what}: Keras ${theirs}, here ${ours}`);
+        assert.ok(Math.abs(Number(theirs) - ours) <= allowed[number], `${what}: Keras ${Number(theirs)}, here ${ours}`);
       const batch = batchOf(run, here.model, 3);
       const source = { batchesPerEpoch: 1, samples: run.batch, batchSize: run.batch, classes: batch.yTrue.shape[1] };
       const evaluation = await evaluate(here.model, { ...source, batch: () => batch, close() {} }, { loss });
