@@ -52,6 +52,12 @@ def read_data(path, preprocessing):
     return x, y if y.ndim == 2 else np.eye(int(y.max()) + 1, dtype="float32")[y.ravel()]
 
 
+def report(keras, model, x, y):
+    steps = int(keras.ops.convert_to_numpy(model.optimizer.iterations))
+    loss, accuracy = model.evaluate(x, y, verbose=0)
+    print(f"{type(model.optimizer).__name__} after {steps} steps: loss {loss:.4f} accuracy {accuracy:.4f}")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model")
@@ -70,14 +76,11 @@ def main():
     x, y = read_data(options.data, preprocessing)
     with scope:
         model = keras.models.load_model(options.model)
-        print(f"{type(model.optimizer).__name__} after {keras.ops.convert_to_numpy(model.optimizer.iterations)} steps")
-        loss, accuracy = model.evaluate(x, y, batch_size=options.batch_size, verbose=0)
-        print(f"loss {loss:.4f} accuracy {accuracy:.4f}")
+        report(keras, model, x, y)
         model.fit(x, y, batch_size=options.batch_size, epochs=options.epochs, verbose=2)
-        loss, accuracy = model.evaluate(x, y, batch_size=options.batch_size, verbose=0)
-        print(f"{type(model.optimizer).__name__} after {keras.ops.convert_to_numpy(model.optimizer.iterations)} steps")
-        print(f"loss {loss:.4f} accuracy {accuracy:.4f}")
-    model.save(options.out)
+        model.save(options.out)
+    # what the file is worth, on one device
+    report(keras, keras.models.load_model(options.out), x, y)
     if preprocessing is not None:
         with zipfile.ZipFile(options.out, "a") as archive:
             archive.writestr(PREPROCESSING, preprocessing)
