@@ -120,6 +120,9 @@ export function windowNumbers(window: Window2D): number[] {
   ];
 }
 
+/** How many numbers {@link windowNumbers} gives. */
+export const WINDOW_NUMBERS = 14;
+
 /** The geometry that {@link windowNumbers} wrote, at index `at` and on. */
 export function windowFrom(numbers: readonly number[], at: number): Window2D {
   return {

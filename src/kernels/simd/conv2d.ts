@@ -39,9 +39,10 @@ export function conv2DSimd(
   const { outputHeight, outputWidth } = window;
   convolve(
     {
-      ...{ images: contiguous(x).data, batch: x.shape[0], channels, window, bias: biasData(bias) },
+      ...{ images: contiguous(x).data, batch: x.shape[0], channels, window },
+      ...{ kernel: contiguous(kernel).data, bias: biasData(bias) },
       right: {
-        ...{ data: contiguous(kernel).data, offset: 0, groups, groupStride: columns, columns, columnStride: 1 },
+        ...{ offset: 0, groups, groupStride: columns, columns, columnStride: 1 },
         ...{ outer: kernelHeight, outerStride: depth * filters, inner: 1, innerStride: 0, depth, depthStride: filters },
       },
       result: {
@@ -141,9 +142,9 @@ function convolvePhase(
   const tap = channels * filters; // values of one tap of the kernel
   convolve(
     {
-      ...{ images, batch, channels: depth, window: phaseWindow(window, row, column), bias: NO_BIAS },
+      ...{ images, batch, channels: depth, window: phaseWindow(window, row, column), kernel: weights, bias: NO_BIAS },
       right: {
-        ...{ data: weights, offset: (row.lastTap * window.kernelWidth + column.lastTap) * tap },
+        ...{ offset: (row.lastTap * window.kernelWidth + column.lastTap) * tap },
         ...{ groups, groupStride: depth, columns: channels, columnStride: filters },
         ...{ outer: row.taps, outerStride: -row.tapStep * window.kernelWidth * tap },
         ...{ inner: column.taps, innerStride: -column.tapStep * tap, depth, depthStride: 1 },

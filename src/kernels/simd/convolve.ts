@@ -20,14 +20,24 @@ import type { Job } from "../../parallel/job.js";
 import type { FloatArray } from "../../tensor/dtype.js";
 import { type Execution, threadsOf } from "../execution.js";
 import { blockOf } from "../split.js";
-import { type Window2D, windowFrom, windowNumbers } from "../window.js";
+import { WINDOW_NUMBERS, type Window2D, windowFrom, windowNumbers } from "../window.js";
 import { copyKernel } from "./copy-kernel.js";
 import { type Lanes, lanesOf } from "./lanes.js";
-import { multiplyTiles, TileScratch } from "./multiply.js";
-import { LAYOUT_NUMBERS, layoutFrom, layoutNumbers, panelsOf, type RightOperand, withPacked } from "./panels.js";
+import { multiplyTile, TileScratch } from "./multiply.js";
+import {
+  panelBytes,
+  RIGHT_NUMBERS,
+  type RightLayout,
+  type RightOperand,
+  rightFrom,
+  rightLayout,
+  rightNumbers,
+  withRight,
+} from "./panels.js";
 import { planTiles } from "./plan.js";
 import { runSimd, scratchAddress } from "./run.js";
 import { runKernel } from "./thread.js";
+import { panelVectors } from "./wide.js";
 
 /** Where results go: element (n, oh, ow, co of group g) to `offset + n * image + oh * line + ow * position + g * columns + co`. */
 export interface ResultPlaces {
@@ -47,7 +57,8 @@ export interface Convolution {
   readonly channels: number;
   /** Padding may be negative: then windows begin inside the image. */
   readonly window: Window2D;
-  /** Its `outer` is kH, and `inner` times `depth` is kW * channels. */
+  readonly kernel: FloatArray;
+  /** How `kernel` is read; `outer` is kH, and `inner` times `depth` is kW * channels. */
   readonly right: RightOperand;
   readonly bias: FloatArray;
   readonly result: ResultPlaces;
@@ -93,53 +104,72 @@ function copyBytes(lines: number, batch: number, window: Window2D, { reach, colu
 
 /** Computes a convolution whose sums, images and results are not empty. */
 export function convolve(convolution: Convolution, execution: Execution): void {
-  const { images, batch, channels, window, right, bias, result } = convolution;
+  const { images, batch, channels, window, kernel, bias, result } = convolution;
   const lanes = lanesOf(execution.accumulate);
-  const reading = readingOf(window, lanes, right.groups, channels);
-  withPacked(execution, lanes, right, bias, (layout, packed) => {
-    const panels = panelsOf(lanes, right.columns, layout.vectors).length;
-    const pixel = channels * lanes.bytes;
-    const lineBytes = window.strideHeight * reading.columns * pixel;
-    const units = batch * window.outputHeight;
-    const work = { units, rowsPerUnit: window.outputWidth, bytesPerUnit: lineBytes, panels: panels * right.groups };
-    const plan = planTiles(work, threadsOf(execution));
-    const segments = window.kernelHeight * reading.segmentsPerLine;
-    const copies = reading.copied ? copyBytes(plan.units, batch, window, reading, pixel) : 0;
+  const layout = rightLayout(lanes, panelVectors(), convolution.right);
+  const reading = readingOf(window, lanes, layout.groups, channels);
+  const pixel = channels * lanes.bytes;
+  const units = batch * window.outputHeight;
+  const plan = planTiles(
+    {
+      ...{ units, rowsPerUnit: window.outputWidth, bytesPerUnit: window.strideHeight * reading.columns * pixel },
+      ...{ panels: layout.panels.length * layout.groups, bytesPerPanel: panelBytes(layout) },
+    },
+    threadsOf(execution),
+  );
+  const tilePanels = Math.min(layout.panels.length, plan.panels); // a tile does not go on into the next group
+  const tilesDown = Math.ceil(units / plan.units);
+  const copies = reading.copied ? copyBytes(plan.units, batch, window, reading, pixel) : 0;
+  withRight(execution, layout, tilesDown > 1, kernel, bias, ({ packed, right, bias: biases }) => {
+    const scratch = tileScratch(0, layout, packed, plan.units * window.outputWidth, window, reading);
     runSimd(execution, {
       job: convolveJob,
-      reads: [images, packed],
+      reads: [images, right, biases],
       writes: [result.data],
       numbers: [
-        ...layoutNumbers(layout),
+        ...rightNumbers(layout),
         ...windowNumbers(window),
-        ...[batch, channels, plan.units, Math.min(panels, plan.panels)],
+        ...[Number(packed), batch, channels, plan.units, tilePanels],
         ...[result.offset, result.image, result.line, result.position],
       ],
-      tiles: Math.ceil(units / plan.units) * right.groups * Math.ceil(panels / Math.min(panels, plan.panels)),
-      scratch: TileScratch.bytes(plan.units * window.outputWidth, segments) + copies,
+      tiles: tilesDown * layout.groups * Math.ceil(layout.panels.length / tilePanels),
+      scratch: scratch.end + copies,
     });
   });
+}
+
+function tileScratch(
+  address: number,
+  layout: RightLayout,
+  packed: boolean,
+  rows: number,
+  { kernelHeight }: Window2D,
+  { segmentsPerLine }: Reading,
+): TileScratch {
+  return new TileScratch(address, rows, kernelHeight * segmentsPerLine, packed ? 0 : panelBytes(layout));
 }
 
 /** Some lines of output, and some panels of one group of its channels. */
 export const convolveJob: Job = {
   name: "convolve",
-  run([images, packed, scratchMemory, result], numbers, tile) {
-    const layout = layoutFrom(numbers);
+  run([images, right, bias, scratchMemory, result], numbers, tile) {
+    const layout = rightFrom(numbers);
     const { lanes, groups, columns } = layout;
-    const window = windowFrom(numbers, LAYOUT_NUMBERS);
-    const [batch, channels, tileLines, tilePanels, offset, image, line, position] = numbers.slice(LAYOUT_NUMBERS + 14);
+    const window = windowFrom(numbers, RIGHT_NUMBERS);
+    const [isPacked, batch, channels, tileLines, tilePanels, offset, image, line, position] = numbers.slice(
+      RIGHT_NUMBERS + WINDOW_NUMBERS,
+    );
+    const packed = isPacked === 1;
     const reading = readingOf(window, lanes, groups, channels);
-    const across = Math.ceil(panelsOf(lanes, columns, layout.vectors).length / tilePanels);
+    const across = Math.ceil(layout.panels.length / tilePanels);
     const block = Math.floor(tile / across);
     const group = block % groups;
     const total = batch * window.outputHeight;
     const split = { total, size: tileLines, count: Math.ceil(total / tileLines) };
     const lines = blockOf(split, Math.floor(block / groups));
 
-    const segments = window.kernelHeight * reading.segmentsPerLine;
     const address = scratchAddress(scratchMemory, numbers);
-    const scratch = new TileScratch(address, tileLines * window.outputWidth, segments);
+    const scratch = tileScratch(address, layout, packed, tileLines * window.outputWidth, window, reading);
     const pixel = reading.copied ? channels * lanes.bytes : channels * 4;
     const pitch = (reading.copied ? reading.columns : window.inputWidth) * pixel;
     scratch.setSegments(
@@ -187,7 +217,8 @@ export const convolveJob: Job = {
     }
     const firstPanel = (tile % across) * tilePanels;
     const range = { group, from: firstPanel, to: firstPanel + tilePanels };
-    multiplyTiles(scratch, scratch.fillUp(), segments, reading.length, layout, packed, range);
+    const segments = window.kernelHeight * reading.segmentsPerLine;
+    multiplyTile(scratch, segments, reading.length, layout, { packed, right, bias }, range);
   },
 };
 

@@ -12,42 +12,36 @@ import { biasData, type Execution, threadsOf } from "../execution.js";
 import { blockOf, type Split } from "../split.js";
 import { copyKernel } from "./copy-kernel.js";
 import { type Lanes, lanesOf } from "./lanes.js";
-import { multiplyTiles, TileScratch } from "./multiply.js";
-import { LAYOUT_NUMBERS, layoutFrom, layoutNumbers, panelsOf, withPacked } from "./panels.js";
+import { multiplyTile, TileScratch } from "./multiply.js";
+import { panelBytes, RIGHT_NUMBERS, rightFrom, rightLayout, rightNumbers, withRight } from "./panels.js";
 import { planTiles } from "./plan.js";
 import { runSimd, scratchAddress } from "./run.js";
 import { runKernel } from "./thread.js";
+import { panelVectors } from "./wide.js";
 
 /** Writes the product of `a` [M, K] and `b` [K, N], plus `bias` [N], to `c`; K is at least 1. */
 export function gemmSimd(a: Tensor, b: Tensor, bias: Tensor | undefined, c: Tensor, execution: Execution): void {
   const [rows, depth] = a.shape;
   const columns = b.shape[1];
   const lanes = lanesOf(execution.accumulate);
-  const right = {
-    ...{
-      data: b.data,
-      offset: b.offset,
-      groups: 1,
-      groupStride: 0,
-      outer: 1,
-      outerStride: 0,
-      inner: 1,
-      innerStride: 0,
-    },
+  const layout = rightLayout(lanes, panelVectors(), {
+    ...{ offset: b.offset, groups: 1, groupStride: 0, outer: 1, outerStride: 0, inner: 1, innerStride: 0 },
     ...{ depth, depthStride: b.stride[0], columns, columnStride: b.stride[1] },
-  };
-  withPacked(execution, lanes, right, biasData(bias), (layout, packed) => {
-    const bytesPerUnit = depth * lanes.bytes;
-    const panels = panelsOf(lanes, columns, layout.vectors).length;
-    const plan = planTiles({ units: rows, rowsPerUnit: 1, bytesPerUnit, panels }, threadsOf(execution));
-    const copied = isCopied(lanes, a.stride[1]) ? plan.units * bytesPerUnit : 0;
+  });
+  const panels = layout.panels.length;
+  const bytesPerUnit = depth * lanes.bytes;
+  const work = { units: rows, rowsPerUnit: 1, bytesPerUnit, panels, bytesPerPanel: panelBytes(layout) };
+  const plan = planTiles(work, threadsOf(execution));
+  const tilesDown = Math.ceil(rows / plan.units);
+  const copied = isCopied(lanes, a.stride[1]) ? plan.units * bytesPerUnit : 0;
+  withRight(execution, layout, tilesDown > 1, b.data, biasData(bias), ({ packed, right, bias: biases }) => {
     runSimd(execution, {
       job: gemmSimdJob,
-      reads: [a.data, packed],
+      reads: [a.data, right, biases],
       writes: [c.data],
-      numbers: [...layoutNumbers(layout), rows, plan.units, plan.panels, a.offset, ...a.stride],
-      tiles: Math.ceil(rows / plan.units) * Math.ceil(panels / plan.panels),
-      scratch: TileScratch.bytes(plan.units, 1) + copied,
+      numbers: [...rightNumbers(layout), Number(packed), rows, plan.units, plan.panels, a.offset, ...a.stride],
+      tiles: tilesDown * Math.ceil(panels / plan.panels),
+      scratch: new TileScratch(0, plan.units, 1, packed ? 0 : panelBytes(layout)).end + copied,
     });
   });
 }
@@ -60,16 +54,17 @@ function isCopied(lanes: Lanes, stride: number): boolean {
 /** Some rows times some panels. */
 export const gemmSimdJob: Job = {
   name: "gemmSimd",
-  run([a, packed, scratchMemory, c], numbers, tile) {
-    const layout = layoutFrom(numbers);
-    const { lanes, depth, columns } = layout;
-    const [rows, tileRows, tilePanels, aOffset, aRow, aColumn] = numbers.slice(LAYOUT_NUMBERS);
-    const across = Math.ceil(panelsOf(lanes, columns, layout.vectors).length / tilePanels);
+  run([a, right, bias, scratchMemory, c], numbers, tile) {
+    const layout = rightFrom(numbers);
+    const { lanes, columns, terms: depth } = layout;
+    const [packed, rows, tileRows, tilePanels, aOffset, aRow, aColumn] = numbers.slice(RIGHT_NUMBERS);
+    const across = Math.ceil(layout.panels.length / tilePanels);
     const split: Split = { total: rows, size: tileRows, count: Math.ceil(rows / tileRows) };
     const { from, to } = blockOf(split, Math.floor(tile / across));
     const firstPanel = (tile % across) * tilePanels;
 
-    const scratch = new TileScratch(scratchAddress(scratchMemory, numbers), tileRows, 1);
+    const address = scratchAddress(scratchMemory, numbers);
+    const scratch = new TileScratch(address, tileRows, 1, packed === 1 ? 0 : panelBytes(layout));
     scratch.setSegments(1, 0, 1, 0);
     let first = a.byteOffset + 4 * (aOffset + from * aRow);
     let stride = 4 * aRow;
@@ -85,6 +80,6 @@ export const gemmSimdJob: Job = {
     const result = { first: c.byteOffset + 4 * from * columns, lineStride: 0, stride: 4 * columns };
     scratch.addRows(1, to - from, { first, lineStride: 0, stride }, result);
     const range = { group: 0, from: firstPanel, to: firstPanel + tilePanels };
-    multiplyTiles(scratch, scratch.fillUp(), 1, depth, layout, packed, range);
+    multiplyTile(scratch, 1, depth, layout, { packed: packed === 1, right, bias }, range);
   },
 };

@@ -7,7 +7,7 @@
  * No instruction multiplies and adds in one: a fused product is not rounded, and would give float32 sums other bits.
  *
  * A right operand is packed in panels of columns; each panel of columns has its own kernel. Panels are as wide as the sums
- * of one tile of {@link TILE_ROWS} rows that registers hold: two vectors, or, where V8 makes one register of 256 bits out
+ * of one tile of four rows that registers hold: two vectors, or, where V8 makes one register of 256 bits out
  * of two vectors (`wide.ts`), four. What is left of the columns at the end goes to narrower panels.
  *
  * @module
@@ -17,8 +17,16 @@ import { f32x4, f64x2, v128 } from "../../assembly/instructions.js";
 import type { FloatArray } from "../../tensor/dtype.js";
 import type { Accumulate } from "../rounding.js";
 
-/** Rows of a tile of sums. */
+/** Rows of a tile of sums in wide panels. */
 export const TILE_ROWS = 4;
+
+/** Rows of a tile in panels of one vector: enough sums that one is added to while others are still being added. */
+export const NARROW_TILE_ROWS = 8;
+
+/** Rows of a tile in panels of `vectors` vectors. */
+export function tileRows(vectors: number): number {
+  return vectors === 1 ? NARROW_TILE_ROWS : TILE_ROWS;
+}
 
 /** Vectors across a panel, the widest first: the kernels that there are. */
 export const PANEL_VECTORS: readonly number[] = [4, 2, 1];

@@ -3,16 +3,16 @@
  *
  * @module
  */
-import type { FloatArray } from "../../tensor/dtype.js";
-import { TILE_ROWS } from "./lanes.js";
-import { type PackedLayout, panelPlace, panelsOf } from "./panels.js";
+import { NARROW_TILE_ROWS, tileRows } from "./lanes.js";
+import { packPanel, panelPlace, type RightArrays, type RightLayout } from "./panels.js";
 import { productKernel, SPILL_BYTES } from "./product-kernel.js";
 import { writeTable } from "./table-kernel.js";
 import { runKernel } from "./thread.js";
 
-/** Scratch memory of a tile: room for sums, and three tables. What lies behind belongs to the caller. */
+/** Scratch memory of a tile: room for sums and for a panel, and three tables. What lies behind belongs to the caller. */
 export class TileScratch {
   readonly spill: number;
+  readonly panel: number;
   readonly segments: number;
   readonly rows: number;
   readonly results: number;
@@ -21,17 +21,15 @@ export class TileScratch {
   #count = 0;
   #last = { a: 0, c: 0 };
 
-  constructor(address: number, mostRows: number, segmentCount: number) {
+  /** At `address`, for at most `mostRows` rows of so many segments, and a panel of `panelBytes` where tiles pack. */
+  constructor(address: number, mostRows: number, segmentCount: number, panelBytes: number) {
+    const tableBytes = 4 * roundUp(mostRows, NARROW_TILE_ROWS);
     this.spill = address;
-    this.segments = address + SPILL_BYTES;
+    this.panel = address + SPILL_BYTES;
+    this.segments = this.panel + panelBytes;
     this.rows = this.segments + 4 * segmentCount;
-    this.results = this.rows + 4 * roundUpToTile(mostRows);
-    this.end = Math.ceil((this.results + 4 * roundUpToTile(mostRows)) / 64) * 64;
-  }
-
-  /** The bytes that a tile of at most `mostRows` rows takes. */
-  static bytes(mostRows: number, segmentCount: number): number {
-    return new TileScratch(0, mostRows, segmentCount).end + 64;
+    this.results = this.rows + tableBytes;
+    this.end = roundUp(this.results + tableBytes, 64);
   }
 
   /** Sets the table of segments: `lines` times `count` offsets. */
@@ -48,13 +46,13 @@ export class TileScratch {
     this.#last = { a: lastOf(lines, count, a), c: lastOf(lines, count, c) };
   }
 
-  /** Fills the last tile up by repeating the last row; returns how many tiles there are. */
-  fillUp(): number {
-    const missing = roundUpToTile(this.#count) - this.#count;
+  /** Fills the last tile up to `rows` rows by repeating the last one; returns how many tiles there are. */
+  fillUp(rows: number): number {
+    const missing = roundUp(this.#count, rows) - this.#count;
     const same = { lineStride: 0, stride: 0 };
     const { a, c } = this.#last;
     if (missing > 0) this.addRows(1, missing, { first: a, ...same }, { first: c, ...same });
-    return this.#count / TILE_ROWS;
+    return this.#count / rows;
   }
 }
 
@@ -69,8 +67,8 @@ function lastOf(lines: number, count: number, { first, lineStride, stride }: Pro
   return first + (lines - 1) * lineStride + (count - 1) * stride;
 }
 
-function roundUpToTile(rows: number): number {
-  return Math.ceil(rows / TILE_ROWS) * TILE_ROWS;
+function roundUp(value: number, unit: number): number {
+  return Math.ceil(value / unit) * unit;
 }
 
 /** Which panels a tile multiplies with. */
@@ -81,28 +79,28 @@ export interface PanelRange {
 }
 
 /** Multiplies the rows in the tables of `scratch` with the panels of `range`, and stores the results. */
-export function multiplyTiles(
+export function multiplyTile(
   scratch: TileScratch,
-  tiles: number,
   segmentCount: number,
   length: number,
-  layout: PackedLayout,
-  packed: FloatArray,
+  layout: RightLayout,
+  { packed, right, bias }: RightArrays,
   { group, from, to }: PanelRange,
 ): void {
-  const panels = panelsOf(layout.lanes, layout.columns, layout.vectors);
-  for (const panel of panels.slice(from, to)) {
-    const place = panelPlace(layout, group, panel.from);
+  for (const panel of layout.panels.slice(from, to)) {
+    let panelAt = scratch.panel;
+    if (packed) panelAt = right.byteOffset + panelPlace(layout, group, panel.from);
+    else packPanel(layout, right, group, panel, panelAt);
     runKernel(productKernel(layout.lanes, panel.vectors), {
       rows: scratch.rows,
       results: scratch.results,
       resultOffset: 4 * panel.from,
-      tiles,
+      tiles: scratch.fillUp(tileRows(panel.vectors)),
       segments: scratch.segments,
       segmentCount,
       length,
-      panel: packed.byteOffset + place.panel,
-      bias: packed.byteOffset + place.bias,
+      panel: panelAt,
+      bias: bias.byteOffset + 4 * (group * layout.paddedColumns + panel.from),
       columns: panel.columns,
       spill: scratch.spill,
     });

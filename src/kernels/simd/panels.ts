@@ -1,10 +1,13 @@
 /**
- * The right operand of a product, packed in panels with its bias.
+ * The right operand of a product, packed in panels.
  *
- *     memory:  bias of group 0, ... | panels of group 0, panels of group 1, ...
+ *     right [groups][depth][columns]  ->  panels of group 0, panels of group 1, ...
  *
  * Columns are cut into panels as wide as `vectors` vectors, and what is left at the end into narrower ones. A panel begins
  * where all columns before it end, so the place of a panel follows from its first column.
+ *
+ * Panels that several tiles multiply with are packed ahead, by a job of its own. Where one tile has all rows, it packs its
+ * panels itself, each just before it is used: then a panel is read from memory once and never leaves the cache.
  *
  * @module
  */
@@ -16,7 +19,6 @@ import { doubles, type Lanes, PANEL_VECTORS, singles } from "./lanes.js";
 import { packKernel } from "./pack-kernel.js";
 import { runSimd } from "./run.js";
 import { runKernel } from "./thread.js";
-import { panelVectors } from "./wide.js";
 
 /** Some neighbouring columns. */
 export interface Panel {
@@ -41,11 +43,10 @@ export function panelsOf(lanes: Lanes, columns: number, vectors: number): Panel[
 }
 
 /**
- * Where a right operand [groups][outer, inner, depth][columns] is read from. Strides count elements of `data`; `outer`,
- * `inner` and `depth` together are the index of the sum.
+ * Where a right operand [groups][outer, inner, depth][columns] is read. Strides count elements; `outer`, `inner` and
+ * `depth` together are the index of the sum.
  */
 export interface RightOperand {
-  readonly data: FloatArray;
   readonly offset: number;
   readonly groups: number;
   readonly groupStride: number;
@@ -59,97 +60,75 @@ export interface RightOperand {
   readonly columnStride: number;
 }
 
-/** How a packed operand lies in memory; made of numbers, for jobs. */
-export interface PackedLayout {
+/** A right operand, and how it is cut into panels. */
+export interface RightLayout extends RightOperand {
   readonly lanes: Lanes;
   /** Vectors of the widest panel. */
   readonly vectors: number;
-  readonly groups: number;
-  /** The length of the sums. */
-  readonly depth: number;
-  readonly columns: number;
-  /** Columns with those that only fill up the last panel. */
+  /** Of each group. */
+  readonly panels: readonly Panel[];
+  /** Columns of a group, with those that only fill up the last panel. */
   readonly paddedColumns: number;
+  /** The length of the sums. */
+  readonly terms: number;
 }
 
-/** The layout of a packed operand. */
-export function packedLayout(
-  lanes: Lanes,
-  vectors: number,
-  groups: number,
-  depth: number,
-  columns: number,
-): PackedLayout {
-  const paddedColumns = Math.ceil(columns / lanes.perVector) * lanes.perVector;
-  return { lanes, vectors, groups, depth, columns, paddedColumns };
+/** The layout of `right` in panels of at most `vectors` vectors of `lanes`. */
+export function rightLayout(lanes: Lanes, vectors: number, right: RightOperand): RightLayout {
+  const panels = panelsOf(lanes, right.columns, vectors);
+  const paddedColumns = panels.reduce((sum, panel) => sum + panel.vectors, 0) * lanes.perVector;
+  return { ...right, lanes, vectors, panels, paddedColumns, terms: right.outer * right.inner * right.depth };
 }
 
-/** The layout as numbers for a job, to be read back with {@link layoutFrom}. */
-export function layoutNumbers({ lanes, vectors, groups, depth, columns }: PackedLayout): number[] {
-  return [lanes.bytes, vectors, groups, depth, columns];
-}
-
-/** The layout that {@link layoutNumbers} wrote at the start of `numbers`. */
-export function layoutFrom([bytes, vectors, groups, depth, columns]: readonly number[]): PackedLayout {
-  return packedLayout(bytes === 8 ? doubles : singles, vectors, groups, depth, columns);
+/** The layout as numbers for a job, to be read back with {@link rightFrom}. */
+export function rightNumbers(layout: RightLayout): number[] {
+  const { offset, groups, groupStride, outer, outerStride, inner, innerStride } = layout;
+  const { depth, depthStride, columns, columnStride } = layout;
+  return [
+    ...[layout.lanes.bytes, layout.vectors, offset, groups, groupStride, outer, outerStride, inner, innerStride],
+    ...[depth, depthStride, columns, columnStride],
+  ];
 }
 
 /** Numbers that a layout takes. */
-export const LAYOUT_NUMBERS = 5;
+export const RIGHT_NUMBERS = 13;
 
-/** Bytes of all biases, rounded up so that panels begin on a cache line. */
-function biasBytes({ groups, paddedColumns }: PackedLayout): number {
-  return Math.ceil((groups * paddedColumns * 4) / 64) * 64;
+/** The layout that {@link rightNumbers} wrote at the start of `numbers`. */
+export function rightFrom(numbers: readonly number[]): RightLayout {
+  const [bytes, vectors, offset, groups, groupStride, outer, outerStride, inner, innerStride] = numbers;
+  const [depth, depthStride, columns, columnStride] = numbers.slice(9);
+  return rightLayout(bytes === 8 ? doubles : singles, vectors, {
+    ...{ offset, groups, groupStride, outer, outerStride, inner, innerStride },
+    ...{ depth, depthStride, columns, columnStride },
+  });
 }
 
-/** The bytes that panel and bias of column `from` of `group` lie behind the start of the packed memory. */
-export function panelPlace(layout: PackedLayout, group: number, from: number): { panel: number; bias: number } {
-  const { lanes, depth, paddedColumns } = layout;
-  const column = group * paddedColumns + from;
-  return { panel: biasBytes(layout) + column * depth * lanes.bytes, bias: column * 4 };
+/** The bytes that the panel of column `from` of `group` lies behind the start of the packed memory. */
+export function panelPlace({ lanes, terms, paddedColumns }: RightLayout, group: number, from: number): number {
+  return (group * paddedColumns + from) * terms * lanes.bytes;
 }
 
-/** Below this many values the calling thread packs alone: sharing would take longer. */
-const SMALL = 16_384;
+/** Bytes of the widest panel. */
+export function panelBytes({ terms, panels }: RightLayout): number {
+  return terms * panels[0].vectors * 16;
+}
 
-/**
- * Packs `right` and `bias` ([groups * columns], or empty for none) for `lanes`, and calls `use` with the layout and the
- * memory, which lasts until `use` returns.
- */
-export function withPacked(
-  execution: Execution,
-  lanes: Lanes,
-  right: RightOperand,
-  bias: FloatArray,
-  use: (layout: PackedLayout, packed: FloatArray) => void,
-): void {
-  const { groups, columns } = right;
-  const layout = packedLayout(lanes, panelVectors(), groups, right.outer * right.inner * right.depth, columns);
-  const heap = sharedHeap();
-  const bytes = panelPlace(layout, groups, 0).panel;
-  const offset = heap.allocate(bytes);
-  try {
-    const packed = heap.view("float32", offset, bytes / 4);
-    for (let group = 0; group < groups; group++) {
-      const at = group * layout.paddedColumns;
-      packed.fill(0, at, at + layout.paddedColumns);
-      if (bias.length > 0) packed.set(bias.subarray(group * columns, (group + 1) * columns), at);
+/** Packs a panel of the right operand `data` at the address `to`. */
+export function packPanel(layout: RightLayout, data: FloatArray, group: number, panel: Panel, to: number): void {
+  const { lanes, outer, outerStride, inner, innerStride, depth, columnStride } = layout;
+  const kernel = packKernel(lanes, panel.vectors);
+  const start = layout.offset + group * layout.groupStride + panel.from * columnStride;
+  for (let i = 0, at = to; i < outer; i++) {
+    for (let j = 0; j < inner; j++, at += depth * panel.vectors * 16) {
+      runKernel(kernel, {
+        from: data.byteOffset + 4 * (start + i * outerStride + j * innerStride),
+        rowStride: 4 * layout.depthStride,
+        columnStride: 4 * columnStride,
+        depth,
+        columns: panel.columns,
+        to: at,
+      });
     }
-    runSimd(layout.depth * columns < SMALL ? { ...execution, pool: undefined } : execution, {
-      job: packJob,
-      reads: [right.data],
-      writes: [packed],
-      numbers: [
-        ...layoutNumbers(layout),
-        ...[right.offset, right.groupStride, right.outer, right.outerStride, right.inner, right.innerStride],
-        ...[right.depth, right.depthStride, right.columnStride],
-      ],
-      tiles: groups * panelsOf(lanes, columns, layout.vectors).length,
-      scratch: 0,
-    });
-    use(layout, packed);
-  } finally {
-    heap.free(offset);
   }
 }
 
@@ -157,28 +136,89 @@ export function withPacked(
 export const packJob: Job = {
   name: "packPanels",
   run([data, , packed], numbers, tile) {
-    const layout = layoutFrom(numbers);
-    const { lanes, groups } = layout;
-    const [offset, groupStride, outer, outerStride, inner, innerStride, depth, depthStride, columnStride] =
-      numbers.slice(LAYOUT_NUMBERS);
-    const panels = panelsOf(lanes, layout.columns, layout.vectors);
-    const group = tile % groups;
-    const panel = panels[Math.floor(tile / groups)];
-    const kernel = packKernel(lanes, panel.vectors);
-    const start = offset + group * groupStride + panel.from * columnStride;
-    let to = packed.byteOffset + panelPlace(layout, group, panel.from).panel;
-    for (let i = 0; i < outer; i++) {
-      for (let j = 0; j < inner; j++) {
-        runKernel(kernel, {
-          from: data.byteOffset + 4 * (start + i * outerStride + j * innerStride),
-          rowStride: 4 * depthStride,
-          columnStride: 4 * columnStride,
-          depth,
-          columns: panel.columns,
-          to,
-        });
-        to += depth * panel.vectors * 16;
-      }
-    }
+    const layout = rightFrom(numbers);
+    const group = tile % layout.groups;
+    const panel = layout.panels[Math.floor(tile / layout.groups)];
+    packPanel(layout, data, group, panel, packed.byteOffset + panelPlace(layout, group, panel.from));
   },
 };
+
+/** Below this many values the calling thread packs alone: sharing would take longer. */
+const SMALL = 16_384;
+
+/** A right operand and its biases, as the jobs of products take them. */
+export interface RightArrays {
+  /** Whether `right` is packed. */
+  readonly packed: boolean;
+  readonly right: FloatArray;
+  /** As many for each group as its panels are wide. */
+  readonly bias: FloatArray;
+}
+
+/**
+ * Calls `use` with the right operand `data`, packed if `ahead`, and with `bias` ([groups * columns], or empty for none),
+ * in memory that lasts until `use` returns.
+ */
+export function withRight(
+  execution: Execution,
+  layout: RightLayout,
+  ahead: boolean,
+  data: FloatArray,
+  bias: FloatArray,
+  use: (arrays: RightArrays) => void,
+): void {
+  withBias(layout, bias, (padded) => {
+    if (ahead) withPanels(execution, layout, data, (right) => use({ packed: true, right, bias: padded }));
+    else use({ packed: false, right: data, bias: padded });
+  });
+}
+
+/** Calls `use` with all panels of `data` packed. */
+function withPanels(
+  execution: Execution,
+  layout: RightLayout,
+  data: FloatArray,
+  use: (packed: FloatArray) => void,
+): void {
+  const { groups, columns, terms } = layout;
+  withBlock(panelPlace(layout, groups, 0) / 4, (packed) => {
+    runSimd(groups * columns * terms < SMALL ? { ...execution, pool: undefined } : execution, {
+      job: packJob,
+      reads: [data],
+      writes: [packed],
+      numbers: rightNumbers(layout),
+      tiles: groups * layout.panels.length,
+      scratch: 0,
+    });
+    use(packed);
+  });
+}
+
+/**
+ * Calls `use` with the biases filled up to whole panels. Where there are none they are +0, which changes no sum, since no
+ * sum that began at +0 is -0.
+ */
+function withBias(
+  { groups, columns, paddedColumns }: RightLayout,
+  bias: FloatArray,
+  use: (padded: FloatArray) => void,
+): void {
+  withBlock(groups * paddedColumns, (padded) => {
+    padded.fill(0);
+    for (let group = 0; group < groups && bias.length > 0; group++) {
+      padded.set(bias.subarray(group * columns, (group + 1) * columns), group * paddedColumns);
+    }
+    use(padded);
+  });
+}
+
+/** Calls `use` with `length` float32 values of the heap, which are given back when it returns. */
+function withBlock(length: number, use: (block: FloatArray) => void): void {
+  const heap = sharedHeap();
+  const offset = heap.allocate(4 * length);
+  try {
+    use(heap.view("float32", offset, length));
+  } finally {
+    heap.free(offset);
+  }
+}

@@ -2,17 +2,21 @@
  * How the work of a product is cut into tiles for threads.
  *
  * A tile is some rows of the result and some panels of its columns. Large tiles copy and pack less; small ones share
- * better among threads. Rows are cut first, since a cut between panels makes two tiles copy the same rows.
+ * better among threads. Tiles beside each other read the same rows, and tiles below each other the same panels: the
+ * smaller operand is the one to read again, so where the left one is larger, the rows are cut, and else the columns.
  *
  * @module
  */
+
 /** What is known of the work: it comes in units of rows that are not cut. */
 export interface ProductWork {
   readonly units: number;
   readonly rowsPerUnit: number;
   /** Bytes of the left operand that a unit reads, in the form in which the kernel reads them. */
   readonly bytesPerUnit: number;
+  /** Of all groups. */
   readonly panels: number;
+  readonly bytesPerPanel: number;
 }
 
 /** Units and panels of a tile. */
@@ -31,15 +35,14 @@ const MOST_BYTES = 2 ** 18;
 const TILES_PER_THREAD = 4;
 
 /** The plan for `work` on `threads` threads. */
-export function planTiles({ units, rowsPerUnit, bytesPerUnit, panels }: ProductWork, threads: number): TilePlan {
-  const fewest = Math.ceil(FEWEST_ROWS / rowsPerUnit);
-  const fitting = Math.max(
-    fewest,
-    Math.min(Math.floor(MOST_ROWS / rowsPerUnit), Math.floor(MOST_BYTES / bytesPerUnit)),
-  );
+export function planTiles(work: ProductWork, threads: number): TilePlan {
+  const { units, rowsPerUnit, bytesPerUnit, panels } = work;
   const wanted = threads === 1 ? 1 : TILES_PER_THREAD * threads;
-  const shared = Math.max(fewest, Math.ceil(units / wanted));
-  const most = Math.max(1, Math.min(units, fitting, shared));
+  const fewest = Math.ceil(FEWEST_ROWS / rowsPerUnit);
+  const fitting = Math.min(Math.floor(MOST_ROWS / rowsPerUnit), Math.floor(MOST_BYTES / bytesPerUnit));
+  const cutsColumns = panels * work.bytesPerPanel > units * bytesPerUnit && panels >= wanted;
+  const shared = cutsColumns ? fitting : Math.min(fitting, Math.ceil(units / wanted));
+  const most = Math.max(1, Math.min(units, Math.max(fewest, shared)));
   const even = Math.ceil(units / Math.ceil(units / most));
   const columnBlocks = Math.min(panels, Math.ceil(wanted / Math.ceil(units / even)));
   return { units: even, panels: Math.ceil(panels / columnBlocks) };

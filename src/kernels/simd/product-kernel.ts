@@ -16,8 +16,8 @@
  *         a[2, k] x4        sum 20           sum 21
  *         a[3, k] x4        sum 30           sum 31
  *
- * Tables are filled up to a multiple of four rows by repeating their last row: then a tile at the edge computes and
- * stores the same row twice, and there are no edges for the rows.
+ * Tables are filled up to whole tiles by repeating their last row: then a tile at the edge computes and stores the same
+ * row twice, and there are no edges for the rows. In panels of a single vector, tiles have eight rows.
  *
  * @module
  */
@@ -25,7 +25,7 @@ import { type Body, type Local, type NamedFunction, type ValueType, wasmFunction
 import { doWhile, leaveWhen, when } from "../../assembly/control.js";
 import { f32, f32x4, f64, f64x2, i32, v128 } from "../../assembly/instructions.js";
 import { type Family, family } from "./family.js";
-import { type Lanes, TILE_ROWS } from "./lanes.js";
+import { type Lanes, PANEL_VECTORS, tileRows } from "./lanes.js";
 
 /** What a product kernel is told. Addresses and counts, all at least 1. */
 type ProductParameter =
@@ -35,7 +35,7 @@ type ProductParameter =
   | "results"
   /** Bytes from the start of a row of c to the first column of the panel. */
   | "resultOffset"
-  /** How many tiles of four rows there are. */
+  /** How many tiles there are. */
   | "tiles"
   /** The table of what to add to the address of a row for each segment. */
   | "segments"
@@ -72,12 +72,12 @@ function makeProductKernel(lanes: Lanes, vectors: number): ProductKernel {
     ...{ panel: "i32", bias: "i32", columns: "i32", spill: "i32" },
   };
   return wasmFunction(`product_${lanes.name}_${vectors}`, parameters, (p, local) => {
-    const sums = upTo(TILE_ROWS).map(() => upTo(vectors).map(() => local("v128")));
+    const sums = upTo(tileRows(vectors)).map(() => upTo(vectors).map(() => local("v128")));
     const segment = local("i32");
     const segmentsLeft = local("i32");
     const right = local("i32");
     const segmentBytes = local("i32");
-    const throughSpill = [spillSums(sums, p.spill), finishSums(lanes, width, p, local)];
+    const throughSpill = [spillSums(sums, p.spill), finishSums(lanes, sums.length, width, p, local)];
     return [
       segmentBytes.set(i32.mul(p.length, width * lanes.bytes)),
       doWhile(
@@ -98,8 +98,8 @@ function makeProductKernel(lanes: Lanes, vectors: number): ProductKernel {
           lanes.name === "float32"
             ? when(i32.eq(p.columns, width), storeSingles(sums, p, local), throughSpill)
             : throughSpill,
-          p.rows.set(i32.add(p.rows, 4 * TILE_ROWS)),
-          p.results.set(i32.add(p.results, 4 * TILE_ROWS)),
+          p.rows.set(i32.add(p.rows, 4 * sums.length)),
+          p.results.set(i32.add(p.results, 4 * sums.length)),
           p.tiles.set(i32.sub(p.tiles, 1)),
         ],
         p.tiles,
@@ -166,6 +166,7 @@ function spillSums(sums: Sums, spill: Local<"i32">): Body {
 /** Takes the sums from scratch memory, adds the bias, rounds, and stores as many columns as there are. */
 function finishSums(
   lanes: Lanes,
+  rows: number,
   width: number,
   { results, resultOffset, bias, columns, spill }: Parameters,
   local: MakeLocal,
@@ -195,7 +196,7 @@ function finishSums(
       i32.ne(to, end),
     ),
   ];
-  return upTo(TILE_ROWS).map((i) => [
+  return upTo(rows).map((i) => [
     to.set(i32.add(i32.load(results, 4 * i), resultOffset)),
     from.set(i32.add(spill, i * width * lanes.bytes)),
     wide ? when(i32.eq(columns, width), upTo(width / 2).map(pair), eachColumn) : eachColumn,
@@ -203,7 +204,7 @@ function finishSums(
 }
 
 /** Bytes of scratch memory that a product kernel wants as `spill`. */
-export const SPILL_BYTES: number = TILE_ROWS * 4 * 16;
+export const SPILL_BYTES: number = Math.max(...PANEL_VECTORS.map((vectors) => tileRows(vectors) * vectors * 16));
 
 const kernels = family(makeProductKernel);
 

@@ -11,14 +11,14 @@
  */
 import { sharedHeap } from "../../tensor/heap.js";
 import { copyKernel } from "./copy-kernel.js";
-import { doubles, type Lanes, PANEL_VECTORS, singles, TILE_ROWS } from "./lanes.js";
+import { doubles, type Lanes, NARROW_TILE_ROWS, PANEL_VECTORS, singles, tileRows } from "./lanes.js";
 import { packKernel } from "./pack-kernel.js";
 import { productKernel, SPILL_BYTES } from "./product-kernel.js";
 import { writeTable } from "./table-kernel.js";
 import { runKernel } from "./thread.js";
 
-/** Rows of the left operand: one tile, and one row of the next. */
-const ROWS = TILE_ROWS + 1;
+/** Rows of the left operand: a tile of every kernel, and one row of the next. */
+const ROWS = NARROW_TILE_ROWS + 1;
 /** Two segments of a row, of an odd length that is not that of the inner loop. */
 const LENGTH = 7;
 const DEPTH = 2 * LENGTH;
@@ -43,7 +43,8 @@ export function findDifference(run: typeof runKernel = runKernel): string | unde
 function checkProduct(lanes: Lanes, vectors: number, columns: number, run: typeof runKernel): string | undefined {
   const heap = sharedHeap();
   const width = vectors * lanes.perVector;
-  const tableBytes = 4 * 2 * TILE_ROWS;
+  const tiles = Math.ceil(ROWS / tileRows(vectors));
+  const tableBytes = 4 * tiles * tileRows(vectors);
   // one block: a, b, bias, c, the copy of a, the panel, the tables, and room for the sums of a tile
   const floats = ROWS * DEPTH + DEPTH * columns + width + ROWS * columns;
   const address = heap.allocate(4 * floats + (ROWS + width) * DEPTH * 8 + 2 * tableBytes + 8 + SPILL_BYTES);
@@ -70,13 +71,13 @@ function checkProduct(lanes: Lanes, vectors: number, columns: number, run: typeo
     const lines = { lines: ROWS, lineStride: DEPTH * lanes.bytes, count: 1, stride: 0 };
     run(writeTable, { ...lines, to: rows, first: copy });
     run(writeTable, { ...lines, to: results, first: c.byteOffset, lineStride: 4 * columns });
-    const missing = 2 * TILE_ROWS - ROWS; // the last row again
+    const missing = tableBytes / 4 - ROWS; // the last row again
     const again = { lines: 1, lineStride: 0, count: missing, stride: 0 };
     run(writeTable, { ...again, to: rows + 4 * ROWS, first: copy + (ROWS - 1) * DEPTH * lanes.bytes });
     run(writeTable, { ...again, to: results + 4 * ROWS, first: c.byteOffset + 4 * (ROWS - 1) * columns });
     run(writeTable, { lines: 1, lineStride: 0, to: segments, first: 0, count: 2, stride: LENGTH * lanes.bytes });
     run(productKernel(lanes, vectors), {
-      ...{ rows, results, resultOffset: 0, tiles: 2, segments, segmentCount: 2, length: LENGTH },
+      ...{ rows, results, resultOffset: 0, tiles, segments, segmentCount: 2, length: LENGTH },
       ...{ panel, bias: bias.byteOffset, columns, spill: segments + 8 },
     });
 

@@ -8,7 +8,7 @@ import { createExecution, type OwnedExecution } from "../../../src/kernels/execu
 import { gemm, gemmNaive } from "../../../src/kernels/gemm.js";
 import { doubles, singles } from "../../../src/kernels/simd/lanes.js";
 import { checkKernels, simdModule } from "../../../src/kernels/simd/module.js";
-import { panelPlace, panelsOf, packedLayout } from "../../../src/kernels/simd/panels.js";
+import { panelPlace, panelsOf, rightLayout } from "../../../src/kernels/simd/panels.js";
 import { planTiles } from "../../../src/kernels/simd/plan.js";
 import { findDifference } from "../../../src/kernels/simd/self-check.js";
 import { runKernel } from "../../../src/kernels/simd/thread.js";
@@ -135,10 +135,11 @@ describe("panelsOf", () => {
     );
   });
 
-  it("places a panel behind all columns before it, and the biases before all panels on a cache line", () => {
-    const layout = packedLayout(doubles, 4, 3, 5, 9); // 9 columns are packed as 10
-    assert.deepEqual(panelPlace(layout, 0, 0), { panel: 128, bias: 0 });
-    assert.deepEqual(panelPlace(layout, 2, 8), { panel: 128 + 28 * 5 * 8, bias: 28 * 4 });
+  it("places a panel behind all columns before it, of all groups", () => {
+    const operand = { offset: 0, groups: 3, groupStride: 0, outer: 5, outerStride: 0, inner: 1, innerStride: 0 };
+    const layout = rightLayout(doubles, 4, { ...operand, depth: 1, depthStride: 0, columns: 9, columnStride: 0 });
+    assert.equal(layout.paddedColumns, 10);
+    assert.deepEqual([panelPlace(layout, 0, 8), panelPlace(layout, 2, 8)], [8 * 5 * 8, 28 * 5 * 8]);
   });
 });
 
@@ -153,15 +154,26 @@ describe("planTiles", () => {
       [7, 512, 2048, 1],
     ]) {
       const panels = panelsOf(singles, filters, 2).length;
-      const work = { units: 8 * side, rowsPerUnit: side, bytesPerUnit: (side + kernel - 1) * channels * 4, panels };
+      const work = {
+        units: 8 * side,
+        rowsPerUnit: side,
+        bytesPerUnit: (side + kernel - 1) * channels * 4,
+        panels,
+        bytesPerPanel: kernel * kernel * channels * 32,
+      };
       const plan = planTiles(work, 64);
       const tiles = Math.ceil(work.units / plan.units) * Math.ceil(panels / plan.panels);
       assert.ok(tiles >= 256, `${side}: ${tiles} tiles`);
     }
   });
 
+  it("cuts the smaller operand's partner: columns where a few rows meet a large kernel", () => {
+    const work = { units: 7, rowsPerUnit: 7, bytesPerUnit: 9 * 512 * 4, panels: 64, bytesPerPanel: 4608 * 32 };
+    assert.deepEqual(planTiles(work, 2), { units: 7, panels: 8 });
+  });
+
   it("takes all rows at once where there is one thread and the cache holds them", () => {
-    const plan = planTiles({ units: 32, rowsPerUnit: 8, bytesPerUnit: 1000, panels: 5 }, 1);
+    const plan = planTiles({ units: 32, rowsPerUnit: 8, bytesPerUnit: 1000, panels: 5, bytesPerPanel: 900 }, 1);
     assert.deepEqual(plan, { units: 32, panels: 5 });
   });
 });
