@@ -12,8 +12,11 @@ import type { DType, FloatArray } from "./dtype.js";
 /** Bytes between the starts of blocks: one cache line, so that no two blocks share one. */
 const ALIGNMENT = 64;
 const PAGE = 65536;
-/** 4 GiB, all that a 32-bit WebAssembly memory can address. Only what is used is ever backed by real memory. */
-const MAX_PAGES = 65536;
+/**
+ * 4 GiB, all that a 32-bit WebAssembly memory can address, but for one page: so the address behind the end of a block is
+ * still a 32-bit number, and loops in kernels may compare with it. Only what is used is ever backed by real memory.
+ */
+const MAX_PAGES = 65535;
 
 interface Range {
   start: number;
