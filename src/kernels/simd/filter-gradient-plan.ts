@@ -18,7 +18,7 @@ import { type OuterProductKernels, outerProductKernels, GROUP } from "./outer-pr
 /** The most sums in a tile: 256 KiB of float32, or twice that of float64. */
 const MOST_SUMS = 65_536;
 /** The most channels and filters in a tile: beyond these, packing costs next to nothing. */
-const MOST_ACROSS = 128;
+const MOST_ACROSS = 512;
 /** About how many bytes of x and dy a block of positions has, and how many positions at most. */
 const BLOCK_BYTES = 196_608;
 const MOST_POSITIONS = 2048;
