@@ -15,6 +15,7 @@ import { doubles, type Lanes, NARROW_TILE_ROWS, PANEL_VECTORS, singles, tileRows
 import { packKernel } from "./pack-kernel.js";
 import { productKernel, SPILL_BYTES } from "./product-kernel.js";
 import { writeTable } from "./table-kernel.js";
+import { findGradientDifference } from "./self-check-gradients.js";
 import { runKernel } from "./thread.js";
 
 /** Rows of the left operand: a tile of every kernel, and one row of the next. */
@@ -37,7 +38,7 @@ export function findDifference(run: typeof runKernel = runKernel): string | unde
       }
     }
   }
-  return undefined;
+  return findGradientDifference(run);
 }
 
 function checkProduct(lanes: Lanes, vectors: number, columns: number, run: typeof runKernel): string | undefined {

@@ -1,0 +1,28 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { simdModule } from "../../../src/kernels/simd/module.js";
+import { findGradientDifference } from "../../../src/kernels/simd/self-check-gradients.js";
+import { runKernel } from "../../../src/kernels/simd/thread.js";
+import { sharedHeap } from "../../../src/tensor/heap.js";
+
+describe("findGradientDifference", () => {
+  it("finds none, and gives its memory back", () => {
+    assert.ok(simdModule() !== undefined);
+    const before = sharedHeap().used;
+    assert.equal(findGradientDifference(runKernel), undefined);
+    assert.equal(sharedHeap().used, before);
+  });
+
+  for (const [name, message] of [
+    ["channelProducts_float32", /^a product of channels with float32 sums gives 0, not /],
+    ["outerProducts_float64_2", /^an outer product with float64 sums and 2 vectors gives 0, not /],
+    ["weightedPixels_float32_1", /^a weighted pixel with float32 sums and 1 vectors gives NaN, not /],
+  ] as const) {
+    it(`notices when ${name} computes nothing`, () => {
+      const run: typeof runKernel = (kernel, values) => {
+        if (kernel.name !== name) runKernel(kernel, values);
+      };
+      assert.match(findGradientDifference(run) ?? "", message);
+    });
+  }
+});
