@@ -15,6 +15,7 @@ import { poolGreatestGradientJob, poolGreatestJob, poolMeanGradientJob, poolMean
 import { rectifyGradientJob, rectifyJob } from "./rectify.js";
 import { columnSumsJob } from "./reduce.js";
 import { sumTensorsJob } from "./sum-tensors.js";
+import { adamUpdateJob, penaltyGradientJob, sgdUpdateJob } from "./weight-updates.js";
 import { partChannelsJob, repeatChannelsJob } from "./simd/channel-multiplier.js";
 import { simdDepthwiseJob } from "./simd/depthwise.js";
 import { simdDepthwiseKernelGradientJob } from "./simd/depthwise-kernel-gradient.js";
@@ -44,6 +45,9 @@ export const jobs: readonly Job[] = [
   rectifyJob,
   rectifyGradientJob,
   sumTensorsJob,
+  adamUpdateJob,
+  sgdUpdateJob,
+  penaltyGradientJob,
   poolGreatestJob,
   poolGreatestGradientJob,
   poolMeanJob,

@@ -22,8 +22,10 @@
  *
  * @module
  */
+import { type Execution, serial } from "../kernels/execution.js";
+import { type AdamCoefficients, adamUpdate } from "../kernels/weight-updates.js";
 import { type KerasConfig, readConfig } from "../serialization/config.js";
-import type { DType, FloatArray } from "../tensor/dtype.js";
+import type { DType } from "../tensor/dtype.js";
 import { type Tensor, zeros } from "../tensor/tensor.js";
 import {
   copyOf,
@@ -98,50 +100,23 @@ export function adamStep(
     ? copyOf(like("velocityMax", state.velocityMax ?? zeros(weight.shape, weight)))
     : undefined;
   const t = state.iterations + 1;
-  adamUpdate(next.data, like("gradient", gradient).data, momentum.data, velocity.data, velocityMax?.data, {
-    alpha: (learningRate * Math.sqrt(1 - wholePower(beta2, t))) / (1 - wholePower(beta1, t)),
-    momentumShare: 1 - beta1,
-    velocityShare: 1 - beta2,
-    epsilon,
-    decay: weightDecay,
-    learningRate,
-  });
+  adamUpdate(
+    next.data,
+    like("gradient", gradient).data,
+    momentum.data,
+    velocity.data,
+    velocityMax?.data,
+    {
+      alpha: (learningRate * Math.sqrt(1 - wholePower(beta2, t))) / (1 - wholePower(beta1, t)),
+      momentumShare: 1 - beta1,
+      velocityShare: 1 - beta2,
+      epsilon,
+      decay: weightDecay,
+      learningRate,
+    },
+    serial,
+  );
   return { weight: next, state: { iterations: t, momentum, velocity, velocityMax } };
-}
-
-/** The numbers of a step that all elements share. */
-interface Coefficients {
-  /** The learning rate, corrected for the bias of m and v. */
-  readonly alpha: number;
-  /** 1 - beta1. */
-  readonly momentumShare: number;
-  /** 1 - beta2. */
-  readonly velocityShare: number;
-  readonly epsilon: number;
-  /** The weight decay. */
-  readonly decay: number;
-  readonly learningRate: number;
-}
-
-/** The step on arrays of one length: changes the weight `ws` and its state in place. */
-function adamUpdate(
-  ws: FloatArray,
-  gs: FloatArray,
-  ms: FloatArray,
-  vs: FloatArray,
-  maxima: FloatArray | undefined,
-  { alpha, momentumShare, velocityShare, epsilon, decay, learningRate }: Coefficients,
-): void {
-  for (let i = 0; i < ws.length; i++) {
-    const w = ws[i] - ws[i] * decay * learningRate;
-    const m = ms[i] + (gs[i] - ms[i]) * momentumShare;
-    const v = vs[i] + (gs[i] * gs[i] - vs[i]) * velocityShare;
-    const divisor = maxima === undefined ? v : Math.max(maxima[i], v);
-    ms[i] = m;
-    vs[i] = v;
-    if (maxima !== undefined) maxima[i] = divisor;
-    ws[i] = w - (alpha * m) / (Math.sqrt(divisor) + epsilon);
-  }
 }
 
 /** Options of {@link Adam}. */
@@ -174,12 +149,12 @@ export class Adam extends Optimizer {
     return new Adam(adamOptionsFromConfig("Adam", config));
   }
 
-  protected update(t: number, dtype: DType): Update {
+  protected update(t: number, dtype: DType, execution: Execution): Update {
     const { learningRate } = this;
     const round = roundingOf(dtype);
     // Keras raises betas that have been rounded to float32, but rounds 1 - beta to the element type of the weight
     const [beta1, beta2] = [Math.fround(this.#beta1), Math.fround(this.#beta2)];
-    const coefficients: Coefficients = {
+    const coefficients: AdamCoefficients = {
       alpha: (learningRate * Math.sqrt(1 - wholePower(beta2, t))) / (1 - wholePower(beta1, t)),
       momentumShare: round(1 - this.#beta1),
       velocityShare: round(1 - this.#beta2),
@@ -187,7 +162,8 @@ export class Adam extends Optimizer {
       decay: Math.fround(this.weightDecay ?? 0),
       learningRate,
     };
-    return (ws, gs, [ms, vs, maxima]) => adamUpdate(ws, gs, ms, vs, this.#amsgrad ? maxima : undefined, coefficients);
+    return (ws, gs, [ms, vs, maxima]) =>
+      adamUpdate(ws, gs, ms, vs, this.#amsgrad ? maxima : undefined, coefficients, execution);
   }
 
   protected arguments(): KerasConfig {

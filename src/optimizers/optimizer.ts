@@ -13,6 +13,7 @@
  *
  * @module
  */
+import { type Execution, serial } from "../kernels/execution.js";
 import { Variable } from "../layers/variable.js";
 import { describe, type KerasConfig, readConfig } from "../serialization/config.js";
 import type { DType, FloatArray } from "../tensor/dtype.js";
@@ -148,7 +149,7 @@ export abstract class Optimizer {
   protected abstract readonly slotNames: readonly (readonly string[])[];
 
   /** The step numbered `t` from 1, for weights of element type `dtype`. */
-  protected abstract update(t: number, dtype: DType): Update;
+  protected abstract update(t: number, dtype: DType, execution: Execution): Update;
 
   /**
    * Makes the state for `weights`, once; {@link applyGradients} does it by itself.
@@ -185,7 +186,7 @@ export abstract class Optimizer {
    * @throws RangeError when there is not one gradient of its shape for each weight, or the weights are not those of the
    *   first step; nothing has changed then.
    */
-  applyGradients(weights: readonly Variable[], gradients: readonly Tensor[]): void {
+  applyGradients(weights: readonly Variable[], gradients: readonly Tensor[], execution: Execution = serial): void {
     if (gradients.length !== weights.length) {
       throw new RangeError(
         `${this.className}: \`gradients\` must be one for each of ${weights.length} weights. ` +
@@ -196,7 +197,7 @@ export abstract class Optimizer {
     this.build(weights);
     const updates = new Map<DType, Update>();
     for (const [i, weight] of weights.entries()) {
-      const update = updates.get(weight.dtype) ?? this.update(this.#iterations + 1, weight.dtype);
+      const update = updates.get(weight.dtype) ?? this.update(this.#iterations + 1, weight.dtype, execution);
       updates.set(weight.dtype, update);
       update(
         weight.value.data,

@@ -16,8 +16,10 @@
  *
  * @module
  */
+import { type Execution, serial } from "../kernels/execution.js";
+import { type SGDCoefficients, sgdUpdate } from "../kernels/weight-updates.js";
 import { type KerasConfig, readConfig } from "../serialization/config.js";
-import type { FloatArray } from "../tensor/dtype.js";
+import type { DType } from "../tensor/dtype.js";
 import { type Tensor, zeros } from "../tensor/tensor.js";
 import {
   copyOf,
@@ -72,37 +74,8 @@ export function sgdStep(
   const nextMomentum =
     momentum === 0 ? undefined : copyOf(like("momentum", state.momentum ?? zeros(weight.shape, weight)));
   const coefficients = { learningRate, momentum, nesterov, decay: weightDecay };
-  sgdUpdate(next.data, like("gradient", gradient).data, nextMomentum?.data, coefficients);
+  sgdUpdate(next.data, like("gradient", gradient).data, nextMomentum?.data, coefficients, serial);
   return { weight: next, state: { momentum: nextMomentum } };
-}
-
-/** The numbers of a step that all elements share. */
-interface Coefficients {
-  readonly learningRate: number;
-  readonly momentum: number;
-  readonly nesterov: boolean;
-  /** The weight decay. */
-  readonly decay: number;
-}
-
-/** The step on arrays of one length: changes the weight `ws` and its momentum in place. */
-function sgdUpdate(
-  ws: FloatArray,
-  gs: FloatArray,
-  ms: FloatArray | undefined,
-  { learningRate, momentum, nesterov, decay }: Coefficients,
-): void {
-  for (let i = 0; i < ws.length; i++) {
-    const w = ws[i] - ws[i] * decay * learningRate;
-    const down = gs[i] * learningRate;
-    if (ms === undefined) {
-      ws[i] = w - down;
-      continue;
-    }
-    const m = ms[i] * momentum - down;
-    ms[i] = m;
-    ws[i] = w + (nesterov ? m * momentum - down : m);
-  }
 }
 
 /** Options of {@link SGD}. */
@@ -135,16 +108,16 @@ export class SGD extends Optimizer {
     });
   }
 
-  protected update(): Update {
+  protected update(_t: number, _dtype: DType, execution: Execution): Update {
     const { learningRate } = this;
-    const coefficients: Coefficients = {
+    const coefficients: SGDCoefficients = {
       learningRate,
       // Keras rounds these to float32, whatever the weights are
       momentum: Math.fround(this.#momentum),
       nesterov: this.#nesterov,
       decay: Math.fround(this.weightDecay ?? 0),
     };
-    return (ws, gs, [ms]) => sgdUpdate(ws, gs, ms, coefficients);
+    return (ws, gs, [ms]) => sgdUpdate(ws, gs, ms, coefficients, execution);
   }
 
   protected arguments(): KerasConfig {

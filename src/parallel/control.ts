@@ -33,7 +33,7 @@ const WORDS = 7 * APART;
 
 const MAX_NAME = 64;
 const MAX_MESSAGE = 1024;
-const MAX_ARRAYS = 8;
+const MAX_ARRAYS = 12;
 const MAX_NUMBERS = 64;
 
 /** How often a thread looks again before it sleeps: some tens of microseconds, about what waking up costs. */

@@ -10,8 +10,10 @@
  *
  * @module
  */
+import { type Execution, serial } from "../kernels/execution.js";
+import { penaltyGradient } from "../kernels/weight-updates.js";
 import { describe, isKerasConfig } from "../serialization/config.js";
-import { contiguous, empty, type Tensor } from "../tensor/tensor.js";
+import { contiguous, type Tensor } from "../tensor/tensor.js";
 
 /** A penalty on one weight. Both factors may be zero, not negative. */
 export interface Regularizer {
@@ -72,14 +74,13 @@ export function regularizationLoss(regularizer: Regularizer, weight: Tensor): nu
 }
 
 /** `dWeight`, the gradient that the data loss gave, plus that of the penalty; a fresh tensor. */
-export function addRegularizationGradient(regularizer: Regularizer, weight: Tensor, dWeight: Tensor): Tensor {
-  const sum = empty(weight.shape, weight);
-  const ws = contiguous(weight).data;
-  const dws = contiguous(dWeight).data;
-  for (let i = 0; i < ws.length; i++) {
-    sum.data[i] = dws[i] + regularizer.l1 * Math.sign(ws[i]) + 2 * regularizer.l2 * ws[i];
-  }
-  return sum;
+export function addRegularizationGradient(
+  { l1, l2 }: Regularizer,
+  weight: Tensor,
+  dWeight: Tensor,
+  execution: Execution = serial,
+): Tensor {
+  return penaltyGradient(dWeight, weight, { l1, l2Twice: 2 * l2 }, execution);
 }
 
 /** How a Keras file spells `regularizer`. */

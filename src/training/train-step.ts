@@ -60,7 +60,7 @@ export function trainStep(model: Model, batch: Batch, options: TrainStepOptions)
       const gradients = weightGradients(model, pass, objective, weights, execution);
       checkGradients(model, weights, gradients, step + 1, optimizer.learningRate);
 
-      optimizer.applyGradients(weights, gradients);
+      optimizer.applyGradients(weights, gradients, execution);
       for (const [variable, value] of pass.updates) variable.assign(value);
       return { loss, correct, samples: batch.labels.length };
     });
@@ -102,7 +102,7 @@ function weightGradients(
     const dWeight = others.length === 0 ? first : sumTensors([first, ...others], { start: 0 }, execution);
     return weight.regularizer === undefined
       ? dWeight
-      : addRegularizationGradient(weight.regularizer, weight.value, dWeight);
+      : addRegularizationGradient(weight.regularizer, weight.value, dWeight, execution);
   });
 }
 

@@ -128,7 +128,7 @@ describe("WorkerPool", () => {
       const numbers = new Array<number>(65).fill(0);
       assert.throws(() => pool.run({ job: scaleJob, reads: [], writes: [], numbers, tiles: 2 }), {
         message:
-          "internal: worker pool: a job has at most 64 letters, 8 arrays and 64 numbers. " +
+          "internal: worker pool: a job has at most 64 letters, 12 arrays and 64 numbers. " +
           'Received "scale" with 0 arrays and 65 numbers.',
       });
     });

@@ -1,0 +1,213 @@
+/**
+ * Passes over a weight, its gradient and what an optimizer keeps beside it: arrays of one length, changed in place.
+ *
+ * Adam:      w = w - w decay learningRate
+ *            m = m + (g - m) momentumShare
+ *            v = v + (g g - v) velocityShare           with amsgrad the greatest v so far divides
+ *            w = w - alpha m / (sqrt(v) + epsilon)
+ *
+ * SGD:       w = w - w decay learningRate
+ *            m = m momentum - g learningRate           without momentum m is that step alone
+ *            w = w + m                                 or, with nesterov, w + m momentum - g learningRate
+ *
+ * Penalty:   sum = g + l1 sign(w) + l2Twice w
+ *
+ * All in float64, in the order written; w, m and v are rounded once, when they are stored.
+ *
+ * @module
+ */
+import type { Job } from "../parallel/job.js";
+import { contiguous, empty, type Tensor, tensor } from "../tensor/tensor.js";
+import type { FloatArray } from "../tensor/dtype.js";
+import { elementsPerTile, passRunsSimd, runPass } from "./element-tiles.js";
+import { type Execution, NO_BIAS } from "./execution.js";
+import { LANES } from "./simd/floats.js";
+import { adamKernel, penaltyKernel } from "./simd/update-kernels.js";
+import { runKernel } from "./simd/thread.js";
+
+/** Weights with fewer elements are changed where they lie: to hand them to threads would cost more. */
+const SMALL = 4096;
+
+/** Runs `job` on arrays that it reads and changes, then on `reads` alone, which come first. */
+function change(
+  job: Job,
+  reads: readonly FloatArray[],
+  changed: readonly FloatArray[],
+  numbers: readonly number[],
+  isVector: boolean,
+  execution: Execution,
+): void {
+  const { length } = changed[0];
+  if (length < SMALL || execution.kernel === "naive") {
+    job.run([...reads, ...changed, ...changed], [length, ...numbers, 0], 0);
+    return;
+  }
+  const most = elementsPerTile(length, execution);
+  const isSingle = [...reads, ...changed].every((data) => data instanceof Float32Array);
+  runPass(execution, isVector && isSingle && passRunsSimd(execution, tensor(changed[0], [length])), {
+    job,
+    reads: [...reads, ...changed],
+    writes: changed,
+    numbers: [most, ...numbers],
+    tiles: Math.ceil(length / most),
+  });
+}
+
+/** The numbers of a step of Adam that all elements share. */
+export interface AdamCoefficients {
+  /** The learning rate, corrected for the bias of m and v. */
+  readonly alpha: number;
+  /** 1 - beta1. */
+  readonly momentumShare: number;
+  /** 1 - beta2. */
+  readonly velocityShare: number;
+  readonly epsilon: number;
+  /** The weight decay. */
+  readonly decay: number;
+  readonly learningRate: number;
+}
+
+/** One step of Adam: changes the weight `ws` and its state. Where there are `maxima`, they divide. */
+export function adamUpdate(
+  ws: FloatArray,
+  gs: FloatArray,
+  ms: FloatArray,
+  vs: FloatArray,
+  maxima: FloatArray | undefined,
+  c: AdamCoefficients,
+  execution: Execution,
+): void {
+  const numbers = [c.alpha, c.momentumShare, c.velocityShare, c.epsilon, c.decay, c.learningRate];
+  const changed = maxima === undefined ? [ws, ms, vs] : [ws, ms, vs, maxima];
+  change(adamUpdateJob, [gs], changed, numbers, maxima === undefined, execution);
+}
+
+/** Some of the elements. */
+export const adamUpdateJob: Job = {
+  name: "adamUpdate",
+  run(arrays, [most, alpha, momentumShare, velocityShare, epsilon, decay, learningRate, simd], tile) {
+    const count = (arrays.length - 1) / 2;
+    const [gs, ws, ms, vs] = arrays;
+    const [nextW, nextM, nextV] = arrays.slice(1 + count);
+    const hasMaxima = count === 4;
+    const [maxima, nextMaxima] = hasMaxima ? [arrays[4], arrays[8]] : [NO_BIAS, NO_BIAS];
+    const begin = tile * most;
+    const to = Math.min(begin + most, ws.length);
+    const vectors = simd === 1 ? Math.floor((to - begin) / LANES) : 0;
+    if (vectors > 0) {
+      runKernel(adamKernel, {
+        vectors,
+        gradient: gs.byteOffset + 4 * begin,
+        w: ws.byteOffset + 4 * begin,
+        m: ms.byteOffset + 4 * begin,
+        v: vs.byteOffset + 4 * begin,
+        nextW: nextW.byteOffset + 4 * begin,
+        nextM: nextM.byteOffset + 4 * begin,
+        nextV: nextV.byteOffset + 4 * begin,
+        alpha,
+        momentumShare,
+        velocityShare,
+        epsilon,
+        decay,
+        learningRate,
+      });
+    }
+    for (let i = begin + vectors * LANES; i < to; i++) {
+      const w = ws[i] - ws[i] * decay * learningRate;
+      const m = ms[i] + (gs[i] - ms[i]) * momentumShare;
+      const v = vs[i] + (gs[i] * gs[i] - vs[i]) * velocityShare;
+      const divisor = hasMaxima ? Math.max(maxima[i], v) : v;
+      nextM[i] = m;
+      nextV[i] = v;
+      if (hasMaxima) nextMaxima[i] = divisor;
+      nextW[i] = w - (alpha * m) / (Math.sqrt(divisor) + epsilon);
+    }
+  },
+};
+
+/** The numbers of a step of SGD that all elements share. */
+export interface SGDCoefficients {
+  readonly learningRate: number;
+  readonly momentum: number;
+  readonly nesterov: boolean;
+  /** The weight decay. */
+  readonly decay: number;
+}
+
+/** One step of SGD: changes the weight `ws` and, where there is one, its momentum. */
+export function sgdUpdate(
+  ws: FloatArray,
+  gs: FloatArray,
+  ms: FloatArray | undefined,
+  { learningRate, momentum, nesterov, decay }: SGDCoefficients,
+  execution: Execution,
+): void {
+  const numbers = [learningRate, momentum, Number(nesterov), decay];
+  change(sgdUpdateJob, [gs], ms === undefined ? [ws] : [ws, ms], numbers, false, execution);
+}
+
+/** Some of the elements. */
+export const sgdUpdateJob: Job = {
+  name: "sgdUpdate",
+  run(arrays, [most, learningRate, momentum, nesterov, decay], tile) {
+    const hasMomentum = arrays.length === 5;
+    const [gs, ws] = arrays;
+    const [ms, nextW, nextM] = hasMomentum ? arrays.slice(2) : [NO_BIAS, arrays[2], NO_BIAS];
+    const to = Math.min((tile + 1) * most, ws.length);
+    for (let i = tile * most; i < to; i++) {
+      const w = ws[i] - ws[i] * decay * learningRate;
+      const down = gs[i] * learningRate;
+      if (!hasMomentum) {
+        nextW[i] = w - down;
+        continue;
+      }
+      const m = ms[i] * momentum - down;
+      nextM[i] = m;
+      nextW[i] = w + (nesterov === 1 ? m * momentum - down : m);
+    }
+  },
+};
+
+/** The factors of a penalty's gradient. */
+export interface PenaltyFactors {
+  /** Of the sign of the weight. */
+  readonly l1: number;
+  /** Of the weight. */
+  readonly l2Twice: number;
+}
+
+/** `gradient` with that of a penalty on `weight` added. */
+export function penaltyGradient(
+  gradient: Tensor,
+  weight: Tensor,
+  { l1, l2Twice }: PenaltyFactors,
+  execution: Execution,
+): Tensor {
+  const sum = empty(weight.shape, weight);
+  const [gs, ws] = [contiguous(gradient).data, contiguous(weight).data];
+  const most = sum.size < SMALL ? SMALL : elementsPerTile(sum.size, execution);
+  const isSingle = [gradient, weight].every((x) => passRunsSimd(execution, x));
+  runPass(execution, l1 === 0 && isSingle && sum.size >= SMALL, {
+    job: penaltyGradientJob,
+    reads: [gs, ws],
+    writes: [sum.data],
+    numbers: [most, l1, l2Twice],
+    tiles: Math.ceil(sum.size / most),
+  });
+  return sum;
+}
+
+/** Some of the elements. */
+export const penaltyGradientJob: Job = {
+  name: "penaltyGradient",
+  run([gs, ws, sum], [most, l1, l2Twice, simd], tile) {
+    const begin = tile * most;
+    const to = Math.min(begin + most, ws.length);
+    const vectors = simd === 1 ? Math.floor((to - begin) / LANES) : 0;
+    if (vectors > 0) {
+      const [gradient, w, sumAt] = [gs, ws, sum].map((data) => data.byteOffset + 4 * begin);
+      runKernel(penaltyKernel, { vectors, gradient, w, sum: sumAt, factor: l2Twice });
+    }
+    for (let i = begin + vectors * LANES; i < to; i++) sum[i] = gs[i] + l1 * Math.sign(ws[i]) + l2Twice * ws[i];
+  },
+};

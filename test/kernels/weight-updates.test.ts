@@ -1,0 +1,103 @@
+import assert from "node:assert/strict";
+import { after, describe, it } from "node:test";
+import fc from "fast-check";
+import { serial } from "../../src/kernels/execution.js";
+import { adamUpdate, penaltyGradient, sgdUpdate } from "../../src/kernels/weight-updates.js";
+import type { FloatArray } from "../../src/tensor/dtype.js";
+import { detach, tensor, tensorOf } from "../../src/tensor/tensor.js";
+import { assertSameBits, dtypes, fastExecutions, fill, nameOf, seedValues } from "./support.js";
+
+const { executions, closeAll } = fastExecutions();
+after(closeAll);
+
+/** Weights that are changed where they lie, and such that threads share. */
+const sizes = fc.oneof(fc.integer({ min: 1, max: 50 }), fc.integer({ min: 4096, max: 5000 }));
+const adam = {
+  alpha: 0.03,
+  momentumShare: 0.1,
+  velocityShare: 0.001,
+  epsilon: 1e-7,
+  decay: 0.004,
+  learningRate: 0.01,
+};
+
+/** What `step` makes of copies of `arrays`, joined. */
+function changedBy(arrays: readonly FloatArray[], step: (copies: readonly FloatArray[]) => void): FloatArray {
+  const copies = arrays.map((array) => array.slice());
+  step(copies);
+  const joined = arrays[0] instanceof Float64Array ? new Float64Array(arrays[0].length * arrays.length) : undefined;
+  const all = joined ?? new Float32Array(arrays[0].length * arrays.length);
+  for (const [i, copy] of copies.entries()) all.set(copy, i * copy.length);
+  return all;
+}
+
+const vector = (data: FloatArray) => tensor(data, [data.length]);
+
+describe("updates of weights", () => {
+  it("of Adam, with and without amsgrad, have the bits of one loop on any number of threads", () => {
+    fc.assert(
+      fc.property(sizes, dtypes, seedValues, seedValues, fc.boolean(), (size, dtype, p, q, amsgrad) => {
+        const [w, g, m] = [p, q, p].map((values) => fill(values, [size], dtype).data);
+        const v = m.map(Math.abs);
+        const step =
+          (execution = serial) =>
+          ([w, m, v, maxima]: readonly FloatArray[]): void =>
+            adamUpdate(w, g, m, v, amsgrad ? maxima : undefined, adam, execution);
+        const expected = changedBy([w, m, v, w], step({ ...serial, kernel: "naive" }));
+        for (const execution of executions) {
+          assertSameBits(vector(changedBy([w, m, v, w], step(execution))), vector(expected), nameOf(execution));
+        }
+      }),
+      { numRuns: 30 },
+    );
+  });
+
+  it("of SGD, with and without momentum, have the bits of one loop on any number of threads", () => {
+    fc.assert(
+      fc.property(sizes, dtypes, seedValues, seedValues, fc.boolean(), (size, dtype, p, q, flag) => {
+        const [w, g] = [p, q].map((values) => fill(values, [size], dtype).data);
+        const coefficients = { learningRate: 0.3, momentum: flag ? 0.9 : 0, nesterov: flag, decay: 0.1 };
+        const step =
+          (execution = serial) =>
+          ([w, m]: readonly FloatArray[]): void =>
+            sgdUpdate(w, g, flag ? m : undefined, coefficients, execution);
+        const expected = changedBy([w, g], step({ ...serial, kernel: "naive" }));
+        for (const execution of executions) {
+          assertSameBits(vector(changedBy([w, g], step(execution))), vector(expected), nameOf(execution));
+        }
+      }),
+      { numRuns: 30 },
+    );
+  });
+
+  it("take a step that can be made by hand", () => {
+    const [w, m, v] = [Float32Array.of(1), Float32Array.of(0), Float32Array.of(0)];
+    const coefficients = { ...adam, alpha: 1, momentumShare: 0.5, velocityShare: 1, epsilon: 0, decay: 0 };
+    adamUpdate(w, Float32Array.of(4), m, v, undefined, coefficients, serial);
+    assert.deepEqual([w[0], m[0], v[0]], [0.5, 2, 16]);
+    const velocity = Float32Array.of(1);
+    sgdUpdate(w, Float32Array.of(4), velocity, { learningRate: 0.25, momentum: 2, nesterov: false, decay: 0 }, serial);
+    assert.deepEqual([w[0], velocity[0]], [1.5, 1]);
+  });
+});
+
+describe("penaltyGradient", () => {
+  it("has the bits of its equation on any number of threads, the signs of zeros included", () => {
+    const factors = fc.record({ l1: fc.constantFrom(0, 0.5), l2Twice: fc.constantFrom(0, 0.0002) });
+    fc.assert(
+      fc.property(sizes, dtypes, seedValues, seedValues, factors, (size, dtype, p, q, { l1, l2Twice }) => {
+        const [w, g] = [p, q].map((values) => fill(values, [size], dtype));
+        const expected = detach(g);
+        for (let i = 0; i < size; i++) {
+          expected.data[i] = g.data[i] + l1 * Math.sign(w.data[i]) + l2Twice * w.data[i];
+        }
+        for (const execution of executions) {
+          assertSameBits(penaltyGradient(g, w, { l1, l2Twice }, execution), expected, nameOf(execution));
+        }
+      }),
+      { numRuns: 40 },
+    );
+    const zero = tensorOf([-0], [1]);
+    assert.ok(Object.is(penaltyGradient(zero, zero, { l1: 0, l2Twice: 1 }, serial).data[0], -0));
+  });
+});
