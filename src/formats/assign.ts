@@ -33,7 +33,8 @@ export function storedDataset(object: Hdf5Group | Hdf5Dataset | undefined, path:
       const data = object.read();
       if (!ArrayBuffer.isView(data)) throw new FormatError("HDF5", `${path} must hold numbers.`, "strings");
       if (data instanceof Float32Array || data instanceof Float64Array) return tensor(data, shape);
-      return tensor(Float32Array.from(data, Number), shape);
+      // a float32 could not count steps beyond 2^24
+      return tensor(Float64Array.from(data, Number), shape);
     },
   };
 }

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { loadWeights, readModel } from "../../src/formats/read-model.js";
+import { loadWeights, readModel, readTraining } from "../../src/formats/read-model.js";
 import { writeModel } from "../../src/formats/write-model.js";
 import { readZip } from "../../src/formats/zip.js";
 import { writeZip } from "../../src/formats/zip-writer.js";
@@ -245,6 +245,25 @@ describe("readModel on damaged files", () => {
         assertReadsOrRefuses(() => loadWeights(model, isDamaged ? damage(bytes) : bytes, from), 2000);
       }),
       { numRuns: 300 },
+    );
+  });
+});
+
+describe("readTraining on damaged files", () => {
+  it("gives a training or an error of one line, in bounded time", () => {
+    const files = ["keras3-trained.keras", "keras3-trained.h5", "keras2-trained.h5"].map((name) => ({
+      name,
+      bytes: kerasFixture(`files/${name}`),
+    }));
+    const model = readModel(files[0].bytes, files[0].name);
+    fc.assert(
+      fc.property(fc.nat(2), fc.constantFrom("config.json", "model.weights.h5"), damages, (index, inside, damage) => {
+        const { name, bytes } = files[index];
+        const entry = name.endsWith(".keras") ? readZip(bytes).get(inside) : undefined;
+        const damaged = entry === undefined ? damage(bytes) : archiveWith({ [inside]: damage(entry.read()) }, bytes);
+        assertReadsOrRefuses(() => readTraining(model, damaged, name), 2000);
+      }),
+      { numRuns: 1000 },
     );
   });
 });

@@ -17,7 +17,7 @@ import type { Optimizer } from "../../src/optimizers/optimizer.js";
 import { SGD } from "../../src/optimizers/sgd.js";
 import { isKerasConfig, type KerasConfig } from "../../src/serialization/config.js";
 import { randomStream } from "../../src/arithmetic/random.js";
-import { zeros } from "../../src/tensor/tensor.js";
+import { tensorOf, zeros } from "../../src/tensor/tensor.js";
 import { kerasFixture } from "./fixture-files.js";
 
 const loss = "categorical_crossentropy";
@@ -170,6 +170,16 @@ describe("writeModel with training", () => {
       }
     });
   }
+
+  it("counts steps beyond what a float32 can count", () => {
+    const model = denseModel(3);
+    const optimizer = trained(new Adam(), model);
+    optimizer.variables()[0].assign(tensorOf([2 ** 24 + 1], [], "float64"));
+    for (const name of ["a.keras", "a.h5"]) {
+      const bytes = writeModel(model, name, { training: { optimizer, loss } });
+      assert.equal(readTraining(model, bytes, name)?.optimizer.iterations, 2 ** 24 + 1);
+    }
+  });
 
   it("says of the training what Keras says", () => {
     const { bytes, model, training } = load("keras3-trained.keras");
