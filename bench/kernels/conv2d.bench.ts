@@ -7,6 +7,7 @@ import { executions, numbers, report, taskName } from "./report.js";
 
 /** Convolutions with SAME padding: [origin, batch, side, channels, filters, kernel, stride]. */
 const layers = [
+  ["ResNet20 first layer", 32, 32, 3, 16, 3, 1],
   ["ResNet20 first stack", 32, 32, 16, 16, 3, 1],
   ["ResNet20 first down-sampling", 32, 32, 16, 32, 3, 2],
   ["ResNet20 last stack", 32, 8, 64, 64, 3, 1],
@@ -14,6 +15,9 @@ const layers = [
   ["ResNet20 shortcut", 32, 32, 16, 32, 1, 2],
   ["ResNet50 conv2 3x3", 2, 56, 64, 64, 3, 1],
   ["ResNet50 conv2 expansion", 2, 56, 64, 256, 1, 1],
+  ["ResNet50 conv4 3x3", 2, 14, 256, 256, 3, 1],
+  ["ResNet50 conv5 3x3", 1, 7, 512, 512, 3, 1],
+  ["ResNet50 conv5 reduction", 1, 7, 2048, 512, 1, 1],
 ] as const;
 
 const arena = new Arena(); // in the heap, as in a training step

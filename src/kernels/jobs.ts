@@ -21,6 +21,7 @@ import { simdDepthwiseJob } from "./simd/depthwise.js";
 import { simdDepthwiseKernelGradientJob } from "./simd/depthwise-kernel-gradient.js";
 import { simdFilterGradientJob } from "./simd/filter-gradient.js";
 import { convolveJob } from "./simd/convolve.js";
+import { finiteJob } from "./simd/finite.js";
 import { gemmSimdJob } from "./simd/gemm.js";
 import { packJob } from "./simd/panels.js";
 import { startThread } from "./simd/thread.js";
@@ -31,6 +32,7 @@ export const jobs: readonly Job[] = [
   packJob,
   gemmSimdJob,
   convolveJob,
+  finiteJob,
   conv2DJob,
   conv2DKernelGradientJob,
   conv2DInputGradientJob,

@@ -22,6 +22,7 @@ import { contiguous, type Tensor } from "../../tensor/tensor.js";
 import { biasData, type Execution, NO_BIAS } from "../execution.js";
 import type { Window2D } from "../window.js";
 import { convolve } from "./convolve.js";
+import { areFinite } from "./finite.js";
 
 /** Writes the convolution of `x` [N, H, W, C] with `kernel`, plus `bias`, to `y`; none of them is empty. */
 export function conv2DSimd(
@@ -88,12 +89,6 @@ function phasesAlong(input: number, kernel: number, stride: number, dilation: nu
   });
 }
 
-/** Whether all values are finite. */
-function areFinite(data: FloatArray): boolean {
-  for (let i = 0; i < data.length; i++) if (data[i] - data[i] !== 0) return false;
-  return true;
-}
-
 /**
  * Writes the gradient for the input to `dx` [N, H, W, C], from `dy` and `kernel`; none of them is empty.
  *
@@ -108,7 +103,7 @@ export function conv2DInputGradientSimd(
   execution: Execution,
 ): boolean {
   const weights = contiguous(kernel).data;
-  if (!areFinite(weights)) return false;
+  if (!areFinite(weights, execution)) return false;
   const { inputHeight, inputWidth, kernelHeight, kernelWidth, strideHeight, strideWidth } = window;
   const rows = phasesAlong(inputHeight, kernelHeight, strideHeight, window.dilationHeight, window.padTop);
   const columns = phasesAlong(inputWidth, kernelWidth, strideWidth, window.dilationWidth, window.padLeft);

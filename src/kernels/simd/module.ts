@@ -8,6 +8,7 @@ import { assemble } from "../../assembly/module.js";
 import { sharedHeap } from "../../tensor/heap.js";
 import { copyKernels } from "./copy-kernel.js";
 import { depthwiseFunctions } from "./depthwise-kernels.js";
+import { sumOfNothing } from "./finite-kernel.js";
 import { outerProductFunctions } from "./outer-product-kernels.js";
 import { packKernels } from "./pack-kernel.js";
 import { passKernels } from "./pass-kernels.js";
@@ -19,6 +20,7 @@ import { startThread } from "./thread.js";
 /** Every kernel of the library. Kernels that others write join this list. */
 const kernels: readonly NamedFunction<Signature>[] = [
   writeTable,
+  sumOfNothing,
   ...copyKernels,
   ...packKernels,
   ...productKernels,

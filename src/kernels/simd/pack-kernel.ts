@@ -7,9 +7,9 @@
  *
  * @module
  */
-import { type Body, type Local, type NamedFunction, wasmFunction } from "../../assembly/code.js";
+import { type Body, type Local, type NamedFunction, type Value, wasmFunction } from "../../assembly/code.js";
 import { doWhile, when, whileLoop } from "../../assembly/control.js";
-import { f32, f64, f64x2, i32, v128 } from "../../assembly/instructions.js";
+import { f32, f64, f64x2, i8x16, i32, v128 } from "../../assembly/instructions.js";
 import { type Family, family } from "./family.js";
 import type { Lanes } from "./lanes.js";
 
@@ -41,14 +41,76 @@ function makePackKernel(lanes: Lanes, vectors: number): PackKernel {
       ],
       p.depth,
     );
+    const next = (columns: number): Body => [
+      p.from.set(i32.add(p.from, i32.mul(p.columnStride, columns))),
+      p.to.set(i32.add(p.to, columns * lanes.bytes)),
+      column.set(i32.add(column, columns)),
+    ];
+    const sideBySide = i32.and(i32.le_s(i32.add(column, 4), p.columns), i32.eq(p.rowStride, 4));
+    const fourColumns = width < 4 ? [] : whileLoop(sideBySide, [packFourColumns(lanes, rowBytes, p, local), next(4)]);
     const eachColumn = whileLoop(i32.lt_s(column, width), [
       packColumn(lanes, rowBytes, p.from, p.rowStride, p.depth, p.to, i32.lt_s(column, p.columns), local),
-      p.from.set(i32.add(p.from, p.columnStride)),
-      p.to.set(i32.add(p.to, lanes.bytes)),
-      column.set(i32.add(column, 1)),
+      next(1),
     ]);
-    return when(i32.and(i32.eq(p.columns, width), i32.eq(p.columnStride, 4)), wholeRows, eachColumn);
+    return when(i32.and(i32.eq(p.columns, width), i32.eq(p.columnStride, 4)), wholeRows, [fourColumns, eachColumn]);
   });
+}
+
+/** The bytes of 32-bit lanes, for `i8x16.shuffle`; lanes 4 to 7 are those of the second vector. */
+const bytesOf = (...lanes: number[]): number[] => lanes.flatMap((lane) => [0, 1, 2, 3].map((byte) => 4 * lane + byte));
+
+/**
+ * Packs four columns whose values lie side by side, as those of a transposed matrix do: four values of each column are
+ * read at once, and transposed.
+ */
+function packFourColumns(
+  lanes: Lanes,
+  rowBytes: number,
+  { from, columnStride, depth, to }: { readonly [K in PackParameter]: Local<"i32"> },
+  local: <T extends "i32" | "v128">(type: T) => Local<T>,
+): Body {
+  const reads = upTo(4).map(() => local("i32"));
+  const values = upTo(4).map(() => local("v128"));
+  const pairs = upTo(4).map(() => local("v128"));
+  const write = local("i32");
+  const left = local("i32");
+  const wide = lanes.name === "float64";
+  /** Row `k` of the transposed block: lanes 0 and 1, or 2 and 3, of what is paired. */
+  const row = (k: number): Value<"v128"> => {
+    const [first, second] = k < 2 ? [pairs[0], pairs[1]] : [pairs[2], pairs[3]];
+    return i8x16.shuffle(first, second, k % 2 === 0 ? bytesOf(0, 1, 4, 5) : bytesOf(2, 3, 6, 7));
+  };
+  const storeRow = (k: number): Body => {
+    if (!wide) return v128.store(write, row(k), k * rowBytes);
+    return [
+      values[0].set(row(k)),
+      v128.store(write, f64x2.promote_low_f32x4(values[0]), k * rowBytes),
+      values[0].set(i8x16.shuffle(values[0], values[0], bytesOf(2, 3, 2, 3))),
+      v128.store(write, f64x2.promote_low_f32x4(values[0]), k * rowBytes + 16),
+    ];
+  };
+  const storeOne = (read: Local<"i32">, i: number): Body =>
+    wide ? f64.store(write, f64.promote_f32(f32.load(read)), 8 * i) : f32.store(write, f32.load(read), 4 * i);
+  const advance = (rows: number): Body => [
+    reads.map((read) => read.set(i32.add(read, 4 * rows))),
+    write.set(i32.add(write, rows * rowBytes)),
+    left.set(i32.sub(left, rows)),
+  ];
+  return [
+    reads.map((read, i) => read.set(i === 0 ? from : i32.add(reads[i - 1], columnStride))),
+    write.set(to),
+    left.set(depth),
+    whileLoop(i32.ge_s(left, 4), [
+      values.map((value, i) => value.set(v128.load(reads[i]))),
+      pairs[0].set(i8x16.shuffle(values[0], values[1], bytesOf(0, 4, 1, 5))),
+      pairs[1].set(i8x16.shuffle(values[2], values[3], bytesOf(0, 4, 1, 5))),
+      pairs[2].set(i8x16.shuffle(values[0], values[1], bytesOf(2, 6, 3, 7))),
+      pairs[3].set(i8x16.shuffle(values[2], values[3], bytesOf(2, 6, 3, 7))),
+      upTo(4).map(storeRow),
+      advance(4),
+    ]),
+    whileLoop(left, [reads.map(storeOne), advance(1)]),
+  ];
 }
 
 /** Packs one column, or zeros where it does not exist. */

@@ -6,6 +6,7 @@ import { conv2D, conv2DNaive } from "../../../src/kernels/conv2d.js";
 import { conv2DInputGradient, conv2DInputGradientNaive } from "../../../src/kernels/conv2d-gradients.js";
 import { createExecution, type OwnedExecution } from "../../../src/kernels/execution.js";
 import { gemm, gemmNaive } from "../../../src/kernels/gemm.js";
+import { areFinite } from "../../../src/kernels/simd/finite.js";
 import { doubles, singles } from "../../../src/kernels/simd/lanes.js";
 import { checkKernels, simdModule } from "../../../src/kernels/simd/module.js";
 import { panelPlace, panelsOf, rightLayout } from "../../../src/kernels/simd/panels.js";
@@ -109,6 +110,20 @@ describe("products on assembled kernels", () => {
     conv2DInputGradient(fill([1], [2, 3, 2, 6], "float32"), kernel, window, 1, executions[1]);
     gemm(fill([1], [7, 5], "float32"), fill([1], [5, 3], "float32"), undefined, executions[1]);
     assert.equal(sharedHeap().used, before);
+  });
+});
+
+describe("areFinite", () => {
+  it("sees an infinite or missing number wherever it is, and no other", () => {
+    for (const length of [1, 5, 70_001]) {
+      const data = Float32Array.from({ length }, (_, i) => (i % 2 === 0 ? -3.4e38 : 1e-45));
+      for (const execution of executions) assert.equal(areFinite(data, execution), true);
+      for (const at of [0, length >> 1, length - 1]) {
+        for (const value of [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, Number.NaN]) {
+          assert.equal(areFinite(data.with(at, value), executions[1]), false, `${value} at ${at} of ${length}`);
+        }
+      }
+    }
   });
 });
 
