@@ -26,8 +26,11 @@ import { littleEndian, signed, unsigned } from "./encoding.js";
 /** The types of WebAssembly values that kernels use. An address is an `i32`. */
 export type ValueType = "i32" | "f32" | "f64" | "v128";
 
-/** Machine code: bytes, and functions that are called, whose numbers are known when the module is put together. */
-export type Code = readonly (number | WasmFunction)[];
+/**
+ * Machine code: bytes, and functions that are called, whose numbers are known when the module is put together. Code within
+ * code is written in its place; so nothing is copied before then.
+ */
+export type Code = readonly (number | WasmFunction | Code)[];
 
 /** An expression that leaves one value of type `T` on the stack. */
 export interface Value<T extends ValueType> {
@@ -76,7 +79,7 @@ export type Signature = Readonly<Record<string, ValueType>>;
 
 /** The bytes of a body. */
 export function codeOf(body: Body): Code {
-  return "code" in body ? body.code : body.flatMap(codeOf);
+  return "code" in body ? body.code : body.map(codeOf);
 }
 
 /** The code of an operand; a plain number becomes a constant of type `type`. */
@@ -92,8 +95,8 @@ function localVariable<T extends ValueType>(type: T, index: number): Local<T> {
   return {
     type,
     code: [0x20, ...at],
-    set: (value) => ({ type: "none", code: [...operand(type, value), 0x21, ...at] }),
-    tee: (value) => ({ type, code: [...operand(type, value), 0x22, ...at] }),
+    set: (value) => ({ type: "none", code: [operand(type, value), 0x21, ...at] }),
+    tee: (value) => ({ type, code: [operand(type, value), 0x22, ...at] }),
   };
 }
 

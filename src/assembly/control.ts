@@ -29,26 +29,26 @@ const EMPTY = 0x40;
  * another loop or `when` there, goes on behind the loop.
  */
 export function doWhile(body: Body, condition: Value<"i32">): Statement {
-  const loop = [LOOP, EMPTY, ...codeOf(body), ...condition.code, BR_IF, 0, END];
+  const loop = [LOOP, EMPTY, codeOf(body), condition.code, BR_IF, 0, END];
   return { type: "none", code: [BLOCK, EMPTY, ...loop, END] };
 }
 
 /** `br_if` out of the loop around it, where `condition` is not 0. */
 export function leaveWhen(condition: Value<"i32">): Statement {
-  return { type: "none", code: [...condition.code, BR_IF, 1] };
+  return { type: "none", code: [condition.code, BR_IF, 1] };
 }
 
 /** Runs `body` as long as `condition` is not 0 before it. */
 export function whileLoop(condition: Value<"i32">, body: Body): Statement {
   // the condition is tested once before the loop and then at its end, so that a turn takes one branch
-  const skip = [...condition.code, 0x45, BR_IF, 0]; // 0x45: i32.eqz
-  return { type: "none", code: [BLOCK, EMPTY, ...skip, ...doWhile(body, condition).code, END] };
+  const skip = [condition.code, 0x45, BR_IF, 0]; // 0x45: i32.eqz
+  return { type: "none", code: [BLOCK, EMPTY, ...skip, doWhile(body, condition).code, END] };
 }
 
 /** `if`: runs `then` where `condition` is not 0, else `otherwise`. */
 export function when(condition: Value<"i32">, then: Body, otherwise?: Body): Statement {
-  const alternative = otherwise === undefined ? [] : [ELSE, ...codeOf(otherwise)];
-  return { type: "none", code: [...condition.code, IF, EMPTY, ...codeOf(then), ...alternative, END] };
+  const alternative = otherwise === undefined ? [] : [ELSE, codeOf(otherwise)];
+  return { type: "none", code: [condition.code, IF, EMPTY, codeOf(then), ...alternative, END] };
 }
 
 /** `select`: `yes` where `condition` is not 0, else `no`; both are computed. */
@@ -58,7 +58,7 @@ export function select<T extends "i32" | "f32" | "f64">(
   no: Operand<T>,
   condition: Value<"i32">,
 ): Value<T> {
-  return { type, code: [...operand(type, yes), ...operand(type, no), ...condition.code, 0x1b] };
+  return { type, code: [operand(type, yes), operand(type, no), condition.code, 0x1b] };
 }
 
 /** `call` of a function without a result; the module must contain `callee`. */
@@ -72,10 +72,10 @@ export function call<P extends Signature>(
 
 /** `return` with a value. */
 export function returns(value: Value<ValueType>): Statement {
-  return { type: "none", code: [...value.code, 0x0f] };
+  return { type: "none", code: [value.code, 0x0f] };
 }
 
 /** `drop`: computes a value and forgets it. */
 export function drop(value: Value<ValueType>): Statement {
-  return { type: "none", code: [...value.code, 0x1a] };
+  return { type: "none", code: [value.code, 0x1a] };
 }

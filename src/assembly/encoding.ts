@@ -33,12 +33,16 @@ export function signed(value: number): number[] {
 
 /** `items`, preceded by how many there are. */
 export function list(items: readonly (readonly number[])[]): number[] {
-  return [...unsigned(items.length), ...items.flat()];
+  const bytes = unsigned(items.length);
+  for (const item of items) {
+    for (const byte of item) bytes.push(byte);
+  }
+  return bytes;
 }
 
 /** An ASCII name, preceded by its length. */
 export function name(text: string): number[] {
-  return list(Array.from(text, (letter) => [letter.charCodeAt(0)]));
+  return [...unsigned(text.length), ...Array.from(text, (letter) => letter.charCodeAt(0))];
 }
 
 /** A section of a module: its number, its length in bytes, its content. */

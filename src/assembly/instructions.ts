@@ -22,30 +22,30 @@ const vector = (opcode: number): number[] => [0xfd, ...unsigned(opcode)];
 
 const unary =
   <A extends ValueType, R extends ValueType>(from: A, to: R, opcode: Code): Unary<A, R> =>
-  (a) => ({ type: to, code: [...operand(from, a), ...opcode] });
+  (a) => ({ type: to, code: [operand(from, a), ...opcode] });
 
 const binary =
   <A extends ValueType, R extends ValueType>(from: A, to: R, opcode: Code): Binary<A, R> =>
-  (a, b) => ({ type: to, code: [...operand(from, a), ...operand(from, b), ...opcode] });
+  (a, b) => ({ type: to, code: [operand(from, a), operand(from, b), ...opcode] });
 
 const load =
   <R extends ValueType>(type: R, opcode: Code): Load<R> =>
-  (address, offset = 0) => ({ type, code: [...operand("i32", address), ...opcode, 0, ...unsigned(offset)] });
+  (address, offset = 0) => ({ type, code: [operand("i32", address), ...opcode, 0, ...unsigned(offset)] });
 
 const store =
   <T extends ValueType>(type: T, opcode: Code): Store<T> =>
   (address, value, offset = 0) => ({
     type: "none",
-    code: [...operand("i32", address), ...operand(type, value), ...opcode, 0, ...unsigned(offset)],
+    code: [operand("i32", address), operand(type, value), ...opcode, 0, ...unsigned(offset)],
   });
 
 const shift =
   (opcode: number): Shift =>
-  (a, count) => ({ type: "v128", code: [...a.code, ...operand("i32", count), ...vector(opcode)] });
+  (a, count) => ({ type: "v128", code: [a.code, operand("i32", count), ...vector(opcode)] });
 
 const extract =
   <R extends ValueType>(type: R, opcode: number): Extract<R> =>
-  (a, lane) => ({ type, code: [...a.code, ...vector(opcode), lane] });
+  (a, lane) => ({ type, code: [a.code, ...vector(opcode), lane] });
 
 /** Several instructions of one kind, by name and opcode. */
 function table<Name extends string, T>(opcodes: Readonly<Record<Name, number>>, make: (opcode: number) => T) {
@@ -150,15 +150,15 @@ export const v128: Readonly<
   /** `v128.const 0` */
   zero: () => ({ type: "v128", code: [...vector(12), ...new Array<number>(16).fill(0)] }),
   not: vectorUnary(77),
-  bitselect: (a, b, mask) => ({ type: "v128", code: [...a.code, ...b.code, ...mask.code, ...vector(82)] }),
+  bitselect: (a, b, mask) => ({ type: "v128", code: [a.code, b.code, mask.code, ...vector(82)] }),
   any_true: unary("v128", "i32", vector(83)),
   store32_lane: (address, a, lane, offset = 0) => ({
     type: "none",
-    code: [...operand("i32", address), ...a.code, ...vector(90), 0, ...unsigned(offset), lane],
+    code: [operand("i32", address), a.code, ...vector(90), 0, ...unsigned(offset), lane],
   }),
   store64_lane: (address, a, lane, offset = 0) => ({
     type: "none",
-    code: [...operand("i32", address), ...a.code, ...vector(91), 0, ...unsigned(offset), lane],
+    code: [operand("i32", address), a.code, ...vector(91), 0, ...unsigned(offset), lane],
   }),
 };
 
@@ -167,7 +167,7 @@ export const i8x16: {
   /** The bytes number `lanes` of `a` (0 to 15) and `b` (16 to 31). */
   readonly shuffle: (a: Value<"v128">, b: Value<"v128">, lanes: readonly number[]) => Value<"v128">;
 } = {
-  shuffle: (a, b, lanes) => ({ type: "v128", code: [...a.code, ...b.code, ...vector(13), ...lanes] }),
+  shuffle: (a, b, lanes) => ({ type: "v128", code: [a.code, b.code, ...vector(13), ...lanes] }),
 };
 
 /** Four 32-bit integers. */
@@ -248,10 +248,10 @@ export const memory: {
 } = {
   copy: (to, from, bytes) => ({
     type: "none",
-    code: [...operand("i32", to), ...operand("i32", from), ...operand("i32", bytes), 0xfc, 10, 0, 0],
+    code: [operand("i32", to), operand("i32", from), operand("i32", bytes), 0xfc, 10, 0, 0],
   }),
   fill: (at, byte, bytes) => ({
     type: "none",
-    code: [...operand("i32", at), ...operand("i32", byte), ...operand("i32", bytes), 0xfc, 11, 0],
+    code: [operand("i32", at), operand("i32", byte), operand("i32", bytes), 0xfc, 11, 0],
   }),
 };

@@ -24,15 +24,20 @@ export interface MemoryType {
 
 const typeList = (types: readonly ValueType[]): number[] => list(types.map((type) => [TYPE_CODES[type]]));
 
-/** The code of `caller`, with the numbers of the functions that it calls. */
-function resolve(code: Code, caller: WasmFunction, functions: readonly WasmFunction[]): number[] {
-  return code.flatMap((item) => {
-    if (typeof item === "number") return [item];
-    const index = functions.indexOf(item);
-    if (index < 0)
-      throw new Error(`internal: assembly: "${caller.name}" calls "${item.name}", which is not in the module.`);
-    return unsigned(index);
-  });
+/** Writes the code of `caller`, with the numbers of the functions that it calls, behind `bytes`. */
+function write(bytes: number[], code: Code, caller: WasmFunction, functions: readonly WasmFunction[]): void {
+  for (const item of code) {
+    if (typeof item === "number") bytes.push(item);
+    else if ("name" in item) bytes.push(...unsigned(numberOf(item, caller, functions)));
+    else write(bytes, item, caller, functions);
+  }
+}
+
+function numberOf(callee: WasmFunction, caller: WasmFunction, functions: readonly WasmFunction[]): number {
+  const index = functions.indexOf(callee);
+  if (index < 0)
+    throw new Error(`internal: assembly: "${caller.name}" calls "${callee.name}", which is not in the module.`);
+  return index;
 }
 
 /**
@@ -52,10 +57,11 @@ export function assemble(functions: readonly WasmFunction[], memory: MemoryType)
   const bodies = functions.map((f) => {
     const locals = list(f.locals.map((type) => [1, TYPE_CODES[type]]));
     const end = f.result === undefined ? [END] : [UNREACHABLE, END]; // every path with a result has returned
-    const body = [...locals, ...resolve(f.code, f, functions), ...end];
+    const body = [...locals];
+    write(body, [f.code, end], f, functions);
     return [...unsigned(body.length), ...body];
   });
-  return Uint8Array.from([
+  return new Uint8Array([
     ...MAGIC_AND_VERSION,
     ...section(1, list(types)),
     ...section(2, list([[...name("env"), ...name("memory"), 2, ...limits]])),
