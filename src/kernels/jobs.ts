@@ -4,6 +4,7 @@
  * @module
  */
 import type { Job, WorkerContext } from "../parallel/job.js";
+import { addBordersJob, removeBordersJob } from "./borders.js";
 import { conv2DJob } from "./conv2d.js";
 import { conv2DInputGradientJob, conv2DKernelGradientJob } from "./conv2d-gradients.js";
 import { depthwiseConv2DInputGradientJob, depthwiseConv2DJob, depthwiseConv2DKernelGradientJob } from "./depthwise.js";
@@ -56,6 +57,8 @@ export const jobs: readonly Job[] = [
   poolMeanGradientJob,
   imageMeansJob,
   imageMeansGradientJob,
+  addBordersJob,
+  removeBordersJob,
   simdFilterGradientJob,
   simdDepthwiseJob,
   repeatChannelsJob,

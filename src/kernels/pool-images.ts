@@ -9,8 +9,9 @@
 import type { Job } from "../parallel/job.js";
 import type { Shape } from "../tensor/shape.js";
 import { contiguous, dtypeOf, empty, type Tensor } from "../tensor/tensor.js";
-import { columnsPerTile, LEAST_COLUMNS } from "./element-tiles.js";
+import { columnsPerTile, LEAST_COLUMNS, passRunsSimd, runPass } from "./element-tiles.js";
 import { type Execution, runTiles } from "./execution.js";
+import { addColumns } from "./reduce.js";
 import { roundsToFloat32 } from "./rounding.js";
 import { blockOf, splitEvenly } from "./split.js";
 
@@ -20,10 +21,10 @@ export function imageMeans(x: Tensor, shape: Shape, execution: Execution): Tenso
   const y = empty(shape, x);
   const most = columnsPerTile(channels, execution);
   const single = roundsToFloat32(execution.accumulate, dtypeOf(x));
-  runTiles(execution, {
+  runPass(execution, passRunsSimd(execution, x, channels), {
     job: imageMeansJob,
     reads: [contiguous(x).data],
-    writes: [y.data],
+    writes: [y.data, new Float64Array(y.size)],
     numbers: [height * width, channels, most, Number(single)],
     tiles: batch * splitEvenly(channels, most, LEAST_COLUMNS).count,
   });
@@ -33,18 +34,25 @@ export function imageMeans(x: Tensor, shape: Shape, execution: Execution): Tenso
 /** Some of the channels of one image. */
 export const imageMeansJob: Job = {
   name: "imageMeans",
-  run([x, y], [pixels, channels, most, single], tile) {
+  run([x, y, sums], [pixels, channels, most, single, simd], tile) {
     const split = splitEvenly(channels, most, LEAST_COLUMNS);
     const n = Math.floor(tile / split.count);
     const { from, to } = blockOf(split, tile % split.count);
-    const sums = new Float64Array(to - from);
-    for (let pixel = 0, at = n * pixels * channels + from; pixel < pixels; pixel++, at += channels) {
-      for (let c = 0; c < sums.length; c++) {
-        const sum = sums[c] + x[at + c];
-        sums[c] = single === 1 ? Math.fround(sum) : sum;
+    const image = n * pixels * channels;
+    const row = n * channels;
+    sums.fill(0, row + from, row + to);
+    if (simd === 1) {
+      const range = { rows: pixels, channels, from, to };
+      addColumns(x.byteOffset + 4 * image, sums.byteOffset + 8 * row, range, single === 1);
+    } else {
+      for (let pixel = 0, at = image; pixel < pixels; pixel++, at += channels) {
+        for (let c = from; c < to; c++) {
+          const sum = sums[row + c] + x[at + c];
+          sums[row + c] = single === 1 ? Math.fround(sum) : sum;
+        }
       }
     }
-    for (let c = 0; c < sums.length; c++) y[n * channels + from + c] = sums[c] / pixels;
+    for (let c = from; c < to; c++) y[row + c] = sums[row + c] / pixels;
   },
 };
 

@@ -17,8 +17,12 @@ import type { Job } from "../parallel/job.js";
 import { type FloatArray, floatArray } from "../tensor/dtype.js";
 import type { Shape } from "../tensor/shape.js";
 import { contiguous, dtypeOf, empty, type Tensor } from "../tensor/tensor.js";
+import { LEAST_COLUMNS, passRunsSimd, runPass } from "./element-tiles.js";
 import { type Execution, runTiles } from "./execution.js";
+import { addColumns } from "./reduce.js";
 import { roundsToFloat32 } from "./rounding.js";
+import { poolGreatestKernel } from "./simd/pool-kernels.js";
+import { runKernel } from "./simd/thread.js";
 import { type Window2D, windowFrom, windowNumbers } from "./window.js";
 
 /** The greatest element under every window, and where it lies. */
@@ -70,7 +74,7 @@ export function poolGreatest(x: Tensor, window: Window2D, execution: Execution):
   const [batch, , , channels] = x.shape;
   const y = empty([batch, window.outputHeight, window.outputWidth, channels], x);
   const places = empty(y.shape, "float32").data;
-  runTiles(execution, {
+  runPass(execution, passRunsSimd(execution, x, channels), {
     job: poolGreatestJob,
     reads: [contiguous(x).data],
     writes: [y.data, places],
@@ -89,6 +93,10 @@ export const poolGreatestJob: Job = {
     const argmax = asIntegers(places);
     const n = Math.floor(tile / window.outputHeight);
     const rows = rowsUnder(window, tile - n * window.outputHeight);
+    if (numbers[numbers.length - 1] === 1) {
+      chooseVectors(x, y, argmax, channels, window, n * window.inputHeight, rows, tile * window.outputWidth);
+      return;
+    }
     for (let ow = 0, to = tile * window.outputWidth * channels; ow < window.outputWidth; ow++, to += channels) {
       const columns = columnsUnder(window, ow);
       for (let h = rows.from; h < rows.to; h++) {
@@ -125,6 +133,47 @@ function choose(
       y[to + c] = x[at + c];
       argmax[to + c] = at + c;
     }
+  }
+}
+
+/**
+ * One row of outputs on the assembled kernel: windows of one width at a time, which are all but those at the borders.
+ * `line` counts lines of all images, `output` all windows.
+ */
+function chooseVectors(
+  x: FloatArray,
+  y: FloatArray,
+  argmax: Int32Array,
+  channels: number,
+  window: Window2D,
+  line: number,
+  rows: Range,
+  output: number,
+): void {
+  const widthOf = ({ from, to }: Range): number => to - from;
+  for (let ow = 0; ow < window.outputWidth; ) {
+    const columns = columnsUnder(window, ow);
+    let windows = 1;
+    // the next window is as wide, and begins a stride further on
+    for (; ow + windows < window.outputWidth; windows++) {
+      const next = columnsUnder(window, ow + windows);
+      if (widthOf(next) !== widthOf(columns) || next.from !== columns.from + windows * window.strideWidth) break;
+    }
+    const pixelStride = 4 * channels;
+    runKernel(poolGreatestKernel, {
+      x: x.byteOffset,
+      start: x.byteOffset + ((line + rows.from) * window.inputWidth + columns.from) * pixelStride,
+      windows,
+      step: window.strideWidth * pixelStride,
+      rows: widthOf(rows),
+      columns: widthOf(columns),
+      rowStride: window.inputWidth * pixelStride,
+      pixelStride,
+      vectors: channels / LEAST_COLUMNS,
+      y: y.byteOffset + (output + ow) * pixelStride,
+      argmax: argmax.byteOffset + (output + ow) * pixelStride,
+    });
+    ow += windows;
   }
 }
 
@@ -189,10 +238,10 @@ function forEachMeeting(
 export function poolMean(x: Tensor, window: Window2D, execution: Execution): Tensor {
   const [batch, , , channels] = x.shape;
   const y = empty([batch, window.outputHeight, window.outputWidth, channels], x);
-  runTiles(execution, {
+  runPass(execution, passRunsSimd(execution, x, channels), {
     job: poolMeanJob,
     reads: [contiguous(x).data],
-    writes: [y.data],
+    writes: [y.data, new Float64Array(batch * window.outputHeight * channels)],
     numbers: numbersOf(x, channels, window, execution),
     tiles: batch * window.outputHeight,
   });
@@ -209,27 +258,38 @@ function countUnder(window: Window2D, oh: number, ow: number): number {
 /** One row of outputs. */
 export const poolMeanJob: Job = {
   name: "poolMean",
-  run([x, y], numbers, tile) {
+  run([x, y, allSums], numbers, tile) {
     const [channels, single] = numbers;
+    const simd = numbers[numbers.length - 1] === 1;
     const window = windowFrom(numbers, 2);
     const n = Math.floor(tile / window.outputHeight);
     const oh = tile - n * window.outputHeight;
     const rows = rowsUnder(window, oh);
-    const sums = floatArray(single === 1 ? "float32" : "float64", channels);
+    const sums = allSums.subarray(tile * channels, (tile + 1) * channels);
     for (let ow = 0, to = tile * window.outputWidth * channels; ow < window.outputWidth; ow++, to += channels) {
       const columns = columnsUnder(window, ow);
       sums.fill(0);
       for (let h = rows.from; h < rows.to; h++) {
-        for (let w = columns.from; w < columns.to; w++) {
-          const at = ((n * window.inputHeight + h) * window.inputWidth + w) * channels;
-          for (let c = 0; c < channels; c++) sums[c] += x[at + c];
-        }
+        const at = ((n * window.inputHeight + h) * window.inputWidth + columns.from) * channels;
+        addPixels(x, at, columns.to - columns.from, sums, single === 1, simd);
       }
       const count = countUnder(window, oh, ow);
       for (let c = 0; c < channels; c++) y[to + c] = sums[c] / count;
     }
   },
 };
+
+/** Adds `pixels` pixels from x[at] on to the sums of their channels. */
+function addPixels(x: FloatArray, at: number, pixels: number, sums: FloatArray, single: boolean, simd: boolean): void {
+  const channels = sums.length;
+  if (simd) {
+    addColumns(x.byteOffset + 4 * at, sums.byteOffset, { rows: pixels, channels, from: 0, to: channels }, single);
+    return;
+  }
+  for (let pixel = 0; pixel < pixels; pixel++, at += channels) {
+    for (let c = 0; c < channels; c++) sums[c] = single ? Math.fround(sums[c] + x[at + c]) : sums[c] + x[at + c];
+  }
+}
 
 /** The gradient for the input of {@link poolMean}, of shape [N, H, W, C]. */
 export function poolMeanGradient(dy: Tensor, shape: Shape, window: Window2D, execution: Execution): Tensor {

@@ -10,7 +10,7 @@ import { contiguous, dtypeOf, empty, type Tensor, tensor } from "../tensor/tenso
 import { columnsPerTile, LEAST_COLUMNS, passRunsSimd, runPass } from "./element-tiles.js";
 import type { Execution } from "./execution.js";
 import { type Accumulate, roundingOf, roundsToFloat32 } from "./rounding.js";
-import { columnSumsKernels, forEachStrip } from "./simd/column-kernels.js";
+import { type ColumnRange, columnSumsKernels, forEachStrip } from "./simd/column-kernels.js";
 import { runKernel } from "./simd/thread.js";
 import { blockOf, splitEvenly } from "./split.js";
 
@@ -54,16 +54,8 @@ export const columnSumsJob: Job = {
   run([x, sums], [rows, channels, most, single, simd], tile) {
     const { from, to } = blockOf(splitEvenly(channels, most, LEAST_COLUMNS), tile);
     if (simd === 1) {
-      const { [single === 1 ? "single" : "double"]: strips } = columnSumsKernels;
       sums.fill(0, from, to);
-      forEachStrip(strips, { rows, channels, from, to }, ({ kernel, column, at, rows }) => {
-        runKernel(kernel, {
-          x: x.byteOffset + 4 * at,
-          stride: 4 * channels,
-          rows,
-          sums: sums.byteOffset + 8 * column,
-        });
-      });
+      addColumns(x.byteOffset, sums.byteOffset, { rows, channels, from, to }, single === 1);
       return;
     }
     const columns = to - from;
@@ -75,6 +67,17 @@ export const columnSumsJob: Job = {
     sums.set(totals, from);
   },
 };
+
+/**
+ * Adds the columns `from` to `to` of a matrix of float32 at address `x`, a number of whole vectors, to float64 sums at
+ * address `sums`, on assembled kernels.
+ */
+export function addColumns(x: number, sums: number, part: ColumnRange, single: boolean): void {
+  if (part.rows === 0) return;
+  forEachStrip(single ? columnSumsKernels.single : columnSumsKernels.double, part, ({ kernel, column, at, rows }) => {
+    runKernel(kernel, { x: x + 4 * at, stride: 4 * part.channels, rows, sums: sums + 8 * column });
+  });
+}
 
 /** The loops that define the bits of {@link columnSums}. */
 export function columnSumsNaive(x: FloatArray, rows: number, channels: number, accumulate: Accumulate): Float64Array {

@@ -13,9 +13,11 @@
  *
  * @module
  */
+import { addBorders, type Borders, removeBorders } from "../kernels/borders.js";
+import { type Execution, serial } from "../kernels/execution.js";
 import { describe, type KerasConfig, readConfig } from "../serialization/config.js";
 import { formatShape, type Shape, type SymbolicShape } from "../tensor/shape.js";
-import { contiguous, empty, type Tensor, zeros } from "../tensor/tensor.js";
+import type { Tensor } from "../tensor/tensor.js";
 import {
   type CallContext,
   type Forward,
@@ -27,7 +29,7 @@ import {
 } from "./layer.js";
 
 /** How many rows and columns of zeros go before and after the image. */
-export type Padding2D = readonly [readonly [top: number, bottom: number], readonly [left: number, right: number]];
+export type Padding2D = Borders;
 
 /** What backward needs from forward. */
 export interface ZeroPadding2DCache {
@@ -35,22 +37,8 @@ export interface ZeroPadding2DCache {
   readonly shape: Shape;
   /** The zeros around it. */
   readonly padding: Padding2D;
-}
-
-/** Calls `visit` for every row of an unpadded image: where it starts there, and where in the padded one. */
-function forEachRow(
-  [batch, height, width, channels]: Shape,
-  [[top, bottom], [left, right]]: Padding2D,
-  visit: (at: number, paddedAt: number) => void,
-): void {
-  const paddedHeight = top + height + bottom;
-  const paddedWidth = left + width + right;
-  for (let n = 0; n < batch; n++) {
-    for (let h = 0; h < height; h++) {
-      const paddedAt = ((n * paddedHeight + top + h) * paddedWidth + left) * channels;
-      visit((n * height + h) * width * channels, paddedAt);
-    }
-  }
+  /** How it runs. */
+  readonly execution: Execution;
 }
 
 /**
@@ -58,26 +46,20 @@ function forEachRow(
  *
  * @throws RangeError when `x` does not have 4 dimensions.
  */
-export function zeroPadding2DForward(x: Tensor, padding: Padding2D): Forward<ZeroPadding2DCache> {
+export function zeroPadding2DForward(
+  x: Tensor,
+  padding: Padding2D,
+  execution: Execution = serial,
+): Forward<ZeroPadding2DCache> {
   if (x.dimension !== 4) {
     throw new RangeError(`ZeroPadding2D: \`x\` must have 4 dimensions. Received x.shape=${formatShape(x.shape)}.`);
   }
-  const { shape } = x;
-  const [batch, height, width, channels] = shape;
-  const [[top, bottom], [left, right]] = padding;
-  const source = contiguous(x).data;
-  const y = zeros([batch, top + height + bottom, left + width + right, channels], x);
-  forEachRow(shape, padding, (at, paddedAt) => y.data.set(source.subarray(at, at + width * channels), paddedAt));
-  return { y, cache: { shape, padding } };
+  return { y: addBorders(x, padding, execution), cache: { shape: x.shape, padding, execution } };
 }
 
 /** The gradient for the input: `dy` without its border. */
-export function zeroPadding2DBackward(dy: Tensor, { shape, padding }: ZeroPadding2DCache): Tensor {
-  const source = contiguous(dy).data;
-  const dx = empty(shape, dy);
-  const row = shape[2] * shape[3];
-  forEachRow(shape, padding, (at, paddedAt) => dx.data.set(source.subarray(paddedAt, paddedAt + row), at));
-  return dx;
+export function zeroPadding2DBackward(dy: Tensor, { shape, padding, execution }: ZeroPadding2DCache): Tensor {
+  return removeBorders(dy, padding, shape, execution);
 }
 
 /** Options of {@link ZeroPadding2D}. */
@@ -149,8 +131,8 @@ export class ZeroPadding2D extends Layer {
     ];
   }
 
-  call([x]: readonly Tensor[], _context: CallContext): LayerPass {
-    const { y, cache } = zeroPadding2DForward(x, this.padding);
+  call([x]: readonly Tensor[], { execution }: CallContext): LayerPass {
+    const { y, cache } = zeroPadding2DForward(x, this.padding, execution);
     return { y, keeps: [], backward: (dy) => ({ dInputs: [zeroPadding2DBackward(dy, cache)], dWeights: {} }) };
   }
 

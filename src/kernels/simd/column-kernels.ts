@@ -214,6 +214,14 @@ export interface Strip<P> {
   readonly rows: number;
 }
 
+/** The columns `from` to `to` of a matrix [rows, channels]. */
+export interface ColumnRange {
+  readonly rows: number;
+  readonly channels: number;
+  readonly from: number;
+  readonly to: number;
+}
+
 /**
  * Calls `run` for strips of a matrix [rows, channels] that make up its columns `from` to `to`, a number of whole vectors,
  * each with the widest kernel that fits: all strips of some rows, then those of the next.

@@ -6,6 +6,7 @@
 import type { NamedFunction, Signature } from "../../assembly/code.js";
 import { columnSumsKernels, deviationSquaresKernels, normalizationSumsKernels } from "./column-kernels.js";
 import { rectifyGradientKernel, rectifyKernel, sumKernels } from "./element-kernels.js";
+import { poolGreatestKernel } from "./pool-kernels.js";
 import { adamKernel, penaltyKernel } from "./update-kernels.js";
 import { normalizationGradientKernels, normalizeKernels } from "./normalize-kernels.js";
 
@@ -24,6 +25,7 @@ export const passKernels: readonly NamedFunction<Signature>[] = [
   ...sumKernels.flat(),
   rectifyKernel,
   rectifyGradientKernel,
+  poolGreatestKernel,
   adamKernel,
   penaltyKernel,
 ];
