@@ -97,28 +97,24 @@ type WeightedTileParameter =
   /** The table: for each of `taps` taps, what to add to the address of a pixel, and to `filter`. */
   | "table"
   | "taps"
+  /** A row of pixels. */
+  | "columns"
   | "source"
   | "sourceStep"
-  | "sourceRow"
   /** Filter, start and bias in the type of the sums. */
   | "filter"
   | "start"
   | "bias"
   | "out"
   | "outStep"
-  | "outRow"
-  /** A grid of pixels; as in `tap-products.ts`, what is added at the end of a row comes on top of the steps. */
-  | "columns"
-  | "rows"
   /** Scratch memory for the sums of four pixels. */
   | "spill";
 
 type WeightedTileKernel = NamedFunction<Record<WeightedTileParameter, "i32">>;
 
 const weightedTileParameters: Record<WeightedTileParameter, "i32"> = {
-  ...{ table: "i32", taps: "i32", source: "i32", sourceStep: "i32", sourceRow: "i32" },
-  ...{ filter: "i32", start: "i32", bias: "i32", out: "i32", outStep: "i32", outRow: "i32" },
-  ...{ columns: "i32", rows: "i32", spill: "i32" },
+  ...{ table: "i32", taps: "i32", columns: "i32", source: "i32", sourceStep: "i32" },
+  ...{ filter: "i32", start: "i32", bias: "i32", out: "i32", outStep: "i32", spill: "i32" },
 };
 
 function weightedTileKernel(lanes: Lanes, vectors: number): WeightedTileKernel {
@@ -173,38 +169,54 @@ function weightedTileKernel(lanes: Lanes, vectors: number): WeightedTileKernel {
     };
     return [
       end.set(i32.add(p.table, i32.shl(p.taps, 3))),
-      doWhile(
-        [
-          left.set(p.columns),
-          whileLoop(i32.ge_s(left, PIXELS), pixels(PIXELS)),
-          whileLoop(left, pixels(1)),
-          p.source.set(i32.add(p.source, p.sourceRow)),
-          p.out.set(i32.add(p.out, p.outRow)),
-          p.rows.set(i32.sub(p.rows, 1)),
-        ],
-        p.rows,
-      ),
+      left.set(p.columns),
+      whileLoop(i32.ge_s(left, PIXELS), pixels(PIXELS)),
+      whileLoop(left, pixels(1)),
     ];
   });
 }
 
-/** A kernel that weighs `channels` channels of pixels, in panels whose filters lie `filterPanel` bytes apart. */
-export type WeightedKernel = NamedFunction<Record<WeightedTileParameter | "channels" | "filterPanel", "i32">>;
+type WeightedParameter =
+  | WeightedTileParameter
+  | "channels"
+  /** Bytes from the filters of one panel to those of the next. */
+  | "filterPanel"
+  /** Rows, and bytes from one to the next. */
+  | "rows"
+  | "sourceRow"
+  | "outRow";
+
+/** A kernel that weighs the pixels of some rows. It takes its parameters in the order in which they are named here. */
+export type WeightedKernel = NamedFunction<Record<WeightedParameter, "i32">>;
 
 function weightedKernel(lanes: Lanes, vectors: number, tiles: ReadonlyMap<number, WeightedTileKernel>): WeightedKernel {
-  const parameters: Record<WeightedTileParameter | "channels" | "filterPanel", "i32"> = {
+  const parameters: Record<WeightedParameter, "i32"> = {
     ...weightedTileParameters,
-    ...{ channels: "i32", filterPanel: "i32" },
+    ...{ channels: "i32", filterPanel: "i32", rows: "i32", sourceRow: "i32", outRow: "i32" },
   };
-  return wasmFunction(`weightedPixels_${lanes.name}_${vectors}`, parameters, (p) => {
+  return wasmFunction(`weightedPixels_${lanes.name}_${vectors}`, parameters, (p, local) => {
+    const [source, out, filter, start, bias, left] = upTo(6).map(() => local("i32"));
     const floats = { panel: 4 * channelsOf(lanes, vectors), channel: 4 };
     const widened = { panel: 16 * vectors, channel: lanes.bytes };
     const cursors = [
-      ...[p.source, p.out].map((pointer) => ({ pointer, ...floats })),
-      ...[p.start, p.bias].map((pointer) => ({ pointer, ...widened })),
-      { pointer: p.filter, panel: p.filterPanel, channel: lanes.bytes },
+      ...[source, out].map((pointer) => ({ pointer, ...floats })),
+      ...[start, bias].map((pointer) => ({ pointer, ...widened })),
+      { pointer: filter, panel: p.filterPanel, channel: lanes.bytes },
     ];
-    return eachPanel(lanes, vectors, p.channels, cursors, (width) => callTile(tiles, width, p));
+    // all panels of a row come before the next row, so that the rows that are read stay in the cache
+    return doWhile(
+      [
+        ...[source.set(p.source), out.set(p.out), filter.set(p.filter)],
+        ...[start.set(p.start), bias.set(p.bias), left.set(p.channels)],
+        eachPanel(lanes, vectors, left, cursors, (width) =>
+          callTile(tiles, width, { ...p, source, out, filter, start, bias }),
+        ),
+        p.source.set(i32.add(p.source, p.sourceRow)),
+        p.out.set(i32.add(p.out, p.outRow)),
+        p.rows.set(i32.sub(p.rows, 1)),
+      ],
+      p.rows,
+    );
   });
 }
 

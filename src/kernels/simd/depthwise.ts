@@ -47,6 +47,8 @@ interface Plan {
   readonly backward: boolean;
   /** Filters of a channel, each with a plane of its own in what is read; 1 forward. */
   readonly planes: number;
+  /** Whether what the padding gives may be NaN, and is computed. */
+  readonly multipliesPadding: boolean;
   readonly channels: number;
   /** The most rows and channels of a tile. */
   readonly rowBlock: number;
@@ -160,34 +162,37 @@ function weigh(
   ).size;
   const across = Math.ceil(tiles / Math.ceil(height / rowBlock));
   const channelBlock = splitEvenly(channels, Math.max(most, Math.ceil(channels / across / most) * most), most).size;
-  const plan = { lanes, vectors, backward, planes, channels, rowBlock, channelBlock, window };
+  const multipliesPadding = !backward && !allFinite(contiguous(kernel).data);
+  const plan = { lanes, vectors, backward, planes, multipliesPadding, channels, rowBlock, channelBlock, window };
   runSimd(execution, {
     job: simdDepthwiseJob,
     reads: [contiguous(source).data, contiguous(kernel).data, biasData(bias)],
     writes: [out.data],
     numbers: [
-      lanes.bytes,
-      vectors,
-      Number(backward),
-      planes,
-      channels,
-      rowBlock,
-      channelBlock,
-      ...windowNumbers(window),
+      ...[lanes.bytes, vectors, Number(backward), planes, Number(multipliesPadding)],
+      ...[channels, rowBlock, channelBlock, ...windowNumbers(window)],
     ],
     tiles: batch * Math.ceil(height / rowBlock) * Math.ceil(channels / channelBlock),
     scratch: scratchFrom(0, plan).end,
   });
 }
 
+/** Whether all of `values` are finite: 0 times any other is NaN. */
+function allFinite(values: FloatArray): boolean {
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += PADDING * values[i];
+  return sum === 0;
+}
+
 function planFrom(numbers: readonly number[]): Plan {
-  const [bytes, vectors, backward, planes, channels, rowBlock, channelBlock] = numbers;
+  const [bytes, vectors, backward, planes, multipliesPadding, channels, rowBlock, channelBlock] = numbers;
   return {
     lanes: bytes === 4 ? singles : doubles,
     vectors,
     backward: backward === 1,
+    multipliesPadding: multipliesPadding === 1,
     ...{ planes, channels, rowBlock, channelBlock },
-    window: windowFrom(numbers, 7),
+    window: windowFrom(numbers, 8),
   };
 }
 
@@ -227,10 +232,9 @@ export const simdDepthwiseJob: Job = {
     const columnRuns = backward ? inputRuns(horizontal, window.outputWidth, whole) : outputRuns(horizontal, whole);
     const start = sumsAt(lanes, scratchMemory.buffer, tile.scratch.start, to - from);
     const table = new Int32Array(scratchMemory.buffer, tile.scratch.table, 2 * tapsOf(plan));
-    const multipliesPadding = !backward && !kernel.every(Number.isFinite);
     for (const row of rowRuns) {
       for (const column of columnRuns) {
-        if (multipliesPadding) addPadding(plan, kernel, from, row, column, start);
+        if (plan.multipliesPadding) addPadding(plan, kernel, from, row, column, start);
         weighRun(tile, table, row, column);
       }
     }
@@ -297,24 +301,22 @@ function weighRun({ plan, scratch, weigh, ...tile }: Tile, table: Int32Array, ro
       }
     }
   }
-  const sourceStep = column.sourceStep * pixel;
-  const outStep = column.step * pixel;
   weigh(
     scratch.table,
     taps,
+    column.count,
     tile.source,
-    sourceStep,
-    row.sourceStep * read - column.count * sourceStep,
+    column.sourceStep * pixel,
     scratch.filter,
     scratch.start,
     scratch.bias,
     tile.out + row.first * written + column.first * pixel,
-    outStep,
-    row.step * written - column.count * outStep,
-    column.count,
-    row.count,
+    column.step * pixel,
     scratch.spill,
     tile.channels,
     scratch.filterPanel,
+    row.count,
+    row.sourceStep * read,
+    row.step * written,
   );
 }

@@ -127,10 +127,19 @@ function checkWeightedPixels(lanes: Lanes, vectors: number, run: Run): string | 
     const table = new Int32Array(memory.buffer, memory.byteOffset, 2 * TAPS);
     for (let tap = 0; tap < TAPS; tap++) table.set([tap * 4 * channels, tap * 16 * vectors], 2 * tap);
     run(weightedPixels(lanes, vectors), {
-      ...{ table: table.byteOffset, taps: TAPS, channels, filterPanel: 0, columns: PIXELS, rows: 1 },
-      ...{ source: source.byteOffset, sourceStep: 4 * channels, sourceRow: 0, filter: filter.byteOffset },
+      ...{
+        table: table.byteOffset,
+        taps: TAPS,
+        channels,
+        filterPanel: 0,
+        columns: PIXELS,
+        rows: 1,
+        sourceRow: 0,
+        outRow: 0,
+      },
+      ...{ source: source.byteOffset, sourceStep: 4 * channels, filter: filter.byteOffset },
       ...{ start: start.byteOffset, bias: bias.byteOffset, spill: spill.byteOffset },
-      ...{ out: out.byteOffset, outStep: 4 * channels, outRow: 0 },
+      ...{ out: out.byteOffset, outStep: 4 * channels },
     });
     return firstDifference(`a weighted pixel with ${lanes.name} sums and ${vectors} vectors`, out, (i) => {
       let sum = 0;
