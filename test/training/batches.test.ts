@@ -161,18 +161,58 @@ describe("batchSource", () => {
     assert.equal(textOf(source.batch(0, 1)), textsOf({ ...options, prefetch: false }, [[0, 1]])[0]);
   });
 
-  it("does not keep the process alive, closed or not", () => {
+  /** Standard output of a program that is run with `setup` before it, which makes small sources with `source()`. */
+  function run(program: string): string {
     const module = (name: string): string => JSON.stringify(new URL(`../../src/training/${name}.js`, import.meta.url));
-    const script = `
+    const setup = `
       import { batchSource } from ${module("batches")};
       const data = { name: "", images: new Uint8Array(48), shape: [4, 2, 2, 3], labels: new Int32Array(4), classNames: [""] };
-      const source = batchSource(data, { scale: 1, mean: undefined }, { batchSize: 2, prefetch: true });
-      for (let index = 0; index < 2; index++) console.log(source.batch(0, index).x.shape.join());`;
-    const { stdout, stderr, status } = spawnSync(process.execPath, ["--input-type=module", "--eval", script], {
-      timeout: 20_000,
-      encoding: "utf8",
-    });
-    assert.deepEqual([stdout, stderr, status], ["2,2,2,3\n2,2,2,3\n", "", 0]);
+      const source = () => batchSource(data, { scale: 1, mean: undefined }, { batchSize: 2, prefetch: true });
+      let [started, ended] = [0, 0];
+      process.on("worker", (worker) => {
+        started++;
+        worker.on("exit", () => ended++);
+      });
+      const turn = () => new Promise((resolve) => setTimeout(resolve, 10));`;
+    const { stdout, stderr, status } = spawnSync(
+      process.execPath,
+      ["--expose-gc", "--input-type=module", "--eval", setup + program],
+      { timeout: 20_000, encoding: "utf8" },
+    );
+    assert.deepEqual([stderr, status], ["", 0]);
+    return stdout;
+  }
+
+  it("does not keep the process alive when it is not closed", () => {
+    const program = `
+      const open = source();
+      for (let index = 0; index < 2; index++) console.log(open.batch(0, index).x.shape.join());`;
+    assert.equal(run(program), "2,2,2,3\n2,2,2,3\n");
+  });
+
+  it("starts a worker when the first batch is asked for, and ends it when it is closed", () => {
+    const program = `
+      const sources = [source(), source(), source()];
+      await turn();
+      console.log(started, ended);
+      for (const open of sources) open.batch(0, 0);
+      await turn();
+      console.log(started, ended);
+      for (const open of sources) open.close();
+      while (ended < 3) await turn();
+      console.log(started, ended);`;
+    assert.equal(run(program), "0 0\n3 0\n3 3\n");
+  });
+
+  it("ends the worker of a source that nobody has any more", () => {
+    const program = `
+      (() => source().batch(0, 0))();
+      while (ended < 1) {
+        await turn();
+        gc();
+      }
+      console.log(started, ended);`;
+    assert.equal(run(program), "1 1\n");
   });
 
   const data = example(23);
