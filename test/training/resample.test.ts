@@ -84,7 +84,7 @@ describe("Resampler", () => {
           const i = Math.floor(at / channels / width);
           const [r, c] = [i + ty, j + tx];
           const isInside = r >= 0 && r < height && c >= 0 && c < width;
-          assert.equal(y[at], isInside ? source[(r * width + c) * channels + channel] + 0 : 7);
+          assert.equal(y[at] + 0, isInside ? source[(r * width + c) * channels + channel] + 0 : 7);
         }
       }),
     );
