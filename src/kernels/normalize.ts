@@ -14,7 +14,7 @@
  */
 import type { Job } from "../parallel/job.js";
 import type { FloatArray } from "../tensor/dtype.js";
-import { contiguous, dtypeOf, empty, type Tensor } from "../tensor/tensor.js";
+import { contiguous, dtypeOf, empty, isContiguous, type Tensor } from "../tensor/tensor.js";
 import { expectSameType, expectShape } from "./check.js";
 import { columnsPerTile, LEAST_COLUMNS, passRunsSimd, rowsPerTile, runPass } from "./element-tiles.js";
 import { type Execution, NO_BIAS } from "./execution.js";
@@ -40,6 +40,8 @@ export interface Epilogue {
   readonly addend?: Tensor | undefined;
   /** Whether max(., 0) is taken last. */
   readonly rectify?: boolean | undefined;
+  /** Whether the result may take the place of the input, which nobody else will read. */
+  readonly inPlace?: boolean | undefined;
 }
 
 /** squares[c] = sum over m of (x[m, c] - mean[c])^2 for the columns of `x`, not yet rounded to the type of `x`. */
@@ -108,12 +110,13 @@ export function deviationSquaresNaive(x: Tensor, mean: Float64Array, accumulate:
  *
  * @throws Error when shapes or element types disagree.
  */
-export function normalize(x: Tensor, map: ChannelMap, { addend, rectify }: Epilogue, execution: Execution): Tensor {
-  if (execution.kernel === "naive") return normalizeNaive(x, map, { addend, rectify });
+export function normalize(x: Tensor, map: ChannelMap, epilogue: Epilogue, execution: Execution): Tensor {
+  const { addend, rectify, inPlace } = epilogue;
+  if (execution.kernel === "naive") return normalizeNaive(x, map, epilogue);
   if (addend !== undefined) expectShape("normalize", "addend", addend, x.shape);
   expectSameType("normalize", x, addend);
   const channels = map.mean.length;
-  const y = empty(x.shape, x);
+  const y = inPlace === true && isContiguous(x) ? x : empty(x.shape, x);
   const most = rowsPerTile(x.size / channels, channels, execution);
   const simd = passRunsSimd(execution, x, channels);
   const values = [map.mean, map.scale, map.offset];

@@ -310,6 +310,10 @@ export const poolMeanGradientJob: Job = {
   run([dy, dx], numbers, tile) {
     const window = windowFrom(numbers, 2);
     const single = numbers[1] === 1;
+    if (window.strideHeight >= window.kernelHeight && window.strideWidth >= window.kernelWidth) {
+      shareOut(dy, dx, numbers[0], window, tile);
+      return;
+    }
     forEachMeeting(numbers, tile, dx, (sums, _at, output, oh, ow) => {
       const count = countUnder(window, oh, ow);
       for (let c = 0; c < sums.length; c++) {
@@ -319,3 +323,21 @@ export const poolMeanGradientJob: Job = {
     });
   },
 };
+
+/** One row of inputs, none of which more than one window sees: the share of a window is worked out once for its row. */
+function shareOut(dy: FloatArray, dx: FloatArray, channels: number, window: Window2D, tile: number): void {
+  const n = Math.floor(tile / window.inputHeight);
+  const rows = rowsOver(window, tile - n * window.inputHeight);
+  const line = tile * window.inputWidth * channels;
+  const share = dx.slice(0, channels);
+  dx.fill(0, line, line + window.inputWidth * channels);
+  for (let oh = rows.from; oh < rows.to; oh++) {
+    for (let ow = 0; ow < window.outputWidth; ow++) {
+      const output = ((n * window.outputHeight + oh) * window.outputWidth + ow) * channels;
+      const count = countUnder(window, oh, ow);
+      for (let c = 0; c < channels; c++) share[c] = 0 + dy[output + c] / count; // as a sum of one term: never -0
+      const columns = columnsUnder(window, ow);
+      for (let w = columns.from; w < columns.to; w++) dx.set(share, line + w * channels);
+    }
+  }
+}

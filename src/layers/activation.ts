@@ -11,10 +11,10 @@ import { describe, isKerasConfig, type KerasConfig } from "../serialization/conf
 import type { SymbolicShape } from "../tensor/shape.js";
 import type { Tensor } from "../tensor/tensor.js";
 import {
+  type BackwardOptions,
   type CallContext,
   type Finish,
   Layer,
-  type LayerGradients,
   type LayerOptions,
   type LayerPass,
   layerOptionsFromConfig,
@@ -84,13 +84,13 @@ export function withActivation(
   x: Tensor,
   execution: Execution,
   keeps: readonly Tensor[],
-  backward: (dx: Tensor) => LayerGradients,
+  backward: LayerPass["backward"],
 ): LayerPass {
   const applied = functions[activation](x, execution);
   const pass = {
     y: applied.y,
     keeps: [...keeps, ...applied.keeps],
-    backward: (dy: Tensor) => backward(applied.backward(dy)),
+    backward: (dy: Tensor, options?: BackwardOptions) => backward(applied.backward(dy), options),
   };
   return activation === "softmax" ? { ...pass, logits: { x, backward } } : pass;
 }

@@ -291,7 +291,7 @@ export class BatchNormalization extends Layer {
   override callFinished(
     [input]: readonly Tensor[],
     { training, execution, pending }: CallContext,
-    { addend, rectify = false }: Epilogue,
+    { addend, rectify = false, inPlace }: Epilogue,
   ): LayerPass {
     const { gamma, beta, moving_mean: movingMean, moving_variance: movingVariance } = this.values(pending);
     const axis = resolveAxis("BatchNormalization", this.#axis, input.shape);
@@ -301,7 +301,7 @@ export class BatchNormalization extends Layer {
       ? batchStatistics(x, execution)
       : { mean: Float64Array.from(movingMean.data), variance: Float64Array.from(movingVariance.data) };
     const options = { epsilon: this.#epsilon, ofBatch };
-    const epilogue = { addend: addend && axisToLast(addend, axis), rectify };
+    const epilogue = { addend: addend && axisToLast(addend, axis), rectify, inPlace };
     const { y, cache } = batchNormalizationForward(x, { gamma, beta }, statistics, options, execution, epilogue);
     const updates = new Map([
       [this.weight("moving_mean"), this.#move(movingMean, statistics.mean)],

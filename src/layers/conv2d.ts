@@ -46,7 +46,15 @@ import {
   kernelSettings,
   kernelVariables,
 } from "./kernel-options.js";
-import { type CallContext, type Forward, knownDimension, Layer, type LayerPass, singleInput } from "./layer.js";
+import {
+  type CallContext,
+  type Forward,
+  knownDimension,
+  Layer,
+  type LayerPass,
+  singleInput,
+  type WeightValues,
+} from "./layer.js";
 import type { VariableSpec } from "./variable.js";
 import { type ConvolutionMoveOptions, type ConvolutionMoves, readMoves, windowOutput } from "./window-shape.js";
 
@@ -128,13 +136,15 @@ export function conv2DForward(
 }
 
 /** Gradients for `x`, `kernel` and the bias, given `dy` [N, oH, oW, F] and the cache of the matching forward call. */
-export function conv2DBackward(dy: Tensor, { x, kernel, window, groups, execution }: Conv2DCache): Conv2DGradients {
+export function conv2DBackward(dy: Tensor, cache: Conv2DCache): Conv2DGradients {
+  const { kernel, window, groups, execution } = cache;
   dy = contiguous(dy);
-  return {
-    dx: conv2DInputGradient(dy, kernel, window, groups, execution),
-    dKernel: conv2DKernelGradient(x, dy, window, groups, execution),
-    dBias: biasGradient(dy, execution),
-  };
+  return { dx: conv2DInputGradient(dy, kernel, window, groups, execution), ...conv2DWeightsBackward(dy, cache) };
+}
+
+/** The gradients for `kernel` and the bias alone: the first layer of a model needs no other. */
+function conv2DWeightsBackward(dy: Tensor, { x, window, groups, execution }: Conv2DCache): Omit<Conv2DGradients, "dx"> {
+  return { dKernel: conv2DKernelGradient(x, dy, window, groups, execution), dBias: biasGradient(dy, execution) };
 }
 
 /** Options of {@link Conv2D}, with Keras's defaults. */
@@ -213,9 +223,12 @@ export class Conv2D extends Layer {
   call([x]: readonly Tensor[], { execution }: CallContext): LayerPass {
     const { kernel, bias } = this.values();
     const { y, cache } = conv2DForward(x, { kernel, bias }, this.#config, execution);
-    return withActivation(this.#settings.activation, y, execution, [cache.x], (dy) => {
-      const { dx, dKernel, dBias } = conv2DBackward(dy, cache);
-      return { dInputs: [dx], dWeights: kernelGradients(this.#settings, dKernel, dBias) };
+    return withActivation(this.#settings.activation, y, execution, [cache.x], (dy, { inputs = true } = {}) => {
+      const dWeights = ({ dKernel, dBias }: Omit<Conv2DGradients, "dx">): WeightValues =>
+        kernelGradients(this.#settings, dKernel, dBias);
+      if (!inputs) return { dInputs: [], dWeights: dWeights(conv2DWeightsBackward(contiguous(dy), cache)) };
+      const gradients = conv2DBackward(dy, cache);
+      return { dInputs: [gradients.dx], dWeights: dWeights(gradients) };
     });
   }
 

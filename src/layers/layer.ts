@@ -44,6 +44,12 @@ export interface CallContext {
 /** Inference on one thread. */
 export const inference: CallContext = { training: false, execution: serial, seed: 0, step: 0 };
 
+/** What is wanted of the way back through a layer. */
+export interface BackwardOptions {
+  /** Whether the gradients for the inputs are; where not, a layer may leave them out. @defaultValue true */
+  readonly inputs?: boolean;
+}
+
 /** Tensors by Keras weight name. */
 export type WeightValues = Readonly<Record<string, Tensor>>;
 
@@ -68,7 +74,7 @@ export interface LayerPass {
   /** New values of weights that the call would change (moving statistics); the caller decides when. */
   readonly updates?: ReadonlyMap<Variable, Tensor>;
   /** The gradients, given `dy`, the derivative of the loss for `y`. */
-  backward(dy: Tensor): LayerGradients;
+  backward(dy: Tensor, options?: BackwardOptions): LayerGradients;
   /** The same, given the terms of dy where several layers read y: for layers that can add them on the way. */
   backwardOfTerms?(terms: readonly Tensor[]): LayerGradients;
   /** Which of the inputs and the output backward reads. @defaultValue all */
@@ -77,7 +83,7 @@ export interface LayerPass {
    * Where y is a softmax: what it was taken of, and the gradients given the derivative for that. Cross-entropy then need
    * not go through probabilities, whose rounding would be magnified where they are small.
    */
-  readonly logits?: { readonly x: Tensor; backward(dx: Tensor): LayerGradients };
+  readonly logits?: { readonly x: Tensor; backward(dx: Tensor, options?: BackwardOptions): LayerGradients };
 }
 
 /** A tensor of the graph before any numbers: what a layer applied to other such tensors will give. */

@@ -51,7 +51,7 @@ export interface OutputGradient {
 
 /** Gradients of the loss for all that a pass has read. */
 export interface ModelGradients {
-  /** For every input, in the model's order. */
+  /** For every input, in the model's order; none where only those of the weights were wanted. */
   readonly dInputs: readonly Tensor[];
   /** For every trainable weight, by path; without the regularizers. */
   readonly dWeights: ReadonlyMap<string, Tensor>;
@@ -59,8 +59,11 @@ export interface ModelGradients {
   readonly dOutputs: ReadonlyMap<LayerNode, Tensor>;
 }
 
-/** What is wanted of a pass: all that its layers compute, the gradients of weights and inputs, or the outputs. */
-export type Wanted = "everything" | "gradients" | "outputs";
+/**
+ * What is wanted of a pass: all that its layers compute, the gradients of weights and inputs, those of the trained
+ * weights alone, or the outputs.
+ */
+export type Wanted = "everything" | "gradients" | "weightGradients" | "outputs";
 
 /** What else a forward pass can be asked for. */
 export interface ForwardOptions {
@@ -98,7 +101,8 @@ export function forwardPass(
     const read = entrance >= 0 ? [inputs[entrance]] : unit.inputs.map((x) => valueOf(values, x.node));
     // as in Keras, a layer computes in its own element type, whatever it reads
     const xs = read.map((x) => cast(x, node.layer.dtype));
-    const pass = runUnit(unit, replaceInputs?.(node, xs) ?? xs, { ...context, pending: updates });
+    const inPlace = want === "outputs" && readers.isLast(xs[0].data);
+    const pass = runUnit(unit, replaceInputs?.(node, xs) ?? xs, { ...context, pending: updates }, inPlace);
     values.set(node, pass.y);
     if (want !== "outputs" || outputs.has(node)) passes.set(node, pass);
     for (const [variable, value] of pass.updates ?? []) updates.set(variable, value);
@@ -116,14 +120,21 @@ export function forwardPass(
   return { outputs: results, passes, updates, execution, want, units, kept, readers };
 }
 
-/** The pass of a unit: of its one layer, or of the head with what the others do to its output. */
-function runUnit({ head: { layer }, inputs, finishes }: Unit, xs: readonly Tensor[], context: CallContext): LayerPass {
-  if (finishes.length === 0) return layer.call(xs, context);
+/**
+ * The pass of a unit: of its one layer, or of the head with what the others do to its output. `inPlace`: the first input
+ * may be overwritten.
+ */
+function runUnit(
+  { head: { layer }, inputs, finishes }: Unit,
+  xs: readonly Tensor[],
+  context: CallContext,
+  inPlace: boolean,
+): LayerPass {
+  if (layer.callFinished === undefined) return layer.call(xs, context);
   const isAdded = finishes.includes("add");
-  const epilogue = { addend: isAdded ? xs[inputs.length - 1] : undefined, rectify: finishes.includes("rectify") };
-  const pass = layer.callFinished?.(isAdded ? xs.slice(0, -1) : xs, context, epilogue);
-  if (pass === undefined) throw new Error(`internal: Model: \`${layer.name}\` cannot be the head of a unit.`);
-  return pass;
+  const addend = isAdded ? xs[inputs.length - 1] : undefined;
+  const epilogue = { addend, rectify: finishes.includes("rectify"), inPlace };
+  return layer.callFinished(isAdded ? xs.slice(0, -1) : xs, context, epilogue);
 }
 
 function valueOf<Value>(values: ReadonlyMap<LayerNode, Value>, node: LayerNode): Value {
@@ -170,11 +181,15 @@ export function backwardPass(
     if (dLogits === undefined) arrive(model.outputs[i].node, dy);
   }
 
+  const needed = want === "weightGradients" ? nodesWithWeightsBefore(units, new Set(trained)) : undefined;
+  const isNeeded = (node: LayerNode): boolean => needed?.has(node) ?? true;
+
   for (const unit of [...units].reverse()) {
     const node = unit.last;
     const pass = valueOf(passes, node);
     const gradients: LayerGradients[] = [];
     const terms = arriving.get(node) ?? [];
+    const options = { inputs: unit.inputs.some((x) => isNeeded(x.node)) || needed === undefined };
     let dy: Tensor | undefined;
     if (terms.length > 1 && want !== "everything" && pass.backwardOfTerms !== undefined) {
       gradients.push(pass.backwardOfTerms(terms));
@@ -182,16 +197,16 @@ export function backwardPass(
       dy = meet(terms, execution);
       readers.expect(dy.data);
       keep(node, dy);
-      gradients.push(pass.backward(dy));
+      gradients.push(pass.backward(dy, options));
     }
     for (const [i, { dy, dLogits }] of outputGradients.entries()) {
       if (dLogits === undefined || model.outputs[i].node !== node || pass.logits === undefined) continue;
       keep(node, terms.length === 0 ? dy : meet([...terms, dy], execution));
-      gradients.push(pass.logits.backward(dLogits));
+      gradients.push(pass.logits.backward(dLogits, options));
     }
     for (const { dInputs, dWeights } of gradients.reverse()) {
       for (const [i, { node: source }] of [...unit.inputs.entries()].reverse()) {
-        arrive(source, cast(dInputs[i], source.layer.dtype));
+        if (isNeeded(source)) arrive(source, cast(dInputs[i], source.layer.dtype));
       }
       for (const [name, dWeight] of Object.entries(dWeights)) {
         leave(weightTerms, `${unit.head.layer.name}/${name}`, dWeight);
@@ -200,7 +215,8 @@ export function backwardPass(
     for (const { data } of [...terms, ...(dy === undefined ? [] : [dy]), ...valueOf(kept, node)]) readers.done(data);
   }
 
-  const dInputs = model.inputs.map(
+  const wantedInputs = want === "weightGradients" ? [] : model.inputs;
+  const dInputs = wantedInputs.map(
     (x) => dOutputs.get(x.node) ?? zeros(valueOf(passes, x.node).y.shape, valueOf(passes, x.node).y),
   );
   const dWeights = new Map<string, Tensor>();
@@ -211,6 +227,17 @@ export function backwardPass(
     dWeights.set(path, terms === undefined ? zeros(weight.shape, weight.value) : meet(terms, execution));
   }
   return { dInputs, dWeights, dOutputs };
+}
+
+/** The nodes that have weights of `trained`, or see a node that has: what is before them needs no gradient. */
+function nodesWithWeightsBefore(units: readonly Unit[], trained: ReadonlySet<Variable>): ReadonlySet<LayerNode> {
+  const nodes = new Set<LayerNode>();
+  for (const { head, last, inputs } of units) {
+    if (head.layer.weights.some((weight) => trained.has(weight)) || inputs.some((x) => nodes.has(x.node))) {
+      nodes.add(last);
+    }
+  }
+  return nodes;
 }
 
 /** The penalties on the trainable weights of `model`, each weight once. */

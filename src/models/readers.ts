@@ -25,6 +25,11 @@ export class Readers {
     this.#counts.set(data, (this.#counts.get(data) ?? 0) + times);
   }
 
+  /** Whether whoever reads `data` next is the last who does. */
+  isLast(data: FloatArray): boolean {
+    return this.#counts.get(data) === 1;
+  }
+
   /** `data` has been read once. */
   done(data: FloatArray): void {
     const left = (this.#counts.get(data) ?? 0) - 1;

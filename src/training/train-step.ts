@@ -47,7 +47,10 @@ export function trainStep(model: Model, batch: Batch, options: TrainStepOptions)
   const context: CallContext = { training: true, execution, seed, step };
   try {
     return arena.run(() => {
-      const pass = model.forward([batch.x], context, { want: "gradients", release: (data) => arena.release(data) });
+      const pass = model.forward([batch.x], context, {
+        want: "weightGradients",
+        release: (data) => arena.release(data),
+      });
       const objective = objectiveOfBatch(model, pass, batch, options.loss);
       const loss = objective.loss + regularizationLosses(model);
       if (!Number.isFinite(loss)) {

@@ -8,11 +8,12 @@ import { serial } from "../../src/kernels/execution.js";
 import { Activation } from "../../src/layers/activation.js";
 import { Add } from "../../src/layers/add.js";
 import { BatchNormalization } from "../../src/layers/batch-normalization.js";
+import { Conv2D } from "../../src/layers/conv2d.js";
 import { input } from "../../src/layers/input-layer.js";
 import { ReLU } from "../../src/layers/relu.js";
 import { Model } from "../../src/models/model.js";
 import { objectiveOf } from "../../src/models/objective.js";
-import { backwardPass, type ForwardOptions, type OutputGradient } from "../../src/models/passes.js";
+import { backwardPass, type ForwardOptions, type OutputGradient, type Wanted } from "../../src/models/passes.js";
 import { resnetV1 } from "../../src/models/resnet-v1.js";
 import { joinedUnits } from "../../src/models/units.js";
 import type { FloatArray } from "../../src/tensor/dtype.js";
@@ -54,6 +55,9 @@ function assertSameStep(at: ModelCase, training: boolean): void {
     assert.ok(expected !== undefined);
     assertSameBits(x, expected, name);
   }
+  for (const [name, x] of stepOf(at, training, { want: "weightGradients", release: poison })) {
+    assertSameBits(x, whole.get(name) ?? x, name);
+  }
   for (const [name, y] of stepOf(at, training, { want: "outputs", release: poison })) {
     assertSameBits(y, whole.get(name) ?? y, name);
   }
@@ -87,6 +91,30 @@ describe("A pass of which only the gradients or the outputs are wanted", () => {
     backwardPass(model, pass, [{ dy: tensor(new Float32Array(6).fill(1), [2, 3]) }]);
     assert.equal(released.length, 1 + 1 + 2); // the output of the ReLU, and the gradients for both normalizations' outputs
     assert.ok(!released.includes(given.data) && !released.includes(pass.outputs[0].data));
+  });
+});
+
+describe("A pass of which the gradients of trained weights are wanted", () => {
+  it("leaves out what is before them: neither the input nor what sees no trained weight has a gradient", () => {
+    const x = input({ shape: [4, 5, 2] });
+    const [first, second] = [
+      new Conv2D({ filters: 3, kernelSize: 2, name: "first", trainable: false }),
+      new Conv2D({ filters: 1, kernelSize: 3, name: "second" }),
+    ];
+    const model = new Model({ inputs: x, outputs: second.apply(first.apply(x)) });
+    const given = tensor(
+      Float32Array.from({ length: 80 }, (_, i) => i % 7),
+      [2, 4, 5, 2],
+    );
+    const step = (want: Wanted) => {
+      const pass = model.forward([given], { training: true, execution: serial, seed: 0, step: 0 }, { want });
+      const [y] = pass.outputs;
+      return backwardPass(model, pass, [{ dy: y }]);
+    };
+    const [all, some] = [step("gradients"), step("weightGradients")];
+    assert.deepEqual(some.dInputs, []);
+    assert.deepEqual([...some.dWeights.keys()], ["second/kernel", "second/bias"]);
+    for (const [path, dWeight] of some.dWeights) assertSameBits(dWeight, all.dWeights.get(path) ?? dWeight, path);
   });
 });
 

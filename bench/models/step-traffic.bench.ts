@@ -1,0 +1,79 @@
+/**
+ * What a training step of ResNet20v1 moves through memory, pass by pass: how often a job runs, the bytes of the arrays
+ * that it reads and writes (each counted once a run, whatever the caches do), the time that it takes on one thread, and
+ * into how many tiles it is cut for 64 threads.
+ */
+import { cpus } from "node:os";
+import { createExecution } from "../../src/kernels/execution.js";
+import { resnetV1 } from "../../src/models/resnet-v1.js";
+import type { JobRun } from "../../src/parallel/job.js";
+import { WorkerPool } from "../../src/parallel/pool.js";
+import { trainStep } from "../../src/training/train-step.js";
+import { batchOf, stepOptions } from "./batch.js";
+
+interface Count {
+  runs: number;
+  bytes: number;
+  milliseconds: number;
+  leastTiles: number;
+  tiles: number;
+}
+
+/** A pool that computes everything on the calling thread, as if there were `threads`, and counts. */
+class CountingPool extends WorkerPool {
+  override readonly threads: number;
+  readonly counts = new Map<string, Count>();
+
+  constructor(threads: number) {
+    super(1, new URL("../../src/kernels/jobs.js", import.meta.url));
+    this.threads = threads;
+  }
+
+  override run(run: JobRun): void {
+    const start = performance.now();
+    super.run(run);
+    const taken = performance.now() - start;
+    const arrays = [...run.reads, ...run.writes].filter((array) => array.length > 0);
+    const count = this.counts.get(run.job.name) ?? {
+      runs: 0,
+      bytes: 0,
+      milliseconds: 0,
+      leastTiles: Number.POSITIVE_INFINITY,
+      tiles: 0,
+    };
+    count.runs++;
+    count.bytes += arrays.reduce((sum, array) => sum + array.byteLength, 0);
+    count.milliseconds += taken;
+    count.leastTiles = Math.min(count.leastTiles, run.tiles);
+    count.tiles += run.tiles;
+    this.counts.set(run.job.name, count);
+  }
+}
+
+const STEPS = 10;
+const batch = batchOf(32);
+const model = resnetV1(20);
+for (const threads of [1, 64]) {
+  const pool = new CountingPool(threads);
+  const options = stepOptions({ ...createExecution({ accumulate: "float32" }), pool });
+  let step = 0;
+  for (; step < 5; step++) trainStep(model, batch, { ...options, step }); // until all is compiled
+  pool.counts.clear();
+  for (; step < 5 + STEPS; step++) trainStep(model, batch, { ...options, step });
+  console.log(`${cpus()[0].model}, Node ${process.versions.node}: one step of 32 images, cut for ${threads} threads`);
+  const rows = [...pool.counts].sort(([, a], [, b]) => b.milliseconds - a.milliseconds);
+  console.table(
+    rows.map(([job, { runs, bytes, milliseconds, leastTiles, tiles }]) => ({
+      job,
+      runs: runs / STEPS,
+      MB: (bytes / STEPS / 1e6).toFixed(1),
+      ms: (milliseconds / STEPS).toFixed(2),
+      "GB/s": (bytes / milliseconds / 1e6).toFixed(1),
+      "tiles, least": leastTiles,
+      "tiles, mean": (tiles / runs).toFixed(0),
+    })),
+  );
+  const total = (of: (count: Count) => number): number => rows.reduce((sum, [, count]) => sum + of(count), 0);
+  const sum = [total((count) => count.bytes) / STEPS / 1e6, total((count) => count.milliseconds) / STEPS];
+  console.log(`in all ${sum[0].toFixed(0)} MB, ${sum[1].toFixed(1)} ms`);
+}
