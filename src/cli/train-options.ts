@@ -58,8 +58,10 @@ function recipeOptions(): readonly Option[] {
       "--validation-split <share>",
       "part of the training set that validates (default: the test set does)",
     ).argParser(number("--validation-split", "above 0 and below 1", (x) => x > 0 && x < 1)),
-    new Option("--epochs <n>", "(default: 200, digits 10)").argParser(wholeNumber("--epochs", 1)),
-    new Option("--batch-size <n>", "samples of a step").argParser(wholeNumber("--batch-size", 1)).default(32),
+    new Option("--epochs <n>", "(default: 200, digits 5)").argParser(wholeNumber("--epochs", 1)),
+    new Option("--batch-size <n>", "samples of a step (default: 32, digits 16)").argParser(
+      wholeNumber("--batch-size", 1),
+    ),
     choice("--optimizer <name>", "(default: adam)", OPTIMIZERS),
     new Option("--learning-rate <rate>", "the greatest rate (default: 1e-3, sgd 1e-2, digits more)").argParser(
       number("--learning-rate", "above 0", (x) => x > 0 && Number.isFinite(x)),

@@ -24,7 +24,7 @@ import { type FitResult, fit } from "../training/fit.js";
 import { NonFiniteError } from "../training/non-finite.js";
 import { loadDrawing } from "../training/report/render.js";
 import { EXIT, UsageError } from "./errors.js";
-import { readBytes } from "./files.js";
+import { exists, readBytes } from "./files.js";
 import { Interruption } from "./interruption.js";
 import { MODEL_HELP } from "./models.js";
 import { withExecution } from "./options.js";
@@ -123,6 +123,7 @@ async function learn(run: Run, execution: Execution): Promise<FitResult | undefi
     progress.clear();
     if (!(error instanceof NonFiniteError)) throw error;
     process.stderr.write(`touchstone: ${error.message}\n`);
+    if (exists(folder.last.path)) process.stderr.write(`the last epoch's checkpoint is ${folder.last.path}\n`);
     process.exitCode = EXIT.judgementFailed;
   } finally {
     interruption.end();
