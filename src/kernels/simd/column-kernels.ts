@@ -3,6 +3,8 @@
  * columns, some vectors wide, whose sums stay in registers on the way down. Kernels go on with the sums that they find, so
  * that all strips of some rows can be taken while these are in the cache.
  *
+ * The means are read again in every row, from the nearest cache: registers are for the sums.
+ *
  * With float64 accumulation four columns are two pairs of doubles. With float32 accumulation (`Single`) every product
  * and every sum is rounded, and four columns are one vector of floats.
  *
@@ -100,15 +102,13 @@ function deviationSquaresKernel(vectors: number, single: boolean): NamedFunction
     { x: "i32", stride: "i32", rows: "i32", mean: "i32", squares: "i32" },
     ({ x, stride, rows, mean, squares }, local) => {
       const columns = each(vectors).map(() => sumsOf(local, single));
-      const means = columns.map(() => wideLocal(local));
       const deviation = wideLocal(local);
       return [
-        means.map(({ set }, v) => set(loadDoubles(mean, 32 * v))),
         columns.map((column, v) => column.load(squares, 32 * v)),
         doWhile(
           [
             columns.map((column, v) => [
-              deviation.set(sub(loadWide(x, 16 * v), means[v].value)),
+              deviation.set(sub(loadWide(x, 16 * v), loadDoubles(mean, 32 * v))),
               column.addDoubles(mul(deviation.value, deviation.value)),
             ]),
             x.set(i32.add(x, stride)),
@@ -132,15 +132,10 @@ function normalizationSumsKernel(vectors: number, single: boolean, masked: boole
       const columns = each(vectors).map(() => ({
         sum: sumsOf(local, single),
         dot: sumsOf(local, single),
-        mean: wideLocal(local),
       }));
       const [gradient, floats] = [wideLocal(local), local("v128")];
       return [
-        columns.map((column, v) => [
-          column.mean.set(loadDoubles(mean, 32 * v)),
-          column.sum.load(dySum, 32 * v),
-          column.dot.load(dyDot, 32 * v),
-        ]),
+        columns.map((column, v) => [column.sum.load(dySum, 32 * v), column.dot.load(dyDot, 32 * v)]),
         doWhile(
           [
             columns.map((column, v) => {
@@ -149,7 +144,7 @@ function normalizationSumsKernel(vectors: number, single: boolean, masked: boole
                 floats.set(masked ? wherePositive(dyHere, v128.load(positive, 16 * v)) : dyHere),
                 gradient.set(widen(floats)),
                 column.sum.addFloats(floats, gradient.value),
-                column.dot.addDoubles(mul(gradient.value, sub(loadWide(x, 16 * v), column.mean.value))),
+                column.dot.addDoubles(mul(gradient.value, sub(loadWide(x, 16 * v), loadDoubles(mean, 32 * v)))),
               ];
             }),
             (masked ? [dy, x, positive] : [dy, x]).map((pointer) => pointer.set(i32.add(pointer, stride))),
@@ -188,7 +183,7 @@ export const columnSumsKernels: BothAccumulations<NamedFunction<SumParameters>> 
 
 /** squares[c] += sum of (x[r, c] - mean[c])^2. At least one row. */
 export const deviationSquaresKernels: BothAccumulations<NamedFunction<SquareParameters>> = forBoth(
-  [2, 1],
+  [4, 2, 1],
   deviationSquaresKernel,
 );
 
@@ -197,12 +192,12 @@ export const normalizationSumsKernels: Record<
   "plain" | "masked",
   BothAccumulations<NamedFunction<GradientParameters>>
 > = {
-  plain: forBoth([2, 1], (vectors, single) => normalizationSumsKernel(vectors, single, false)),
-  masked: forBoth([2, 1], (vectors, single) => normalizationSumsKernel(vectors, single, true)),
+  plain: forBoth([4, 2, 1], (vectors, single) => normalizationSumsKernel(vectors, single, false)),
+  masked: forBoth([4, 2, 1], (vectors, single) => normalizationSumsKernel(vectors, single, true)),
 };
 
 /** Rows that are walked down by all strips of a tile before the next ones hold about so many elements. */
-const ELEMENTS_AT_ONCE = 32768;
+const ELEMENTS_AT_ONCE = 131072;
 
 /** A part of a matrix with `channels` columns that one kernel sums. */
 export interface Strip<P> {
