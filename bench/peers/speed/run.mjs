@@ -75,6 +75,15 @@ function commandOf(peer, workload, threads) {
   ];
 }
 
+/** Results further apart than this share of the greatest are of other work. How exact each peer is, docs/peers.md says. */
+const SAME_WORK = 1e-2;
+
+/** Whether `result` is that of the peer measured first. */
+function agrees(result, first) {
+  const greatest = Math.max(...first.map(Math.abs));
+  return first.every((value, i) => Math.abs(result[i] - value) <= SAME_WORK * greatest);
+}
+
 const results = [];
 for (const workload of WORKLOADS) {
   if (positionals.length > 0 && !positionals.includes(workload.name)) continue;
@@ -89,6 +98,10 @@ for (const workload of WORKLOADS) {
         encoding: "utf8",
       });
       const measured = status === 0 ? JSON.parse(readFileSync(output, "utf8")) : { failed: lastError(stderr) };
+      const first = results.find((other) => other.workload === workload.name && other.result !== undefined);
+      if (measured.result && first && !agrees(measured.result, first.result)) {
+        throw new Error(`${workload.name}: ${peer} gives ${measured.result}, and ${first.peer} ${first.result}`);
+      }
       results.push({ workload: workload.name, peer, threads, ...measured });
       console.error(
         workload.name,
