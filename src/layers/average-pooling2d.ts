@@ -22,7 +22,7 @@
  * @module
  */
 import { type Execution, serial } from "../kernels/execution.js";
-import { poolMean, poolMeanGradient } from "../kernels/pool-windows.js";
+import { poolMean, poolMeanGradient } from "../kernels/pool-mean.js";
 import type { Window2D } from "../kernels/window.js";
 import type { KerasConfig } from "../serialization/config.js";
 import type { Shape } from "../tensor/shape.js";

@@ -24,7 +24,7 @@
  * @module
  */
 import { type Execution, serial } from "../kernels/execution.js";
-import { poolGreatest, poolGreatestGradient } from "../kernels/pool-windows.js";
+import { poolGreatest, poolGreatestGradient } from "../kernels/pool-greatest.js";
 import type { Window2D } from "../kernels/window.js";
 import type { KerasConfig } from "../serialization/config.js";
 import type { Shape } from "../tensor/shape.js";

@@ -1,0 +1,174 @@
+/**
+ * Max pooling: the greatest element under a sliding window, for every channel by itself.
+ *
+ *     x, dx [N, H, W, C],  y, dy [N, OH, OW, C]
+ *
+ *     y  = max of the elements under the window, the first of equal ones; NaN is greater than every number
+ *     dx = sum of dy over the windows that chose this element
+ *
+ * Elements are taken with kh and kw ascending, windows with oh and ow ascending. Every tile is one row of the output,
+ * forward, and one row of the input, backward, where each element looks for the windows that see it.
+ *
+ * @module
+ */
+import type { Job } from "../parallel/job.js";
+import type { FloatArray } from "../tensor/dtype.js";
+import type { Shape } from "../tensor/shape.js";
+import { contiguous, empty, type Tensor } from "../tensor/tensor.js";
+import { LEAST_COLUMNS, passRunsSimd, runPass } from "./element-tiles.js";
+import { type Execution, runTiles } from "./execution.js";
+import { columnsUnder, forEachMeeting, poolNumbers, type Range, rowsUnder } from "./pool-geometry.js";
+import { poolGreatestKernel } from "./simd/pool-kernels.js";
+import { runKernel } from "./simd/thread.js";
+import { type Window2D, windowFrom } from "./window.js";
+
+/** The greatest element under every window, and where it lies. */
+export interface Greatest {
+  /** [N, OH, OW, C]. */
+  readonly y: Tensor;
+  /** For every element of y, in row-major order, the offset of the element of x that it came from. */
+  readonly argmax: Int32Array;
+}
+
+/** The same memory as whole numbers: what a job takes as an array of floats, and nobody reads as one. */
+function asIntegers(data: FloatArray): Int32Array {
+  return new Int32Array(data.buffer, data.byteOffset, data.byteLength / 4);
+}
+
+/** The greatest element of `x` [N, H, W, C] under every window. */
+export function poolGreatest(x: Tensor, window: Window2D, execution: Execution): Greatest {
+  const [batch, , , channels] = x.shape;
+  const y = empty([batch, window.outputHeight, window.outputWidth, channels], x);
+  const places = empty(y.shape, "float32").data;
+  runPass(execution, passRunsSimd(execution, x, channels), {
+    job: poolGreatestJob,
+    reads: [contiguous(x).data],
+    writes: [y.data, places],
+    numbers: poolNumbers(x, channels, window, execution),
+    tiles: batch * window.outputHeight,
+  });
+  return { y, argmax: asIntegers(places) };
+}
+
+/** One row of outputs. */
+export const poolGreatestJob: Job = {
+  name: "poolGreatest",
+  run([x, y, places], numbers, tile) {
+    const [channels] = numbers;
+    const window = windowFrom(numbers, 2);
+    const argmax = asIntegers(places);
+    const n = Math.floor(tile / window.outputHeight);
+    const rows = rowsUnder(window, tile - n * window.outputHeight);
+    if (numbers[numbers.length - 1] === 1) {
+      chooseVectors(x, y, argmax, channels, window, n * window.inputHeight, rows, tile * window.outputWidth);
+      return;
+    }
+    for (let ow = 0, to = tile * window.outputWidth * channels; ow < window.outputWidth; ow++, to += channels) {
+      const columns = columnsUnder(window, ow);
+      for (let h = rows.from; h < rows.to; h++) {
+        for (let w = columns.from; w < columns.to; w++) {
+          const isFirst = h === rows.from && w === columns.from;
+          choose(
+            x,
+            ((n * window.inputHeight + h) * window.inputWidth + w) * channels,
+            channels,
+            y,
+            argmax,
+            to,
+            isFirst,
+          );
+        }
+      }
+    }
+  },
+};
+
+/** Takes the element of each channel at `at` where it is greater than the greatest so far, or the first. */
+function choose(
+  x: FloatArray,
+  at: number,
+  channels: number,
+  y: FloatArray,
+  argmax: Int32Array,
+  to: number,
+  isFirst: boolean,
+): void {
+  for (let c = 0; c < channels; c++) {
+    const greatest = y[to + c];
+    if (isFirst || (!(x[at + c] <= greatest) && !Number.isNaN(greatest))) {
+      y[to + c] = x[at + c];
+      argmax[to + c] = at + c;
+    }
+  }
+}
+
+/**
+ * One row of outputs on the assembled kernel: windows of one width at a time, which are all but those at the borders.
+ * `line` counts lines of all images, `output` all windows.
+ */
+function chooseVectors(
+  x: FloatArray,
+  y: FloatArray,
+  argmax: Int32Array,
+  channels: number,
+  window: Window2D,
+  line: number,
+  rows: Range,
+  output: number,
+): void {
+  const widthOf = ({ from, to }: Range): number => to - from;
+  for (let ow = 0; ow < window.outputWidth; ) {
+    const columns = columnsUnder(window, ow);
+    let windows = 1;
+    // the next window is as wide, and begins a stride further on
+    for (; ow + windows < window.outputWidth; windows++) {
+      const next = columnsUnder(window, ow + windows);
+      if (widthOf(next) !== widthOf(columns) || next.from !== columns.from + windows * window.strideWidth) break;
+    }
+    const pixelStride = 4 * channels;
+    runKernel(poolGreatestKernel, {
+      x: x.byteOffset,
+      start: x.byteOffset + ((line + rows.from) * window.inputWidth + columns.from) * pixelStride,
+      windows,
+      step: window.strideWidth * pixelStride,
+      rows: widthOf(rows),
+      columns: widthOf(columns),
+      rowStride: window.inputWidth * pixelStride,
+      pixelStride,
+      vectors: channels / LEAST_COLUMNS,
+      y: y.byteOffset + (output + ow) * pixelStride,
+      argmax: argmax.byteOffset + (output + ow) * pixelStride,
+    });
+    ow += windows;
+  }
+}
+
+/** The gradient for the input of {@link poolGreatest}, of shape [N, H, W, C]. */
+export function poolGreatestGradient(
+  dy: Tensor,
+  argmax: Int32Array,
+  shape: Shape,
+  window: Window2D,
+  execution: Execution,
+): Tensor {
+  const dx = empty(shape, dy);
+  runTiles(execution, {
+    job: poolGreatestGradientJob,
+    reads: [contiguous(dy).data, new Float32Array(argmax.buffer, argmax.byteOffset, argmax.length)],
+    writes: [dx.data],
+    numbers: poolNumbers(dy, shape[3], window, execution),
+    tiles: shape[0] * shape[1],
+  });
+  return dx;
+}
+
+/** One row of inputs. */
+export const poolGreatestGradientJob: Job = {
+  name: "poolGreatestGradient",
+  run([dy, places, dx], numbers, tile) {
+    const argmax = asIntegers(places);
+    forEachMeeting(numbers, tile, dx, (sums, at, output) => {
+      for (let c = 0; c < sums.length; c++) if (argmax[output + c] === at + c) sums[c] += dy[output + c];
+    });
+  },
+};
