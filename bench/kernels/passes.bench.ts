@@ -1,0 +1,79 @@
+/**
+ * Element-wise passes and reductions: bytes of the tensors that are read and written, for each second, beside a plain copy.
+ */
+import { cpus } from "node:os";
+import { Bench } from "tinybench";
+import type { Execution } from "../../src/kernels/execution.js";
+import { deviationSquares, normalize } from "../../src/kernels/normalize.js";
+import { normalizationGradient, normalizationSums } from "../../src/kernels/normalize-gradients.js";
+import { rectify } from "../../src/kernels/rectify.js";
+import { columnSums } from "../../src/kernels/reduce.js";
+import { sumTensors } from "../../src/kernels/sum-tensors.js";
+import { Arena } from "../../src/tensor/arena.js";
+import { empty, type Tensor } from "../../src/tensor/tensor.js";
+import { executions, numbers, taskName } from "./report.js";
+
+/** Batches of 32 images as matrices: [origin, rows, channels]. */
+const shapes = [
+  ["ResNet20v1, first stack", 32 * 32 * 32, 16],
+  ["ResNet20v1, last stack", 32 * 8 * 8, 64],
+  ["ResNet29v2, first stack", 32 * 32 * 32, 64],
+] as const;
+
+const relu = { maxValue: Number.POSITIVE_INFINITY, negativeSlope: 0, threshold: 0 };
+
+/** Passes over `x` and others of its shape: how many tensors each reads and writes, and the pass. */
+function passesOver(x: Tensor, dy: Tensor, other: Tensor, execution: Execution): [string, number, () => unknown][] {
+  const channels = x.shape[1];
+  const mean = new Float64Array(channels).fill(0.1);
+  const map = { mean, scale: mean, offset: mean, shift: mean, slope: mean };
+  return [
+    ["copy", 2, () => copyOf(x)],
+    ["mean", 1, () => columnSums(x.data, x.shape[0], channels, execution)],
+    ["variance", 1, () => deviationSquares(x, mean, execution)],
+    ["normalize", 2, () => normalize(x, map, {}, execution)],
+    ["normalize, add, rectify", 3, () => normalize(x, map, { addend: other, rectify: true }, execution)],
+    ["sums of dy", 2, () => normalizationSums(dy, x, mean, undefined, execution)],
+    ["sums behind a ReLU", 3, () => normalizationSums(dy, x, mean, other, execution)],
+    ["dx", 3, () => normalizationGradient(dy, x, map, undefined, execution)],
+    ["dx behind a ReLU", 4, () => normalizationGradient(dy, x, map, other, execution)],
+    ["rectify", 2, () => rectify(x, relu, execution)],
+    ["add", 3, () => sumTensors([x, dy], { start: 0 }, execution)],
+    ["add behind a ReLU", 4, () => sumTensors([x, dy], { start: 0, positive: other }, execution)],
+  ];
+}
+
+function copyOf(x: Tensor): Tensor {
+  const copy = empty(x.shape, x);
+  copy.data.set(x.data);
+  return copy;
+}
+
+const arena = new Arena(); // in the heap, as in a training step
+const all = executions();
+for (const [origin, rows, channels] of shapes) {
+  const [x, dy, other] = arena.run(() => [0, 1, 2].map(() => numbers([rows, channels])));
+  const bytes = x.data.byteLength;
+  const bench = new Bench({ name: origin, time: 100, iterations: 5, warmupIterations: 5, throws: true });
+  const moved: number[] = [];
+  for (const execution of all) {
+    for (const [pass, tensors, run] of passesOver(x, dy, other, execution)) {
+      moved.push(tensors * bytes);
+      const inner = new Arena();
+      bench.add(taskName(pass, execution), () => {
+        inner.run(run);
+        inner.reset();
+      });
+    }
+  }
+  await bench.run();
+  console.log(`${origin}: [${rows}, ${channels}]\n${cpus()[0].model}, Node ${process.versions.node}`);
+  console.table(
+    bench.tasks.map(({ name, result }, i) => {
+      if (!("latency" in result)) return { pass: name };
+      const { min, p50 } = result.latency; // milliseconds
+      return { pass: name, "best GB/s": (moved[i] / min / 1e6).toFixed(1), "median µs": (p50 * 1000).toFixed(0) };
+    }),
+  );
+}
+for (const execution of all) execution.close();
