@@ -13,7 +13,7 @@
  */
 import { type Execution, serial } from "../kernels/execution.js";
 import type { Epilogue } from "../kernels/normalize.js";
-import type { DType } from "../tensor/dtype.js";
+import type { DType, FloatArray } from "../tensor/dtype.js";
 import { formatShape, type SymbolicShape } from "../tensor/shape.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { type KerasConfig, readConfig } from "../serialization/config.js";
@@ -39,6 +39,8 @@ export interface CallContext {
   readonly step: number;
   /** New values of weights that earlier calls of this pass have changed: a layer applied twice changes them twice. */
   readonly pending?: ReadonlyMap<Variable, Tensor>;
+  /** Where there is no way back: takes memory of the layer's own that nobody will read any more. */
+  readonly release?: ((data: FloatArray) => void) | undefined;
 }
 
 /** Inference on one thread. */

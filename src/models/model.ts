@@ -177,7 +177,8 @@ export class Model extends Layer {
 
   /** Runs the graph forward as one layer of an outer model. */
   call(inputs: readonly Tensor[], context: CallContext): LayerPass {
-    const pass = forwardPass(this, inputs, context, { want: "gradients" });
+    const { release } = context;
+    const pass = forwardPass(this, inputs, context, { want: release === undefined ? "gradients" : "outputs", release });
     const backward = (gradient: OutputGradient): LayerGradients => {
       const { dInputs, dWeights } = backwardPass(this, pass, [gradient], this.trainedByLayers);
       return { dInputs, dWeights: Object.fromEntries(dWeights) };

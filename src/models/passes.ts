@@ -93,6 +93,7 @@ export function forwardPass(
   const count = (node: LayerNode): void => void readCount.set(node, (readCount.get(node) ?? 0) + 1);
   for (const unit of units) for (const x of unit.inputs) count(x.node);
   const outputs = new Set(model.outputs.map((output) => output.node));
+  const ofLayers = { ...context, pending: updates, release: want === "outputs" ? release : undefined };
   for (const node of outputs) count(node);
 
   for (const unit of units) {
@@ -102,7 +103,7 @@ export function forwardPass(
     // as in Keras, a layer computes in its own element type, whatever it reads
     const xs = read.map((x) => cast(x, node.layer.dtype));
     const inPlace = want === "outputs" && readers.isLast(xs[0].data);
-    const pass = runUnit(unit, replaceInputs?.(node, xs) ?? xs, { ...context, pending: updates }, inPlace);
+    const pass = runUnit(unit, replaceInputs?.(node, xs) ?? xs, ofLayers, inPlace);
     values.set(node, pass.y);
     if (want !== "outputs" || outputs.has(node)) passes.set(node, pass);
     for (const [variable, value] of pass.updates ?? []) updates.set(variable, value);

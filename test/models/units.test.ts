@@ -10,6 +10,7 @@ import { Add } from "../../src/layers/add.js";
 import { BatchNormalization } from "../../src/layers/batch-normalization.js";
 import { Conv2D } from "../../src/layers/conv2d.js";
 import { input } from "../../src/layers/input-layer.js";
+import type { SymbolicTensor } from "../../src/layers/layer.js";
 import { ReLU } from "../../src/layers/relu.js";
 import { Model } from "../../src/models/model.js";
 import { objectiveOf } from "../../src/models/objective.js";
@@ -91,6 +92,25 @@ describe("A pass of which only the gradients or the outputs are wanted", () => {
     backwardPass(model, pass, [{ dy: tensor(new Float32Array(6).fill(1), [2, 3]) }]);
     assert.equal(released.length, 1 + 1 + 2); // the output of the ReLU, and the gradients for both normalizations' outputs
     assert.ok(!released.includes(given.data) && !released.includes(pass.outputs[0].data));
+  });
+});
+
+describe("Inference", () => {
+  it("gives back what is within an inner model too, as soon as it has been read", () => {
+    const inside = input({ shape: [3] });
+    const tanh = (x: SymbolicTensor) => new Activation({ activation: "tanh" }).apply(x);
+    const inner = new Model({ inputs: inside, outputs: tanh(tanh(tanh(inside))) });
+    const x = input({ shape: [3] });
+    const model = new Model({ inputs: x, outputs: tanh(inner.apply(x)) });
+    const released: FloatArray[] = [];
+    const given = tensor(Float32Array.of(1, -2, 3), [1, 3]);
+    const context = { training: false, execution: serial, seed: 0, step: 0 };
+    const [y] = model.infer([given], context, (data) => {
+      released.push(data);
+      poison(data);
+    });
+    assert.equal(released.length, 3);
+    assertSameBits(y, model.forward([given], context).outputs[0]);
   });
 });
 
