@@ -76,7 +76,7 @@ export function prepareTrainFiles(model: string, flags: FileFlags): TrainFiles {
   return { out, report, csv, openFolder };
 }
 
-/** A path's last part, without its ending. */
-function stem(path: string): string {
+/** A path's last part, without its ending: what a model or data in a file is called. */
+export function stem(path: string): string {
   return basename(path).replace(/\.(keras|h5|hdf5|npz)$/i, "") || "data";
 }

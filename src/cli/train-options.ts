@@ -5,14 +5,14 @@
  */
 import { type Command, Option } from "commander";
 import { UsageError } from "./errors.js";
-import { accumulateOption, choice, type ExecutionFlags, threadsOption, wholeNumber } from "./options.js";
+import { choice, threadsOption, wholeNumber } from "./options.js";
 import type { FileFlags } from "./train-files.js";
-import { OPTIMIZERS, type RecipeFlags, SCHEDULES } from "./train-recipe.js";
+import { ACCUMULATIONS, OPTIMIZERS, type RecipeFlags, SCHEDULES } from "./train-recipe.js";
 
 /** All options of the command. */
-export interface TrainFlags extends RecipeFlags, FileFlags, ExecutionFlags {
+export interface TrainFlags extends RecipeFlags, FileFlags {
   readonly data: string;
-  readonly accumulate: "float64" | "float32";
+  readonly threads: number;
   readonly checkpointEvery?: number;
   readonly download?: boolean;
 }
@@ -34,7 +34,7 @@ export function addTrainOptions(command: Command): Command {
   for (const option of [...dataOptions(), ...recipeOptions(), ...augmentationOptions(), ...fileOptions()]) {
     command.addOption(option);
   }
-  return command.addOption(threadsOption()).addOption(accumulateOption()).addHelpText("after", EPILOGUE);
+  return command.addOption(threadsOption()).addHelpText("after", EPILOGUE);
 }
 
 /** Options that say which data there are, for all commands that need some. */
@@ -58,7 +58,7 @@ function recipeOptions(): readonly Option[] {
       "--validation-split <share>",
       "part of the training set that validates (default: the test set does)",
     ).argParser(number("--validation-split", "above 0 and below 1", (x) => x > 0 && x < 1)),
-    new Option("--epochs <n>", "(default: 200, digits 5)").argParser(wholeNumber("--epochs", 1)),
+    new Option("--epochs <n>", "(default: 200, digits 14)").argParser(wholeNumber("--epochs", 1)),
     new Option("--batch-size <n>", "samples of a step (default: 32, digits 16)").argParser(
       wholeNumber("--batch-size", 1),
     ),
@@ -79,6 +79,7 @@ function recipeOptions(): readonly Option[] {
     new Option("--early-stopping <epochs>", "stop after so many epochs without a better validation loss").argParser(
       wholeNumber("--early-stopping", 1),
     ),
+    choice("--accumulate <precision>", "of products and sums (default: float64, digits float32)", ACCUMULATIONS),
     new Option("--no-shuffle", "keep the order of the data"),
     new Option("--no-subtract-mean", "do not subtract the mean of the training set"),
     new Option("--seed <n>", "of weights, order, augmentation and dropout")
@@ -93,7 +94,7 @@ function augmentationOptions(): readonly Option[] {
   return [
     new Option("--augment", "change images at random (default)"),
     new Option("--no-augment", "do not"),
-    new Option("--shift <share>", "of width and height (default: 0.1)").argParser(
+    new Option("--shift <share>", "of width and height (default: 0.1, digits 0.08)").argParser(
       number("--shift", "at least 0 and below 1", (x) => x >= 0 && x < 1),
     ),
     new Option("--flip", "left to right (default, but not for digits)"),

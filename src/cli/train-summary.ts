@@ -21,7 +21,7 @@ import type { RunReport } from "../training/report/report.js";
 import { startProgress } from "./progress.js";
 import { sparkline } from "./sparkline.js";
 import type { TrainData } from "./train-data.js";
-import type { CheckpointFolder, TrainFiles } from "./train-files.js";
+import { type CheckpointFolder, stem, type TrainFiles } from "./train-files.js";
 import type { Recipe } from "./train-recipe.js";
 import { duration, percent } from "./training-progress.js";
 
@@ -43,6 +43,7 @@ const PICTURED_MISTAKES = 20;
 /** Prints the measures on held-out data, the curves, and where the files are; draws the report that was asked for. */
 export async function summarize(run: FinishedRun): Promise<void> {
   const { model, recipe, files, folder, result } = run;
+  const title = `${stem(recipe.model)} on ${recipe.data}`;
   const measured = measuredData(run.data);
   const evaluation = await measure(run, measured);
   const history = parseHistory(readFileSync(folder.log, "utf8"));
@@ -56,7 +57,6 @@ export async function summarize(run: FinishedRun): Promise<void> {
     ["log", [folder.log, ...(files.csv === undefined ? [] : [files.csv])].join(", ")],
   ] as const;
   if (files.report !== undefined) {
-    const title = `${model.name} on ${recipe.data}`;
     const subtitle = `${measured.name}: ${measures(evaluation)}; ${done}`;
     const report = {
       title,
@@ -68,7 +68,7 @@ export async function summarize(run: FinishedRun): Promise<void> {
     files.report.write(await (/\.svg$/i.test(files.report.path) ? reportSvg : reportHtml)(report));
   }
   const lines = [
-    ["trained", `${model.name} on ${recipe.data}, ${done}`],
+    ["trained", `${title}, ${done}`],
     [measured.name, measures(evaluation)],
     ...curves(history),
     ...facts,

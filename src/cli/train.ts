@@ -61,7 +61,7 @@ async function train(spec: string, flags: TrainFlags): Promise<void> {
   const made = modelForData(spec, data.training, recipe);
   const optimizer = optimizerFor(spec, made.model, recipe, flags);
   const run: Run = { ...made, recipe, files, folder: files.openFolder(), data, optimizer, flags };
-  await withExecution(flags, async (execution) => {
+  await withExecution({ threads: flags.threads, accumulate: recipe.accumulate }, async (execution) => {
     const result = await learn(run, execution);
     if (result === undefined) return;
     files.out.write(trainedModelFile(files.out.path, run, imageShapeOf(data.training)));
