@@ -100,7 +100,9 @@ for (const workload of WORKLOADS) {
       const measured = status === 0 ? JSON.parse(readFileSync(output, "utf8")) : { failed: lastError(stderr) };
       const first = results.find((other) => other.workload === workload.name && other.result !== undefined);
       if (measured.result && first && !agrees(measured.result, first.result)) {
-        throw new Error(`${workload.name}: ${peer} gives ${measured.result}, and ${first.peer} ${first.result}`);
+        throw new Error(
+          `${workload.name}: ${String(peer)} gives ${measured.result}, and ${first.peer} ${first.result}`,
+        );
       }
       results.push({ workload: workload.name, peer, threads, ...measured });
       console.error(
