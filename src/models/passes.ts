@@ -131,7 +131,8 @@ function runUnit(
   context: CallContext,
   inPlace: boolean,
 ): LayerPass {
-  if (layer.callFinished === undefined) return layer.call(xs, context);
+  const isPlain = finishes.length === 0 && !inPlace;
+  if (layer.callFinished === undefined || isPlain) return layer.call(xs, context);
   const isAdded = finishes.includes("add");
   const addend = isAdded ? xs[inputs.length - 1] : undefined;
   const epilogue = { addend, rectify: finishes.includes("rectify"), inPlace };
