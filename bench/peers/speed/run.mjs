@@ -116,7 +116,6 @@ for (const workload of WORKLOADS) {
 }
 rmSync(scratch, { recursive: true });
 const docs = join(here, "../../../docs");
-writeFileSync(join(docs, "speed.json"), `${JSON.stringify(results, undefined, 1)}\n`);
 writeFileSync(join(docs, "speed.md"), speedPage(results, process.argv.slice(2)));
 
 function lastError(stderr) {
