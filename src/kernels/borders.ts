@@ -31,19 +31,21 @@ export function addBorders(x: Tensor, [[top, bottom], [left, right]]: Borders, e
 /** One line of the outer image. */
 export const addBordersJob: Job = {
   name: "addBorders",
-  run([inner, outer], [height, top, outerHeight, line, before, outerLine], tile) {
-    const n = Math.floor(tile / outerHeight);
-    const h = tile - n * outerHeight - top;
-    const to = tile * outerLine;
-    if (h < 0 || h >= height) {
-      outer.fill(0, to, to + outerLine);
-      return;
-    }
-    const from = (n * height + h) * line;
-    outer.fill(0, to, to + before);
-    outer.set(inner.subarray(from, from + line), to + before);
-    outer.fill(0, to + before + line, to + outerLine);
-  },
+  prepare:
+    ([inner, outer], [height, top, outerHeight, line, before, outerLine]) =>
+    (tile) => {
+      const n = Math.floor(tile / outerHeight);
+      const h = tile - n * outerHeight - top;
+      const to = tile * outerLine;
+      if (h < 0 || h >= height) {
+        outer.fill(0, to, to + outerLine);
+        return;
+      }
+      const from = (n * height + h) * line;
+      outer.fill(0, to, to + before);
+      outer.set(inner.subarray(from, from + line), to + before);
+      outer.fill(0, to + before + line, to + outerLine);
+    },
 };
 
 /** The part of `dy` that is not within `borders`, of `shape` [N, H, W, C]. */
@@ -68,9 +70,11 @@ export function removeBorders(
 /** One line of the inner image. */
 export const removeBordersJob: Job = {
   name: "removeBorders",
-  run([outer, inner], [height, top, outerHeight, line, before, outerLine], tile) {
-    const n = Math.floor(tile / height);
-    const from = (n * outerHeight + top + (tile - n * height)) * outerLine + before;
-    inner.set(outer.subarray(from, from + line), tile * line);
-  },
+  prepare:
+    ([outer, inner], [height, top, outerHeight, line, before, outerLine]) =>
+    (tile) => {
+      const n = Math.floor(tile / height);
+      const from = (n * outerHeight + top + (tile - n * height)) * outerLine + before;
+      inner.set(outer.subarray(from, from + line), tile * line);
+    },
 };

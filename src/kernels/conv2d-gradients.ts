@@ -105,34 +105,36 @@ export function conv2DKernelGradient(
 /** One block of dKernel, as a matrix [kH * kW * C, outC]: the transpose of all patches, times dy as a matrix. */
 export const conv2DKernelGradientJob: Job = {
   name: "conv2DKernelGradient",
-  run([x, dy, dKernel], numbers, tile) {
-    const [positions, channels, filters, groups, most, single] = numbers;
-    const window = windowFrom(numbers, 6);
-    const groupChannels = channels / groups;
-    const groupFilters = filters / groups;
-    const taps = window.kernelHeight * window.kernelWidth * groupChannels;
-    const across = splitEvenly(groupFilters, COLUMNS, TILE_COLUMNS);
-    const block = Math.floor(tile / across.count);
-    const group = block % groups;
-    const i = blockOf(splitEvenly(taps, most, TILE_ROWS), Math.floor(block / groups));
-    const j = blockOf(across, tile % across.count);
-    const rows = i.to - i.from;
-    const columns = j.to - j.from;
-    const firstFilter = group * groupFilters + j.from;
-    const source = { window, channels, firstChannel: group * groupChannels, groupChannels };
-    // patches are packed as im2col gives them, [positions, rows], and multiplied as their transpose
-    clearSums(rows);
-    for (let position = 0; position < positions; position += DEPTH) {
-      const count = Math.min(DEPTH, positions - position);
-      const patches = { fromRow: position, rows: count, fromColumn: i.from, columns: rows, pitch: rows };
-      im2colBlock(x, source, leftBlock(), patches);
-      packRight(dy, position * filters + firstFilter, filters, 1, columns, count, 0, count);
-      multiplyBlocks(rows, columns, count, 1, rows, single === 1);
-    }
-    for (let row = 0; row < rows; row++) {
-      storeSums(row, columns, dKernel, (i.from + row) * filters + firstFilter, NO_BIAS, 0);
-    }
-  },
+  prepare:
+    ([x, dy, dKernel], numbers) =>
+    (tile) => {
+      const [positions, channels, filters, groups, most, single] = numbers;
+      const window = windowFrom(numbers, 6);
+      const groupChannels = channels / groups;
+      const groupFilters = filters / groups;
+      const taps = window.kernelHeight * window.kernelWidth * groupChannels;
+      const across = splitEvenly(groupFilters, COLUMNS, TILE_COLUMNS);
+      const block = Math.floor(tile / across.count);
+      const group = block % groups;
+      const i = blockOf(splitEvenly(taps, most, TILE_ROWS), Math.floor(block / groups));
+      const j = blockOf(across, tile % across.count);
+      const rows = i.to - i.from;
+      const columns = j.to - j.from;
+      const firstFilter = group * groupFilters + j.from;
+      const source = { window, channels, firstChannel: group * groupChannels, groupChannels };
+      // patches are packed as im2col gives them, [positions, rows], and multiplied as their transpose
+      clearSums(rows);
+      for (let position = 0; position < positions; position += DEPTH) {
+        const count = Math.min(DEPTH, positions - position);
+        const patches = { fromRow: position, rows: count, fromColumn: i.from, columns: rows, pitch: rows };
+        im2colBlock(x, source, leftBlock(), patches);
+        packRight(dy, position * filters + firstFilter, filters, 1, columns, count, 0, count);
+        multiplyBlocks(rows, columns, count, 1, rows, single === 1);
+      }
+      for (let row = 0; row < rows; row++) {
+        storeSums(row, columns, dKernel, (i.from + row) * filters + firstFilter, NO_BIAS, 0);
+      }
+    },
 };
 
 /** The loops that define the bits of {@link conv2DKernelGradient}. */
@@ -227,47 +229,49 @@ export function conv2DInputGradient(
 /** One block of dx: inputs that see the same taps, and some of their channels. */
 export const conv2DInputGradientJob: Job = {
   name: "conv2DInputGradient",
-  run([dy, kernel, dx], numbers, tile) {
-    const [batch, groupChannels, filters, groups, most, single] = numbers;
-    const window = windowFrom(numbers, 6);
-    const groupFilters = filters / groups;
-    const across = splitEvenly(groupChannels, COLUMNS, TILE_COLUMNS);
-    const outer = Math.floor(tile / across.count);
-    const group = outer % groups;
-    const j = blockOf(across, tile % across.count);
-    const columns = j.to - j.from;
-    const block = inputBlock(window, batch, most, Math.floor(outer / groups));
-    const rows = block.pixels.length;
-    const depth = block.taps.length * groupFilters;
-    clearSums(rows);
-    for (let from = 0; from < depth; from += DEPTH) {
-      const count = Math.min(DEPTH, depth - from);
-      for (let k = 0; k < count; ) {
-        // the part of this piece that belongs to one tap
-        const tap = Math.floor((from + k) / groupFilters);
-        const filter = from + k - tap * groupFilters;
-        const run = Math.min(groupFilters - filter, count - k);
-        const { kh, kw } = block.taps[tap];
-        const firstFilter = group * groupFilters + filter;
-        const kernelAt = ((kh * window.kernelWidth + kw) * groupChannels + j.from) * filters + firstFilter;
-        packRight(kernel, kernelAt, 1, filters, columns, run, k, count);
-        for (let row = 0; row < rows; row++) {
-          const dyAt = outputThrough(window, block.pixels[row], kh, kw) * filters + firstFilter;
-          const left = leftBlock();
-          const to = row * count + k;
-          for (let co = 0; co < run; co++) left[to + co] = dy[dyAt + co];
+  prepare:
+    ([dy, kernel, dx], numbers) =>
+    (tile) => {
+      const [batch, groupChannels, filters, groups, most, single] = numbers;
+      const window = windowFrom(numbers, 6);
+      const groupFilters = filters / groups;
+      const across = splitEvenly(groupChannels, COLUMNS, TILE_COLUMNS);
+      const outer = Math.floor(tile / across.count);
+      const group = outer % groups;
+      const j = blockOf(across, tile % across.count);
+      const columns = j.to - j.from;
+      const block = inputBlock(window, batch, most, Math.floor(outer / groups));
+      const rows = block.pixels.length;
+      const depth = block.taps.length * groupFilters;
+      clearSums(rows);
+      for (let from = 0; from < depth; from += DEPTH) {
+        const count = Math.min(DEPTH, depth - from);
+        for (let k = 0; k < count; ) {
+          // the part of this piece that belongs to one tap
+          const tap = Math.floor((from + k) / groupFilters);
+          const filter = from + k - tap * groupFilters;
+          const run = Math.min(groupFilters - filter, count - k);
+          const { kh, kw } = block.taps[tap];
+          const firstFilter = group * groupFilters + filter;
+          const kernelAt = ((kh * window.kernelWidth + kw) * groupChannels + j.from) * filters + firstFilter;
+          packRight(kernel, kernelAt, 1, filters, columns, run, k, count);
+          for (let row = 0; row < rows; row++) {
+            const dyAt = outputThrough(window, block.pixels[row], kh, kw) * filters + firstFilter;
+            const left = leftBlock();
+            const to = row * count + k;
+            for (let co = 0; co < run; co++) left[to + co] = dy[dyAt + co];
+          }
+          k += run;
         }
-        k += run;
+        multiplyBlocks(rows, columns, count, count, 1, single === 1);
       }
-      multiplyBlocks(rows, columns, count, count, 1, single === 1);
-    }
-    for (let row = 0; row < rows; row++) {
-      const { n, h, w } = block.pixels[row];
-      const pixel = (n * window.inputHeight + h) * window.inputWidth + w;
-      const at = (pixel * groups + group) * groupChannels + j.from;
-      storeSums(row, columns, dx, at, NO_BIAS, 0);
-    }
-  },
+      for (let row = 0; row < rows; row++) {
+        const { n, h, w } = block.pixels[row];
+        const pixel = (n * window.inputHeight + h) * window.inputWidth + w;
+        const at = (pixel * groups + group) * groupChannels + j.from;
+        storeSums(row, columns, dx, at, NO_BIAS, 0);
+      }
+    },
 };
 
 /** The loops that define the bits of {@link conv2DInputGradient}. */

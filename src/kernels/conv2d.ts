@@ -80,32 +80,34 @@ export function conv2D(
 /** One block of y, as a matrix [N * OH * OW, outC]: im2col of its rows, times the kernel as a matrix. */
 export const conv2DJob: Job = {
   name: "conv2D",
-  run([x, kernel, bias, y], numbers, tile) {
-    const [positions, channels, filters, groups, most, single] = numbers;
-    const window = windowFrom(numbers, 6);
-    const groupChannels = channels / groups;
-    const groupFilters = filters / groups;
-    const across = splitEvenly(groupFilters, COLUMNS, TILE_COLUMNS);
-    const block = Math.floor(tile / across.count);
-    const group = block % groups;
-    const i = blockOf(splitEvenly(positions, most, 1), Math.floor(block / groups));
-    const j = blockOf(across, tile % across.count);
-    const rows = i.to - i.from;
-    const columns = j.to - j.from;
-    const firstFilter = group * groupFilters + j.from;
-    const source = { window, channels, firstChannel: group * groupChannels, groupChannels };
-    const depth = window.kernelHeight * window.kernelWidth * groupChannels;
-    clearSums(rows);
-    for (let k = 0; k < depth; k += DEPTH) {
-      const count = Math.min(DEPTH, depth - k);
-      im2colBlock(x, source, leftBlock(), { fromRow: i.from, rows, fromColumn: k, columns: count, pitch: count });
-      packRight(kernel, k * filters + firstFilter, filters, 1, columns, count, 0, count);
-      multiplyBlocks(rows, columns, count, count, 1, single === 1);
-    }
-    for (let row = 0; row < rows; row++) {
-      storeSums(row, columns, y, (i.from + row) * filters + firstFilter, bias, firstFilter);
-    }
-  },
+  prepare:
+    ([x, kernel, bias, y], numbers) =>
+    (tile) => {
+      const [positions, channels, filters, groups, most, single] = numbers;
+      const window = windowFrom(numbers, 6);
+      const groupChannels = channels / groups;
+      const groupFilters = filters / groups;
+      const across = splitEvenly(groupFilters, COLUMNS, TILE_COLUMNS);
+      const block = Math.floor(tile / across.count);
+      const group = block % groups;
+      const i = blockOf(splitEvenly(positions, most, 1), Math.floor(block / groups));
+      const j = blockOf(across, tile % across.count);
+      const rows = i.to - i.from;
+      const columns = j.to - j.from;
+      const firstFilter = group * groupFilters + j.from;
+      const source = { window, channels, firstChannel: group * groupChannels, groupChannels };
+      const depth = window.kernelHeight * window.kernelWidth * groupChannels;
+      clearSums(rows);
+      for (let k = 0; k < depth; k += DEPTH) {
+        const count = Math.min(DEPTH, depth - k);
+        im2colBlock(x, source, leftBlock(), { fromRow: i.from, rows, fromColumn: k, columns: count, pitch: count });
+        packRight(kernel, k * filters + firstFilter, filters, 1, columns, count, 0, count);
+        multiplyBlocks(rows, columns, count, count, 1, single === 1);
+      }
+      for (let row = 0; row < rows; row++) {
+        storeSums(row, columns, y, (i.from + row) * filters + firstFilter, bias, firstFilter);
+      }
+    },
 };
 
 /** The loops that define the bits of {@link conv2D}. */

@@ -132,27 +132,29 @@ export function depthwiseConv2D(
 /** One line of outputs (n, oh). */
 export const depthwiseConv2DJob: Job = {
   name: "depthwiseConv2D",
-  run([x, kernel, bias, y], numbers, tile) {
-    const [, channels, multiplier, single] = numbers;
-    const window = windowFrom(numbers, 4);
-    const n = Math.floor(tile / window.outputHeight);
-    const oh = tile - n * window.outputHeight;
-    const filters = channels * multiplier;
-    const sums = new Float64Array(filters);
-    for (let ow = 0; ow < window.outputWidth; ow++) {
-      sums.fill(0);
-      let kernelAt = 0;
-      for (let kh = 0; kh < window.kernelHeight; kh++) {
-        for (let kw = 0; kw < window.kernelWidth; kw++, kernelAt += filters) {
-          const xAt = pixelAt(window, n, oh, ow, kh, kw, channels);
-          addTap(sums, x, xAt, kernel, kernelAt, multiplier, single === 1);
+  prepare:
+    ([x, kernel, bias, y], numbers) =>
+    (tile) => {
+      const [, channels, multiplier, single] = numbers;
+      const window = windowFrom(numbers, 4);
+      const n = Math.floor(tile / window.outputHeight);
+      const oh = tile - n * window.outputHeight;
+      const filters = channels * multiplier;
+      const sums = new Float64Array(filters);
+      for (let ow = 0; ow < window.outputWidth; ow++) {
+        sums.fill(0);
+        let kernelAt = 0;
+        for (let kh = 0; kh < window.kernelHeight; kh++) {
+          for (let kw = 0; kw < window.kernelWidth; kw++, kernelAt += filters) {
+            const xAt = pixelAt(window, n, oh, ow, kh, kw, channels);
+            addTap(sums, x, xAt, kernel, kernelAt, multiplier, single === 1);
+          }
         }
+        // with float32 accumulation the sum with the bias is rounded here too: storing it rounds to float32
+        for (let j = 0; j < bias.length; j++) sums[j] += bias[j];
+        y.set(sums, (tile * window.outputWidth + ow) * filters);
       }
-      // with float32 accumulation the sum with the bias is rounded here too: storing it rounds to float32
-      for (let j = 0; j < bias.length; j++) sums[j] += bias[j];
-      y.set(sums, (tile * window.outputWidth + ow) * filters);
-    }
-  },
+    },
 };
 
 /** The loops that define the bits of {@link depthwiseConv2D}. */
@@ -198,23 +200,25 @@ export function depthwiseConv2DKernelGradient(x: Tensor, dy: Tensor, window: Win
 /** One tap (kh, kw) of dKernel. */
 export const depthwiseConv2DKernelGradientJob: Job = {
   name: "depthwiseConv2DKernelGradient",
-  run([x, dy, dKernel], numbers, tile) {
-    const [batch, channels, multiplier, single] = numbers;
-    const window = windowFrom(numbers, 4);
-    const kh = Math.floor(tile / window.kernelWidth);
-    const kw = tile - kh * window.kernelWidth;
-    const filters = channels * multiplier;
-    const sums = new Float64Array(filters);
-    let dyAt = 0;
-    for (let n = 0; n < batch; n++) {
-      for (let oh = 0; oh < window.outputHeight; oh++) {
-        for (let ow = 0; ow < window.outputWidth; ow++, dyAt += filters) {
-          addTap(sums, x, pixelAt(window, n, oh, ow, kh, kw, channels), dy, dyAt, multiplier, single === 1);
+  prepare:
+    ([x, dy, dKernel], numbers) =>
+    (tile) => {
+      const [batch, channels, multiplier, single] = numbers;
+      const window = windowFrom(numbers, 4);
+      const kh = Math.floor(tile / window.kernelWidth);
+      const kw = tile - kh * window.kernelWidth;
+      const filters = channels * multiplier;
+      const sums = new Float64Array(filters);
+      let dyAt = 0;
+      for (let n = 0; n < batch; n++) {
+        for (let oh = 0; oh < window.outputHeight; oh++) {
+          for (let ow = 0; ow < window.outputWidth; ow++, dyAt += filters) {
+            addTap(sums, x, pixelAt(window, n, oh, ow, kh, kw, channels), dy, dyAt, multiplier, single === 1);
+          }
         }
       }
-    }
-    dKernel.set(sums, tile * filters);
-  },
+      dKernel.set(sums, tile * filters);
+    },
 };
 
 /** The loops that define the bits of {@link depthwiseConv2DKernelGradient}. */
@@ -260,28 +264,30 @@ export function depthwiseConv2DInputGradient(
 /** One line of inputs (n, h). */
 export const depthwiseConv2DInputGradientJob: Job = {
   name: "depthwiseConv2DInputGradient",
-  run([dy, kernel, dx], numbers, tile) {
-    const [, channels, multiplier, single] = numbers;
-    const window = windowFrom(numbers, 4);
-    const n = Math.floor(tile / window.inputHeight);
-    const h = tile - n * window.inputHeight;
-    const filters = channels * multiplier;
-    const sums = new Float64Array(channels);
-    for (let w = 0; w < window.inputWidth; w++) {
-      sums.fill(0);
-      for (let kh = window.kernelHeight - 1; kh >= 0; kh--) {
-        const oh = (h + window.padTop - kh * window.dilationHeight) / window.strideHeight;
-        if (!Number.isInteger(oh) || oh < 0 || oh >= window.outputHeight) continue;
-        for (let kw = window.kernelWidth - 1; kw >= 0; kw--) {
-          const ow = (w + window.padLeft - kw * window.dilationWidth) / window.strideWidth;
-          if (!Number.isInteger(ow) || ow < 0 || ow >= window.outputWidth) continue;
-          const dyAt = ((n * window.outputHeight + oh) * window.outputWidth + ow) * filters;
-          addTapBack(sums, dy, dyAt, kernel, (kh * window.kernelWidth + kw) * filters, multiplier, single === 1);
+  prepare:
+    ([dy, kernel, dx], numbers) =>
+    (tile) => {
+      const [, channels, multiplier, single] = numbers;
+      const window = windowFrom(numbers, 4);
+      const n = Math.floor(tile / window.inputHeight);
+      const h = tile - n * window.inputHeight;
+      const filters = channels * multiplier;
+      const sums = new Float64Array(channels);
+      for (let w = 0; w < window.inputWidth; w++) {
+        sums.fill(0);
+        for (let kh = window.kernelHeight - 1; kh >= 0; kh--) {
+          const oh = (h + window.padTop - kh * window.dilationHeight) / window.strideHeight;
+          if (!Number.isInteger(oh) || oh < 0 || oh >= window.outputHeight) continue;
+          for (let kw = window.kernelWidth - 1; kw >= 0; kw--) {
+            const ow = (w + window.padLeft - kw * window.dilationWidth) / window.strideWidth;
+            if (!Number.isInteger(ow) || ow < 0 || ow >= window.outputWidth) continue;
+            const dyAt = ((n * window.outputHeight + oh) * window.outputWidth + ow) * filters;
+            addTapBack(sums, dy, dyAt, kernel, (kh * window.kernelWidth + kw) * filters, multiplier, single === 1);
+          }
         }
+        dx.set(sums, (tile * window.inputWidth + w) * channels);
       }
-      dx.set(sums, (tile * window.inputWidth + w) * channels);
-    }
-  },
+    },
 };
 
 /** One tap for all channels, back: sums[c] += dy[dyAt + c*M + m] * kernel[kernelAt + c*M + m] for m ascending. */

@@ -107,8 +107,8 @@ export function runTiles({ pool }: Execution, run: JobRun): void {
     pool.run(run);
     return;
   }
-  const arrays = [...run.reads, ...run.writes];
-  for (let tile = 0; tile < run.tiles; tile++) run.job.run(arrays, run.numbers, tile);
+  const compute = run.job.prepare([...run.reads, ...run.writes], run.numbers);
+  for (let tile = 0; tile < run.tiles; tile++) compute(tile);
 }
 
 /** How many tiles a thread should have, so that one that was held up leaves the others something to take. */

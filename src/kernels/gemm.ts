@@ -58,24 +58,26 @@ export function gemm(a: Tensor, b: Tensor, bias: Tensor | undefined, execution: 
 /** One block of c. Blocks that share rows of `a` follow each other. */
 export const gemmJob: Job = {
   name: "gemm",
-  run([a, b, bias, c], numbers, tile) {
-    const [rows, columns, depth, most, single, aOffset, aRow, aColumn, bOffset, bRow, bColumn] = numbers;
-    const across = splitEvenly(columns, COLUMNS, TILE_COLUMNS);
-    const i = blockOf(splitEvenly(rows, most, 1), Math.floor(tile / across.count));
-    const j = blockOf(across, tile % across.count);
-    const height = i.to - i.from;
-    const width = j.to - j.from;
-    clearSums(height);
-    for (let k = 0; k < depth; k += DEPTH) {
-      const count = Math.min(DEPTH, depth - k);
-      packLeft(a, aOffset + i.from * aRow + k * aColumn, aRow, aColumn, height, count);
-      packRight(b, bOffset + k * bRow + j.from * bColumn, bRow, bColumn, width, count, 0, count);
-      multiplyBlocks(height, width, count, count, 1, single === 1);
-    }
-    for (let m = 0; m < height; m++) {
-      storeSums(m, width, c, (i.from + m) * columns + j.from, bias, j.from);
-    }
-  },
+  prepare:
+    ([a, b, bias, c], numbers) =>
+    (tile) => {
+      const [rows, columns, depth, most, single, aOffset, aRow, aColumn, bOffset, bRow, bColumn] = numbers;
+      const across = splitEvenly(columns, COLUMNS, TILE_COLUMNS);
+      const i = blockOf(splitEvenly(rows, most, 1), Math.floor(tile / across.count));
+      const j = blockOf(across, tile % across.count);
+      const height = i.to - i.from;
+      const width = j.to - j.from;
+      clearSums(height);
+      for (let k = 0; k < depth; k += DEPTH) {
+        const count = Math.min(DEPTH, depth - k);
+        packLeft(a, aOffset + i.from * aRow + k * aColumn, aRow, aColumn, height, count);
+        packRight(b, bOffset + k * bRow + j.from * bColumn, bRow, bColumn, width, count, 0, count);
+        multiplyBlocks(height, width, count, count, 1, single === 1);
+      }
+      for (let m = 0; m < height; m++) {
+        storeSums(m, width, c, (i.from + m) * columns + j.from, bias, j.from);
+      }
+    },
 };
 
 /** Packs rows of `a` as [rows, count]. */

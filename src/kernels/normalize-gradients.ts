@@ -82,43 +82,45 @@ export function normalizationSums(
 /** The sums of some of the columns. */
 export const normalizationSumsJob: Job = {
   name: "normalizationSums",
-  run([dy, x, mean, positive, dySum, dyDot], [most, single, simd], tile) {
-    const channels = mean.length;
-    const isMasked = positive.length > 0;
-    const { from, to } = blockOf(splitEvenly(channels, most, LEAST_COLUMNS), tile);
-    if (simd === 1) {
-      const kernels = normalizationSumsKernels[isMasked ? "masked" : "plain"];
-      const { [single === 1 ? "single" : "double"]: strips } = kernels;
-      dySum.fill(0, from, to);
-      dyDot.fill(0, from, to);
-      forEachStrip(strips, { rows: x.length / channels, channels, from, to }, ({ kernel, column, at, rows }) => {
-        runKernel(kernel, {
-          dy: dy.byteOffset + 4 * at,
-          x: x.byteOffset + 4 * at,
-          positive: positive.byteOffset + 4 * at,
-          stride: 4 * channels,
-          rows,
-          mean: mean.byteOffset + 8 * column,
-          dySum: dySum.byteOffset + 8 * column,
-          dyDot: dyDot.byteOffset + 8 * column,
+  prepare:
+    ([dy, x, mean, positive, dySum, dyDot], [most, single, simd]) =>
+    (tile) => {
+      const channels = mean.length;
+      const isMasked = positive.length > 0;
+      const { from, to } = blockOf(splitEvenly(channels, most, LEAST_COLUMNS), tile);
+      if (simd === 1) {
+        const kernels = normalizationSumsKernels[isMasked ? "masked" : "plain"];
+        const { [single === 1 ? "single" : "double"]: strips } = kernels;
+        dySum.fill(0, from, to);
+        dyDot.fill(0, from, to);
+        forEachStrip(strips, { rows: x.length / channels, channels, from, to }, ({ kernel, column, at, rows }) => {
+          runKernel(kernel, {
+            dy: dy.byteOffset + 4 * at,
+            x: x.byteOffset + 4 * at,
+            positive: positive.byteOffset + 4 * at,
+            stride: 4 * channels,
+            rows,
+            mean: mean.byteOffset + 8 * column,
+            dySum: dySum.byteOffset + 8 * column,
+            dyDot: dyDot.byteOffset + 8 * column,
+          });
         });
-      });
-      return;
-    }
-    const sums = new Float64Array(to - from); // apart from those of other threads
-    const dots = new Float64Array(to - from);
-    for (let row = 0; row < x.length; row += channels) {
-      for (let c = from; c < to; c++) {
-        const gradient = !isMasked || positive[row + c] > 0 ? dy[row + c] : 0;
-        const product = gradient * (x[row + c] - mean[c]);
-        const sum = sums[c - from] + gradient;
-        sums[c - from] = single === 1 ? Math.fround(sum) : sum;
-        dots[c - from] = single === 1 ? Math.fround(dots[c - from] + Math.fround(product)) : dots[c - from] + product;
+        return;
       }
-    }
-    dySum.set(sums, from);
-    dyDot.set(dots, from);
-  },
+      const sums = new Float64Array(to - from); // apart from those of other threads
+      const dots = new Float64Array(to - from);
+      for (let row = 0; row < x.length; row += channels) {
+        for (let c = from; c < to; c++) {
+          const gradient = !isMasked || positive[row + c] > 0 ? dy[row + c] : 0;
+          const product = gradient * (x[row + c] - mean[c]);
+          const sum = sums[c - from] + gradient;
+          sums[c - from] = single === 1 ? Math.fround(sum) : sum;
+          dots[c - from] = single === 1 ? Math.fround(dots[c - from] + Math.fround(product)) : dots[c - from] + product;
+        }
+      }
+      dySum.set(sums, from);
+      dyDot.set(dots, from);
+    },
 };
 
 /** `dy`, or where there is a `positive`, +0 instead where that is not positive. */
@@ -190,30 +192,32 @@ export function normalizationGradient(
 /** Some of the rows. */
 export const normalizationGradientJob: Job = {
   name: "normalizationGradient",
-  run([dy, x, map, positive, dx], [channels, most, simd], tile) {
-    const isMasked = positive.length > 0;
-    const from = tile * most * channels;
-    const to = Math.min(from + most * channels, x.length);
-    if (simd === 1) {
-      runKernel(normalizationGradientKernels[isMasked ? "masked" : "plain"], {
-        dy: dy.byteOffset + 4 * from,
-        x: x.byteOffset + 4 * from,
-        map: map.byteOffset,
-        positive: positive.byteOffset + 4 * from,
-        dx: dx.byteOffset + 4 * from,
-        vectors: channels / LEAST_COLUMNS,
-        rows: (to - from) / channels,
-      });
-      return;
-    }
-    const [mean, scale, shift, slope] = unpacked(map, channels);
-    for (let i = from; i < to; ) {
-      for (let c = 0; c < channels; c++, i++) {
-        const gradient = !isMasked || positive[i] > 0 ? dy[i] : 0;
-        dx[i] = scale[c] * (gradient - shift[c] - (x[i] - mean[c]) * slope[c]);
+  prepare:
+    ([dy, x, map, positive, dx], [channels, most, simd]) =>
+    (tile) => {
+      const isMasked = positive.length > 0;
+      const from = tile * most * channels;
+      const to = Math.min(from + most * channels, x.length);
+      if (simd === 1) {
+        runKernel(normalizationGradientKernels[isMasked ? "masked" : "plain"], {
+          dy: dy.byteOffset + 4 * from,
+          x: x.byteOffset + 4 * from,
+          map: map.byteOffset,
+          positive: positive.byteOffset + 4 * from,
+          dx: dx.byteOffset + 4 * from,
+          vectors: channels / LEAST_COLUMNS,
+          rows: (to - from) / channels,
+        });
+        return;
       }
-    }
-  },
+      const [mean, scale, shift, slope] = unpacked(map, channels);
+      for (let i = from; i < to; ) {
+        for (let c = 0; c < channels; c++, i++) {
+          const gradient = !isMasked || positive[i] > 0 ? dy[i] : 0;
+          dx[i] = scale[c] * (gradient - shift[c] - (x[i] - mean[c]) * slope[c]);
+        }
+      }
+    },
 };
 
 /** The loops that define the bits of {@link normalizationGradient}. */

@@ -63,35 +63,37 @@ export function deviationSquares(x: Tensor, mean: Float64Array, execution: Execu
 /** The squares of some of the columns. */
 export const deviationSquaresJob: Job = {
   name: "deviationSquares",
-  run([x, mean, squares], [most, single, simd], tile) {
-    const channels = mean.length;
-    const { from, to } = blockOf(splitEvenly(channels, most, LEAST_COLUMNS), tile);
-    if (simd === 1) {
-      const { [single === 1 ? "single" : "double"]: strips } = deviationSquaresKernels;
-      squares.fill(0, from, to);
-      forEachStrip(strips, { rows: x.length / channels, channels, from, to }, ({ kernel, column, at, rows }) => {
-        runKernel(kernel, {
-          x: x.byteOffset + 4 * at,
-          stride: 4 * channels,
-          rows,
-          mean: mean.byteOffset + 8 * column,
-          squares: squares.byteOffset + 8 * column,
+  prepare:
+    ([x, mean, squares], [most, single, simd]) =>
+    (tile) => {
+      const channels = mean.length;
+      const { from, to } = blockOf(splitEvenly(channels, most, LEAST_COLUMNS), tile);
+      if (simd === 1) {
+        const { [single === 1 ? "single" : "double"]: strips } = deviationSquaresKernels;
+        squares.fill(0, from, to);
+        forEachStrip(strips, { rows: x.length / channels, channels, from, to }, ({ kernel, column, at, rows }) => {
+          runKernel(kernel, {
+            x: x.byteOffset + 4 * at,
+            stride: 4 * channels,
+            rows,
+            mean: mean.byteOffset + 8 * column,
+            squares: squares.byteOffset + 8 * column,
+          });
         });
-      });
-      return;
-    }
-    const columns = to - from;
-    const means = mean.slice(from, to);
-    const sums = new Float64Array(columns); // apart from those of other threads
-    for (let row = from; row < x.length; row += channels) {
-      for (let c = 0; c < columns; c++) {
-        const deviation = x[row + c] - means[c];
-        const square = deviation * deviation;
-        sums[c] = single === 1 ? Math.fround(sums[c] + Math.fround(square)) : sums[c] + square;
+        return;
       }
-    }
-    squares.set(sums, from);
-  },
+      const columns = to - from;
+      const means = mean.slice(from, to);
+      const sums = new Float64Array(columns); // apart from those of other threads
+      for (let row = from; row < x.length; row += channels) {
+        for (let c = 0; c < columns; c++) {
+          const deviation = x[row + c] - means[c];
+          const square = deviation * deviation;
+          sums[c] = single === 1 ? Math.fround(sums[c] + Math.fround(square)) : sums[c] + square;
+        }
+      }
+      squares.set(sums, from);
+    },
 };
 
 /** The loops that define the bits of {@link deviationSquares}. */
@@ -150,29 +152,31 @@ export function unpacked(values: FloatArray, channels: number): FloatArray[] {
 /** Some of the rows: three short loops, over a part of y that stays in the cache. */
 export const normalizeJob: Job = {
   name: "normalize",
-  run([x, map, addend, y], [channels, most, rectify, simd], tile) {
-    const from = tile * most * channels;
-    const to = Math.min(from + most * channels, x.length);
-    if (simd === 1) {
-      const adds = addend.length > 0;
-      const kernel = adds ? (rectify === 1 ? "addRectify" : "add") : rectify === 1 ? "rectify" : "plain";
-      runKernel(normalizeKernels[kernel], {
-        x: x.byteOffset + 4 * from,
-        map: map.byteOffset,
-        addend: addend.byteOffset + 4 * from,
-        y: y.byteOffset + 4 * from,
-        vectors: channels / LEAST_COLUMNS,
-        rows: (to - from) / channels,
-      });
-      return;
-    }
-    const [mean, scale, offset] = unpacked(map, channels);
-    for (let i = from; i < to; ) {
-      for (let c = 0; c < channels; c++, i++) y[i] = (x[i] - mean[c]) * scale[c] + offset[c];
-    }
-    if (addend.length > 0) for (let i = from; i < to; i++) y[i] += addend[i];
-    if (rectify === 1) for (let i = from; i < to; i++) if (y[i] <= 0) y[i] = 0;
-  },
+  prepare:
+    ([x, map, addend, y], [channels, most, rectify, simd]) =>
+    (tile) => {
+      const from = tile * most * channels;
+      const to = Math.min(from + most * channels, x.length);
+      if (simd === 1) {
+        const adds = addend.length > 0;
+        const kernel = adds ? (rectify === 1 ? "addRectify" : "add") : rectify === 1 ? "rectify" : "plain";
+        runKernel(normalizeKernels[kernel], {
+          x: x.byteOffset + 4 * from,
+          map: map.byteOffset,
+          addend: addend.byteOffset + 4 * from,
+          y: y.byteOffset + 4 * from,
+          vectors: channels / LEAST_COLUMNS,
+          rows: (to - from) / channels,
+        });
+        return;
+      }
+      const [mean, scale, offset] = unpacked(map, channels);
+      for (let i = from; i < to; ) {
+        for (let c = 0; c < channels; c++, i++) y[i] = (x[i] - mean[c]) * scale[c] + offset[c];
+      }
+      if (addend.length > 0) for (let i = from; i < to; i++) y[i] += addend[i];
+      if (rectify === 1) for (let i = from; i < to; i++) if (y[i] <= 0) y[i] = 0;
+    },
 };
 
 /** The loops that define the bits of {@link normalize}. */

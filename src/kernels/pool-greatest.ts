@@ -53,34 +53,36 @@ export function poolGreatest(x: Tensor, window: Window2D, execution: Execution):
 /** One row of outputs. */
 export const poolGreatestJob: Job = {
   name: "poolGreatest",
-  run([x, y, places], numbers, tile) {
-    const [channels] = numbers;
-    const window = windowFrom(numbers, 2);
-    const argmax = asIntegers(places);
-    const n = Math.floor(tile / window.outputHeight);
-    const rows = rowsUnder(window, tile - n * window.outputHeight);
-    if (numbers[numbers.length - 1] === 1) {
-      chooseVectors(x, y, argmax, channels, window, n * window.inputHeight, rows, tile * window.outputWidth);
-      return;
-    }
-    for (let ow = 0, to = tile * window.outputWidth * channels; ow < window.outputWidth; ow++, to += channels) {
-      const columns = columnsUnder(window, ow);
-      for (let h = rows.from; h < rows.to; h++) {
-        for (let w = columns.from; w < columns.to; w++) {
-          const isFirst = h === rows.from && w === columns.from;
-          choose(
-            x,
-            ((n * window.inputHeight + h) * window.inputWidth + w) * channels,
-            channels,
-            y,
-            argmax,
-            to,
-            isFirst,
-          );
+  prepare:
+    ([x, y, places], numbers) =>
+    (tile) => {
+      const [channels] = numbers;
+      const window = windowFrom(numbers, 2);
+      const argmax = asIntegers(places);
+      const n = Math.floor(tile / window.outputHeight);
+      const rows = rowsUnder(window, tile - n * window.outputHeight);
+      if (numbers[numbers.length - 1] === 1) {
+        chooseVectors(x, y, argmax, channels, window, n * window.inputHeight, rows, tile * window.outputWidth);
+        return;
+      }
+      for (let ow = 0, to = tile * window.outputWidth * channels; ow < window.outputWidth; ow++, to += channels) {
+        const columns = columnsUnder(window, ow);
+        for (let h = rows.from; h < rows.to; h++) {
+          for (let w = columns.from; w < columns.to; w++) {
+            const isFirst = h === rows.from && w === columns.from;
+            choose(
+              x,
+              ((n * window.inputHeight + h) * window.inputWidth + w) * channels,
+              channels,
+              y,
+              argmax,
+              to,
+              isFirst,
+            );
+          }
         }
       }
-    }
-  },
+    },
 };
 
 /** Takes the element of each channel at `at` where it is greater than the greatest so far, or the first. */
@@ -165,10 +167,12 @@ export function poolGreatestGradient(
 /** One row of inputs. */
 export const poolGreatestGradientJob: Job = {
   name: "poolGreatestGradient",
-  run([dy, places, dx], numbers, tile) {
-    const argmax = asIntegers(places);
-    forEachMeeting(numbers, tile, dx, (sums, at, output) => {
-      for (let c = 0; c < sums.length; c++) if (argmax[output + c] === at + c) sums[c] += dy[output + c];
-    });
-  },
+  prepare:
+    ([dy, places, dx], numbers) =>
+    (tile) => {
+      const argmax = asIntegers(places);
+      forEachMeeting(numbers, tile, dx, (sums, at, output) => {
+        for (let c = 0; c < sums.length; c++) if (argmax[output + c] === at + c) sums[c] += dy[output + c];
+      });
+    },
 };

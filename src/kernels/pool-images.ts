@@ -34,26 +34,28 @@ export function imageMeans(x: Tensor, shape: Shape, execution: Execution): Tenso
 /** Some of the channels of one image. */
 export const imageMeansJob: Job = {
   name: "imageMeans",
-  run([x, y, sums], [pixels, channels, most, single, simd], tile) {
-    const split = splitEvenly(channels, most, LEAST_COLUMNS);
-    const n = Math.floor(tile / split.count);
-    const { from, to } = blockOf(split, tile % split.count);
-    const image = n * pixels * channels;
-    const row = n * channels;
-    sums.fill(0, row + from, row + to);
-    if (simd === 1) {
-      const range = { rows: pixels, channels, from, to };
-      addColumns(x.byteOffset + 4 * image, sums.byteOffset + 8 * row, range, single === 1);
-    } else {
-      for (let pixel = 0, at = image; pixel < pixels; pixel++, at += channels) {
-        for (let c = from; c < to; c++) {
-          const sum = sums[row + c] + x[at + c];
-          sums[row + c] = single === 1 ? Math.fround(sum) : sum;
+  prepare:
+    ([x, y, sums], [pixels, channels, most, single, simd]) =>
+    (tile) => {
+      const split = splitEvenly(channels, most, LEAST_COLUMNS);
+      const n = Math.floor(tile / split.count);
+      const { from, to } = blockOf(split, tile % split.count);
+      const image = n * pixels * channels;
+      const row = n * channels;
+      sums.fill(0, row + from, row + to);
+      if (simd === 1) {
+        const range = { rows: pixels, channels, from, to };
+        addColumns(x.byteOffset + 4 * image, sums.byteOffset + 8 * row, range, single === 1);
+      } else {
+        for (let pixel = 0, at = image; pixel < pixels; pixel++, at += channels) {
+          for (let c = from; c < to; c++) {
+            const sum = sums[row + c] + x[at + c];
+            sums[row + c] = single === 1 ? Math.fround(sum) : sum;
+          }
         }
       }
-    }
-    for (let c = from; c < to; c++) y[row + c] = sums[row + c] / pixels;
-  },
+      for (let c = from; c < to; c++) y[row + c] = sums[row + c] / pixels;
+    },
 };
 
 /** The gradient for the images of `shape` [N, H, W, C], given `dy` [N, C]. */
@@ -73,9 +75,11 @@ export function imageMeansGradient(dy: Tensor, shape: Shape, execution: Executio
 /** One image. */
 export const imageMeansGradientJob: Job = {
   name: "imageMeansGradient",
-  run([dy, dx], [pixels, channels], tile) {
-    const shares = dx.slice(0, channels);
-    for (let c = 0; c < channels; c++) shares[c] = dy[tile * channels + c] / pixels;
-    for (let pixel = 0; pixel < pixels; pixel++) dx.set(shares, (tile * pixels + pixel) * channels);
-  },
+  prepare:
+    ([dy, dx], [pixels, channels]) =>
+    (tile) => {
+      const shares = dx.slice(0, channels);
+      for (let c = 0; c < channels; c++) shares[c] = dy[tile * channels + c] / pixels;
+      for (let pixel = 0; pixel < pixels; pixel++) dx.set(shares, (tile * pixels + pixel) * channels);
+    },
 };

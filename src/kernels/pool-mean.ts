@@ -45,25 +45,27 @@ function countUnder(window: Window2D, oh: number, ow: number): number {
 /** One row of outputs. */
 export const poolMeanJob: Job = {
   name: "poolMean",
-  run([x, y, allSums], numbers, tile) {
-    const [channels, single] = numbers;
-    const simd = numbers[numbers.length - 1] === 1;
-    const window = windowFrom(numbers, 2);
-    const n = Math.floor(tile / window.outputHeight);
-    const oh = tile - n * window.outputHeight;
-    const rows = rowsUnder(window, oh);
-    const sums = allSums.subarray(tile * channels, (tile + 1) * channels);
-    for (let ow = 0, to = tile * window.outputWidth * channels; ow < window.outputWidth; ow++, to += channels) {
-      const columns = columnsUnder(window, ow);
-      sums.fill(0);
-      for (let h = rows.from; h < rows.to; h++) {
-        const at = ((n * window.inputHeight + h) * window.inputWidth + columns.from) * channels;
-        addPixels(x, at, columns.to - columns.from, sums, single === 1, simd);
+  prepare:
+    ([x, y, allSums], numbers) =>
+    (tile) => {
+      const [channels, single] = numbers;
+      const simd = numbers[numbers.length - 1] === 1;
+      const window = windowFrom(numbers, 2);
+      const n = Math.floor(tile / window.outputHeight);
+      const oh = tile - n * window.outputHeight;
+      const rows = rowsUnder(window, oh);
+      const sums = allSums.subarray(tile * channels, (tile + 1) * channels);
+      for (let ow = 0, to = tile * window.outputWidth * channels; ow < window.outputWidth; ow++, to += channels) {
+        const columns = columnsUnder(window, ow);
+        sums.fill(0);
+        for (let h = rows.from; h < rows.to; h++) {
+          const at = ((n * window.inputHeight + h) * window.inputWidth + columns.from) * channels;
+          addPixels(x, at, columns.to - columns.from, sums, single === 1, simd);
+        }
+        const count = countUnder(window, oh, ow);
+        for (let c = 0; c < channels; c++) y[to + c] = sums[c] / count;
       }
-      const count = countUnder(window, oh, ow);
-      for (let c = 0; c < channels; c++) y[to + c] = sums[c] / count;
-    }
-  },
+    },
 };
 
 /** Adds `pixels` pixels from x[at] on to the sums of their channels. */
@@ -94,21 +96,23 @@ export function poolMeanGradient(dy: Tensor, shape: Shape, window: Window2D, exe
 /** One row of inputs. */
 export const poolMeanGradientJob: Job = {
   name: "poolMeanGradient",
-  run([dy, dx], numbers, tile) {
-    const window = windowFrom(numbers, 2);
-    const single = numbers[1] === 1;
-    if (window.strideHeight >= window.kernelHeight && window.strideWidth >= window.kernelWidth) {
-      shareOut(dy, dx, numbers[0], window, tile);
-      return;
-    }
-    forEachMeeting(numbers, tile, dx, (sums, _at, output, oh, ow) => {
-      const count = countUnder(window, oh, ow);
-      for (let c = 0; c < sums.length; c++) {
-        const share = dy[output + c] / count;
-        sums[c] += single ? Math.fround(share) : share;
+  prepare:
+    ([dy, dx], numbers) =>
+    (tile) => {
+      const window = windowFrom(numbers, 2);
+      const single = numbers[1] === 1;
+      if (window.strideHeight >= window.kernelHeight && window.strideWidth >= window.kernelWidth) {
+        shareOut(dy, dx, numbers[0], window, tile);
+        return;
       }
-    });
-  },
+      forEachMeeting(numbers, tile, dx, (sums, _at, output, oh, ow) => {
+        const count = countUnder(window, oh, ow);
+        for (let c = 0; c < sums.length; c++) {
+          const share = dy[output + c] / count;
+          sums[c] += single ? Math.fround(share) : share;
+        }
+      });
+    },
 };
 
 /** One row of inputs, none of which more than one window sees: the share of a window is worked out once for its row. */

@@ -48,18 +48,20 @@ export function rectify(x: Tensor, { maxValue, negativeSlope, threshold }: Recti
 /** Some of the elements. */
 export const rectifyJob: Job = {
   name: "rectify",
-  run([x, y], [most, maxValue, negativeSlope, threshold, simd], tile) {
-    const begin = tile * most;
-    const to = Math.min(begin + most, x.length);
-    const vectors = simd === 1 ? Math.floor((to - begin) / LANES) : 0;
-    if (vectors > 0) runKernel(rectifyKernel, { x: x.byteOffset + 4 * begin, y: y.byteOffset + 4 * begin, vectors });
-    for (let i = begin + vectors * LANES; i < to; i++) {
-      const v = x[i];
-      if (v > threshold) y[i] = v < maxValue ? v : maxValue;
-      else if (negativeSlope !== 0 || Number.isNaN(v)) y[i] = negativeSlope * (v - threshold);
-      else y[i] = 0;
-    }
-  },
+  prepare:
+    ([x, y], [most, maxValue, negativeSlope, threshold, simd]) =>
+    (tile) => {
+      const begin = tile * most;
+      const to = Math.min(begin + most, x.length);
+      const vectors = simd === 1 ? Math.floor((to - begin) / LANES) : 0;
+      if (vectors > 0) runKernel(rectifyKernel, { x: x.byteOffset + 4 * begin, y: y.byteOffset + 4 * begin, vectors });
+      for (let i = begin + vectors * LANES; i < to; i++) {
+        const v = x[i];
+        if (v > threshold) y[i] = v < maxValue ? v : maxValue;
+        else if (negativeSlope !== 0 || Number.isNaN(v)) y[i] = negativeSlope * (v - threshold);
+        else y[i] = 0;
+      }
+    },
 };
 
 /**
@@ -93,19 +95,21 @@ export function rectifyGradient(
 /** Some of the elements. */
 export const rectifyGradientJob: Job = {
   name: "rectifyGradient",
-  run([dy, x, dx], [most, maxValue, threshold, below, atThreshold, atMax, simd], tile) {
-    const begin = tile * most;
-    const to = Math.min(begin + most, x.length);
-    const vectors = simd === 1 ? Math.floor((to - begin) / LANES) : 0;
-    if (vectors > 0) {
-      const [dyAt, xAt, dxAt] = [dy, x, dx].map((array) => array.byteOffset + 4 * begin);
-      runKernel(rectifyGradientKernel, { dy: dyAt, x: xAt, dx: dxAt, vectors });
-    }
-    for (let i = begin + vectors * LANES; i < to; i++) {
-      const v = x[i];
-      let slope = v === threshold ? atThreshold : below;
-      if (v > threshold) slope = v < maxValue ? 1 : v === maxValue ? atMax : 0;
-      dx[i] = slope === 0 ? 0 : slope * dy[i];
-    }
-  },
+  prepare:
+    ([dy, x, dx], [most, maxValue, threshold, below, atThreshold, atMax, simd]) =>
+    (tile) => {
+      const begin = tile * most;
+      const to = Math.min(begin + most, x.length);
+      const vectors = simd === 1 ? Math.floor((to - begin) / LANES) : 0;
+      if (vectors > 0) {
+        const [dyAt, xAt, dxAt] = [dy, x, dx].map((array) => array.byteOffset + 4 * begin);
+        runKernel(rectifyGradientKernel, { dy: dyAt, x: xAt, dx: dxAt, vectors });
+      }
+      for (let i = begin + vectors * LANES; i < to; i++) {
+        const v = x[i];
+        let slope = v === threshold ? atThreshold : below;
+        if (v > threshold) slope = v < maxValue ? 1 : v === maxValue ? atMax : 0;
+        dx[i] = slope === 0 ? 0 : slope * dy[i];
+      }
+    },
 };

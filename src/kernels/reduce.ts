@@ -51,21 +51,23 @@ export function columnSums(x: FloatArray, rows: number, channels: number, execut
 /** The sums of some of the columns. */
 export const columnSumsJob: Job = {
   name: "columnSums",
-  run([x, sums], [rows, channels, most, single, simd], tile) {
-    const { from, to } = blockOf(splitEvenly(channels, most, LEAST_COLUMNS), tile);
-    if (simd === 1) {
-      sums.fill(0, from, to);
-      addColumns(x.byteOffset, sums.byteOffset, { rows, channels, from, to }, single === 1);
-      return;
-    }
-    const columns = to - from;
-    const totals = new Float64Array(columns); // apart from those of other threads
-    for (let r = 0, row = from; r < rows; r++, row += channels) {
-      if (single === 1) for (let c = 0; c < columns; c++) totals[c] = Math.fround(totals[c] + x[row + c]);
-      else for (let c = 0; c < columns; c++) totals[c] += x[row + c];
-    }
-    sums.set(totals, from);
-  },
+  prepare:
+    ([x, sums], [rows, channels, most, single, simd]) =>
+    (tile) => {
+      const { from, to } = blockOf(splitEvenly(channels, most, LEAST_COLUMNS), tile);
+      if (simd === 1) {
+        sums.fill(0, from, to);
+        addColumns(x.byteOffset, sums.byteOffset, { rows, channels, from, to }, single === 1);
+        return;
+      }
+      const columns = to - from;
+      const totals = new Float64Array(columns); // apart from those of other threads
+      for (let r = 0, row = from; r < rows; r++, row += channels) {
+        if (single === 1) for (let c = 0; c < columns; c++) totals[c] = Math.fround(totals[c] + x[row + c]);
+        else for (let c = 0; c < columns; c++) totals[c] += x[row + c];
+      }
+      sums.set(totals, from);
+    },
 };
 
 /**

@@ -56,24 +56,26 @@ export function sumTensors(terms: readonly Tensor[], options: SumOptions, execut
 /** Some of the elements. */
 export const sumTensorsJob: Job = {
   name: "sumTensors",
-  run(arrays, [most, start, simd], tile) {
-    const [positive, first, second] = arrays;
-    const terms = arrays.slice(1, -1);
-    const sum = arrays[arrays.length - 1];
-    const begin = tile * most;
-    const to = Math.min(begin + most, sum.length);
-    const from = simd === 1 ? sumVectors(arrays, start, begin, to) : begin;
-    if (terms.length === 2) {
-      for (let i = from; i < to; i++) sum[i] = start + first[i] + second[i];
-    } else {
-      for (let i = from; i < to; i++) {
-        let total = start;
-        for (const term of terms) total += term[i];
-        sum[i] = total;
+  prepare:
+    (arrays, [most, start, simd]) =>
+    (tile) => {
+      const [positive, first, second] = arrays;
+      const terms = arrays.slice(1, -1);
+      const sum = arrays[arrays.length - 1];
+      const begin = tile * most;
+      const to = Math.min(begin + most, sum.length);
+      const from = simd === 1 ? sumVectors(arrays, start, begin, to) : begin;
+      if (terms.length === 2) {
+        for (let i = from; i < to; i++) sum[i] = start + first[i] + second[i];
+      } else {
+        for (let i = from; i < to; i++) {
+          let total = start;
+          for (const term of terms) total += term[i];
+          sum[i] = total;
+        }
       }
-    }
-    if (positive.length > 0) for (let i = from; i < to; i++) if (!(positive[i] > 0)) sum[i] = 0;
-  },
+      if (positive.length > 0) for (let i = from; i < to; i++) if (!(positive[i] > 0)) sum[i] = 0;
+    },
 };
 
 /** Sums the whole vectors of one tile of one or two terms. Returns where the rest begins. */

@@ -39,7 +39,7 @@ function change(
 ): void {
   const { length } = changed[0];
   if (length < SMALL || execution.kernel === "naive") {
-    job.run([...reads, ...changed, ...changed], [length, ...numbers, 0], 0);
+    job.prepare([...reads, ...changed, ...changed], [length, ...numbers, 0])(0);
     return;
   }
   const most = elementsPerTile(length, execution);
@@ -85,44 +85,46 @@ export function adamUpdate(
 /** Some of the elements. */
 export const adamUpdateJob: Job = {
   name: "adamUpdate",
-  run(arrays, [most, alpha, momentumShare, velocityShare, epsilon, decay, learningRate, simd], tile) {
-    const count = (arrays.length - 1) / 2;
-    const [gs, ws, ms, vs] = arrays;
-    const [nextW, nextM, nextV] = arrays.slice(1 + count);
-    const hasMaxima = count === 4;
-    const [maxima, nextMaxima] = hasMaxima ? [arrays[4], arrays[8]] : [NO_BIAS, NO_BIAS];
-    const begin = tile * most;
-    const to = Math.min(begin + most, ws.length);
-    const vectors = simd === 1 ? Math.floor((to - begin) / LANES) : 0;
-    if (vectors > 0) {
-      runKernel(adamKernel, {
-        vectors,
-        gradient: gs.byteOffset + 4 * begin,
-        w: ws.byteOffset + 4 * begin,
-        m: ms.byteOffset + 4 * begin,
-        v: vs.byteOffset + 4 * begin,
-        nextW: nextW.byteOffset + 4 * begin,
-        nextM: nextM.byteOffset + 4 * begin,
-        nextV: nextV.byteOffset + 4 * begin,
-        alpha,
-        momentumShare,
-        velocityShare,
-        epsilon,
-        decay,
-        learningRate,
-      });
-    }
-    for (let i = begin + vectors * LANES; i < to; i++) {
-      const w = ws[i] - ws[i] * decay * learningRate;
-      const m = ms[i] + (gs[i] - ms[i]) * momentumShare;
-      const v = vs[i] + (gs[i] * gs[i] - vs[i]) * velocityShare;
-      const divisor = hasMaxima ? Math.max(maxima[i], v) : v;
-      nextM[i] = m;
-      nextV[i] = v;
-      if (hasMaxima) nextMaxima[i] = divisor;
-      nextW[i] = w - (alpha * m) / (Math.sqrt(divisor) + epsilon);
-    }
-  },
+  prepare:
+    (arrays, [most, alpha, momentumShare, velocityShare, epsilon, decay, learningRate, simd]) =>
+    (tile) => {
+      const count = (arrays.length - 1) / 2;
+      const [gs, ws, ms, vs] = arrays;
+      const [nextW, nextM, nextV] = arrays.slice(1 + count);
+      const hasMaxima = count === 4;
+      const [maxima, nextMaxima] = hasMaxima ? [arrays[4], arrays[8]] : [NO_BIAS, NO_BIAS];
+      const begin = tile * most;
+      const to = Math.min(begin + most, ws.length);
+      const vectors = simd === 1 ? Math.floor((to - begin) / LANES) : 0;
+      if (vectors > 0) {
+        runKernel(adamKernel, {
+          vectors,
+          gradient: gs.byteOffset + 4 * begin,
+          w: ws.byteOffset + 4 * begin,
+          m: ms.byteOffset + 4 * begin,
+          v: vs.byteOffset + 4 * begin,
+          nextW: nextW.byteOffset + 4 * begin,
+          nextM: nextM.byteOffset + 4 * begin,
+          nextV: nextV.byteOffset + 4 * begin,
+          alpha,
+          momentumShare,
+          velocityShare,
+          epsilon,
+          decay,
+          learningRate,
+        });
+      }
+      for (let i = begin + vectors * LANES; i < to; i++) {
+        const w = ws[i] - ws[i] * decay * learningRate;
+        const m = ms[i] + (gs[i] - ms[i]) * momentumShare;
+        const v = vs[i] + (gs[i] * gs[i] - vs[i]) * velocityShare;
+        const divisor = hasMaxima ? Math.max(maxima[i], v) : v;
+        nextM[i] = m;
+        nextV[i] = v;
+        if (hasMaxima) nextMaxima[i] = divisor;
+        nextW[i] = w - (alpha * m) / (Math.sqrt(divisor) + epsilon);
+      }
+    },
 };
 
 /** The numbers of a step of SGD that all elements share. */
@@ -149,23 +151,25 @@ export function sgdUpdate(
 /** Some of the elements. */
 export const sgdUpdateJob: Job = {
   name: "sgdUpdate",
-  run(arrays, [most, learningRate, momentum, nesterov, decay], tile) {
-    const hasMomentum = arrays.length === 5;
-    const [gs, ws] = arrays;
-    const [ms, nextW, nextM] = hasMomentum ? arrays.slice(2) : [NO_BIAS, arrays[2], NO_BIAS];
-    const to = Math.min((tile + 1) * most, ws.length);
-    for (let i = tile * most; i < to; i++) {
-      const w = ws[i] - ws[i] * decay * learningRate;
-      const down = gs[i] * learningRate;
-      if (!hasMomentum) {
-        nextW[i] = w - down;
-        continue;
+  prepare:
+    (arrays, [most, learningRate, momentum, nesterov, decay]) =>
+    (tile) => {
+      const hasMomentum = arrays.length === 5;
+      const [gs, ws] = arrays;
+      const [ms, nextW, nextM] = hasMomentum ? arrays.slice(2) : [NO_BIAS, arrays[2], NO_BIAS];
+      const to = Math.min((tile + 1) * most, ws.length);
+      for (let i = tile * most; i < to; i++) {
+        const w = ws[i] - ws[i] * decay * learningRate;
+        const down = gs[i] * learningRate;
+        if (!hasMomentum) {
+          nextW[i] = w - down;
+          continue;
+        }
+        const m = ms[i] * momentum - down;
+        nextM[i] = m;
+        nextW[i] = w + (nesterov === 1 ? m * momentum - down : m);
       }
-      const m = ms[i] * momentum - down;
-      nextM[i] = m;
-      nextW[i] = w + (nesterov === 1 ? m * momentum - down : m);
-    }
-  },
+    },
 };
 
 /** The factors of a penalty's gradient. */
@@ -200,14 +204,16 @@ export function penaltyGradient(
 /** Some of the elements. */
 export const penaltyGradientJob: Job = {
   name: "penaltyGradient",
-  run([gs, ws, sum], [most, l1, l2Twice, simd], tile) {
-    const begin = tile * most;
-    const to = Math.min(begin + most, ws.length);
-    const vectors = simd === 1 ? Math.floor((to - begin) / LANES) : 0;
-    if (vectors > 0) {
-      const [gradient, w, sumAt] = [gs, ws, sum].map((data) => data.byteOffset + 4 * begin);
-      runKernel(penaltyKernel, { vectors, gradient, w, sum: sumAt, factor: l2Twice });
-    }
-    for (let i = begin + vectors * LANES; i < to; i++) sum[i] = gs[i] + l1 * Math.sign(ws[i]) + l2Twice * ws[i];
-  },
+  prepare:
+    ([gs, ws, sum], [most, l1, l2Twice, simd]) =>
+    (tile) => {
+      const begin = tile * most;
+      const to = Math.min(begin + most, ws.length);
+      const vectors = simd === 1 ? Math.floor((to - begin) / LANES) : 0;
+      if (vectors > 0) {
+        const [gradient, w, sumAt] = [gs, ws, sum].map((data) => data.byteOffset + 4 * begin);
+        runKernel(penaltyKernel, { vectors, gradient, w, sum: sumAt, factor: l2Twice });
+      }
+      for (let i = begin + vectors * LANES; i < to; i++) sum[i] = gs[i] + l1 * Math.sign(ws[i]) + l2Twice * ws[i];
+    },
 };

@@ -15,6 +15,12 @@ export function withArraysInHeap(
   writes: readonly FloatArray[],
   use: (arrays: readonly FloatArray[]) => void,
 ): void {
+  const heap = sharedHeap();
+  const isThere = (array: FloatArray): boolean => heap.owns(array);
+  if (reads.every(isThere) && writes.every(isThere)) {
+    use([...reads, ...writes]);
+    return;
+  }
   const borrowed: number[] = [];
   try {
     const sharedReads = reads.map((array) => inHeap(array, true, borrowed));
@@ -24,7 +30,7 @@ export function withArraysInHeap(
       if (array !== sharedWrites[i]) array.set(sharedWrites[i]);
     });
   } finally {
-    for (const offset of borrowed) sharedHeap().free(offset);
+    for (const offset of borrowed) heap.free(offset);
   }
 }
 

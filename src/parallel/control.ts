@@ -37,7 +37,7 @@ const MAX_ARRAYS = 12;
 const MAX_NUMBERS = 64;
 
 /** How often a thread looks again before it sleeps: some tens of microseconds, about what waking up costs. */
-const SPINS = 20_000;
+const SPINS = 100_000;
 
 /** Where an array of a job lies in the shared heap. */
 export interface ArrayPlace {
@@ -95,9 +95,12 @@ export class Control {
     this.words[NAME_LENGTH] = writeText(this.#name, name);
     this.words[ARRAY_COUNT] = arrays.length;
     this.words[NUMBER_COUNT] = numbers.length;
-    arrays.forEach((array, i) => {
-      this.#arrays.set([array instanceof Float64Array ? 1 : 0, array.byteOffset, array.length], 3 * i);
-    });
+    let at = 0;
+    for (const array of arrays) {
+      this.#arrays[at++] = array instanceof Float64Array ? 1 : 0;
+      this.#arrays[at++] = array.byteOffset;
+      this.#arrays[at++] = array.length;
+    }
     this.#numbers.set(numbers);
   }
 

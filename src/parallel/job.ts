@@ -5,12 +5,18 @@
  */
 import type { FloatArray } from "../tensor/dtype.js";
 
+/** Computes one tile. */
+export type ComputeTile = (tile: number) => void;
+
 /** Work in tiles. A tile writes outputs that no other tile touches, so neither order nor thread can change a bit. */
 export interface Job {
   /** The name by which a worker finds the job in its own copy of the job table. */
   readonly name: string;
-  /** Computes tile number `tile`. `arrays` are what the job reads, then what it writes. */
-  run(arrays: readonly FloatArray[], numbers: readonly number[], tile: number): void;
+  /**
+   * Works out, once on each thread, what all tiles have in common. What it returns computes the tile of a number.
+   * `arrays` are what the job reads, then what it writes.
+   */
+  readonly prepare: (arrays: readonly FloatArray[], numbers: readonly number[]) => ComputeTile;
 }
 
 /** One run of a job. */

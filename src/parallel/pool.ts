@@ -10,7 +10,7 @@
 import { sharedHeap } from "../tensor/heap.js";
 import { withArraysInHeap } from "./borrow.js";
 import { ACTIVE, CLOSED, Control, GENERATION, NEXT, TILES } from "./control.js";
-import type { JobRun } from "./job.js";
+import type { ComputeTile, JobRun } from "./job.js";
 import { type StartedWorker, startWorker } from "./start-worker.js";
 
 /** How long the caller sleeps before it counts one more second without an answer. */
@@ -62,13 +62,13 @@ export class WorkerPool {
   run({ job, reads, writes, numbers, tiles }: JobRun): void {
     const control = this.#control;
     if (control === undefined || this.#workers.length === 0 || tiles < 2) {
-      const arrays = [...reads, ...writes];
-      for (let tile = 0; tile < tiles; tile++) job.run(arrays, numbers, tile);
+      const compute = job.prepare([...reads, ...writes], numbers);
+      for (let tile = 0; tile < tiles; tile++) compute(tile);
       return;
     }
     withArraysInHeap(reads, writes, (arrays) => {
       control.describe(job.name, arrays, numbers);
-      this.#forkJoin(control, tiles, (tile) => job.run(arrays, numbers, tile));
+      this.#forkJoin(control, tiles, () => job.prepare(arrays, numbers));
     });
   }
 
@@ -82,12 +82,12 @@ export class WorkerPool {
     for (const worker of this.#workers.splice(0)) worker.terminate();
   }
 
-  #forkJoin(control: Control, tiles: number, compute: (tile: number) => void): void {
+  #forkJoin(control: Control, tiles: number, prepare: () => ComputeTile): void {
     control.words[TILES] = tiles;
     Atomics.store(control.words, NEXT, 0);
     control.addAndNotify(GENERATION, 1); // opens the job
     try {
-      control.claimTiles(compute);
+      control.claimTiles(prepare()); // while the workers do the same
     } finally {
       control.cancelTiles();
       control.addAndNotify(GENERATION, 1); // closes it: who comes now is too late

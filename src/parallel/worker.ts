@@ -33,7 +33,7 @@ function takePart(control: Control, heap: WorkerSetup["heap"], jobs: ReadonlyMap
     const job = jobs.get(name);
     if (job === undefined) throw new Error(`internal: worker pool: the job table has no job "${name}".`);
     const views = arrays.map((place) => viewOf(heap, place));
-    control.claimTiles((tile) => job.run(views, numbers, tile));
+    control.claimTiles(job.prepare(views, numbers));
   } catch (error) {
     control.fail(messageOf(error));
     control.cancelTiles();

@@ -92,7 +92,8 @@ export class Heap {
 
   /** Whether `data` lies in this memory. */
   owns(data: ArrayBufferView): boolean {
-    return this.#buffers.has(data.buffer);
+    const { buffer } = data;
+    return buffer === this.#buffer || this.#buffers.has(buffer);
   }
 
   /**

@@ -22,33 +22,39 @@ function meet(array: FloatArray): void {
 /** y[tile] = scale * x[tile] */
 export const scaleJob: Job = {
   name: "scale",
-  run([x, y], [scale], tile) {
-    y[tile] = scale * x[tile];
-  },
+  prepare:
+    ([x, y], [scale]) =>
+    (tile) => {
+      y[tile] = scale * x[tile];
+    },
 };
 
 /** Every tile waits until a worker has taken part; y[tile] = 1 where a worker computed it, else 0. */
 export const meetJob: Job = {
   name: "meet",
-  run([flags, y], _numbers, tile) {
-    meet(flags);
-    y[tile] = isMainThread ? 0 : 1;
-  },
+  prepare:
+    ([flags, y]) =>
+    (tile) => {
+      meet(flags);
+      y[tile] = isMainThread ? 0 : 1;
+    },
 };
 
 /** Fails in a worker only. */
 export const failInWorkerJob: Job = {
   name: "failInWorker",
-  run([flags]) {
-    meet(flags);
-    if (!isMainThread) throw new RangeError("the tile went wrong");
-  },
+  prepare:
+    ([flags]) =>
+    () => {
+      meet(flags);
+      if (!isMainThread) throw new RangeError("the tile went wrong");
+    },
 };
 
 /** Fails on the calling thread only. */
 export const failInCallerJob: Job = {
   name: "failInCaller",
-  run() {
+  prepare: () => () => {
     if (isMainThread) throw new TypeError("the caller's tile went wrong");
   },
 };
@@ -56,10 +62,12 @@ export const failInCallerJob: Job = {
 /** Ends the thread of a worker in the midst of a tile. */
 export const dieJob: Job = {
   name: "die",
-  run([flags]) {
-    meet(flags);
-    if (!isMainThread) process.exit(1);
-  },
+  prepare:
+    ([flags]) =>
+    () => {
+      meet(flags);
+      if (!isMainThread) process.exit(1);
+    },
 };
 
 export const jobs: readonly Job[] = [scaleJob, meetJob, failInWorkerJob, failInCallerJob, dieJob];

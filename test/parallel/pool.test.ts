@@ -115,7 +115,7 @@ describe("WorkerPool", () => {
       runTogether(pool, meetJob);
       const slow: Job = {
         name: "unknown",
-        run: () => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200),
+        prepare: () => () => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200),
       };
       assert.throws(() => pool.run({ job: slow, reads: [], writes: [], numbers: [], tiles: 20 }), {
         message: 'internal: worker pool: the job table has no job "unknown".',

@@ -47,6 +47,12 @@ export function horizontalAxis(window: Window2D): Axis {
   return { input: inputWidth, kernel: kernelWidth, stride: strideWidth, dilation: dilationWidth, pad: padLeft };
 }
 
+/** Whether every output sees the input through some tap. */
+export function everyOutputSees(axis: Axis, outputs: number): boolean {
+  const taps = Array.from({ length: axis.kernel }, (_, k) => outputsInside({ from: 0, to: outputs }, k, axis));
+  return Array.from({ length: outputs }, (_, o) => o).every((o) => taps.some(({ from, to }) => from <= o && o < to));
+}
+
 /** The inputs that the outputs in `range` see: every one from the first to the last, or with one tap only its own. */
 export function inputsSeen(range: Range, axis: Axis): Inputs {
   const { input, kernel, stride, dilation, pad } = axis;

@@ -32,12 +32,14 @@ export function repeatChannels(x: Tensor, multiplier: number, execution: Executi
 /** Some elements of x. */
 export const repeatChannelsJob: Job = {
   name: "repeatChannels",
-  run([x, repeated], [multiplier, most], tile) {
-    const end = Math.min(x.length, (tile + 1) * most);
-    for (let i = tile * most, to = i * multiplier; i < end; i++) {
-      for (let m = 0; m < multiplier; m++, to++) repeated[to] = x[i];
-    }
-  },
+  prepare:
+    ([x, repeated], [multiplier, most]) =>
+    (tile) => {
+      const end = Math.min(x.length, (tile + 1) * most);
+      for (let i = tile * most, to = i * multiplier; i < end; i++) {
+        for (let m = 0; m < multiplier; m++, to++) repeated[to] = x[i];
+      }
+    },
 };
 
 /** `x` [..., C * M] parted in `multiplier` planes: [M, ..., C]. */
@@ -58,11 +60,13 @@ export function partChannels(x: Tensor, multiplier: number, execution: Execution
 /** Some elements of every plane. */
 export const partChannelsJob: Job = {
   name: "partChannels",
-  run([x, parted], [multiplier, most], tile) {
-    const plane = x.length / multiplier;
-    const end = Math.min(plane, (tile + 1) * most);
-    for (let i = tile * most, from = i * multiplier; i < end; i++) {
-      for (let m = 0; m < multiplier; m++, from++) parted[m * plane + i] = x[from];
-    }
-  },
+  prepare:
+    ([x, parted], [multiplier, most]) =>
+    (tile) => {
+      const plane = x.length / multiplier;
+      const end = Math.min(plane, (tile + 1) * most);
+      for (let i = tile * most, from = i * multiplier; i < end; i++) {
+        for (let m = 0; m < multiplier; m++, from++) parted[m * plane + i] = x[from];
+      }
+    },
 };

@@ -21,9 +21,9 @@ import type { FloatArray } from "../../tensor/dtype.js";
 import { type Execution, threadsOf } from "../execution.js";
 import { blockOf } from "../split.js";
 import { WINDOW_NUMBERS, type Window2D, windowFrom, windowNumbers } from "../window.js";
-import { copyKernel } from "./copy-kernel.js";
+import { copyFunction } from "./copy-kernel.js";
 import { type Lanes, lanesOf } from "./lanes.js";
-import { multiplyTile, TileScratch } from "./multiply.js";
+import { TileScratch, tileMultiplier } from "./multiply.js";
 import {
   panelBytes,
   RIGHT_NUMBERS,
@@ -36,7 +36,6 @@ import {
 } from "./panels.js";
 import { planTiles } from "./plan.js";
 import { runSimd, scratchAddress } from "./run.js";
-import { runKernel } from "./thread.js";
 import { panelVectors } from "./wide.js";
 
 /** Where results go: element (n, oh, ow, co of group g) to `offset + n * image + oh * line + ow * position + g * columns + co`. */
@@ -152,7 +151,7 @@ function tileScratch(
 /** Some lines of output, and some panels of one group of its channels. */
 export const convolveJob: Job = {
   name: "convolve",
-  run([images, right, bias, scratchMemory, result], numbers, tile) {
+  prepare([images, right, bias, scratchMemory, result], numbers) {
     const layout = rightFrom(numbers);
     const { lanes, groups, columns } = layout;
     const window = windowFrom(numbers, RIGHT_NUMBERS);
@@ -162,11 +161,8 @@ export const convolveJob: Job = {
     const packed = isPacked === 1;
     const reading = readingOf(window, lanes, groups, channels);
     const across = Math.ceil(layout.panels.length / tilePanels);
-    const block = Math.floor(tile / across);
-    const group = block % groups;
     const total = batch * window.outputHeight;
     const split = { total, size: tileLines, count: Math.ceil(total / tileLines) };
-    const lines = blockOf(split, Math.floor(block / groups));
 
     const address = scratchAddress(scratchMemory, numbers);
     const scratch = tileScratch(address, layout, packed, tileLines * window.outputWidth, window, reading);
@@ -178,89 +174,91 @@ export const convolveJob: Job = {
       reading.segmentsPerLine,
       window.dilationWidth * pixel,
     );
-    let copyAt = scratch.end;
-    for (let from = lines.from; from < lines.to; ) {
-      const n = Math.floor(from / window.outputHeight);
-      const oh = from - n * window.outputHeight;
-      const count = Math.min(window.outputHeight - oh, lines.to - from);
-      const top = oh * window.strideHeight - window.padTop;
-      const imageAt = images.byteOffset + 4 * n * window.inputHeight * window.inputWidth * channels * groups;
-      let first: number;
-      if (reading.copied) {
-        first = copyAt;
-        const height = (count - 1) * window.strideHeight + reading.reach;
-        copyAt = copyLines(
-          imageAt + 4 * group * channels,
-          window,
-          reading,
-          lanes,
-          channels,
-          groups,
-          top,
-          height,
-          copyAt,
+    const copyLines = lineCopier(window, reading, lanes, channels, groups);
+    const imageBytes = 4 * window.inputHeight * window.inputWidth * channels * groups;
+    const multiply = tileMultiplier(scratch, window.kernelHeight * reading.segmentsPerLine, reading.length, layout, {
+      packed,
+      right,
+      bias,
+    });
+    return (tile) => {
+      const block = Math.floor(tile / across);
+      const group = block % groups;
+      const lines = blockOf(split, Math.floor(block / groups));
+      scratch.clearRows();
+      let copyAt = scratch.end;
+      for (let from = lines.from; from < lines.to; ) {
+        const n = Math.floor(from / window.outputHeight);
+        const oh = from - n * window.outputHeight;
+        const count = Math.min(window.outputHeight - oh, lines.to - from);
+        const top = oh * window.strideHeight - window.padTop;
+        const imageAt = images.byteOffset + n * imageBytes;
+        let first: number;
+        if (reading.copied) {
+          first = copyAt;
+          const height = (count - 1) * window.strideHeight + reading.reach;
+          copyAt = copyLines(imageAt + 4 * group * channels, top, height, copyAt);
+        } else {
+          first = imageAt + top * pitch - window.padLeft * pixel;
+        }
+        scratch.addRows(
+          count,
+          window.outputWidth,
+          { first, lineStride: window.strideHeight * pitch, stride: window.strideWidth * pixel },
+          {
+            first: result.byteOffset + 4 * (offset + n * image + oh * line + group * columns),
+            lineStride: 4 * line,
+            stride: 4 * position,
+          },
         );
-      } else {
-        first = imageAt + top * pitch - window.padLeft * pixel;
+        from += count;
       }
-      scratch.addRows(
-        count,
-        window.outputWidth,
-        { first, lineStride: window.strideHeight * pitch, stride: window.strideWidth * pixel },
-        {
-          first: result.byteOffset + 4 * (offset + n * image + oh * line + group * columns),
-          lineStride: 4 * line,
-          stride: 4 * position,
-        },
-      );
-      from += count;
-    }
-    const firstPanel = (tile % across) * tilePanels;
-    const range = { group, from: firstPanel, to: firstPanel + tilePanels };
-    const segments = window.kernelHeight * reading.segmentsPerLine;
-    multiplyTile(scratch, segments, reading.length, layout, { packed, right, bias }, range);
+      const firstPanel = (tile % across) * tilePanels;
+      multiply(group, firstPanel, firstPanel + tilePanels);
+    };
   },
 };
 
-/** Copies `height` lines of an image from line `top` on, with zeros for what is outside; returns where the copy ends. */
-function copyLines(
-  image: number,
-  window: Window2D,
+/** Copies `height` lines of the image at an address, from line `top` on, to `to`; returns where the copy ends. */
+type LineCopier = (image: number, top: number, height: number, to: number) => number;
+
+/** Copies lines of an image, with zeros for what is outside. */
+function lineCopier(
+  { inputHeight, inputWidth, padLeft }: Window2D,
   { columns }: Reading,
   lanes: Lanes,
   channels: number,
   groups: number,
-  top: number,
-  height: number,
-  to: number,
-): number {
-  const { inputHeight, inputWidth, padLeft } = window;
+): LineCopier {
   const left = Math.max(0, -padLeft); // the first column of the image that is seen, and the one behind the last
   const right = Math.min(inputWidth, columns - padLeft);
-  const above = Math.min(height, Math.max(0, -top));
-  const inside = right > left ? Math.max(0, Math.min(inputHeight, top + height) - (top + above)) : 0;
-  const kernel = copyKernel(lanes);
-  const line = columns * channels;
   const together = groups === 1;
-  const zeroLines = (count: number, at: number): void => {
-    if (count === 0) return;
-    const nothing = { from: image, runs: 1, runStride: 0, runLength: 0, after: 0, rows: 1, rowStride: 0 };
-    runKernel(kernel, { ...nothing, before: count * line, to: at });
+  const line = columns * channels;
+  const lineBytes = line * lanes.bytes;
+  const pixelBytes = 4 * channels * groups;
+  const copy = copyFunction(lanes);
+  return (image, top, height, to) => {
+    const above = Math.min(height, Math.max(0, -top));
+    const inside = right > left ? Math.max(0, Math.min(inputHeight, top + height) - (top + above)) : 0;
+    const below = height - above - inside;
+    if (above > 0) copy({ from: image, to, before: above * line, ...NO_RUNS });
+    if (inside > 0) {
+      copy({
+        from: image + ((top + above) * inputWidth + left) * pixelBytes,
+        to: to + above * lineBytes,
+        runs: together ? 1 : right - left,
+        runStride: pixelBytes,
+        runLength: together ? (right - left) * channels : channels,
+        before: (left + padLeft) * channels,
+        after: (columns - padLeft - right) * channels,
+        rows: inside,
+        rowStride: inputWidth * pixelBytes,
+      });
+    }
+    if (below > 0) copy({ from: image, to: to + (above + inside) * lineBytes, before: below * line, ...NO_RUNS });
+    return to + height * lineBytes;
   };
-  zeroLines(above, to);
-  if (inside > 0) {
-    runKernel(kernel, {
-      from: image + 4 * ((top + above) * inputWidth + left) * channels * groups,
-      to: to + above * line * lanes.bytes,
-      runs: together ? 1 : right - left,
-      runStride: 4 * channels * groups,
-      runLength: together ? (right - left) * channels : channels,
-      before: (left + padLeft) * channels,
-      after: (columns - padLeft - right) * channels,
-      rows: inside,
-      rowStride: 4 * inputWidth * channels * groups,
-    });
-  }
-  zeroLines(height - above - inside, to + (above + inside) * line * lanes.bytes);
-  return to + height * line * lanes.bytes;
 }
+
+/** Of a copy that is zeros. */
+const NO_RUNS = { runs: 1, runStride: 0, runLength: 0, after: 0, rows: 1, rowStride: 0 } as const;

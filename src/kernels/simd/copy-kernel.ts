@@ -8,6 +8,7 @@ import { type Body, type Local, type NamedFunction, type Value, wasmFunction } f
 import { doWhile, whileLoop } from "../../assembly/control.js";
 import { f32, f64, f64x2, i32, v128 } from "../../assembly/instructions.js";
 import { doubles, type Lanes, singles } from "./lanes.js";
+import { kernelFunction } from "./thread.js";
 
 /** What the copying kernel is told. Strides are in bytes, counts in values. */
 type CopyParameter =
@@ -26,6 +27,9 @@ type CopyParameter =
 
 /** A kernel that copies rows made of runs of values, side by side and with zeros before and after each row. */
 export type CopyKernel = NamedFunction<Record<CopyParameter, "i32">>;
+
+/** What {@link CopyKernel} is given. */
+export type CopyArguments = Readonly<Record<CopyParameter, number>>;
 
 function makeCopyKernel(lanes: Lanes): CopyKernel {
   const parameters: Record<CopyParameter, "i32"> = {
@@ -103,4 +107,10 @@ export const copyKernels: readonly CopyKernel[] = [ofSingles, ofDoubles];
 /** The kernel that copies for sums in `lanes`. */
 export function copyKernel(lanes: Lanes): CopyKernel {
   return lanes === singles ? ofSingles : ofDoubles;
+}
+
+/** The kernel of {@link copyKernel} on this thread, for those who call it for every tile. */
+export function copyFunction(lanes: Lanes): (values: CopyArguments) => void {
+  const run = kernelFunction(copyKernel(lanes));
+  return (v) => run(v.from, v.to, v.runs, v.runStride, v.runLength, v.before, v.after, v.rows, v.rowStride);
 }

@@ -106,40 +106,42 @@ function planFrom(numbers: readonly number[]): Plan {
 /** Some taps of some channels. */
 export const simdDepthwiseKernelGradientJob: Job = {
   name: "simdDepthwiseKernelGradient",
-  run([x, dy, scratchMemory, dKernel], numbers, index) {
-    const plan = planFrom(numbers);
-    const { lanes, batch, channels, window } = plan;
-    const taps = blockOf(plan.taps, index % plan.taps.count);
-    const { from, to } = blockOf(plan.across, Math.floor(index / plan.taps.count));
-    const zeros = scratchAddress(scratchMemory, numbers);
-    const sums = zeros + ZEROS;
-    const padding = sums + plan.taps.size * tapBytes(plan);
-    const trial = padding + plan.taps.size * tapBytes(plan);
-    const start = (zeros - scratchMemory.byteOffset) / 4;
-    scratchMemory.fill(0, start, start + (trial + tapBytes(plan) - zeros) / 4);
-    const products = {
-      ...{ window, zeros, channels: to - from, paddingChannels: to - from, panels: 1 },
-      multiply: kernelFunction(channelProducts(lanes)),
-    };
-    for (const images of ranges(batch, plan.positions.images)) {
-      for (const rows of ranges(window.outputHeight, plan.positions.rows)) {
-        for (const columns of ranges(window.outputWidth, plan.positions.columns)) {
-          const block = blockAt(plan, { images, rows, columns }, x.byteOffset + 4 * from, dy.byteOffset + 4 * from);
-          // once dy has shown a value that is not finite, what the padding gives must be summed for each tap
-          addZeroProducts(products, block, trial);
-          const finite = sumsAt(lanes, scratchMemory.buffer, trial, to - from).every((sum) => sum === 0);
-          for (let tap = taps.from, i = 0; tap < taps.to; tap++, i++) {
-            addTap(products, { ...block, finite }, tap, sums + i * tapBytes(plan), padding + i * tapBytes(plan));
+  prepare:
+    ([x, dy, scratchMemory, dKernel], numbers) =>
+    (index) => {
+      const plan = planFrom(numbers);
+      const { lanes, batch, channels, window } = plan;
+      const taps = blockOf(plan.taps, index % plan.taps.count);
+      const { from, to } = blockOf(plan.across, Math.floor(index / plan.taps.count));
+      const zeros = scratchAddress(scratchMemory, numbers);
+      const sums = zeros + ZEROS;
+      const padding = sums + plan.taps.size * tapBytes(plan);
+      const trial = padding + plan.taps.size * tapBytes(plan);
+      const start = (zeros - scratchMemory.byteOffset) / 4;
+      scratchMemory.fill(0, start, start + (trial + tapBytes(plan) - zeros) / 4);
+      const products = {
+        ...{ window, zeros, channels: to - from, paddingChannels: to - from, panels: 1 },
+        multiply: kernelFunction(channelProducts(lanes)),
+      };
+      for (const images of ranges(batch, plan.positions.images)) {
+        for (const rows of ranges(window.outputHeight, plan.positions.rows)) {
+          for (const columns of ranges(window.outputWidth, plan.positions.columns)) {
+            const block = blockAt(plan, { images, rows, columns }, x.byteOffset + 4 * from, dy.byteOffset + 4 * from);
+            // once dy has shown a value that is not finite, what the padding gives must be summed for each tap
+            addZeroProducts(products, block, trial);
+            const finite = sumsAt(lanes, scratchMemory.buffer, trial, to - from).every((sum) => sum === 0);
+            for (let tap = taps.from, i = 0; tap < taps.to; tap++, i++) {
+              addTap(products, { ...block, finite }, tap, sums + i * tapBytes(plan), padding + i * tapBytes(plan));
+            }
           }
         }
       }
-    }
-    for (let tap = taps.from, i = 0; tap < taps.to; tap++, i++) {
-      const total = sumsAt(lanes, scratchMemory.buffer, sums + i * tapBytes(plan), to - from);
-      const outside = sumsAt(lanes, scratchMemory.buffer, padding + i * tapBytes(plan), to - from);
-      for (let c = 0; c < to - from; c++) dKernel[tap * channels + from + c] = total[c] + outside[c];
-    }
-  },
+      for (let tap = taps.from, i = 0; tap < taps.to; tap++, i++) {
+        const total = sumsAt(lanes, scratchMemory.buffer, sums + i * tapBytes(plan), to - from);
+        const outside = sumsAt(lanes, scratchMemory.buffer, padding + i * tapBytes(plan), to - from);
+        for (let c = 0; c < to - from; c++) dKernel[tap * channels + from + c] = total[c] + outside[c];
+      }
+    },
 };
 
 /** A block of positions, both of whose operands are read where they lie. */

@@ -199,46 +199,52 @@ function planFrom(numbers: readonly number[]): Plan {
 /** Some channels of some rows of an image. */
 export const simdDepthwiseJob: Job = {
   name: "simdDepthwise",
-  run([source, kernel, bias, scratchMemory, out], numbers, index) {
-    const plan = planFrom(numbers);
-    const { lanes, window, backward, channels } = plan;
-    const written = sizes(plan, true);
-    const down: Split = {
-      total: written.height,
-      size: plan.rowBlock,
-      count: Math.ceil(written.height / plan.rowBlock),
-    };
-    const across: Split = { total: channels, size: plan.channelBlock, count: Math.ceil(channels / plan.channelBlock) };
-    const strip = Math.floor(index / across.count);
-    const rows = blockOf(down, strip % down.count);
-    const image = Math.floor(strip / down.count);
-    const { from, to } = blockOf(across, index % across.count);
-    const read = sizes(plan, false);
-    const tile: Tile = {
-      plan,
-      scratch: scratchFrom(scratchAddress(scratchMemory, numbers), plan),
-      channels: to - from,
-      weigh: kernelFunction(weightedPixels(lanes, plan.vectors)),
-      source: source.byteOffset + 4 * (image * read.height * read.width * channels + from),
-      plane: (4 * source.length) / plan.planes,
-      out: out.byteOffset + 4 * (image * written.height * written.width * channels + from),
-    };
-    const startAndBias = (tile.scratch.start - scratchMemory.byteOffset) / 4;
-    scratchMemory.fill(0, startAndBias, startAndBias + (tile.scratch.spill - tile.scratch.start) / 4);
-    packOperands(tile, kernel, bias, from);
-    const [vertical, horizontal] = [verticalAxis(window), horizontalAxis(window)];
-    const whole = { from: 0, to: written.width };
-    const rowRuns = backward ? inputRuns(vertical, window.outputHeight, rows) : outputRuns(vertical, rows);
-    const columnRuns = backward ? inputRuns(horizontal, window.outputWidth, whole) : outputRuns(horizontal, whole);
-    const start = sumsAt(lanes, scratchMemory.buffer, tile.scratch.start, to - from);
-    const table = new Int32Array(scratchMemory.buffer, tile.scratch.table, 2 * tapsOf(plan));
-    for (const row of rowRuns) {
-      for (const column of columnRuns) {
-        if (plan.multipliesPadding) addPadding(plan, kernel, from, row, column, start);
-        weighRun(tile, table, row, column);
+  prepare:
+    ([source, kernel, bias, scratchMemory, out], numbers) =>
+    (index) => {
+      const plan = planFrom(numbers);
+      const { lanes, window, backward, channels } = plan;
+      const written = sizes(plan, true);
+      const down: Split = {
+        total: written.height,
+        size: plan.rowBlock,
+        count: Math.ceil(written.height / plan.rowBlock),
+      };
+      const across: Split = {
+        total: channels,
+        size: plan.channelBlock,
+        count: Math.ceil(channels / plan.channelBlock),
+      };
+      const strip = Math.floor(index / across.count);
+      const rows = blockOf(down, strip % down.count);
+      const image = Math.floor(strip / down.count);
+      const { from, to } = blockOf(across, index % across.count);
+      const read = sizes(plan, false);
+      const tile: Tile = {
+        plan,
+        scratch: scratchFrom(scratchAddress(scratchMemory, numbers), plan),
+        channels: to - from,
+        weigh: kernelFunction(weightedPixels(lanes, plan.vectors)),
+        source: source.byteOffset + 4 * (image * read.height * read.width * channels + from),
+        plane: (4 * source.length) / plan.planes,
+        out: out.byteOffset + 4 * (image * written.height * written.width * channels + from),
+      };
+      const startAndBias = (tile.scratch.start - scratchMemory.byteOffset) / 4;
+      scratchMemory.fill(0, startAndBias, startAndBias + (tile.scratch.spill - tile.scratch.start) / 4);
+      packOperands(tile, kernel, bias, from);
+      const [vertical, horizontal] = [verticalAxis(window), horizontalAxis(window)];
+      const whole = { from: 0, to: written.width };
+      const rowRuns = backward ? inputRuns(vertical, window.outputHeight, rows) : outputRuns(vertical, rows);
+      const columnRuns = backward ? inputRuns(horizontal, window.outputWidth, whole) : outputRuns(horizontal, whole);
+      const start = sumsAt(lanes, scratchMemory.buffer, tile.scratch.start, to - from);
+      const table = new Int32Array(scratchMemory.buffer, tile.scratch.table, 2 * tapsOf(plan));
+      for (const row of rowRuns) {
+        for (const column of columnRuns) {
+          if (plan.multipliesPadding) addPadding(plan, kernel, from, row, column, start);
+          weighRun(tile, table, row, column);
+        }
       }
-    }
-  },
+    },
 };
 
 /** What the runs of a tile have in common. */

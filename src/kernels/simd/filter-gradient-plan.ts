@@ -4,13 +4,13 @@
  *
  * A tile is a block of dKernel, [taps, channels, filters] of one group, and reads all positions. It should be large:
  * what is read of a pixel serves 2 * taps * filters, or 2 * taps * channels, operations. But its sums must stay in the
- * second cache, and every thread needs a tile. Where threads would have none, blocks of channels are halved first, then
- * those of filters, then those of taps.
+ * second cache, and every thread needs a tile; more tiles would share the work more evenly, but lose more by reading.
+ * Where threads would have none, blocks of channels are halved first, then those of filters, then those of taps.
  *
  * @module
  */
 import { blockOf, type Split, splitEvenly } from "../split.js";
-import { type Window2D, window2D, windowFrom, windowNumbers } from "../window.js";
+import { WINDOW_NUMBERS, type Window2D, window2D, windowFrom, windowNumbers } from "../window.js";
 import type { Range } from "./axes.js";
 import { doubles, type Lanes, PANEL_VECTORS, singles } from "./lanes.js";
 import { type OuterProductKernels, outerProductKernels, GROUP } from "./outer-product-kernels.js";
@@ -22,9 +22,6 @@ const MOST_ACROSS = 512;
 /** About how many bytes of x and dy a block of positions has, and how many positions at most. */
 const BLOCK_BYTES = 196_608;
 const MOST_POSITIONS = 2048;
-
-/** How many tiles a thread should have, so that one that was held up leaves the others something to take. */
-const TILES_PER_THREAD = 2;
 
 /** A grid of positions. */
 export interface Grid {
@@ -65,14 +62,13 @@ export interface FilterTile {
 export function planFilterGradient(whole: FilterGradientShape, lanes: Lanes, vectors: number, threads: number): Plan {
   const shape = flattened(whole);
   const { batch, channels, filters, groups, window } = shape;
-  const tiles = threads === 1 ? 1 : TILES_PER_THREAD * threads;
   const kernels = outerProductKernels(lanes, panelFor(filters / groups, lanes, vectors));
   const { width } = kernels;
   let taps = splitEvenly(window.kernelHeight * window.kernelWidth, Number.POSITIVE_INFINITY, 1);
   let groupChannels = splitEvenly(channels / groups, MOST_ACROSS, GROUP);
   let groupFilters = splitEvenly(filters / groups, MOST_ACROSS, width);
   const tooLarge = (): boolean => taps.size * groupChannels.size * groupFilters.size > MOST_SUMS;
-  const tooFew = (): boolean => groups * taps.count * groupChannels.count * groupFilters.count < tiles;
+  const tooFew = (): boolean => groups * taps.count * groupChannels.count * groupFilters.count < threads;
   while (tooLarge() && groupChannels.size > 32) groupChannels = halved(groupChannels, GROUP);
   while (tooLarge() && taps.size > 1) taps = halved(taps, 1);
   while (tooFew() && groupChannels.size > GROUP) groupChannels = halved(groupChannels, GROUP);
@@ -138,6 +134,9 @@ export function planNumbers({ batch, channels, filters, groups, kernels, ...plan
     ...windowNumbers(plan.window),
   ];
 }
+
+/** Numbers that a plan takes. */
+export const PLAN_NUMBERS: number = 12 + WINDOW_NUMBERS;
 
 /** The plan that {@link planNumbers} wrote. */
 export function planFrom(numbers: readonly number[]): Plan {

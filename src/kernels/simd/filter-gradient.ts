@@ -7,7 +7,8 @@
  * A tile of the job is a block of dKernel: some taps, channels and filters. It runs through the positions in blocks that
  * stay in the cache, and for each of them through its taps, while the sums rest unrounded in scratch memory.
  *
- * What the padding gives is summed apart; see `tap-products.ts`.
+ * What the padding gives is summed apart (`tap-products.ts`), and only where it can be other than 0: where dy is not finite.
+ * Every dy is in the sum of some tap, which is not finite then, so the sums tell, and no pass over dy is needed.
  *
  * @module
  */
@@ -17,11 +18,13 @@ import { type Execution, threadsOf } from "../execution.js";
 import type { Window2D } from "../window.js";
 import { lanesOf } from "./lanes.js";
 import { GROUP } from "./outer-product-kernels.js";
-import { ranges } from "./axes.js";
+import { everyOutputSees, horizontalAxis, ranges, verticalAxis } from "./axes.js";
+import { areFinite } from "./finite.js";
 import { gradientOperand, imageOperand, packedBytes } from "./filter-gradient-operands.js";
 import {
   countTiles,
   filterTile,
+  PLAN_NUMBERS,
   type Plan,
   planFilterGradient,
   planFrom,
@@ -79,58 +82,70 @@ export function simdFilterGradient(
   const lanes = lanesOf(execution.accumulate);
   const threads = threadsOf(execution);
   const plan = planFilterGradient({ batch, channels, filters, groups, window }, lanes, vectors, threads);
-  runSimd(execution, {
-    job: simdFilterGradientJob,
-    reads: [contiguous(x).data, contiguous(dy).data],
-    writes: [dKernel.data],
-    numbers: planNumbers(plan),
-    tiles: countTiles(plan),
-    scratch: scratchFrom(0, plan).end,
-  });
+  const run = (padding: boolean): void =>
+    runSimd(execution, {
+      job: simdFilterGradientJob,
+      reads: [contiguous(x).data, contiguous(dy).data],
+      writes: [dKernel.data],
+      numbers: [...planNumbers(plan), Number(padding)],
+      tiles: countTiles(plan),
+      scratch: scratchFrom(0, plan).end,
+    });
+  const isChecked =
+    everyOutputSees(verticalAxis(window), window.outputHeight) &&
+    everyOutputSees(horizontalAxis(window), window.outputWidth);
+  run(!isChecked);
+  if (isChecked && !areFinite(dKernel.data, execution)) run(true);
   return dKernel;
 }
 
 /** One block of dKernel, [kH, kW, C / groups, outC]. */
 export const simdFilterGradientJob: Job = {
   name: "simdFilterGradient",
-  run([x, dy, scratchMemory, dKernel], numbers, index) {
+  prepare([x, dy, scratchMemory, dKernel], numbers) {
     const plan = planFrom(numbers);
     const { batch, window, channels, filters, groups, kernels } = plan;
-    const tile = filterTile(plan, index);
-    const scratch = scratchFrom(scratchAddress(scratchMemory, numbers), plan);
-    const products = {
-      window,
-      multiply: kernelFunction(kernels.outerProducts),
-      channels: tile.channels.to - tile.channels.from,
-      panels: Math.ceil((tile.filters.to - tile.filters.from) / kernels.width),
-      ...{ paddingChannels: 1, zeros: scratch.zeros },
-    };
-    const start = (scratch.zeros - scratchMemory.byteOffset) / 4;
-    scratchMemory.fill(0, start, start + (scratch.x - scratch.zeros) / 4);
-    for (const images of ranges(batch, plan.positions.images)) {
-      for (const rows of ranges(window.outputHeight, plan.positions.rows)) {
-        for (const columns of ranges(window.outputWidth, plan.positions.columns)) {
-          const positions = { images, rows, columns };
-          const image = imageOperand(plan, tile, positions, x.byteOffset, scratch.x);
-          const gradient = gradientOperand(plan, tile, positions, dy.byteOffset, scratch.dy);
-          const block = { positions, image, gradient, finite: false };
-          for (let tap = tile.taps.from, i = 0; tap < tile.taps.to; tap++, i++) {
-            const sums = scratch.sums + i * scratch.tapSums;
-            addTap(products, block, tap, sums, scratch.padding + i * scratch.tapPadding);
+    const skipsPadding = numbers[PLAN_NUMBERS] === 0;
+    const imageRanges = ranges(batch, plan.positions.images);
+    const rowRanges = ranges(window.outputHeight, plan.positions.rows);
+    const columnRanges = ranges(window.outputWidth, plan.positions.columns);
+    return (index) => {
+      const tile = filterTile(plan, index);
+      const scratch = scratchFrom(scratchAddress(scratchMemory, numbers), plan);
+      const products = {
+        window,
+        multiply: kernelFunction(kernels.outerProducts),
+        channels: tile.channels.to - tile.channels.from,
+        panels: Math.ceil((tile.filters.to - tile.filters.from) / kernels.width),
+        ...{ paddingChannels: 1, zeros: scratch.zeros },
+      };
+      const start = (scratch.zeros - scratchMemory.byteOffset) / 4;
+      scratchMemory.fill(0, start, start + (scratch.x - scratch.zeros) / 4);
+      for (const images of imageRanges) {
+        for (const rows of rowRanges) {
+          for (const columns of columnRanges) {
+            const positions = { images, rows, columns };
+            const image = imageOperand(plan, tile, positions, x.byteOffset, scratch.x);
+            const gradient = gradientOperand(plan, tile, positions, dy.byteOffset, scratch.dy);
+            const block = { positions, image, gradient, finite: skipsPadding };
+            for (let tap = tile.taps.from, i = 0; tap < tile.taps.to; tap++, i++) {
+              const sums = scratch.sums + i * scratch.tapSums;
+              addTap(products, block, tap, sums, scratch.padding + i * scratch.tapPadding);
+            }
           }
         }
       }
-    }
-    const firstFilter = tile.group * (filters / groups) + tile.filters.from;
-    for (let tap = tile.taps.from, i = 0; tap < tile.taps.to; tap++, i++) {
-      runKernel(kernels.store, {
-        sums: scratch.sums + i * scratch.tapSums,
-        padding: scratch.padding + i * scratch.tapPadding,
-        to: dKernel.byteOffset + 4 * ((tap * (channels / groups) + tile.channels.from) * filters + firstFilter),
-        channels: tile.channels.to - tile.channels.from,
-        filters: tile.filters.to - tile.filters.from,
-        toStep: 4 * filters,
-      });
-    }
+      const firstFilter = tile.group * (filters / groups) + tile.filters.from;
+      for (let tap = tile.taps.from, i = 0; tap < tile.taps.to; tap++, i++) {
+        runKernel(kernels.store, {
+          sums: scratch.sums + i * scratch.tapSums,
+          padding: scratch.padding + i * scratch.tapPadding,
+          to: dKernel.byteOffset + 4 * ((tap * (channels / groups) + tile.channels.from) * filters + firstFilter),
+          channels: tile.channels.to - tile.channels.from,
+          filters: tile.filters.to - tile.filters.from,
+          toStep: 4 * filters,
+        });
+      }
+    };
   },
 };

@@ -5,10 +5,11 @@
  */
 import type { Job } from "../../parallel/job.js";
 import type { FloatArray } from "../../tensor/dtype.js";
+import { sharedHeap } from "../../tensor/heap.js";
+import { runPass } from "../element-tiles.js";
 import type { Execution } from "../execution.js";
 import { blockOf } from "../split.js";
 import { sumOfNothing } from "./finite-kernel.js";
-import { runSimd } from "./run.js";
 import { runKernel } from "./thread.js";
 
 /** Values that a tile looks at. */
@@ -17,20 +18,29 @@ const TILE = 65_536;
 /** Whether all float32 values of `data` are finite. */
 export function areFinite(data: FloatArray, execution: Execution): boolean {
   const tiles = Math.ceil(data.length / TILE);
-  const sums = new Float32Array(tiles);
-  runSimd(execution, { job: finiteJob, reads: [data], writes: [sums], numbers: [], tiles, scratch: 0 });
-  return sums.every((sum) => sum === 0);
+  const heap = sharedHeap();
+  const offset = heap.allocate(4 * tiles);
+  try {
+    const sums = heap.view("float32", offset, tiles);
+    const run = { job: finiteJob, reads: [data], writes: [sums], numbers: [], tiles };
+    runPass(tiles === 1 ? { ...execution, pool: undefined } : execution, true, run);
+    return sums.every((sum) => sum === 0);
+  } finally {
+    heap.free(offset);
+  }
 }
 
 /** Writes 0 for a tile whose values are finite, else NaN. */
 export const finiteJob: Job = {
   name: "finite",
-  run([data, , sums], _numbers, tile) {
-    const { from, to } = blockOf({ total: data.length, size: TILE, count: sums.length }, tile);
-    runKernel(sumOfNothing, {
-      from: data.byteOffset + 4 * from,
-      end: data.byteOffset + 4 * to,
-      to: sums.byteOffset + 4 * tile,
-    });
-  },
+  prepare:
+    ([data, sums]) =>
+    (tile) => {
+      const { from, to } = blockOf({ total: data.length, size: TILE, count: sums.length }, tile);
+      runKernel(sumOfNothing, {
+        from: data.byteOffset + 4 * from,
+        end: data.byteOffset + 4 * to,
+        to: sums.byteOffset + 4 * tile,
+      });
+    },
 };

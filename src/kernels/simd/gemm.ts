@@ -10,13 +10,12 @@ import type { Job } from "../../parallel/job.js";
 import type { Tensor } from "../../tensor/tensor.js";
 import { biasData, type Execution, threadsOf } from "../execution.js";
 import { blockOf, type Split } from "../split.js";
-import { copyKernel } from "./copy-kernel.js";
+import { copyFunction } from "./copy-kernel.js";
 import { type Lanes, lanesOf } from "./lanes.js";
-import { multiplyTile, TileScratch } from "./multiply.js";
+import { TileScratch, tileMultiplier } from "./multiply.js";
 import { panelBytes, RIGHT_NUMBERS, rightFrom, rightLayout, rightNumbers, withRight } from "./panels.js";
 import { planTiles } from "./plan.js";
 import { runSimd, scratchAddress } from "./run.js";
-import { runKernel } from "./thread.js";
 import { panelVectors } from "./wide.js";
 
 /** Writes the product of `a` [M, K] and `b` [K, N], plus `bias` [N], to `c`; K is at least 1. */
@@ -54,32 +53,37 @@ function isCopied(lanes: Lanes, stride: number): boolean {
 /** Some rows times some panels. */
 export const gemmSimdJob: Job = {
   name: "gemmSimd",
-  run([a, right, bias, scratchMemory, c], numbers, tile) {
+  prepare([a, right, bias, scratchMemory, c], numbers) {
     const layout = rightFrom(numbers);
     const { lanes, columns, terms: depth } = layout;
-    const [packed, rows, tileRows, tilePanels, aOffset, aRow, aColumn] = numbers.slice(RIGHT_NUMBERS);
+    const [isPacked, rows, tileRows, tilePanels, aOffset, aRow, aColumn] = numbers.slice(RIGHT_NUMBERS);
+    const packed = isPacked === 1;
     const across = Math.ceil(layout.panels.length / tilePanels);
     const split: Split = { total: rows, size: tileRows, count: Math.ceil(rows / tileRows) };
-    const { from, to } = blockOf(split, Math.floor(tile / across));
-    const firstPanel = (tile % across) * tilePanels;
 
     const address = scratchAddress(scratchMemory, numbers);
-    const scratch = new TileScratch(address, tileRows, 1, packed === 1 ? 0 : panelBytes(layout));
+    const scratch = new TileScratch(address, tileRows, 1, packed ? 0 : panelBytes(layout));
     scratch.setSegments(1, 0, 1, 0);
-    let first = a.byteOffset + 4 * (aOffset + from * aRow);
-    let stride = 4 * aRow;
-    if (isCopied(lanes, aColumn)) {
-      const sideBySide = aColumn === 1;
-      runKernel(copyKernel(lanes), {
-        ...{ from: first, to: scratch.end, before: 0, after: 0, rows: to - from, rowStride: stride },
-        ...{ runs: sideBySide ? 1 : depth, runStride: 4 * aColumn, runLength: sideBySide ? depth : 1 },
-      });
-      first = scratch.end;
-      stride = depth * lanes.bytes;
-    }
-    const result = { first: c.byteOffset + 4 * from * columns, lineStride: 0, stride: 4 * columns };
-    scratch.addRows(1, to - from, { first, lineStride: 0, stride }, result);
-    const range = { group: 0, from: firstPanel, to: firstPanel + tilePanels };
-    multiplyTile(scratch, 1, depth, layout, { packed: packed === 1, right, bias }, range);
+    const copied = isCopied(lanes, aColumn);
+    const sideBySide = aColumn === 1;
+    const copy = copyFunction(lanes);
+    const multiply = tileMultiplier(scratch, 1, depth, layout, { packed, right, bias });
+    return (tile) => {
+      const { from, to } = blockOf(split, Math.floor(tile / across));
+      let first = a.byteOffset + 4 * (aOffset + from * aRow);
+      if (copied) {
+        copy({
+          ...{ from: first, to: scratch.end, before: 0, after: 0, rows: to - from, rowStride: 4 * aRow },
+          ...{ runs: sideBySide ? 1 : depth, runStride: 4 * aColumn, runLength: sideBySide ? depth : 1 },
+        });
+        first = scratch.end;
+      }
+      const left = { first, lineStride: 0, stride: copied ? depth * lanes.bytes : 4 * aRow };
+      const result = { first: c.byteOffset + 4 * from * columns, lineStride: 0, stride: 4 * columns };
+      scratch.clearRows();
+      scratch.addRows(1, to - from, left, result);
+      const firstPanel = (tile % across) * tilePanels;
+      multiply(0, firstPanel, firstPanel + tilePanels);
+    };
   },
 };

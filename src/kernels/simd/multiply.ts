@@ -3,11 +3,10 @@
  *
  * @module
  */
-import { NARROW_TILE_ROWS, tileRows } from "./lanes.js";
-import { packPanel, panelPlace, type RightArrays, type RightLayout } from "./panels.js";
-import { productKernel, SPILL_BYTES } from "./product-kernel.js";
-import { writeTable } from "./table-kernel.js";
-import { runKernel } from "./thread.js";
+import { NARROW_TILE_ROWS, PANEL_VECTORS, tileRows } from "./lanes.js";
+import { panelPacker, panelPlace, type RightArrays, type RightLayout } from "./panels.js";
+import { productFunction, SPILL_BYTES } from "./product-kernel.js";
+import { tableFunction } from "./table-kernel.js";
 
 /** Scratch memory of a tile: room for sums and for a panel, and three tables. What lies behind belongs to the caller. */
 export class TileScratch {
@@ -18,8 +17,10 @@ export class TileScratch {
   readonly results: number;
   /** The first address behind. */
   readonly end: number;
+  #writeTable: ReturnType<typeof tableFunction> | undefined;
   #count = 0;
-  #last = { a: 0, c: 0 };
+  #lastA = 0;
+  #lastC = 0;
 
   /** At `address`, for at most `mostRows` rows of so many segments, and a panel of `panelBytes` where tiles pack. */
   constructor(address: number, mostRows: number, segmentCount: number, panelBytes: number) {
@@ -32,26 +33,39 @@ export class TileScratch {
     this.end = roundUp(this.results + tableBytes, 64);
   }
 
+  get #table(): ReturnType<typeof tableFunction> {
+    this.#writeTable ??= tableFunction();
+    return this.#writeTable;
+  }
+
   /** Sets the table of segments: `lines` times `count` offsets. */
   setSegments(lines: number, lineStride: number, count: number, stride: number): void {
-    runKernel(writeTable, { to: this.segments, first: 0, lines, lineStride, count, stride });
+    this.#table({ to: this.segments, first: 0, lines, lineStride, count, stride });
+  }
+
+  /** Empties the tables of rows. */
+  clearRows(): void {
+    this.#count = 0;
   }
 
   /** Appends `lines` times `count` rows, whose addresses are `a` in the left operand and `c` in the result. */
   addRows(lines: number, count: number, a: Progression, c: Progression): void {
     const at = 4 * this.#count;
-    runKernel(writeTable, { to: this.rows + at, lines, count, ...a });
-    runKernel(writeTable, { to: this.results + at, lines, count, ...c });
+    const { first, lineStride, stride } = a;
+    this.#table({ to: this.rows + at, first, lines, lineStride, count, stride });
+    this.#table({ to: this.results + at, first: c.first, lines, lineStride: c.lineStride, count, stride: c.stride });
     this.#count += lines * count;
-    this.#last = { a: lastOf(lines, count, a), c: lastOf(lines, count, c) };
+    this.#lastA = lastOf(lines, count, a);
+    this.#lastC = lastOf(lines, count, c);
   }
 
   /** Fills the last tile up to `rows` rows by repeating the last one; returns how many tiles there are. */
   fillUp(rows: number): number {
     const missing = roundUp(this.#count, rows) - this.#count;
-    const same = { lineStride: 0, stride: 0 };
-    const { a, c } = this.#last;
-    if (missing > 0) this.addRows(1, missing, { first: a, ...same }, { first: c, ...same });
+    if (missing > 0) {
+      const a = { first: this.#lastA, lineStride: 0, stride: 0 };
+      this.addRows(1, missing, a, { first: this.#lastC, lineStride: 0, stride: 0 });
+    }
     return this.#count / rows;
   }
 }
@@ -71,38 +85,38 @@ function roundUp(value: number, unit: number): number {
   return Math.ceil(value / unit) * unit;
 }
 
-/** Which panels a tile multiplies with. */
-export interface PanelRange {
-  readonly group: number;
-  readonly from: number;
-  readonly to: number;
-}
+/** Multiplies the rows of a tile with the panels `from` to `to` of a group, and stores the results. */
+type TileMultiplier = (group: number, from: number, to: number) => void;
 
-/** Multiplies the rows in the tables of `scratch` with the panels of `range`, and stores the results. */
-export function multiplyTile(
+/** What multiplies the rows in the tables of `scratch` with panels. */
+export function tileMultiplier(
   scratch: TileScratch,
   segmentCount: number,
   length: number,
   layout: RightLayout,
   { packed, right, bias }: RightArrays,
-  { group, from, to }: PanelRange,
-): void {
-  for (const panel of layout.panels.slice(from, to)) {
-    let panelAt = scratch.panel;
-    if (packed) panelAt = right.byteOffset + panelPlace(layout, group, panel.from);
-    else packPanel(layout, right, group, panel, panelAt);
-    runKernel(productKernel(layout.lanes, panel.vectors), {
-      rows: scratch.rows,
-      results: scratch.results,
-      resultOffset: 4 * panel.from,
-      tiles: scratch.fillUp(tileRows(panel.vectors)),
-      segments: scratch.segments,
-      segmentCount,
-      length,
-      panel: panelAt,
-      bias: bias.byteOffset + 4 * (group * layout.paddedColumns + panel.from),
-      columns: panel.columns,
-      spill: scratch.spill,
-    });
-  }
+): TileMultiplier {
+  const { lanes, panels, paddedColumns } = layout;
+  const products = new Map(PANEL_VECTORS.map((vectors) => [vectors, productFunction(lanes, vectors)]));
+  const pack = panelPacker(layout, right);
+  return (group, from, to) => {
+    for (const panel of panels.slice(from, to)) {
+      let panelAt = scratch.panel;
+      if (packed) panelAt = right.byteOffset + panelPlace(layout, group, panel.from);
+      else pack(group, panel, panelAt);
+      products.get(panel.vectors)?.({
+        rows: scratch.rows,
+        results: scratch.results,
+        resultOffset: 4 * panel.from,
+        tiles: scratch.fillUp(tileRows(panel.vectors)),
+        segments: scratch.segments,
+        segmentCount,
+        length,
+        panel: panelAt,
+        bias: bias.byteOffset + 4 * (group * paddedColumns + panel.from),
+        columns: panel.columns,
+        spill: scratch.spill,
+      });
+    }
+  };
 }

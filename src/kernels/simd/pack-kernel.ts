@@ -12,6 +12,7 @@ import { doWhile, when, whileLoop } from "../../assembly/control.js";
 import { f32, f64, f64x2, i8x16, i32, v128 } from "../../assembly/instructions.js";
 import { type Family, family } from "./family.js";
 import type { Lanes } from "./lanes.js";
+import { kernelFunction } from "./thread.js";
 
 type PackParameter = "from" | "rowStride" | "columnStride" | "depth" | "columns" | "to";
 
@@ -151,3 +152,9 @@ export const packKernels: readonly PackKernel[] = kernels.all;
 
 /** The kernel for panels of `vectors` vectors of `lanes`. */
 export const packKernel: Family<PackKernel> = kernels.of;
+
+/** The kernel of {@link packKernel} on this thread, for those who call it often. */
+export function packFunction(lanes: Lanes, vectors: number): (values: Readonly<Record<PackParameter, number>>) => void {
+  const run = kernelFunction(packKernel(lanes, vectors));
+  return (v) => run(v.from, v.rowStride, v.columnStride, v.depth, v.columns, v.to);
+}

@@ -16,9 +16,8 @@ import type { FloatArray } from "../../tensor/dtype.js";
 import { sharedHeap } from "../../tensor/heap.js";
 import type { Execution } from "../execution.js";
 import { doubles, type Lanes, PANEL_VECTORS, singles } from "./lanes.js";
-import { packKernel } from "./pack-kernel.js";
+import { packFunction } from "./pack-kernel.js";
 import { runSimd } from "./run.js";
-import { runKernel } from "./thread.js";
 
 /** Some neighbouring columns. */
 export interface Panel {
@@ -113,33 +112,41 @@ export function panelBytes({ terms, panels }: RightLayout): number {
   return terms * panels[0].vectors * 16;
 }
 
-/** Packs a panel of the right operand `data` at the address `to`. */
-export function packPanel(layout: RightLayout, data: FloatArray, group: number, panel: Panel, to: number): void {
+/** Packs a panel of a group of a right operand at the address `to`. */
+type PanelPacker = (group: number, panel: Panel, to: number) => void;
+
+/** What packs panels of the right operand `data`. */
+export function panelPacker(layout: RightLayout, data: FloatArray): PanelPacker {
   const { lanes, outer, outerStride, inner, innerStride, depth, columnStride } = layout;
-  const kernel = packKernel(lanes, panel.vectors);
-  const start = layout.offset + group * layout.groupStride + panel.from * columnStride;
-  for (let i = 0, at = to; i < outer; i++) {
-    for (let j = 0; j < inner; j++, at += depth * panel.vectors * 16) {
-      runKernel(kernel, {
-        from: data.byteOffset + 4 * (start + i * outerStride + j * innerStride),
-        rowStride: 4 * layout.depthStride,
-        columnStride: 4 * columnStride,
-        depth,
-        columns: panel.columns,
-        to: at,
-      });
+  const pack = new Map(PANEL_VECTORS.map((vectors) => [vectors, packFunction(lanes, vectors)]));
+  return (group, panel, to) => {
+    const start = layout.offset + group * layout.groupStride + panel.from * columnStride;
+    for (let i = 0, at = to; i < outer; i++) {
+      for (let j = 0; j < inner; j++, at += depth * panel.vectors * 16) {
+        pack.get(panel.vectors)?.({
+          from: data.byteOffset + 4 * (start + i * outerStride + j * innerStride),
+          rowStride: 4 * layout.depthStride,
+          columnStride: 4 * columnStride,
+          depth,
+          columns: panel.columns,
+          to: at,
+        });
+      }
     }
-  }
+  };
 }
 
 /** Packs one panel. */
 export const packJob: Job = {
   name: "packPanels",
-  run([data, , packed], numbers, tile) {
+  prepare([data, , packed], numbers) {
     const layout = rightFrom(numbers);
-    const group = tile % layout.groups;
-    const panel = layout.panels[Math.floor(tile / layout.groups)];
-    packPanel(layout, data, group, panel, packed.byteOffset + panelPlace(layout, group, panel.from));
+    const pack = panelPacker(layout, data);
+    return (tile) => {
+      const group = tile % layout.groups;
+      const panel = layout.panels[Math.floor(tile / layout.groups)];
+      pack(group, panel, packed.byteOffset + panelPlace(layout, group, panel.from));
+    };
   },
 };
 

@@ -26,6 +26,7 @@ import { doWhile, leaveWhen, when } from "../../assembly/control.js";
 import { f32, f32x4, f64, f64x2, i32, v128 } from "../../assembly/instructions.js";
 import { type Family, family } from "./family.js";
 import { type Lanes, PANEL_VECTORS, tileRows } from "./lanes.js";
+import { kernelFunction } from "./thread.js";
 
 /** What a product kernel is told. Addresses and counts, all at least 1. */
 type ProductParameter =
@@ -213,3 +214,15 @@ export const productKernels: readonly ProductKernel[] = kernels.all;
 
 /** The kernel for panels of `vectors` vectors of `lanes`. */
 export const productKernel: Family<ProductKernel> = kernels.of;
+
+/** The kernel of {@link productKernel} on this thread, for those who call it for every tile. */
+export function productFunction(
+  lanes: Lanes,
+  vectors: number,
+): (values: Readonly<Record<ProductParameter, number>>) => void {
+  const run = kernelFunction(productKernel(lanes, vectors));
+  return (v) => {
+    const { rows, results, resultOffset, tiles, segments, segmentCount, length, panel, bias, columns, spill } = v;
+    run(rows, results, resultOffset, tiles, segments, segmentCount, length, panel, bias, columns, spill);
+  };
+}

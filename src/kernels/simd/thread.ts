@@ -7,9 +7,17 @@
  */
 import type { NamedFunction, Signature } from "../../assembly/code.js";
 
+/** A kernel on this thread, and the names of its parameters, in order; filled up with the first for {@link call}. */
+interface Callee {
+  readonly run: (...values: number[]) => void;
+  readonly names: readonly string[];
+}
+
 interface Thread {
   readonly number: number;
   readonly exports: WebAssembly.Exports;
+  /** The kernels that have been called. */
+  readonly callees: Map<NamedFunction<Signature>, Callee>;
 }
 
 let current: Thread | undefined;
@@ -17,7 +25,7 @@ let current: Thread | undefined;
 /** Makes the kernels of `module` run on this thread, number `thread` of its pool, over `memory`. */
 export function startThread(module: WebAssembly.Module, memory: WebAssembly.Memory, thread: number): void {
   const { exports } = new WebAssembly.Instance(module, { env: { memory } });
-  current = { number: thread, exports };
+  current = { number: thread, exports, callees: new Map() };
 }
 
 function thisThread(): Thread {
@@ -39,16 +47,38 @@ export function runKernel<P extends Signature>(
   kernel: NamedFunction<P>,
   values: { readonly [K in keyof P]: number },
 ): void {
-  const run = thisThread().exports[kernel.name];
-  if (typeof run !== "function") throw new Error(`internal: simd: the module has no kernel "${kernel.name}".`);
-  const inOrder: number[] = [];
-  for (const name in kernel.signature) inOrder.push(values[name]);
-  run(...inOrder);
+  call(thisThread().callees.get(kernel) ?? callee(kernel), values);
+}
+
+/** Finds `kernel` for the calls to come. */
+function callee(kernel: NamedFunction<Signature>): Callee {
+  const names = Object.keys(kernel.signature);
+  const count = ARGUMENT_COUNTS.find((most) => names.length <= most) ?? names.length;
+  const more = Array.from({ length: count - names.length }, () => names[0]);
+  const found = { run: kernelFunction(kernel), names: [...names, ...more] };
+  thisThread().callees.set(kernel, found);
+  return found;
+}
+
+/** With how many arguments {@link call} calls. */
+const ARGUMENT_COUNTS = [6, 11] as const;
+
+/**
+ * The call, spelled out: thousands are made in a step, and a call with an array of values takes twenty times as long.
+ * What is handed over beyond the parameters is not looked at.
+ */
+function call({ run, names: n }: Callee, v: Readonly<Record<string, number>>): void {
+  if (n.length === 6) {
+    run(v[n[0]], v[n[1]], v[n[2]], v[n[3]], v[n[4]], v[n[5]]);
+  } else if (n.length === 11) {
+    run(v[n[0]], v[n[1]], v[n[2]], v[n[3]], v[n[4]], v[n[5]], v[n[6]], v[n[7]], v[n[8]], v[n[9]], v[n[10]]);
+  } else {
+    run(...n.map((name) => v[name]));
+  }
 }
 
 /**
- * The function of `kernel` on this thread, which takes its parameters in order: for the few that are called so often
- * that looking them up by name would be felt.
+ * The function of `kernel` on this thread, which takes its parameters in order.
  *
  * @throws Error when kernels have not been started on this thread, or `kernel` is not in their module.
  */

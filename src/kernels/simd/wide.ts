@@ -10,9 +10,18 @@
 
 const FLAG = /--experimental-wasm-revectorize\b/;
 
+/** What was found for how many arguments of the process. */
+let known: { readonly count: number; readonly vectors: 2 | 4 } | undefined;
+
 /** Vectors across a full panel. */
 export function panelVectors(): 2 | 4 {
+  const count = globalThis.process?.execArgv?.length ?? 0;
+  if (known?.count !== count) known = { count, vectors: flagIsGiven() ? 4 : 2 };
+  return known.vectors;
+}
+
+function flagIsGiven(): boolean {
   const process = globalThis.process;
   const flags = [...(process?.execArgv ?? []), process?.env?.["NODE_OPTIONS"] ?? ""];
-  return flags.some((flag) => FLAG.test(flag)) ? 4 : 2;
+  return flags.some((flag) => FLAG.test(flag));
 }

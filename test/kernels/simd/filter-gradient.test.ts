@@ -104,6 +104,18 @@ describe("simdFilterGradient", () => {
     }
   });
 
+  it("does so where an output sees nothing but padding, so that no tap inside of the image could tell", () => {
+    const window = window2D([1, 1], [2, 2], [1, 1], "same", [5, 5]);
+    const dKernel = simdFilterGradient(
+      tensorOf([1, 2, 3], [1, 1, 1, 3]),
+      tensorOf([4, Number.NEGATIVE_INFINITY], [1, 1, 1, 2]),
+      window,
+      1,
+      executions[0],
+    );
+    assert.deepEqual(Array.from(dKernel.data.slice(0, 4)), [0, Number.NaN, 0, Number.NaN]);
+  });
+
   it("keeps the sign of sums that underflow, although zeros of the padding are added to them", () => {
     const window = window2D([1, 2], [1, 3], [1, 1], "same", [1, 1]);
     const x = tensorOf([-0, 1e-30], [1, 1, 2, 1]);

@@ -18,16 +18,18 @@ export { prepareWorker } from "../../../src/kernels/jobs.js";
  */
 export const copyRowJob: Job = {
   name: "copyRow",
-  run([x, flags, scratch, y], numbers, tile) {
-    const flag = new Int32Array(flags.buffer, flags.byteOffset, 1);
-    if (!isMainThread) Atomics.store(flag, 0, 1);
-    for (const end = Date.now() + 10_000; Atomics.load(flag, 0) === 0 && Date.now() < end; );
-    const own = scratchAddress(scratch, numbers);
-    const row = { before: 0, runs: 1, runStride: 0, runLength: 16, after: 0, rows: 1, rowStride: 0 };
-    runKernel(copyKernel(singles), { ...row, from: x.byteOffset + 64 * tile, to: own });
-    runKernel(copyKernel(singles), { ...row, from: own, to: y.byteOffset + 68 * tile });
-    y[17 * tile + 16] = own - scratch.byteOffset;
-  },
+  prepare:
+    ([x, flags, scratch, y], numbers) =>
+    (tile) => {
+      const flag = new Int32Array(flags.buffer, flags.byteOffset, 1);
+      if (!isMainThread) Atomics.store(flag, 0, 1);
+      for (const end = Date.now() + 10_000; Atomics.load(flag, 0) === 0 && Date.now() < end; );
+      const own = scratchAddress(scratch, numbers);
+      const row = { before: 0, runs: 1, runStride: 0, runLength: 16, after: 0, rows: 1, rowStride: 0 };
+      runKernel(copyKernel(singles), { ...row, from: x.byteOffset + 64 * tile, to: own });
+      runKernel(copyKernel(singles), { ...row, from: own, to: y.byteOffset + 68 * tile });
+      y[17 * tile + 16] = own - scratch.byteOffset;
+    },
 };
 
 export const jobs: readonly Job[] = [copyRowJob];
