@@ -20,11 +20,13 @@ function varint(value) {
   return bytes;
 }
 
-const joined = (parts) => Uint8Array.from(parts.flatMap((part) => [...part]));
-const integerField = (number, value) => [...varint(number * 8), ...varint(value)];
-const bytesField = (number, bytes) => [...varint(number * 8 + 2), ...varint(bytes.length), ...bytes];
+const joined = (parts) => Buffer.concat(parts);
+const integerField = (number, value) => Buffer.from([...varint(number * 8), ...varint(value)]);
+const bytesField = (number, bytes) =>
+  joined([Buffer.from([...varint(number * 8 + 2), ...varint(bytes.length)]), bytes]);
 const textField = (number, value) => bytesField(number, text.encode(value));
-const floatBytes = (values) => new Uint8Array(Float32Array.from(values).buffer);
+const floatField = (number, value) =>
+  joined([Buffer.from(varint(number * 8 + 5)), new Uint8Array(Float32Array.of(value).buffer)]);
 
 /** ONNX's numbers for element types. */
 const FLOAT = 1;
@@ -38,7 +40,7 @@ function attribute(name, value) {
   }
   if (typeof value === "string") return joined([textField(1, name), textField(4, value), integerField(20, 3)]);
   if (typeof value === "object") {
-    return joined([textField(1, name), [2 * 8 + 5, ...floatBytes([value.float])], integerField(20, 1)]);
+    return joined([textField(1, name), floatField(2, value.float), integerField(20, 1)]);
   }
   return joined([textField(1, name), integerField(3, value), integerField(20, 2)]);
 }
@@ -66,10 +68,10 @@ function constant(name, { data, shape }) {
 
 /** ValueInfoProto: name 1, type 2 { tensor_type 1 { elem_type 1, shape 2 { dim 1 { dim_value 1 } } } }. */
 function valueInfo(name, shape) {
-  const dimensions = shape?.map((size) => bytesField(1, Uint8Array.from(integerField(1, size))));
+  const dimensions = shape?.map((size) => bytesField(1, integerField(1, size)));
   const shapeField = dimensions === undefined ? [] : [bytesField(2, joined(dimensions))];
   const tensorType = joined([integerField(1, FLOAT), ...shapeField]);
-  return joined([textField(1, name), bytesField(2, Uint8Array.from(bytesField(1, tensorType)))]);
+  return joined([textField(1, name), bytesField(2, bytesField(1, tensorType))]);
 }
 
 /**
@@ -84,5 +86,5 @@ export function onnxModel({ nodes, inputs, constants = {}, outputs, opset = 17 }
     ...Object.entries(inputs).map(([name, shape]) => bytesField(11, valueInfo(name, shape))),
     ...outputs.map((name) => bytesField(12, valueInfo(name))),
   ]);
-  return joined([integerField(1, 8), bytesField(7, graph), bytesField(8, Uint8Array.from(integerField(2, opset)))]);
+  return joined([integerField(1, 8), bytesField(7, graph), bytesField(8, integerField(2, opset))]);
 }

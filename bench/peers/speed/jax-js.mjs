@@ -59,12 +59,13 @@ function run(plan, weightOf, x, training) {
     };
     values.set(name, compute[op]());
   }
-  return take === undefined ? undefined : values.get(plan.output);
+  return values.get(plan.output);
 }
 
-function weightsOf(plan) {
-  const turned = ({ data, shape }) => (shape.length === 4 ? toOIHW({ data, shape: [...shape] }) : { data, shape });
-  return Object.fromEntries([...plan.weights].map(([path, value]) => [path, put(turned(value))]));
+function weightsOf(read) {
+  const weights = {};
+  for (const [path, value] of read()) weights[path] = put(value.shape.length === 4 ? toOIHW(value) : value);
+  return weights;
 }
 
 /** Starts jax-js on WebAssembly. */
@@ -74,8 +75,8 @@ export async function open() {
 }
 
 /** A forward pass of the plan. */
-export function jaxForward(plan, { x }) {
-  const weights = weightsOf(plan);
+export function jaxForward({ plan, weights: read, x }) {
+  const weights = weightsOf(read);
   const forward = jit((w, images) => run(plan, (path) => w[path].ref, images, false));
   const images = put(toNCHW(x));
   const refs = () => Object.fromEntries(Object.entries(weights).map(([path, value]) => [path, value.ref]));
@@ -83,8 +84,8 @@ export function jaxForward(plan, { x }) {
 }
 
 /** A training step of the plan: Adam as the paper has it; the moving statistics are left out, a small part of the work. */
-export function jaxStep(plan, { x, y }) {
-  let weights = Object.fromEntries(Object.entries(weightsOf(plan)).filter(([path]) => !path.includes("/moving_")));
+export function jaxStep({ plan, weights: read, x, y }) {
+  let weights = Object.fromEntries(Object.entries(weightsOf(read)).filter(([path]) => !path.includes("/moving_")));
   const zerosLike = () =>
     Object.fromEntries(Object.entries(weights).map(([path, value]) => [path, np.zeros(value.shape)]));
   let momenta = zerosLike();
@@ -94,12 +95,13 @@ export function jaxStep(plan, { x, y }) {
   const lossOf = (w, batch, wanted) => {
     const logits = run(plan, (path) => w[path].ref, batch, true);
     const entropy = np.mean(np.sum(wanted.mul(nn.logSoftmax(logits, -1)), -1)).neg();
-    return penalized.reduce((sum, [path, l2]) => sum.add(np.sum(np.square(w[path].ref)).mul(l2)), entropy);
+    const total = penalized.reduce((sum, [path, l2]) => sum.add(np.sum(np.square(w[path].ref)).mul(l2)), entropy.ref);
+    return [total, entropy]; // the entropy is what everyone reports
   };
-  const gradient = jit(valueAndGrad(lossOf));
+  const gradient = jit(valueAndGrad(lossOf, { hasAux: true }));
   const mapped = (compute) => Object.fromEntries(Object.keys(weights).map((path) => [path, compute(path)]));
   return async () => {
-    const [loss, gradients] = gradient(
+    const [[total, entropy], gradients] = gradient(
       mapped((path) => weights[path].ref),
       images.ref,
       targets.ref,
@@ -110,6 +112,7 @@ export function jaxStep(plan, { x, y }) {
       weights[path].sub(momenta[path].ref.mul(1e-3).div(np.sqrt(velocities[path].ref).add(1e-7))),
     );
     await Promise.all(Object.values(weights).map((value) => value.ref.data()));
-    return loss.data();
+    await total.data();
+    return entropy.data();
   };
 }

@@ -8,8 +8,8 @@ import { toNCHW, toOIHW } from "../peer.mjs";
 
 const pads = ([[top, bottom], [left, right]]) => [top, left, bottom, right];
 
-/** The plan as the bytes of an ONNX model with input `x` [N, C, H, W] and output `y`. */
-function toOnnx(plan, batch) {
+/** The plan, with the Map `plan.weights`, as the bytes of an ONNX model with the input `x` [N, C, H, W]. */
+export function toOnnx(plan, batch) {
   const constants = {};
   const nodes = [];
   const value = (name, role) => {
@@ -78,9 +78,9 @@ function toOnnx(plan, batch) {
   return onnxModel({ nodes, inputs, constants, outputs: [plan.output] });
 }
 
-/** A forward pass of the plan in a session of `ort`. */
-export async function onnxForward(ort, options, plan, { x }) {
-  const session = await ort.InferenceSession.create(toOnnx(plan, x.shape[0]), options);
+/** A forward pass in a session of `ort`, which reads the model from its file as it would anyone's. */
+export async function onnxForward(ort, options, { plan, onnx, x }) {
+  const session = await ort.InferenceSession.create(onnx, options);
   const images = toNCHW(x);
   const feeds = { x: new ort.Tensor("float32", images.data, images.shape) };
   return async () => (await session.run(feeds))[plan.output].data;

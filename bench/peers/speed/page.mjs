@@ -6,7 +6,7 @@
 import { cpus, totalmem } from "node:os";
 
 /** What the ratios of a table are taken of. */
-const YARDSTICK = { step: "tensorflow", forward: "onnxruntime-web" };
+const YARDSTICKS = { step: ["tensorflow", "pytorch"], forward: ["onnxruntime-web", "tfjs-backend-wasm"] };
 
 const TITLES = {
   "step-resnet20v1-32": "Training step, ResNet20 v1, batch 32",
@@ -20,28 +20,47 @@ const TITLES = {
 
 const milliseconds = (value) => (value < 100 ? value.toFixed(1) : Math.round(value).toLocaleString("en"));
 
+/** The best quarter's bound; of one run, that run. */
+const best = ({ quarter, median }) => quarter ?? median;
+
+/** How many times as fast as `yardstick` this result is: of medians and, in brackets, of best quarters. */
+function ratio(result, yardstick) {
+  if (yardstick === undefined) return "";
+  return `${(yardstick.median / result.median).toFixed(2)} (${(best(yardstick) / best(result)).toFixed(2)})`;
+}
+
+/** One row; `yardsticks` are the results with as many threads that the ratios are taken of, where there are such. */
 function row(result, yardsticks) {
-  if (result.failed !== undefined)
-    return `| ${result.peer} | ${result.threads} | not measured: ${result.failed} | | | |`;
-  const yardstick = yardsticks.get(result.threads);
-  const ratio = yardstick === undefined ? "" : (yardstick / result.median).toFixed(2);
-  const spread =
-    result.runs > 1 ? `${milliseconds(result.quarter)} to ${milliseconds(result.threeQuarters)}` : "one run";
-  return `| ${result.peer} ${result.version} | ${result.threads} | ${milliseconds(result.median)} | ${spread} | ${ratio} | ${Math.round(result.peakMegabytes)} |`;
+  const { peer, version, threads, median, quarter, threeQuarters, runs, busy, peakMegabytes, failed } = result;
+  if (failed !== undefined) {
+    const empty = yardsticks.map(() => " |").join("");
+    return `| ${peer} | ${threads} | not measured: ${failed.replaceAll("|", "\\|")} | |${empty} | |`;
+  }
+  const spread = runs > 1 ? `${milliseconds(quarter)} to ${milliseconds(threeQuarters)}` : "one run";
+  const cells = [
+    `${peer} ${version}`.trim(),
+    threads,
+    milliseconds(median),
+    spread,
+    ...yardsticks.map((yardstick) => ratio(result, yardstick)),
+    busy.toFixed(1),
+    Math.round(peakMegabytes).toLocaleString("en"),
+  ];
+  return `| ${cells.join(" | ")} |`;
 }
 
 function table(workload, results) {
-  const yardstick = YARDSTICK[workload.split("-")[0]];
+  const peers = YARDSTICKS[workload.split("-")[0]];
   const own = results.filter((result) => result.workload === workload);
-  const yardsticks = new Map(
-    own.filter(({ peer, failed }) => peer === yardstick && !failed).map((r) => [r.threads, r.median]),
-  );
+  const yardsticksFor = (threads) =>
+    peers.map((peer) => own.find((other) => other.peer === peer && other.threads === threads && !other.failed));
+  const ratios = peers.map((peer) => ` times as fast as ${peer} |`).join("");
   return [
     `## ${TITLES[workload]}`,
     "",
-    `| | threads | ms, median | middle half | times as fast as ${yardstick} | peak MB |`,
-    "|---|---:|---:|---:|---:|---:|",
-    ...own.map((result) => row(result, yardsticks)),
+    `| | threads | ms, median | middle half |${ratios} cores busy | peak MB |`,
+    `|---|---:|---:|---:|${peers.map(() => "---:|").join("")}---:|---:|`,
+    ...own.map((result) => row(result, yardsticksFor(result.threads))),
     "",
   ];
 }
@@ -55,7 +74,7 @@ export function speedPage(results, arguments_) {
     "",
     "The same work for everyone, one process at a time. A step is forward in training mode, cross-entropy with the L2 penalties,",
     "backward, and Adam on all weights. Inference is the forward pass alone. The first result of everyone is the same up to",
-    "rounding, or the command says so. Ratios are of equal numbers of threads.",
+    "rounding; one whose result is not is not measured.",
     "",
     `Machine: ${machine}; Node ${process.versions.node} (V8 ${process.versions.v8}).`,
     "",
@@ -64,8 +83,11 @@ export function speedPage(results, arguments_) {
     `TOUCHSTONE_PYTHON=.venv/bin/python node bench/peers/speed/run.mjs ${arguments_.join(" ")}`.trim(),
     "```",
     "",
-    "*Wide vectors* are V8's `--experimental-wasm-revectorize` (see the README). Peak MB is the most resident memory of the",
-    "whole process, the runtime included.",
+    "*Wide vectors* are V8's `--experimental-wasm-revectorize` (see the README). The middle half begins where the best quarter of",
+    "the runs ends. Ratios are of equal numbers of threads, and of medians; in brackets, of the ends of the best quarters, which",
+    "say more where runs are uneven. *Cores busy* is the time of all threads over that on the clock, waits that spin included.",
+    "Peak MB is the most resident memory of the whole process, the runtime included: it reads weights and inputs from files that",
+    "another process wrote.",
     "",
     ...workloads.flatMap((workload) => table(workload, results)),
   ].join("\n");

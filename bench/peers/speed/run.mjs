@@ -1,30 +1,16 @@
 /**
  * Measures Touchstone and its peers on the same work, one process at a time, and writes `docs/speed.md`.
  *
- *     node bench/peers/speed/run.mjs [WORKLOAD ...] [--peers a,b,c] [--seconds 4] [--slow]
- *
- * `--slow` includes what takes minutes a run: jax-js and tfjs-backend-cpu on training steps.
- *
  * @module
  */
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { writeModel, writeNpz } from "../../../build/src/index.js";
 import { speedPage } from "./page.mjs";
-import { modelNamed, planOf } from "./plan.mjs";
-import { inputsOf, WORKLOADS } from "./work.mjs";
-
-const here = fileURLToPath(new URL(".", import.meta.url));
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: { peers: { type: "string" }, seconds: { type: "string", default: "4" }, slow: { type: "boolean" } },
-});
-const WIDE = "--experimental-wasm-revectorize";
-const knowsWide = spawnSync(process.execPath, [WIDE, "-e", "0"]).status === 0;
+import { WORKLOADS } from "./work.mjs";
 
 /** [peer, kinds of work, thread counts, whether it takes minutes] */
 const PEERS = [
@@ -40,39 +26,101 @@ const PEERS = [
   ["jax-js", ["step", "forward"], [1], true],
   ["tfjs-backend-cpu", ["step", "forward"], [1], true],
 ];
+const family = (peer) => peer.split(",")[0];
 
+const USAGE = `Usage: node bench/peers/speed/run.mjs [WORKLOAD ...] [options]
+
+Workloads (all of them, if none is named):
+${WORKLOADS.map(({ name }) => `  ${name}`).join("\n")}
+
+Options:
+  --peers A,B    only these: ${[...new Set(PEERS.map(([peer]) => family(peer)))].join(", ")}
+  --threads 1,2  only these numbers of threads
+  --seconds 4    how long to measure each, after two seconds of warming up
+  --slow         also what takes minutes a run: jax-js and tfjs-backend-cpu
+  --out FILE     the page, instead of docs/speed.md
+
+A page that is not complete yet is FILE.partial. Python is TOUCHSTONE_PYTHON_TENSORFLOW, TOUCHSTONE_PYTHON_PYTORCH,
+TOUCHSTONE_PYTHON or python3.`;
+
+/** Gives the names in a comma-separated `list`, all of which `known` must have. */
+function chosen(list, known) {
+  if (list === undefined) return known;
+  const names = list.split(",");
+  const wrong = names.filter((name) => !known.includes(name));
+  if (wrong.length > 0) fail(`must be of ${known.join(", ")}. Received ${wrong.join(", ")}.`);
+  return names;
+}
+
+function fail(message) {
+  console.error(`run.mjs: ${message}\n\n${USAGE}`);
+  process.exit(1);
+}
+
+const here = fileURLToPath(new URL(".", import.meta.url));
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    peers: { type: "string" },
+    threads: { type: "string" },
+    seconds: { type: "string", default: "4" },
+    slow: { type: "boolean" },
+    out: { type: "string", default: join(here, "../../../docs/speed.md") },
+    help: { type: "boolean", short: "h" },
+  },
+});
+if (values.help) {
+  console.log(USAGE);
+  process.exit(0);
+}
+if (!(Number(values.seconds) > 0)) fail(`--seconds must be a number above 0. Received ${values.seconds}.`);
+const workloads = chosen(
+  positionals.length > 0 ? positionals.join(",") : undefined,
+  WORKLOADS.map(({ name }) => name),
+);
+const families = chosen(
+  values.peers,
+  PEERS.map(([peer]) => family(peer)),
+);
+const threadCounts = chosen(values.threads, ["1", "2"]).map(Number);
+
+const WIDE = "--experimental-wasm-revectorize";
+const knowsWide = spawnSync(process.execPath, [WIDE, "-e", "0"]).status === 0;
 const scratch = mkdtempSync(join(tmpdir(), "touchstone-speed-"));
 const output = join(scratch, "result.json");
 
-function pythonArguments(peer, workload, threads) {
-  const model = modelNamed(workload.model);
-  const { weights, ...plan } = planOf(model);
-  const { x, y } = inputsOf(workload, plan);
-  const arrays = new Map(
-    [...weights, ["x", x], ["y", y]].map(([key, { data, shape }]) => [key, { dtype: "float32", shape, data }]),
-  );
-  const [npz, keras, job] = ["arrays.npz", "model.keras", "job.json"].map((file) => join(scratch, file));
-  writeFileSync(npz, writeNpz(arrays));
-  writeFileSync(keras, writeModel(model, keras));
-  writeFileSync(
-    job,
-    JSON.stringify({ plan, arrays: npz, keras, kind: workload.kind, threads, seconds: Number(values.seconds) }),
-  );
-  const python = process.env[`TOUCHSTONE_PYTHON_${peer.toUpperCase()}`] ?? process.env.TOUCHSTONE_PYTHON ?? "python3";
-  return [python, [join(here, "speed_peer.py"), peer, job, output]];
-}
-
-function commandOf(peer, workload, threads) {
-  if (peer === "pytorch" || peer === "tensorflow") return pythonArguments(peer, workload, threads);
+/** The command that measures `peer` on the job in `folder`. */
+function commandOf(peer, folder, threads) {
+  if (peer === "pytorch" || peer === "tensorflow") {
+    const python = process.env[`TOUCHSTONE_PYTHON_${peer.toUpperCase()}`] ?? process.env.TOUCHSTONE_PYTHON ?? "python3";
+    return [python, [join(here, "speed_peer.py"), peer, folder, threads, output, values.seconds]];
+  }
   if (!peer.startsWith("touchstone")) {
-    return [process.execPath, [join(here, "measure.mjs"), peer, workload.name, threads, output, values.seconds]];
+    return [process.execPath, [join(here, "measure.mjs"), peer, folder, threads, output, values.seconds]];
   }
   const flags = peer.includes("wide") ? [WIDE] : [];
   const accumulate = peer.includes("float64") ? "float64" : "float32";
   return [
     process.execPath,
-    [...flags, join(here, "touchstone.mjs"), workload.name, threads, accumulate, output, values.seconds],
+    [...flags, join(here, "touchstone.mjs"), folder, threads, accumulate, output, values.seconds],
   ];
+}
+
+/** Runs a command to its end; says what was wrong, or nothing. A run that takes longer than an hour is stopped. */
+function wrongOf(command, given) {
+  const { status, signal, stderr, error } = spawnSync(command, given.map(String), {
+    stdio: ["ignore", "ignore", "pipe"],
+    encoding: "utf8",
+    timeout: 3_600_000,
+    maxBuffer: 2 ** 28,
+  });
+  if (error !== undefined) return error.message;
+  if (status === 0) return undefined;
+  const line = stderr
+    .trim()
+    .split("\n")
+    .findLast((text) => /Error/.test(text));
+  return line?.trim() ?? (signal === null ? `exit status ${status}` : `ended by ${signal}`);
 }
 
 /** Results further apart than this share of the greatest are of other work. How exact each peer is, docs/peers.md says. */
@@ -84,45 +132,46 @@ function agrees(result, first) {
   return first.every((value, i) => Math.abs(result[i] - value) <= SAME_WORK * greatest);
 }
 
+/** What one peer makes of one job. */
+function measured(peer, folder, threads, first) {
+  rmSync(output, { force: true });
+  const failed = wrongOf(...commandOf(peer, folder, threads));
+  if (failed !== undefined) return { failed };
+  const result = JSON.parse(readFileSync(output, "utf8"));
+  if (first === undefined || agrees(result.result, first.result)) return result;
+  return { failed: `it gives ${result.result.slice(0, 3)} ..., and ${first.peer} ${first.result.slice(0, 3)} ...` };
+}
+
+const partial = `${values.out}.partial`;
+const { out: _, ...published } = values;
+const options = Object.entries(published).map(([name, value]) => (value === true ? `--${name}` : `--${name} ${value}`));
 const results = [];
-for (const workload of WORKLOADS) {
-  if (positionals.length > 0 && !positionals.includes(workload.name)) continue;
-  for (const [peer, kinds, threadCounts, slow] of PEERS) {
-    if (!kinds.includes(workload.kind) || (slow && !values.slow) || (peer.includes("wide") && !knowsWide)) continue;
-    if (values.peers !== undefined && !values.peers.split(",").includes(peer.split(",")[0])) continue;
-    for (const threads of threadCounts) {
-      rmSync(output, { force: true });
-      const [command, given] = commandOf(peer, workload, threads);
-      const { status, stderr } = spawnSync(command, given.map(String), {
-        stdio: ["ignore", "ignore", "pipe"],
-        encoding: "utf8",
-      });
-      const measured = status === 0 ? JSON.parse(readFileSync(output, "utf8")) : { failed: lastError(stderr) };
-      const first = results.find((other) => other.workload === workload.name && other.result !== undefined);
-      if (measured.result && first && !agrees(measured.result, first.result)) {
-        throw new Error(
-          `${workload.name}: ${String(peer)} gives ${measured.result}, and ${first.peer} ${first.result}`,
-        );
-      }
-      results.push({ workload: workload.name, peer, threads, ...measured });
-      console.error(
-        workload.name,
-        peer,
-        threads,
-        measured.failed ?? `${measured.median.toFixed(1)} ms, ${measured.peakMegabytes.toFixed(0)} MB`,
-      );
+
+function add(result) {
+  results.push(result);
+  writeFileSync(partial, speedPage(results, [...positionals, ...options]));
+  const { workload, peer, threads, failed, median, quarter, busy, peakMegabytes } = result;
+  const numbers = () =>
+    `${median.toFixed(1)} ms (best quarter ${(quarter ?? median).toFixed(1)}), ${busy.toFixed(2)} cores, ${peakMegabytes.toFixed(0)} MB`;
+  console.error(workload, peer, threads, failed ?? numbers());
+}
+
+for (const { name: workload, kind } of WORKLOADS.filter(({ name }) => workloads.includes(name))) {
+  const folder = join(scratch, workload);
+  mkdirSync(folder);
+  const unprepared = wrongOf(process.execPath, [join(here, "prepare.mjs"), workload, folder]);
+  for (const [peer, kinds, counts, slow] of PEERS) {
+    if (!kinds.includes(kind) || (slow && !values.slow) || (peer.includes("wide") && !knowsWide)) continue;
+    if (!families.includes(family(peer))) continue;
+    for (const threads of counts.filter((count) => threadCounts.includes(count))) {
+      const first = results.find((other) => other.workload === workload && other.result !== undefined);
+      const outcome = unprepared === undefined ? measured(peer, folder, threads, first) : { failed: unprepared };
+      add({ workload, peer, threads, ...outcome });
     }
   }
+  rmSync(folder, { recursive: true });
 }
 rmSync(scratch, { recursive: true });
-const docs = join(here, "../../../docs");
-writeFileSync(join(docs, "speed.md"), speedPage(results, process.argv.slice(2)));
-
-function lastError(stderr) {
-  return (
-    stderr
-      .trim()
-      .split("\n")
-      .findLast((line) => /Error/.test(line)) ?? "failed"
-  );
-}
+if (results.length === 0) fail("nothing to measure: no peer of these does this work with so many threads.");
+renameSync(partial, values.out);
+if (results.some(({ failed }) => failed !== undefined)) process.exitCode = 1;

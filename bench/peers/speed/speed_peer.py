@@ -1,6 +1,6 @@
-"""TensorFlow (through Keras) or PyTorch on one workload: speed_peer.py tensorflow|pytorch JOB.json RESULT.json
+"""TensorFlow (through Keras) or PyTorch on one job: speed_peer.py tensorflow|pytorch FOLDER THREADS RESULT.json SECONDS
 
-JOB names the plan of the model (see plan.mjs), an .npz with weights and inputs, the model as a .keras file, kind, threads.
+FOLDER is what prepare.mjs wrote: the plan of the model (see plan.mjs), its weights and inputs, the model as a .keras file.
 """
 
 import json
@@ -9,17 +9,34 @@ import resource
 import sys
 import time
 
-peer, job_file, result_file = sys.argv[1:]
-job = json.load(open(job_file))
-threads = job["threads"]
+peer, folder, threads, result_file, seconds = sys.argv[1:]
+threads, seconds = int(threads), float(seconds)
+job = json.load(open(os.path.join(folder, "job.json")))
 os.environ.update(
     KERAS_BACKEND="tensorflow", TF_CPP_MIN_LOG_LEVEL="3", CUDA_VISIBLE_DEVICES="", OMP_NUM_THREADS=str(threads)
 )
 
 import numpy as np
 
-arrays = dict(np.load(job["arrays"]))
-x, y = arrays["x"], arrays["y"]
+
+
+def read(name):
+    at = job["arrays"][name]
+    count = int(np.prod(at["shape"]))
+    return np.fromfile(os.path.join(folder, "arrays.bin"), "<f4", count, offset=at["offset"]).reshape(at["shape"])
+
+
+def peak_megabytes():
+    """The most resident memory. Linux's ru_maxrss also counts that of the process which started this one."""
+    try:
+        with open("/proc/self/status") as status:
+            return next(int(line.split()[1]) for line in status if line.startswith("VmHWM:")) / 1024
+    except OSError:
+        unit = 1024 if sys.platform == "darwin" else 1
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit / 1024
+
+
+x, y = read("x"), read("y")
 
 
 def tensorflow():
@@ -28,7 +45,7 @@ def tensorflow():
 
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(1)
-    model = keras.models.load_model(job["keras"], compile=False)
+    model = keras.models.load_model(os.path.join(folder, "model.keras"), compile=False)
     images, targets = tf.constant(x), tf.constant(y)
     if job["kind"] == "forward":
         forward = tf.function(lambda batch: model(batch, training=False))
@@ -58,10 +75,10 @@ def pytorch():
     last = {"memory_format": torch.channels_last}
     plan = job["plan"]
     weights = {}
-    for name, value in arrays.items():
+    for name in job["arrays"]:
         if name in ("x", "y"):
             continue
-        tensor = torch.tensor(value)
+        tensor = torch.from_numpy(read(name))
         if tensor.ndim == 4:
             tensor = tensor.permute(3, 2, 0, 1).contiguous(**last)
         elif name.endswith("/kernel"):
@@ -145,11 +162,12 @@ begin, warm = time.perf_counter(), 0
 while warm < 2 or time.perf_counter() - begin < 2:
     once()
     warm += 1
-times, begin = [], time.perf_counter()
-while len(times) < 5 or time.perf_counter() - begin < job["seconds"]:
+times, begin, processor = [], time.perf_counter(), time.process_time()
+while len(times) < 5 or time.perf_counter() - begin < seconds:
     start = time.perf_counter()
     once()
     times.append((time.perf_counter() - start) * 1000)
+busy = (time.process_time() - processor) / (time.perf_counter() - begin)
 times.sort()
 json.dump(
     {
@@ -158,8 +176,9 @@ json.dump(
         "quarter": times[len(times) // 4],
         "threeQuarters": times[3 * len(times) // 4],
         "runs": len(times),
+        "busy": busy,
         "result": np.asarray(first).ravel()[:10].tolist(),
-        "peakMegabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "peakMegabytes": peak_megabytes(),
     },
     open(result_file, "w"),
 )

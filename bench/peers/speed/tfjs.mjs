@@ -62,8 +62,9 @@ function run(tf, plan, weights, x, training) {
 const put = (tf, { data, shape }) => tf.tensor(data, [...shape]);
 
 /** A forward pass of the plan. */
-export function tfjsForward(tf, plan, { x }) {
-  const weights = new Map([...plan.weights].map(([path, value]) => [path, put(tf, value)]));
+export function tfjsForward(tf, { plan, weights: read, x }) {
+  const weights = new Map();
+  for (const [path, value] of read()) weights.set(path, put(tf, value));
   const images = put(tf, x);
   return async () => {
     const y = tf.tidy(() => run(tf, plan, weights, images, false).y);
@@ -74,10 +75,9 @@ export function tfjsForward(tf, plan, { x }) {
 }
 
 /** A training step of the plan. */
-export function tfjsStep(tf, plan, { x, y }) {
-  const weights = new Map(
-    [...plan.weights].map(([path, value]) => [path, tf.variable(put(tf, value), !path.includes("/moving_"))]),
-  );
+export function tfjsStep(tf, { plan, weights: read, x, y }) {
+  const weights = new Map();
+  for (const [path, value] of read()) weights.set(path, tf.variable(put(tf, value), !path.includes("/moving_")));
   const [images, targets] = [put(tf, x), put(tf, y)];
   const optimizer = tf.train.adam(1e-3);
   const kernels = plan.nodes.filter((node) => node.l2 > 0).map((node) => [weights.get(node.weights.kernel), node.l2]);

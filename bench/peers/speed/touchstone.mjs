@@ -1,22 +1,21 @@
 /**
- * Touchstone itself on one workload.
+ * Touchstone itself on one job (a folder that `prepare.mjs` wrote).
  *
- *     node [--experimental-wasm-revectorize] bench/peers/speed/touchstone.mjs WORKLOAD THREADS ACCUMULATE RESULT.json [SECONDS]
+ *     node [--experimental-wasm-revectorize] bench/peers/speed/touchstone.mjs FOLDER THREADS ACCUMULATE RESULT.json SECONDS
  *
  * @module
  */
-import { writeFileSync } from "node:fs";
 import { Adam, createExecution, predict, tensor, trainStep } from "../../../build/src/index.js";
 import { regularizationLosses } from "../../../build/src/models/passes.js";
 import { Arena } from "../../../build/src/tensor/arena.js";
-import { modelNamed, planOf } from "./plan.mjs";
-import { inputsOf, timed, WORKLOADS } from "./work.mjs";
+import { modelNamed } from "./plan.mjs";
+import { measure, openJob } from "./work.mjs";
 
-const [name, threads, accumulate, file, seconds = "4"] = process.argv.slice(2);
-const { kind, model: modelName, batch } = WORKLOADS.find((workload) => workload.name === name);
-const model = modelNamed(modelName);
-const inputs = inputsOf({ batch }, planOf(model));
-const [x, y] = [inputs.x, inputs.y].map(({ data, shape }) => tensor(data, shape));
+const [folder, threads, accumulate, file, seconds] = process.argv.slice(2);
+const job = openJob(folder);
+const { kind, batch } = job;
+const model = modelNamed(job.model);
+const [x, y] = [job.x, job.y].map(({ data, shape }) => tensor(data, shape));
 const execution = createExecution({ threads: Number(threads), accumulate });
 
 function forward() {
@@ -35,8 +34,6 @@ function train() {
 
 const once = kind === "forward" ? forward : train;
 const penalty = kind === "step" ? regularizationLosses(model) : 0; // others report the cross-entropy alone
-const result = Array.from(once(), (value) => value - penalty).slice(0, 10);
-const times = await timed(once, { seconds: Number(seconds) });
-const peakMegabytes = process.resourceUsage().maxRSS / 1024;
-writeFileSync(file, JSON.stringify({ version: "", ...times, result, peakMegabytes }));
+const shown = (result) => Array.from(result, (value) => value - penalty);
+await measure(once, { version: "", file, seconds: Number(seconds), shown });
 execution.close();
