@@ -144,7 +144,13 @@ export { Model, type ModelOptions } from "./models/model.js";
 export type { LossName } from "./models/objective.js";
 export type { ModelGradients, ModelPass, OutputGradient } from "./models/passes.js";
 export { plotModel } from "./models/plot.js";
-export { type PredictOptions, predict } from "./models/predict.js";
+export {
+  createPredictor,
+  type PredictOptions,
+  type Predictor,
+  type PredictorOptions,
+  predict,
+} from "./models/predict.js";
 export { type CifarResNetOptions, type ResNetLayerOptions, resnetLayer, resnetV1 } from "./models/resnet-v1.js";
 export { resnetV2 } from "./models/resnet-v2.js";
 export { Sequential, type SequentialOptions } from "./models/sequential.js";

@@ -9,6 +9,7 @@ import { WorkerPool } from "../parallel/pool.js";
 import type { FloatArray } from "../tensor/dtype.js";
 import { contiguous, dtypeOf, type Tensor } from "../tensor/tensor.js";
 import type { Accumulate } from "./rounding.js";
+import type { PackedConstants } from "./simd/constants.js";
 import { simdModule } from "./simd/module.js";
 import { ROWS, TILE_ROWS } from "./tile.js";
 
@@ -26,6 +27,8 @@ export interface Execution {
   readonly kernel: KernelPath;
   /** The threads that share the work; without it the calling thread does all of it. */
   readonly pool: WorkerPool | undefined;
+  /** Kernels of convolutions and matrices that do not change; their packed copies are kept. */
+  readonly constants?: PackedConstants | undefined;
 }
 
 /** What {@link createExecution} can be asked for. */

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
+import { createExecution } from "../../src/kernels/execution.js";
 import { Concatenate } from "../../src/layers/concatenate.js";
 import { Dense } from "../../src/layers/dense.js";
 import { input } from "../../src/layers/input-layer.js";
 import { Model } from "../../src/models/model.js";
-import { predict } from "../../src/models/predict.js";
+import { createPredictor, predict } from "../../src/models/predict.js";
 import { resnetV1 } from "../../src/models/resnet-v1.js";
 import { trace } from "../../src/models/trace.js";
 import { sharedHeap } from "../../src/tensor/heap.js";
@@ -115,6 +116,46 @@ describe("predict", () => {
     assert.throws(() => predict(model, [some([2, 3])]), {
       name: "RangeError",
       message: "predict: every output must have one row for each of 2 samples. Received shape [4, 3] of `twice`.",
+    });
+  });
+});
+
+describe("createPredictor", () => {
+  const model = resnetV1(8, { seed: 2 });
+  const x = some([4, 32, 32, 3]);
+
+  it("gives the bits of predict, call after call, with any number of threads and both ways to sum", () => {
+    for (const accumulate of ["float64", "float32"] as const) {
+      for (const threads of [1, 2]) {
+        const execution = createExecution({ accumulate, threads });
+        const predictor = createPredictor(model, { execution, batchSize: 3 });
+        try {
+          const [expected] = predict(model, [x], { execution: { ...execution, kernel: "scalar" } });
+          for (let call = 0; call < 2; call++) assertSameBits(predictor.predict([x])[0], expected);
+        } finally {
+          predictor.close();
+          execution.close();
+        }
+      }
+    }
+  });
+
+  it("keeps packed kernels until it is closed, and gives their memory back then", () => {
+    const used = sharedHeap().used;
+    const predictor = createPredictor(model);
+    predictor.predict([x]);
+    const kept = sharedHeap().used - used;
+    predictor.predict([x]);
+    assert.equal(sharedHeap().used - used, kept);
+    assert.ok(kept > 0, `${kept} bytes`);
+    predictor.close();
+    assert.equal(sharedHeap().used, used);
+  });
+
+  it("refuses what predict refuses", () => {
+    assert.throws(() => createPredictor(model, { batchSize: 0 }).predict([x]), {
+      name: "RangeError",
+      message: "predict: `batchSize` must be a whole number of at least 1. Received 0.",
     });
   });
 });

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { Adam, createExecution, predict, tensor, trainStep } from "../../../build/src/index.js";
+import { Adam, createExecution, createPredictor, tensor, trainStep } from "../../../build/src/index.js";
 import { regularizationLosses } from "../../../build/src/models/passes.js";
 import { Arena } from "../../../build/src/tensor/arena.js";
 import { modelNamed } from "./plan.mjs";
@@ -17,9 +17,10 @@ const { kind, batch } = job;
 const model = modelNamed(job.model);
 const [x, y] = [job.x, job.y].map(({ data, shape }) => tensor(data, shape));
 const execution = createExecution({ threads: Number(threads), accumulate });
+const predictor = createPredictor(model, { execution, batchSize: batch });
 
 function forward() {
-  return predict(model, [x], { execution, batchSize: batch })[0].data;
+  return predictor.predict([x])[0].data;
 }
 
 const optimizer = new Adam();
@@ -36,4 +37,5 @@ const once = kind === "forward" ? forward : train;
 const penalty = kind === "step" ? regularizationLosses(model) : 0; // others report the cross-entropy alone
 const shown = (result) => Array.from(result, (value) => value - penalty);
 await measure(once, { version: "", file, seconds: Number(seconds), shown });
+predictor.close();
 execution.close();

@@ -23,10 +23,8 @@ const mul = both(f64x2.mul);
 export function interleaved(values: readonly Float64Array[]): Float64Array {
   const channels = values[0].length;
   const together = new Float64Array(values.length * channels);
-  for (let c = 0; c < channels; c += LANES) {
-    for (const [i, value] of values.entries()) {
-      together.set(value.subarray(c, c + LANES), c * values.length + i * LANES);
-    }
+  for (let c = 0, to = 0; c < channels; c += LANES) {
+    for (const value of values) for (let lane = 0; lane < LANES; lane++) together[to++] = value[c + lane];
   }
   return together;
 }

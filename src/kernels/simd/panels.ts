@@ -174,30 +174,31 @@ export function withRight(
   bias: FloatArray,
   use: (arrays: RightArrays) => void,
 ): void {
+  const length = panelPlace(layout, layout.groups, 0) / 4;
+  const pack = (packed: FloatArray): void => packAll(execution, layout, data, packed);
   withBias(layout, bias, (padded) => {
-    if (ahead) withPanels(execution, layout, data, (right) => use({ packed: true, right, bias: padded }));
-    else use({ packed: false, right: data, bias: padded });
+    const constant = execution.constants?.find(data, rightNumbers(layout), length, pack);
+    if (constant !== undefined) use({ packed: true, right: constant, bias: padded });
+    else if (!ahead) use({ packed: false, right: data, bias: padded });
+    else {
+      withBlock(length, (right) => {
+        pack(right);
+        use({ packed: true, right, bias: padded });
+      });
+    }
   });
 }
 
-/** Calls `use` with all panels of `data` packed. */
-function withPanels(
-  execution: Execution,
-  layout: RightLayout,
-  data: FloatArray,
-  use: (packed: FloatArray) => void,
-): void {
+/** Packs all panels of `data`. */
+function packAll(execution: Execution, layout: RightLayout, data: FloatArray, packed: FloatArray): void {
   const { groups, columns, terms } = layout;
-  withBlock(panelPlace(layout, groups, 0) / 4, (packed) => {
-    runSimd(groups * columns * terms < SMALL ? { ...execution, pool: undefined } : execution, {
-      job: packJob,
-      reads: [data],
-      writes: [packed],
-      numbers: rightNumbers(layout),
-      tiles: groups * layout.panels.length,
-      scratch: 0,
-    });
-    use(packed);
+  runSimd(groups * columns * terms < SMALL ? { ...execution, pool: undefined } : execution, {
+    job: packJob,
+    reads: [data],
+    writes: [packed],
+    numbers: rightNumbers(layout),
+    tiles: groups * layout.panels.length,
+    scratch: 0,
   });
 }
 

@@ -1,0 +1,52 @@
+/**
+ * Right operands that do not change, packed once: the kernels of a model that only predicts.
+ *
+ * Packing reads and writes all weights. For a batch of one image that is as much memory as everything else together.
+ *
+ * @module
+ */
+import type { FloatArray } from "../../tensor/dtype.js";
+import { sharedHeap } from "../../tensor/heap.js";
+
+interface PackedCopy {
+  /** How it is packed. */
+  readonly layout: readonly number[];
+  readonly offset: number;
+  readonly data: FloatArray;
+}
+
+/** Arrays that stay as they are until {@link PackedConstants.close}, and their packed copies. */
+export class PackedConstants {
+  readonly #copies: Map<FloatArray, PackedCopy[]>;
+
+  constructor(arrays: Iterable<FloatArray>) {
+    this.#copies = new Map(Array.from(arrays, (data) => [data, []]));
+  }
+
+  /** The copy of `data` in `layout`, made by `pack` when it is first asked for; undefined where `data` may change. */
+  find(
+    data: FloatArray,
+    layout: readonly number[],
+    length: number,
+    pack: (to: FloatArray) => void,
+  ): FloatArray | undefined {
+    const copies = this.#copies.get(data);
+    if (copies === undefined) return undefined;
+    const known = copies.find((copy) => copy.layout.every((value, i) => value === layout[i]));
+    if (known !== undefined) return known.data;
+    const heap = sharedHeap();
+    const offset = heap.allocate(4 * length);
+    const made = { layout, offset, data: heap.view("float32", offset, length) };
+    copies.push(made);
+    pack(made.data);
+    return made.data;
+  }
+
+  /** Gives the memory of the copies back. */
+  close(): void {
+    for (const copies of this.#copies.values()) {
+      for (const { offset } of copies.splice(0)) sharedHeap().free(offset);
+    }
+    this.#copies.clear();
+  }
+}
