@@ -7,6 +7,8 @@
  *
  * @module
  */
+import { type Execution, runsSimd, serial } from "../kernels/execution.js";
+import { areFinite } from "../kernels/simd/finite.js";
 import type { CallContext, Layer, LayerNode } from "../layers/layer.js";
 import { indexOf } from "../losses/loss.js";
 import { Model } from "../models/model.js";
@@ -102,9 +104,13 @@ function badWeight(layer: Layer): string | undefined {
   return weight && `its weight \`${weight.name}\` is not finite`;
 }
 
+/** From so many elements on, the vector unit looks at them sooner than a loop. */
+const MANY = 1024;
+
 /** Whether all elements of `x` are finite: x - x is 0 for finite x alone, and one NaN makes the sum NaN. */
-export function isFiniteTensor(x: Tensor): boolean {
+export function isFiniteTensor(x: Tensor, execution: Execution = serial): boolean {
   const { data } = contiguous(x);
+  if (data.length >= MANY && runsSimd(execution, x)) return areFinite(data, execution);
   let sum = 0;
   for (let i = 0; i < data.length; i++) sum += data[i] - data[i];
   return sum === 0;

@@ -61,7 +61,7 @@ export function trainStep(model: Model, batch: Batch, options: TrainStepOptions)
 
       const weights = model.trainableWeights;
       const gradients = weightGradients(model, pass, objective, weights, execution);
-      checkGradients(model, weights, gradients, step + 1, optimizer.learningRate);
+      checkGradients(model, weights, gradients, step + 1, optimizer.learningRate, execution);
 
       optimizer.applyGradients(weights, gradients, execution);
       for (const [variable, value] of pass.updates) variable.assign(value);
@@ -116,9 +116,10 @@ function checkGradients(
   gradients: readonly Tensor[],
   step: number,
   learningRate: number,
+  execution: Execution,
 ): void {
   for (let i = weights.length - 1; i >= 0; i--) {
-    if (isFiniteTensor(gradients[i])) continue;
+    if (isFiniteTensor(gradients[i], execution)) continue;
     const element = firstNonFinite(gradients[i]);
     if (element === undefined) continue;
     const [path = weights[i].name] = [...model.weightsByPath()].find(([, weight]) => weight === weights[i]) ?? [];

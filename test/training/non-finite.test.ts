@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { serial } from "../../src/kernels/execution.js";
 import { Dense } from "../../src/layers/dense.js";
 import { input } from "../../src/layers/input-layer.js";
 import { Model } from "../../src/models/model.js";
@@ -105,5 +106,14 @@ describe("isFiniteTensor", () => {
     }
     assert.equal(isFiniteTensor(tensorOf([-0, 3e38, -3e38, 1e-45], [4])), true);
     assert.equal(isFiniteTensor(tensorOf([], [0])), true);
+  });
+
+  it("finds one value among many, on the vector unit and without it", () => {
+    for (const kernel of ["simd", "scalar"] as const) {
+      for (const value of [Number.NaN, Number.POSITIVE_INFINITY, 3e38]) {
+        const x = tensorOf(new Array<number>(2051).fill(-2.5).with(2049, value), [2051]);
+        assert.equal(isFiniteTensor(x, { ...serial, kernel }), value === 3e38, `${kernel}, ${value}`);
+      }
+    }
   });
 });
