@@ -56,7 +56,7 @@ type ProductParameter =
 export type ProductKernel = NamedFunction<Record<ProductParameter, "i32">>;
 
 /** Values of k in one turn of the inner loop. */
-const UNROLL = 4;
+const UNROLL = 8;
 
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 
@@ -136,7 +136,7 @@ function addSegment(
     left.map((pointer, i) => pointer.set(i32.add(i32.load(rows, 4 * i), i32.load(segment)))),
     panel.set(right),
     k.set(length),
-    // Four turns, with a way out before each of the last three. These tests do more than count: without them the compiler
+    // Eight turns, with a way out before each of the last seven. These tests do more than count: without them the compiler
     // sees one long block, moves all its loads to the front, and has no registers left.
     doWhile(
       [
