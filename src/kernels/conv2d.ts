@@ -16,11 +16,14 @@
 import type { Job } from "../parallel/job.js";
 import { contiguous, dtypeOf, empty, reshape, type Tensor } from "../tensor/tensor.js";
 import { expectRank, expectSameType, expectShape } from "./check.js";
-import { biasData, type Execution, runsSimd, runTiles, tileRows } from "./execution.js";
+import { biasData, type Execution, NO_BIAS, runsSimd, runTiles, tileRows } from "./execution.js";
 import { im2colBlock } from "./im2col.js";
+import { type ChannelMap, type Epilogue, normalize } from "./normalize.js";
 import { type Accumulate, roundingOf, roundsToFloat32 } from "./rounding.js";
 import { conv2DSimd } from "./simd/conv2d.js";
+import type { ConvolutionFinish } from "./simd/convolve.js";
 import { isDepthwise, simdDepthwise } from "./simd/depthwise.js";
+import { interleaved } from "./simd/normalize-kernels.js";
 import { blockOf, splitEvenly } from "./split.js";
 import { COLUMNS, clearSums, DEPTH, leftBlock, multiplyBlocks, packRight, storeSums, TILE_COLUMNS } from "./tile.js";
 import { type Window2D, windowFrom, windowNumbers } from "./window.js";
@@ -49,19 +52,34 @@ export function conv2D(
   groups: number,
   execution: Execution,
 ): Tensor {
-  if (execution.kernel === "naive") return conv2DNaive(x, kernel, bias, window, groups, execution.accumulate);
+  return convolved(x, kernel, bias, window, groups, execution).y;
+}
+
+/** The convolution, and whether it has been finished as well. */
+function convolved(
+  x: Tensor,
+  kernel: Tensor,
+  bias: Tensor | undefined,
+  window: Window2D,
+  groups: number,
+  execution: Execution,
+  finish?: ConvolutionFinish,
+): { readonly y: Tensor; readonly finished: boolean } {
+  const finished = false;
+  if (execution.kernel === "naive") {
+    return { y: conv2DNaive(x, kernel, bias, window, groups, execution.accumulate), finished };
+  }
   check(x, kernel, bias, window, groups);
   const [batch, , , channels] = x.shape;
   const filters = kernel.shape[3];
   if (runsSimd(execution, x) && isDepthwise(groups, channels, filters / groups)) {
     const { kernelHeight, kernelWidth } = window;
     const depthwise = reshape(contiguous(kernel), [kernelHeight, kernelWidth, groups, filters / groups]);
-    return simdDepthwise(x, depthwise, bias, window, execution);
+    return { y: simdDepthwise(x, depthwise, bias, window, execution), finished };
   }
   const y = empty([batch, window.outputHeight, window.outputWidth, filters], x);
   if (runsSimd(execution, x) && y.size > 0 && kernel.size > 0) {
-    conv2DSimd(x, kernel, bias, y, window, groups, execution);
-    return y;
+    return { y, finished: conv2DSimd(x, kernel, bias, y, window, groups, execution, finish) };
   }
   const positions = batch * window.outputHeight * window.outputWidth;
   const across = splitEvenly(filters / groups, COLUMNS, TILE_COLUMNS).count;
@@ -74,7 +92,38 @@ export function conv2D(
     numbers: [positions, channels, filters, groups, most, Number(single), ...windowNumbers(window)],
     tiles: splitEvenly(positions, most, 1).count * across * groups,
   });
-  return y;
+  return { y, finished };
+}
+
+/**
+ * {@link conv2D}, then a normalization by `map`, then what `epilogue` says: the bits of `normalize` after `conv2D`. On the
+ * vector unit results are finished while they are in the cache, where tiles have all their channels.
+ *
+ * @throws Error when shapes or element types disagree.
+ */
+export function conv2DNormalized(
+  x: Tensor,
+  kernel: Tensor,
+  bias: Tensor | undefined,
+  window: Window2D,
+  groups: number,
+  map: ChannelMap,
+  epilogue: Epilogue,
+  execution: Execution,
+): Tensor {
+  const { addend, rectify = false } = epilogue;
+  if (addend !== undefined) {
+    const { outputHeight, outputWidth } = window;
+    expectShape("conv2D", "addend", addend, [x.shape[0], outputHeight, outputWidth, kernel.shape[3]]);
+    expectSameType("conv2D", x, addend);
+  }
+  const finish = {
+    map: interleaved([map.mean, map.scale, map.offset]),
+    addend: addend === undefined ? NO_BIAS : contiguous(addend).data,
+    rectify,
+  };
+  const { y, finished } = convolved(x, kernel, bias, window, groups, execution, finish);
+  return finished ? y : normalize(y, map, { addend, rectify, inPlace: true }, execution);
 }
 
 /** One block of y, as a matrix [N * OH * OW, outC]: im2col of its rows, times the kernel as a matrix. */

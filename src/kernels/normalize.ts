@@ -20,7 +20,7 @@ import { columnsPerTile, LEAST_COLUMNS, passRunsSimd, rowsPerTile, runPass } fro
 import { type Execution, NO_BIAS } from "./execution.js";
 import { type Accumulate, roundingOf, roundsToFloat32 } from "./rounding.js";
 import { deviationSquaresKernels, forEachStrip } from "./simd/column-kernels.js";
-import { interleaved, normalizeKernels } from "./simd/normalize-kernels.js";
+import { chooseNormalizeKernel, interleaved } from "./simd/normalize-kernels.js";
 import { runKernel } from "./simd/thread.js";
 import { blockOf, splitEvenly } from "./split.js";
 
@@ -36,7 +36,9 @@ export interface ChannelMap {
 
 /** What follows a layer's own output, element by element. */
 export interface Epilogue {
-  /** Added first; it has the shape of the output. */
+  /** By what channels are moved and stretched first, behind a layer that does not do so itself. */
+  readonly map?: ChannelMap | undefined;
+  /** Added then; it has the shape of the output. */
   readonly addend?: Tensor | undefined;
   /** Whether max(., 0) is taken last. */
   readonly rectify?: boolean | undefined;
@@ -158,9 +160,7 @@ export const normalizeJob: Job = {
       const from = tile * most * channels;
       const to = Math.min(from + most * channels, x.length);
       if (simd === 1) {
-        const adds = addend.length > 0;
-        const kernel = adds ? (rectify === 1 ? "addRectify" : "add") : rectify === 1 ? "rectify" : "plain";
-        runKernel(normalizeKernels[kernel], {
+        runKernel(chooseNormalizeKernel(addend.length > 0, rectify === 1), {
           x: x.byteOffset + 4 * from,
           map: map.byteOffset,
           addend: addend.byteOffset + 4 * from,

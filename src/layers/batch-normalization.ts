@@ -46,6 +46,7 @@ import { contiguous, dtypeOf, type Tensor, tensor } from "../tensor/tensor.js";
 import { axisFromLast, axisToLast, resolveAxis } from "./axis.js";
 import {
   type CallContext,
+  type Finish,
   type Forward,
   knownDimension,
   Layer,
@@ -145,13 +146,23 @@ export function batchNormalizationForward(
     }
   }
   x = contiguous(x);
+  const { map, rstd } = channelMapOf({ gamma, beta }, { mean, variance }, epsilon);
+  return { y: normalize(x, map, epilogue, execution), cache: { x, map, rstd, ofBatch, execution } };
+}
+
+/** What y is made of x with, and 1 / sqrt(variance + epsilon), [C] each. */
+function channelMapOf(
+  { gamma, beta }: BatchNormalizationWeights,
+  { mean, variance }: Statistics,
+  epsilon: number,
+): { readonly map: ChannelMap; readonly rstd: Float64Array } {
+  const channels = mean.length;
   const gammas = gamma && contiguous(gamma).data;
   const betas = beta && contiguous(beta).data;
   const rstd = eachChannel(channels, (c) => 1 / Math.sqrt(variance[c] + epsilon));
   const scale = gammas === undefined ? rstd : eachChannel(channels, (c) => gammas[c] * rstd[c]);
   const offset = eachChannel(channels, (c) => (betas === undefined ? 0 : betas[c]));
-  const map = { mean, scale, offset };
-  return { y: normalize(x, map, epilogue, execution), cache: { x, map, rstd, ofBatch, execution } };
+  return { map: { mean, scale, offset }, rstd };
 }
 
 /**
@@ -294,6 +305,21 @@ export class BatchNormalization extends Layer {
 
   call(inputs: readonly Tensor[], context: CallContext): LayerPass {
     return this.callFinished(inputs, context, {});
+  }
+
+  override get firstFinishes(): readonly Finish[] {
+    return ["add", "rectify"];
+  }
+
+  /** Behind an image's convolution the channels are the last axis, -1 or 3. */
+  override get finish(): Finish | undefined {
+    return this.#axis === -1 || this.#axis === 3 ? "normalize" : undefined;
+  }
+
+  override channelMap({ pending }: CallContext): ChannelMap {
+    const { gamma, beta, moving_mean: mean, moving_variance: variance } = this.values(pending);
+    const statistics = { mean: Float64Array.from(mean.data), variance: Float64Array.from(variance.data) };
+    return channelMapOf({ gamma, beta }, statistics, this.#epsilon).map;
   }
 
   /** Normalizes, and in the same pass over memory adds and rectifies. */

@@ -28,9 +28,10 @@
  *
  * @module
  */
-import { conv2D } from "../kernels/conv2d.js";
+import { conv2D, conv2DNormalized } from "../kernels/conv2d.js";
 import { conv2DInputGradient, conv2DKernelGradient } from "../kernels/conv2d-gradients.js";
 import { type Execution, serial } from "../kernels/execution.js";
+import type { Epilogue } from "../kernels/normalize.js";
 import { biasGradient } from "../kernels/reduce.js";
 import { type Window2D, window2D } from "../kernels/window.js";
 import { type KerasConfig, readConfig } from "../serialization/config.js";
@@ -48,6 +49,7 @@ import {
 } from "./kernel-options.js";
 import {
   type CallContext,
+  type Finish,
   type Forward,
   knownDimension,
   Layer,
@@ -107,14 +109,14 @@ export function conv2DForward(
   config: Conv2DConfig = {},
   execution: Execution = serial,
 ): Forward<Conv2DCache> {
-  const { strides = [1, 1], padding = "valid", dilationRate = [1, 1], groups = 1 } = config;
+  const { groups = 1 } = config;
   if (x.dimension !== 4 || kernel.dimension !== 4) {
     throw new RangeError(
       "Conv2D: `x` and `kernel` must have 4 dimensions. " +
         `Received x.shape=${formatShape(x.shape)}, kernel.shape=${formatShape(kernel.shape)}.`,
     );
   }
-  const [kernelHeight, kernelWidth, channels, filters] = kernel.shape;
+  const [, , channels, filters] = kernel.shape;
   const inputs = x.shape[3];
   if (channels * groups !== inputs || filters % groups !== 0) {
     const wanted = groups === 1 ? inputs : `${inputs} / ${groups}`;
@@ -130,9 +132,16 @@ export function conv2DForward(
         `Received bias.shape=${formatShape(bias.shape)}.`,
     );
   }
-  const window = window2D([x.shape[1], x.shape[2]], [kernelHeight, kernelWidth], strides, padding, dilationRate);
+  const window = windowOf(x, kernel, config);
   const y = conv2D(x, kernel, bias, window, groups, execution);
   return { y, cache: { x, kernel, window, groups, execution } };
+}
+
+/** Where the window goes in images like those of `x`. */
+function windowOf(x: Tensor, kernel: Tensor, config: Conv2DConfig): Window2D {
+  const { strides = [1, 1], padding = "valid", dilationRate = [1, 1] } = config;
+  const [kernelHeight, kernelWidth] = kernel.shape;
+  return window2D([x.shape[1], x.shape[2]], [kernelHeight, kernelWidth], strides, padding, dilationRate);
 }
 
 /** Gradients for `x`, `kernel` and the bias, given `dy` [N, oH, oW, F] and the cache of the matching forward call. */
@@ -230,6 +239,27 @@ export class Conv2D extends Layer {
       const gradients = conv2DBackward(dy, cache);
       return { dInputs: [gradients.dx], dWeights: dWeights(gradients) };
     });
+  }
+
+  override get firstFinishes(): readonly Finish[] {
+    return this.#settings.activation === "linear" ? ["normalize"] : [];
+  }
+
+  /** Convolves, and finishes every part of the output while it is in the cache; for inference, without a way back. */
+  override callFinished(inputs: readonly Tensor[], context: CallContext, epilogue: Epilogue): LayerPass {
+    const { map } = epilogue;
+    if (map === undefined) return this.call(inputs, context);
+    const [x] = inputs;
+    const { kernel, bias } = this.values();
+    const { execution } = context;
+    const { groups } = this.#config;
+    const window = windowOf(x, kernel, this.#config);
+    return {
+      y: conv2DNormalized(contiguous(x), kernel, bias, window, groups, map, epilogue, execution),
+      backward: () => {
+        throw new Error("internal: Conv2D: what was normalized with it in inference has no way back.");
+      },
+    };
   }
 
   protected arguments(): KerasConfig {

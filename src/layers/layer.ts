@@ -12,7 +12,7 @@
  * @module
  */
 import { type Execution, serial } from "../kernels/execution.js";
-import type { Epilogue } from "../kernels/normalize.js";
+import type { ChannelMap, Epilogue } from "../kernels/normalize.js";
 import type { DType, FloatArray } from "../tensor/dtype.js";
 import { formatShape, type SymbolicShape } from "../tensor/shape.js";
 import type { Tensor } from "../tensor/tensor.js";
@@ -65,9 +65,13 @@ export interface LayerGradients {
 
 /**
  * What some layers do to a tensor, element by element, that the layer before them can do as well before it stores its
- * own output: add another tensor, or take max(., 0).
+ * own output, in this order: normalize channels by numbers that are known beforehand, which those of a batch are not;
+ * add another tensor; take max(., 0).
  */
-export type Finish = "add" | "rectify";
+export const FINISHES = ["normalize", "add", "rectify"] as const;
+
+/** One of {@link FINISHES}. */
+export type Finish = (typeof FINISHES)[number];
 
 /** One call of a layer: its output, and its way back. */
 export interface LayerPass {
@@ -237,6 +241,14 @@ export abstract class Layer {
   /** What this layer does, where the layer before it can do it. */
   get finish(): Finish | undefined {
     return undefined;
+  }
+
+  /** By what a layer whose {@link finish} is "normalize" does so in inference. */
+  channelMap?(context: CallContext): ChannelMap;
+
+  /** What may be the first that {@link callFinished} does in addition. */
+  get firstFinishes(): readonly Finish[] {
+    return [];
   }
 
   /**

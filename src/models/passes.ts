@@ -83,7 +83,8 @@ export function forwardPass(
   { want = "everything", release, replaceInputs }: ForwardOptions = {},
 ): ModelPass {
   const isWhole = want === "everything";
-  const units = isWhole ? singleUnits(model.graphNodes) : joinedUnits(model.graphNodes, model.outputs);
+  const inference = want === "outputs" && !context.training;
+  const units = isWhole ? singleUnits(model.graphNodes) : joinedUnits(model.graphNodes, model.outputs, inference);
   const values = new Map<LayerNode, Tensor>();
   const passes = new Map<LayerNode, LayerPass>();
   const kept = new Map<LayerNode, readonly Tensor[]>();
@@ -126,7 +127,7 @@ export function forwardPass(
  * may be overwritten.
  */
 function runUnit(
-  { head: { layer }, inputs, finishes }: Unit,
+  { head: { layer }, inputs, finishes, normalization }: Unit,
   xs: readonly Tensor[],
   context: CallContext,
   inPlace: boolean,
@@ -135,7 +136,12 @@ function runUnit(
   if (layer.callFinished === undefined || isPlain) return layer.call(xs, context);
   const isAdded = finishes.includes("add");
   const addend = isAdded ? xs[inputs.length - 1] : undefined;
-  const epilogue = { addend, rectify: finishes.includes("rectify"), inPlace };
+  const epilogue = {
+    map: normalization?.channelMap?.(context),
+    addend,
+    rectify: finishes.includes("rectify"),
+    inPlace,
+  };
   return layer.callFinished(isAdded ? xs.slice(0, -1) : xs, context, epilogue);
 }
 

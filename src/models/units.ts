@@ -3,13 +3,14 @@
  *
  *     BatchNormalization -> ReLU            x is read, y written; what lies between never exists
  *     BatchNormalization -> Add -> ReLU     x and the other way through a residual block are read, y written
+ *     Conv2D -> BatchNormalization -> ...   in inference: a tile of y is finished while it is in the cache
  *
  * A node joins the unit before it when nobody else reads that one's output. Each layer says for itself whether it can be
  * a part ({@link Layer.finish}) or a head ({@link Layer.callFinished}). The numbers are those of single nodes, to the bit.
  *
  * @module
  */
-import type { Finish, LayerNode, SymbolicTensor } from "../layers/layer.js";
+import { FINISHES, type Finish, type Layer, type LayerNode, type SymbolicTensor } from "../layers/layer.js";
 import { shapesAgree } from "../tensor/shape.js";
 
 /** Nodes that run as one. */
@@ -22,6 +23,8 @@ export interface Unit {
   readonly inputs: readonly SymbolicTensor[];
   /** What is done to the head's output, in this order. */
   readonly finishes: readonly Finish[];
+  /** The layer that normalizes it, where that is among these. */
+  readonly normalization?: Layer | undefined;
 }
 
 /** Every node by itself, for passes of which everything is wanted. */
@@ -29,8 +32,15 @@ export function singleUnits(nodes: readonly LayerNode[]): readonly Unit[] {
   return nodes.map((node) => ({ head: node, last: node, inputs: node.inputs, finishes: [] }));
 }
 
-/** `nodes`, in the order in which they run, as units, in the order in which these can run. */
-export function joinedUnits(nodes: readonly LayerNode[], outputs: readonly SymbolicTensor[]): readonly Unit[] {
+/**
+ * `nodes`, in the order in which they run, as units, in the order in which these can run; for `inference`, where
+ * normalizations do not depend on the batch and there is no way back.
+ */
+export function joinedUnits(
+  nodes: readonly LayerNode[],
+  outputs: readonly SymbolicTensor[],
+  inference: boolean,
+): readonly Unit[] {
   const reads = new Map<LayerNode, number>();
   for (const { node } of [...nodes.flatMap((node) => node.inputs), ...outputs]) {
     reads.set(node, (reads.get(node) ?? 0) + 1);
@@ -40,7 +50,7 @@ export function joinedUnits(nodes: readonly LayerNode[], outputs: readonly Symbo
     const before = unit.inputs
       .map((x) => unitEndingAt.get(x.node))
       .filter((candidate) => candidate !== undefined)
-      .filter((candidate) => reads.get(candidate.last) === 1 && canJoin(candidate, unit.head))
+      .filter((candidate) => reads.get(candidate.last) === 1 && canJoin(candidate, unit.head, inference))
       // of two that could be finished, the one that runs last has the other's output to add
       .sort((a, b) => nodes.indexOf(a.last) - nodes.indexOf(b.last))
       .at(-1);
@@ -55,17 +65,21 @@ export function joinedUnits(nodes: readonly LayerNode[], outputs: readonly Symbo
 }
 
 /** Whether `node` can be done with `unit`, which ends in one of its inputs. */
-function canJoin({ head, last, finishes }: Unit, { layer, inputs }: LayerNode): boolean {
+function canJoin({ head, last, finishes }: Unit, { layer, inputs }: LayerNode, inference: boolean): boolean {
   const { finish } = layer;
   // weights that a layer's second application changes too must change in the order of the nodes
   if (finish === undefined || head.layer.callFinished === undefined || head.layer.nodes.length > 1) return false;
-  if (layer.dtype !== head.layer.dtype || finishes.includes("rectify")) return false;
-  if (finish === "rectify") return inputs.length === 1;
-  const sameShape = inputs.every(({ shape }) => shapesAgree(shape, last.output.shape));
-  return finishes.length === 0 && inputs.length === 2 && sameShape;
+  if (layer.dtype !== head.layer.dtype || (finish === "normalize" && !inference)) return false;
+  const before = finishes.at(-1);
+  const inOrder =
+    before === undefined
+      ? head.layer.firstFinishes.includes(finish)
+      : FINISHES.indexOf(finish) > FINISHES.indexOf(before);
+  if (!inOrder || finish !== "add") return inOrder && inputs.length === 1;
+  return inputs.length === 2 && inputs.every(({ shape }) => shapesAgree(shape, last.output.shape));
 }
 
-function joined({ head, last, inputs, finishes }: Unit, node: LayerNode): Unit {
+function joined({ head, last, inputs, finishes, normalization }: Unit, node: LayerNode): Unit {
   const others = node.inputs.filter((x) => x.node !== last);
   const finish = node.layer.finish;
   return {
@@ -73,5 +87,6 @@ function joined({ head, last, inputs, finishes }: Unit, node: LayerNode): Unit {
     last: node,
     inputs: [...inputs, ...others],
     finishes: finish === undefined ? finishes : [...finishes, finish],
+    normalization: finish === "normalize" ? node.layer : normalization,
   };
 }

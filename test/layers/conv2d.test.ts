@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import { serial } from "../../src/kernels/execution.js";
+import { normalize } from "../../src/kernels/normalize.js";
 import { Activation } from "../../src/layers/activation.js";
 import { Conv2D, type Conv2DConfig, conv2DBackward, conv2DForward } from "../../src/layers/conv2d.js";
 import { input } from "../../src/layers/input-layer.js";
@@ -276,6 +277,20 @@ describe("the layer Conv2D", () => {
     const { y, cache } = conv2DForward(x, { kernel }, { padding: "same" });
     assertSameBits(pass.y, y);
     assertGradients(pass, y, [conv2DBackward(y, cache).dx], { kernel: conv2DBackward(y, cache).dKernel });
+  });
+
+  it("finishes its output in inference by a normalization and what follows, without a way back", () => {
+    const layer = new Conv2D(options);
+    layer.apply(input({ shape: [5, 6, 3], dtype: "float64" }));
+    for (const [i, weight] of [kernel, bias].entries()) layer.weights[i].assign(weight);
+    const context = { training: false, execution: serial, seed: 0, step: 0 };
+    const map = { mean: Float64Array.of(1, 2), scale: Float64Array.of(0.5, 3), offset: Float64Array.of(-1, 4) };
+    const pass = layer.callFinished([x], context, { map, rectify: true });
+    const { y } = conv2DForward(x, { kernel, bias }, { padding: "same" });
+    assertSameBits(pass.y, normalize(y, map, { rectify: true }, serial));
+    assert.throws(() => pass.backward(y), {
+      message: "internal: Conv2D: what was normalized with it in inference has no way back.",
+    });
   });
 
   it("leaves open what is open: an image of any height", () => {

@@ -139,8 +139,8 @@ describe("A pass of which the gradients of trained weights are wanted", () => {
 });
 
 describe("joinedUnits", () => {
-  const namesOf = (model: Model): string[] =>
-    joinedUnits(model.graphNodes, model.outputs).map(({ head, finishes }) =>
+  const namesOf = (model: Model, inference = false): string[] =>
+    joinedUnits(model.graphNodes, model.outputs, inference).map(({ head, finishes }) =>
       [head.layer.name, ...finishes].join(" + "),
     );
 
@@ -156,6 +156,25 @@ describe("joinedUnits", () => {
     ]);
     assert.equal(names[6], "batch_normalization_2 + add + rectify");
     assert.equal(names.filter((name) => name.endsWith("+ rectify")).length, 7);
+  });
+
+  it("make one of a convolution and all of these in inference, where normalizations do not depend on the batch", () => {
+    const names = namesOf(resnetV1(8), true);
+    assert.deepEqual(names.slice(0, 4), [
+      "input_layer",
+      "conv2d + normalize + rectify",
+      "conv2d_1 + normalize + rectify",
+      "conv2d_2 + normalize + add + rectify",
+    ]);
+    assert.equal(names.filter((name) => name.includes("normalization")).length, 0);
+  });
+
+  it("leave a normalization alone behind a convolution with an activation, or of another axis than the channels", () => {
+    const x = input({ shape: [5, 6, 2] });
+    const active = new Conv2D({ filters: 4, kernelSize: 1, activation: "relu" }).apply(x);
+    const plain = new Conv2D({ filters: 4, kernelSize: 1 }).apply(x);
+    const outputs = [new BatchNormalization().apply(active), new BatchNormalization({ axis: 1 }).apply(plain)];
+    assert.ok(namesOf(new Model({ inputs: x, outputs }), true).every((name) => !name.includes("+")));
   });
 
   it("leave alone what others read, what is an output, what is shared, and any other ReLU", () => {

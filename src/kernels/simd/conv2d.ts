@@ -21,10 +21,13 @@ import type { Shape } from "../../tensor/shape.js";
 import { contiguous, type Tensor } from "../../tensor/tensor.js";
 import { biasData, type Execution, NO_BIAS } from "../execution.js";
 import type { Window2D } from "../window.js";
-import { convolve } from "./convolve.js";
+import { type ConvolutionFinish, convolve } from "./convolve.js";
 import { areFinite } from "./finite.js";
 
-/** Writes the convolution of `x` [N, H, W, C] with `kernel`, plus `bias`, to `y`; none of them is empty. */
+/**
+ * Writes the convolution of `x` [N, H, W, C] with `kernel`, plus `bias`, to `y`; none of them is empty. Returns whether
+ * `finish` has been done to it, too.
+ */
 export function conv2DSimd(
   x: Tensor,
   kernel: Tensor,
@@ -33,13 +36,15 @@ export function conv2DSimd(
   window: Window2D,
   groups: number,
   execution: Execution,
-): void {
+  finish?: ConvolutionFinish,
+): boolean {
   const [kernelHeight, kernelWidth, channels, filters] = kernel.shape;
   const columns = filters / groups;
   const depth = kernelWidth * channels;
   const { outputHeight, outputWidth } = window;
-  convolve(
+  return convolve(
     {
+      finish,
       ...{ images: contiguous(x).data, batch: x.shape[0], channels, window },
       ...{ kernel: contiguous(kernel).data, bias: biasData(bias) },
       right: {

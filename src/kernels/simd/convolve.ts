@@ -14,16 +14,21 @@
  *       line 3..6      ->      0 0 | line 4 | 0 0    ->        (line oh,     columns ow to ow + kW)
  *                              0 0 | line 5 | 0 0              (line oh + 1, columns ow to ow + kW) ...
  *
+ * What follows the convolution in inference, a normalization and more, a tile does to its lines while they are in the
+ * cache, if it has all their channels.
+ *
  * @module
  */
 import type { Job } from "../../parallel/job.js";
 import type { FloatArray } from "../../tensor/dtype.js";
-import { type Execution, threadsOf } from "../execution.js";
+import { type Execution, NO_BIAS, threadsOf } from "../execution.js";
 import { blockOf } from "../split.js";
 import { WINDOW_NUMBERS, type Window2D, windowFrom, windowNumbers } from "../window.js";
 import { copyFunction } from "./copy-kernel.js";
+import { LANES } from "./floats.js";
 import { type Lanes, lanesOf } from "./lanes.js";
 import { TileScratch, tileMultiplier } from "./multiply.js";
+import { chooseNormalizeKernel } from "./normalize-kernels.js";
 import {
   panelBytes,
   RIGHT_NUMBERS,
@@ -36,6 +41,7 @@ import {
 } from "./panels.js";
 import { planTiles } from "./plan.js";
 import { runSimd, scratchAddress } from "./run.js";
+import { runKernel } from "./thread.js";
 import { panelVectors } from "./wide.js";
 
 /** Where results go: element (n, oh, ow, co of group g) to `offset + n * image + oh * line + ow * position + g * columns + co`. */
@@ -61,6 +67,17 @@ export interface Convolution {
   readonly right: RightOperand;
   readonly bias: FloatArray;
   readonly result: ResultPlaces;
+  /** What is done to a result that is one contiguous tensor. */
+  readonly finish?: ConvolutionFinish | undefined;
+}
+
+/** A normalization of the result, and what follows it. */
+export interface ConvolutionFinish {
+  /** What the kernels of `normalize-kernels.ts` read, interleaved. */
+  readonly map: FloatArray;
+  /** As long as the result, or empty for none. */
+  readonly addend: FloatArray;
+  readonly rectify: boolean;
 }
 
 /** How the windows of a tile find their values. */
@@ -101,8 +118,11 @@ function copyBytes(lines: number, batch: number, window: Window2D, { reach, colu
   return inputLines * columns * pixel;
 }
 
-/** Computes a convolution whose sums, images and results are not empty. */
-export function convolve(convolution: Convolution, execution: Execution): void {
+/**
+ * Computes a convolution whose sums, images and results are not empty. Returns whether what was to follow has been done:
+ * it has not where tiles do not have all channels.
+ */
+export function convolve(convolution: Convolution, execution: Execution): boolean {
   const { images, batch, channels, window, kernel, bias, result } = convolution;
   const lanes = lanesOf(execution.accumulate);
   const layout = rightLayout(lanes, panelVectors(), convolution.right);
@@ -118,23 +138,26 @@ export function convolve(convolution: Convolution, execution: Execution): void {
   );
   const tilePanels = Math.min(layout.panels.length, plan.panels); // a tile does not go on into the next group
   const tilesDown = Math.ceil(units / plan.units);
+  const wholeLines = layout.groups === 1 && tilePanels === layout.panels.length && layout.columns % LANES === 0;
+  const finish = wholeLines ? convolution.finish : undefined;
   const copies = reading.copied ? copyBytes(plan.units, batch, window, reading, pixel) : 0;
   withRight(execution, layout, tilesDown > 1, kernel, bias, ({ packed, right, bias: biases }) => {
     const scratch = tileScratch(0, layout, packed, plan.units * window.outputWidth, window, reading);
     runSimd(execution, {
       job: convolveJob,
-      reads: [images, right, biases],
+      reads: [images, right, biases, finish?.map ?? NO_BIAS, finish?.addend ?? NO_BIAS],
       writes: [result.data],
       numbers: [
         ...rightNumbers(layout),
         ...windowNumbers(window),
         ...[Number(packed), batch, channels, plan.units, tilePanels],
-        ...[result.offset, result.image, result.line, result.position],
+        ...[result.offset, result.image, result.line, result.position, Number(finish?.rectify === true)],
       ],
       tiles: tilesDown * layout.groups * Math.ceil(layout.panels.length / tilePanels),
       scratch: scratch.end + copies,
     });
   });
+  return finish !== undefined;
 }
 
 function tileScratch(
@@ -151,13 +174,14 @@ function tileScratch(
 /** Some lines of output, and some panels of one group of its channels. */
 export const convolveJob: Job = {
   name: "convolve",
-  prepare([images, right, bias, scratchMemory, result], numbers) {
+  prepare([images, right, bias, map, addend, scratchMemory, result], numbers) {
     const layout = rightFrom(numbers);
     const { lanes, groups, columns } = layout;
     const window = windowFrom(numbers, RIGHT_NUMBERS);
-    const [isPacked, batch, channels, tileLines, tilePanels, offset, image, line, position] = numbers.slice(
+    const [isPacked, batch, channels, tileLines, tilePanels, offset, image, line, position, rectify] = numbers.slice(
       RIGHT_NUMBERS + WINDOW_NUMBERS,
     );
+    const finishKernel = chooseNormalizeKernel(addend.length > 0, rectify === 1);
     const packed = isPacked === 1;
     const reading = readingOf(window, lanes, groups, channels);
     const across = Math.ceil(layout.panels.length / tilePanels);
@@ -215,6 +239,12 @@ export const convolveJob: Job = {
       }
       const firstPanel = (tile % across) * tilePanels;
       multiply(group, firstPanel, firstPanel + tilePanels);
+      if (map.length === 0) return;
+      const at = 4 * lines.from * line; // lines of all images follow each other
+      runKernel(finishKernel, {
+        ...{ x: result.byteOffset + at, y: result.byteOffset + at, addend: addend.byteOffset + at },
+        ...{ map: map.byteOffset, vectors: columns / LANES, rows: (lines.to - lines.from) * window.outputWidth },
+      });
     };
   },
 };

@@ -74,6 +74,12 @@ export const normalizeKernels: Record<
   addRectify: normalizeKernel("normalizeAddRectify", true, true),
 };
 
+/** The one of {@link normalizeKernels} that adds and rectifies if it shall. */
+export function chooseNormalizeKernel(adds: boolean, rectifies: boolean): NamedFunction<NormalizeParameters> {
+  if (adds) return normalizeKernels[rectifies ? "addRectify" : "add"];
+  return normalizeKernels[rectifies ? "rectify" : "plain"];
+}
+
 type GradientParameters = Record<"dy" | "x" | "map" | "positive" | "dx" | "vectors" | "rows", "i32">;
 
 function gradientKernel(name: string, masked: boolean): NamedFunction<GradientParameters> {
