@@ -43,6 +43,14 @@ export interface GradientMap {
   readonly slope: Float64Array;
 }
 
+/** What else there is to {@link normalizationGradient}. */
+export interface GradientOptions {
+  /** The output of a ReLU behind the normalization: dy is that one's, and counts where this is positive. */
+  readonly positive?: Tensor | undefined;
+  /** Another term of the gradient for x. */
+  readonly addend?: Tensor | undefined;
+}
+
 /**
  * Both sums over the rows of `dy` and `x` [..., C].
  *
@@ -154,7 +162,8 @@ export function normalizationSumsNaive(
 }
 
 /**
- * The gradient for `x` [..., C].
+ * The gradient for `x` [..., C]; with an `addend`, the sum 0 + dx + addend of the rounded dx and what another reader of x
+ * gave.
  *
  * @throws Error when shapes or element types disagree.
  */
@@ -162,13 +171,14 @@ export function normalizationGradient(
   dy: Tensor,
   x: Tensor,
   map: GradientMap,
-  positive: Tensor | undefined,
+  { positive, addend }: GradientOptions,
   execution: Execution,
 ): Tensor {
-  if (execution.kernel === "naive") return normalizationGradientNaive(dy, x, map, positive);
+  if (execution.kernel === "naive") return normalizationGradientNaive(dy, x, map, { positive, addend });
   expectShape("normalizationGradient", "dy", dy, x.shape);
   if (positive !== undefined) expectShape("normalizationGradient", "positive", positive, x.shape);
-  expectSameType("normalizationGradient", dy, x, positive);
+  if (addend !== undefined) expectShape("normalizationGradient", "addend", addend, x.shape);
+  expectSameType("normalizationGradient", dy, x, positive, addend);
   const channels = map.mean.length;
   const dx = empty(x.shape, x);
   const most = rowsPerTile(x.size / channels, channels, execution);
@@ -181,6 +191,7 @@ export function normalizationGradient(
       contiguous(x).data,
       simd ? interleaved(values) : packed(values),
       positive === undefined ? NO_BIAS : contiguous(positive).data,
+      addend === undefined ? NO_BIAS : contiguous(addend).data,
     ],
     writes: [dx.data],
     numbers: [channels, most],
@@ -193,17 +204,19 @@ export function normalizationGradient(
 export const normalizationGradientJob: Job = {
   name: "normalizationGradient",
   prepare:
-    ([dy, x, map, positive, dx], [channels, most, simd]) =>
+    ([dy, x, map, positive, addend, dx], [channels, most, simd]) =>
     (tile) => {
       const isMasked = positive.length > 0;
+      const adds = addend.length > 0;
       const from = tile * most * channels;
       const to = Math.min(from + most * channels, x.length);
       if (simd === 1) {
-        runKernel(normalizationGradientKernels[isMasked ? "masked" : "plain"], {
+        runKernel(normalizationGradientKernels[`${isMasked ? "masked" : "plain"}${adds ? "Sum" : ""}`], {
           dy: dy.byteOffset + 4 * from,
           x: x.byteOffset + 4 * from,
           map: map.byteOffset,
           positive: positive.byteOffset + 4 * from,
+          addend: addend.byteOffset + 4 * from,
           dx: dx.byteOffset + 4 * from,
           vectors: channels / LEAST_COLUMNS,
           rows: (to - from) / channels,
@@ -217,6 +230,7 @@ export const normalizationGradientJob: Job = {
           dx[i] = scale[c] * (gradient - shift[c] - (x[i] - mean[c]) * slope[c]);
         }
       }
+      if (adds) for (let i = from; i < to; i++) dx[i] = 0 + dx[i] + addend[i];
     },
 };
 
@@ -225,7 +239,7 @@ export function normalizationGradientNaive(
   dy: Tensor,
   x: Tensor,
   map: GradientMap,
-  positive: Tensor | undefined,
+  { positive, addend }: GradientOptions,
 ): Tensor {
   const gradients = masked(dy, positive);
   const xs = contiguous(x).data;
@@ -234,6 +248,10 @@ export function normalizationGradientNaive(
   for (let i = 0; i < dx.size; i++) {
     const c = i % mean.length;
     dx.data[i] = scale[c] * (gradients[i] - shift[c] - (xs[i] - mean[c]) * slope[c]);
+  }
+  if (addend !== undefined) {
+    const others = contiguous(addend).data;
+    for (let i = 0; i < dx.size; i++) dx.data[i] = 0 + dx.data[i] + others[i];
   }
   return dx;
 }

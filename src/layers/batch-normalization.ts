@@ -35,7 +35,7 @@
 import { type InitializerConfig, initializerFromConfig, initializerToConfig } from "../initializers/initializer.js";
 import { type Execution, serial } from "../kernels/execution.js";
 import { type ChannelMap, deviationSquares, type Epilogue, normalize } from "../kernels/normalize.js";
-import { normalizationGradient, normalizationSums } from "../kernels/normalize-gradients.js";
+import { type GradientOptions, normalizationGradient, normalizationSums } from "../kernels/normalize-gradients.js";
 import { columnSums } from "../kernels/reduce.js";
 import { sumTensors } from "../kernels/sum-tensors.js";
 import { type Regularizer, regularizerFromConfig, regularizerToConfig } from "../regularizers/regularizer.js";
@@ -45,6 +45,7 @@ import { formatShape, type SymbolicShape } from "../tensor/shape.js";
 import { contiguous, dtypeOf, type Tensor, tensor } from "../tensor/tensor.js";
 import { axisFromLast, axisToLast, resolveAxis } from "./axis.js";
 import {
+  type BackwardOptions,
   type CallContext,
   type Finish,
   type Forward,
@@ -167,12 +168,12 @@ function channelMapOf(
 
 /**
  * Gradients for `x`, gamma and beta, given `dy` [M, C] and the cache of the matching forward call. With the output
- * `positive` of a ReLU behind it, `dy` is the gradient for that.
+ * `positive` of a ReLU behind it, `dy` is the gradient for that; with an `addend`, `dx` is its sum with that.
  */
 export function batchNormalizationBackward(
   dy: Tensor,
   { x, map, rstd, ofBatch, execution }: BatchNormalizationCache,
-  positive?: Tensor,
+  { positive, addend }: GradientOptions = {},
 ): BatchNormalizationGradients {
   const channels = rstd.length;
   const rows = x.size / channels;
@@ -182,7 +183,7 @@ export function batchNormalizationBackward(
   // then dx = scale (dy - shift - (x - mean) slope); both last terms are the share of mean and variance in the loss
   const shift = eachChannel(channels, (c) => (ofBatch ? dySum[c] / rows : 0));
   const slope = eachChannel(channels, (c) => (ofBatch ? (dyXHat[c] / rows) * rstd[c] : 0));
-  const dx = normalizationGradient(dy, x, { ...map, shift, slope }, positive, execution);
+  const dx = normalizationGradient(dy, x, { ...map, shift, slope }, { positive, addend }, execution);
   return { dx, dGamma: channelTensor(dyXHat, x), dBeta: channelTensor(dySum, x) };
 }
 
@@ -344,9 +345,11 @@ export class BatchNormalization extends Layer {
       updates.set(this.weight("moving_variance"), this.#move(movingVariance, statistics.variance));
     }
     /** The gradients given that of what comes before the ReLU; or, with `positive`, that of what comes behind it. */
-    const backward = (dy: Tensor, positive?: Tensor): LayerGradients => {
-      const { dx, dGamma, dBeta } = batchNormalizationBackward(dy, cache, positive);
+    const backward = (dy: Tensor, other: Tensor | undefined, positive?: Tensor): LayerGradients => {
+      const options = { positive, addend: other && axisToLast(other, axis) };
+      const { dx, dGamma, dBeta } = batchNormalizationBackward(dy, cache, options);
       return {
+        isSum: other !== undefined,
         dInputs: (addend === undefined ? [dx] : [dx, dy]).map((gradient) => axisFromLast(gradient, axis)),
         dWeights: { ...(this.#scale && { gamma: dGamma }), ...(this.#center && { beta: dBeta }) },
       };
@@ -364,11 +367,14 @@ export class BatchNormalization extends Layer {
       y: axisFromLast(y, axis),
       updates,
       keeps: rectify ? [input, y] : [input],
-      backward: (dy) => {
-        if (rectify && addend !== undefined) return backward(beforeReLU([dy]));
-        return backward(axisToLast(dy, axis), rectify ? y : undefined);
+      backward: (dy, { addend: other } = {}) => {
+        if (rectify && addend !== undefined) return backward(beforeReLU([dy]), other);
+        return backward(axisToLast(dy, axis), other, rectify ? y : undefined);
       },
-      ...(rectify && { backwardOfTerms: (terms: readonly Tensor[]) => backward(beforeReLU(terms)) }),
+      ...(rectify && {
+        backwardOfTerms: (terms: readonly Tensor[], { addend: other }: BackwardOptions = {}) =>
+          backward(beforeReLU(terms), other),
+      }),
     };
   }
 

@@ -50,6 +50,8 @@ export const inference: CallContext = { training: false, execution: serial, seed
 export interface BackwardOptions {
   /** Whether the gradients for the inputs are; where not, a layer may leave them out. @defaultValue true */
   readonly inputs?: boolean;
+  /** Another term of the gradient for the first input. A layer that can adds it on the way: 0 + dx + addend. */
+  readonly addend?: Tensor | undefined;
 }
 
 /** Tensors by Keras weight name. */
@@ -59,6 +61,8 @@ export type WeightValues = Readonly<Record<string, Tensor>>;
 export interface LayerGradients {
   /** For every input, in order. */
   readonly dInputs: readonly Tensor[];
+  /** Whether the first of them has been added to {@link BackwardOptions.addend}. @defaultValue false */
+  readonly isSum?: boolean;
   /** For every trainable weight, by Keras's name; fresh tensors. */
   readonly dWeights: WeightValues;
 }
@@ -82,7 +86,7 @@ export interface LayerPass {
   /** The gradients, given `dy`, the derivative of the loss for `y`. */
   backward(dy: Tensor, options?: BackwardOptions): LayerGradients;
   /** The same, given the terms of dy where several layers read y: for layers that can add them on the way. */
-  backwardOfTerms?(terms: readonly Tensor[]): LayerGradients;
+  backwardOfTerms?(terms: readonly Tensor[], options?: BackwardOptions): LayerGradients;
   /** Which of the inputs and the output backward reads. @defaultValue all */
   readonly keeps?: readonly Tensor[];
   /**

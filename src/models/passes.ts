@@ -16,7 +16,7 @@ import { sumTensors } from "../kernels/sum-tensors.js";
 import type { CallContext, LayerGradients, LayerNode, LayerPass } from "../layers/layer.js";
 import type { Variable } from "../layers/variable.js";
 import { addRegularizationGradient, regularizationLoss } from "../regularizers/regularizer.js";
-import { cast, type Tensor, zeros } from "../tensor/tensor.js";
+import { cast, dtypeOf, type Tensor, zeros } from "../tensor/tensor.js";
 import type { Model } from "./model.js";
 import { Readers, type Release } from "./readers.js";
 import { joinedUnits, singleUnits, type Unit } from "./units.js";
@@ -189,6 +189,21 @@ export function backwardPass(
     if (dLogits === undefined) arrive(model.outputs[i].node, dy);
   }
 
+  const readCount = new Map<LayerNode, number>();
+  for (const x of [...units.flatMap((unit) => unit.inputs), ...model.outputs]) {
+    readCount.set(x.node, (readCount.get(x.node) ?? 0) + 1);
+  }
+  /** The gradient that the other of the two readers of a unit's first input has left for it: to be added on the way. */
+  const otherTerm = ({ head, inputs }: Unit): Tensor | undefined => {
+    const source = inputs.at(0)?.node;
+    if (source === undefined || want === "everything" || !isNeeded(source) || readCount.get(source) !== 2)
+      return undefined;
+    const [term, ...more] = arriving.get(source) ?? [];
+    if (term === undefined || more.length > 0 || dtypeOf(term) !== head.layer.dtype) return undefined;
+    const addsItself = valueOf(passes, source).backwardOfTerms !== undefined;
+    return addsItself ? undefined : term;
+  };
+
   const needed = want === "weightGradients" ? nodesWithWeightsBefore(units, new Set(trained)) : undefined;
   const isNeeded = (node: LayerNode): boolean => needed?.has(node) ?? true;
 
@@ -197,10 +212,11 @@ export function backwardPass(
     const pass = valueOf(passes, node);
     const gradients: LayerGradients[] = [];
     const terms = arriving.get(node) ?? [];
-    const options = { inputs: unit.inputs.some((x) => isNeeded(x.node)) || needed === undefined };
+    const addend = otherTerm(unit);
+    const options = { inputs: unit.inputs.some((x) => isNeeded(x.node)) || needed === undefined, addend };
     let dy: Tensor | undefined;
     if (terms.length > 1 && want !== "everything" && pass.backwardOfTerms !== undefined) {
-      gradients.push(pass.backwardOfTerms(terms));
+      gradients.push(pass.backwardOfTerms(terms, options));
     } else if (terms.length > 0) {
       dy = meet(terms, execution);
       readers.expect(dy.data);
@@ -212,7 +228,15 @@ export function backwardPass(
       keep(node, terms.length === 0 ? dy : meet([...terms, dy], execution));
       gradients.push(pass.logits.backward(dLogits, options));
     }
-    for (const { dInputs, dWeights } of gradients.reverse()) {
+    for (const { dInputs, dWeights, isSum } of gradients.reverse()) {
+      if (isSum === true && addend !== undefined) {
+        const source = unit.inputs[0].node;
+        arriving.set(
+          source,
+          (arriving.get(source) ?? []).filter((term) => term !== addend),
+        );
+        readers.done(addend.data);
+      }
       for (const [i, { node: source }] of [...unit.inputs.entries()].reverse()) {
         if (isNeeded(source)) arrive(source, cast(dInputs[i], source.layer.dtype));
       }

@@ -17,6 +17,7 @@ import {
   normalizationSumsNaive,
 } from "../../src/kernels/normalize-gradients.js";
 import { rectify } from "../../src/kernels/rectify.js";
+import { sumTensors } from "../../src/kernels/sum-tensors.js";
 import { type Tensor, tensor, tensorOf } from "../../src/tensor/tensor.js";
 import { assertSameBits, dtypes, fastExecutions, fill, nameOf, seedValues } from "./support.js";
 
@@ -131,10 +132,24 @@ describe("the gradients of normalize", () => {
   it("have a dx with the bits of the naive loops", () => {
     fc.assert(
       fc.property(cases, ({ x, dy, map, positive }) => {
-        const expected = normalizationGradientNaive(dy, x, map, positive);
-        for (const execution of executions) {
-          assertSameBits(normalizationGradient(dy, x, map, positive, execution), expected, nameOf(execution));
+        for (const addend of [undefined, x]) {
+          const options = { positive, addend };
+          const expected = normalizationGradientNaive(dy, x, map, options);
+          for (const execution of executions) {
+            assertSameBits(normalizationGradient(dy, x, map, options, execution), expected, nameOf(execution));
+          }
         }
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  it("add dx, rounded, to another term of it as the sum of two tensors does", () => {
+    fc.assert(
+      fc.property(cases, ({ x, dy, map, positive }) => {
+        const apart = normalizationGradient(dy, x, map, { positive }, serial);
+        const sum = sumTensors([apart, dy], { start: 0 }, serial);
+        assertSameBits(normalizationGradient(dy, x, map, { positive, addend: dy }, serial), sum, "sum");
       }),
       { numRuns: 40 },
     );
@@ -154,18 +169,21 @@ describe("the gradients of normalize", () => {
       dySum: Float64Array.of(11),
       dyDot: Float64Array.of(33),
     });
-    assert.deepEqual(Array.from(normalizationGradient(dy, x, map, y, serial).data), [0, 0, 22]);
+    assert.deepEqual(Array.from(normalizationGradient(dy, x, map, { positive: y }, serial).data), [0, 0, 22]);
   });
 
-  it("reject a dy or an output of the ReLU of another shape", () => {
+  it("reject a dy, an output of the ReLU or another term of another shape", () => {
     const [x, other] = [tensorOf([1, 2], [2, 1]), tensorOf([1], [1, 1])];
     const mean = Float64Array.of(0);
     const map = { mean, scale: mean, shift: mean, slope: mean };
     assert.throws(() => normalizationSums(other, x, mean, undefined, serial), {
       message: "internal: normalizationSums: `dy` must have shape [2, 1]. Received dy.shape=[1, 1].",
     });
-    assert.throws(() => normalizationGradient(x, x, map, other, serial), {
+    assert.throws(() => normalizationGradient(x, x, map, { positive: other }, serial), {
       message: "internal: normalizationGradient: `positive` must have shape [2, 1]. Received positive.shape=[1, 1].",
+    });
+    assert.throws(() => normalizationGradient(x, x, map, { addend: other }, serial), {
+      message: "internal: normalizationGradient: `addend` must have shape [2, 1]. Received addend.shape=[1, 1].",
     });
   });
 });

@@ -80,17 +80,19 @@ export function chooseNormalizeKernel(adds: boolean, rectifies: boolean): NamedF
   return normalizeKernels[rectifies ? "rectify" : "plain"];
 }
 
-type GradientParameters = Record<"dy" | "x" | "map" | "positive" | "dx" | "vectors" | "rows", "i32">;
+type GradientParameters = Record<"dy" | "x" | "map" | "positive" | "addend" | "dx" | "vectors" | "rows", "i32">;
 
-function gradientKernel(name: string, masked: boolean): NamedFunction<GradientParameters> {
+function gradientKernel(name: string, masked: boolean, adds: boolean): NamedFunction<GradientParameters> {
   return wasmFunction(
     name,
-    { dy: "i32", x: "i32", map: "i32", positive: "i32", dx: "i32", vectors: "i32", rows: "i32" },
-    ({ dy, x, map, positive, dx, vectors, rows }, local) => {
+    { dy: "i32", x: "i32", map: "i32", positive: "i32", addend: "i32", dx: "i32", vectors: "i32", rows: "i32" },
+    ({ dy, x, map, positive, addend, dx, vectors, rows }, local) => {
       const [values, left, floats] = [local("i32"), local("i32"), local("v128")];
       const [mean, scale, shift, slope] = [0, 1, 2, 3].map((i) => loadDoubles(values, i * GROUP));
       const gradient = masked ? widen(floats) : loadWide(dy);
       const share = mul(sub(loadWide(x), mean), slope);
+      const own = narrow(mul(scale, sub(sub(gradient, shift), share)));
+      const pointers = [dy, x, dx, ...(masked ? [positive] : []), ...(adds ? [addend] : [])];
       return doWhile(
         [
           values.set(map),
@@ -98,8 +100,8 @@ function gradientKernel(name: string, masked: boolean): NamedFunction<GradientPa
           doWhile(
             [
               masked ? floats.set(wherePositive(v128.load(dy), v128.load(positive))) : [],
-              v128.store(dx, narrow(mul(scale, sub(sub(gradient, shift), share)))),
-              (masked ? [dy, x, dx, positive] : [dy, x, dx]).map((pointer) => pointer.set(i32.add(pointer, 16))),
+              v128.store(dx, adds ? f32x4.add(f32x4.add(v128.zero(), own), v128.load(addend)) : own),
+              pointers.map((pointer) => pointer.set(i32.add(pointer, 16))),
               values.set(i32.add(values, 4 * GROUP)),
               left.set(i32.sub(left, 1)),
             ],
@@ -113,8 +115,16 @@ function gradientKernel(name: string, masked: boolean): NamedFunction<GradientPa
   );
 }
 
-/** `dx` from `dy` and `x`, without and with a ReLU behind the normalization. At least one row and one vector. */
-export const normalizationGradientKernels: Record<"plain" | "masked", NamedFunction<GradientParameters>> = {
-  plain: gradientKernel("normalizationGradient", false),
-  masked: gradientKernel("normalizationGradientMasked", true),
+/**
+ * `dx` from `dy` and `x`, without and with a ReLU behind the normalization, and then alone or as a sum. At least one row
+ * and one vector.
+ */
+export const normalizationGradientKernels: Record<
+  "plain" | "masked" | "plainSum" | "maskedSum",
+  NamedFunction<GradientParameters>
+> = {
+  plain: gradientKernel("normalizationGradient", false, false),
+  masked: gradientKernel("normalizationGradientMasked", true, false),
+  plainSum: gradientKernel("normalizationGradientSum", false, true),
+  maskedSum: gradientKernel("normalizationGradientMaskedSum", true, true),
 };
