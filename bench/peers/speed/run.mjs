@@ -36,7 +36,7 @@ ${WORKLOADS.map(({ name }) => `  ${name}`).join("\n")}
 Options:
   --peers A,B    only these: ${[...new Set(PEERS.map(([peer]) => family(peer)))].join(", ")}
   --threads 1,2  only these numbers of threads
-  --seconds 4    how long to measure each, after two seconds of warming up
+  --seconds 4    how long to measure each, after two seconds and twelve runs of warming up
   --slow         also what takes minutes a run: jax-js and tfjs-backend-cpu
   --out FILE     the page, instead of docs/speed.md
 

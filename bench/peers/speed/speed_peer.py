@@ -159,7 +159,7 @@ def pytorch():
 once, version = {"tensorflow": tensorflow, "pytorch": pytorch}[peer]()
 first = once()
 begin, warm = time.perf_counter(), 0
-while warm < 2 or time.perf_counter() - begin < 2:
+while warm < 12 or time.perf_counter() - begin < 2:
     once()
     warm += 1
 times, begin, processor = [], time.perf_counter(), time.process_time()

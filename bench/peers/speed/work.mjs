@@ -40,13 +40,13 @@ export function openJob(folder) {
 }
 
 /**
- * Runs `once` until it is warm, then for `seconds` or at least `least` times. Gives milliseconds: the median, and the least
+ * Runs `once` until it is warm, two seconds and twelve runs at least, then for `seconds` or at least `least` times. Gives milliseconds: the median, and the least
  * and most of the middle half; and how many cores it kept busy.
  */
-async function timed(once, { seconds, least = 5, warmSeconds = 2 }) {
+async function timed(once, { seconds, least = 5, warmSeconds = 2, warmRuns = 12 }) {
   const started = performance.now();
   let warm = 0;
-  while (warm < 2 || performance.now() - started < 1000 * warmSeconds) {
+  while (warm < warmRuns || performance.now() - started < 1000 * warmSeconds) {
     const atFirst = process.cpuUsage();
     await once();
     const took = performance.now() - started;
