@@ -33,8 +33,8 @@ export interface Predictor {
 }
 
 /**
- * `model` made ready for many predictions: its kernels are packed for the vector unit once, not at every call. That is an
- * eighth of the time for an image through ResNet50, and needs the memory of the kernels once more. Until it is closed,
+ * `model` made ready for many predictions: its kernels are packed for the vector unit once, not at every call. That is a
+ * tenth of the time for an image through ResNet50, and needs the memory of the kernels once more. Until it is closed,
  * the weights must stay as they are: what was packed is not packed again.
  */
 export function createPredictor(model: Model, options: PredictorOptions = {}): Predictor {
