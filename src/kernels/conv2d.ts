@@ -16,6 +16,7 @@
 import type { Job } from "../parallel/job.js";
 import { contiguous, dtypeOf, empty, reshape, type Tensor } from "../tensor/tensor.js";
 import { expectRank, expectSameType, expectShape } from "./check.js";
+import { passRunsSimd } from "./element-tiles.js";
 import { biasData, type Execution, NO_BIAS, runsSimd, runTiles, tileRows } from "./execution.js";
 import { im2colBlock } from "./im2col.js";
 import { type ChannelMap, type Epilogue, normalize } from "./normalize.js";
@@ -117,11 +118,13 @@ export function conv2DNormalized(
     expectShape("conv2D", "addend", addend, [x.shape[0], outputHeight, outputWidth, kernel.shape[3]]);
     expectSameType("conv2D", x, addend);
   }
-  const finish = {
-    map: interleaved([map.mean, map.scale, map.offset]),
-    addend: addend === undefined ? NO_BIAS : contiguous(addend).data,
-    rectify,
-  };
+  const finish = passRunsSimd(execution, x, kernel.shape[3])
+    ? {
+        map: interleaved([map.mean, map.scale, map.offset]),
+        addend: addend === undefined ? NO_BIAS : contiguous(addend).data,
+        rectify,
+      }
+    : undefined;
   const { y, finished } = convolved(x, kernel, bias, window, groups, execution, finish);
   return finished ? y : normalize(y, map, { addend, rectify, inPlace: true }, execution);
 }

@@ -36,10 +36,15 @@ export class PackedConstants {
     if (known !== undefined) return known.data;
     const heap = sharedHeap();
     const offset = heap.allocate(4 * length);
-    const made = { layout, offset, data: heap.view("float32", offset, length) };
-    copies.push(made);
-    pack(made.data);
-    return made.data;
+    const packed = heap.view("float32", offset, length);
+    try {
+      pack(packed);
+    } catch (error) {
+      heap.free(offset);
+      throw error;
+    }
+    copies.push({ layout, offset, data: packed });
+    return packed;
   }
 
   /** Gives the memory of the copies back. */

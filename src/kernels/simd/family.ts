@@ -9,6 +9,16 @@ import { doubles, type Lanes, PANEL_VECTORS, singles } from "./lanes.js";
 /** One kernel of a family. */
 export type Family<K> = (lanes: Lanes, vectors: number) => K;
 
+/** What `make` makes for each width of a panel, made once. */
+export function forEachWidth<T>(make: (vectors: number) => T): (vectors: number) => T {
+  const made = new Map(PANEL_VECTORS.map((vectors) => [vectors, make(vectors)]));
+  return (vectors) => {
+    const found = made.get(vectors);
+    if (found === undefined) throw new Error(`internal: simd: no panel is ${vectors} vectors wide.`);
+    return found;
+  };
+}
+
 /** All kernels that `make` makes, and how to find one of them. */
 export function family<P extends Signature>(
   make: (lanes: Lanes, vectors: number) => NamedFunction<P>,

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { NARROW_TILE_ROWS, PANEL_VECTORS, tileRows } from "./lanes.js";
+import { forEachWidth } from "./family.js";
+import { NARROW_TILE_ROWS, tileRows } from "./lanes.js";
 import { panelPacker, panelPlace, type RightArrays, type RightLayout } from "./panels.js";
 import { productFunction, SPILL_BYTES } from "./product-kernel.js";
 import { tableFunction } from "./table-kernel.js";
@@ -97,14 +98,14 @@ export function tileMultiplier(
   { packed, right, bias }: RightArrays,
 ): TileMultiplier {
   const { lanes, panels, paddedColumns } = layout;
-  const products = new Map(PANEL_VECTORS.map((vectors) => [vectors, productFunction(lanes, vectors)]));
+  const productOf = forEachWidth((vectors) => productFunction(lanes, vectors));
   const pack = panelPacker(layout, right);
   return (group, from, to) => {
     for (const panel of panels.slice(from, to)) {
       let panelAt = scratch.panel;
       if (packed) panelAt = right.byteOffset + panelPlace(layout, group, panel.from);
       else pack(group, panel, panelAt);
-      products.get(panel.vectors)?.({
+      productOf(panel.vectors)({
         rows: scratch.rows,
         results: scratch.results,
         resultOffset: 4 * panel.from,

@@ -15,6 +15,7 @@ import type { Job } from "../../parallel/job.js";
 import type { FloatArray } from "../../tensor/dtype.js";
 import { sharedHeap } from "../../tensor/heap.js";
 import type { Execution } from "../execution.js";
+import { forEachWidth } from "./family.js";
 import { doubles, type Lanes, PANEL_VECTORS, singles } from "./lanes.js";
 import { packFunction } from "./pack-kernel.js";
 import { runSimd } from "./run.js";
@@ -118,12 +119,12 @@ type PanelPacker = (group: number, panel: Panel, to: number) => void;
 /** What packs panels of the right operand `data`. */
 export function panelPacker(layout: RightLayout, data: FloatArray): PanelPacker {
   const { lanes, outer, outerStride, inner, innerStride, depth, columnStride } = layout;
-  const pack = new Map(PANEL_VECTORS.map((vectors) => [vectors, packFunction(lanes, vectors)]));
+  const packOf = forEachWidth((vectors) => packFunction(lanes, vectors));
   return (group, panel, to) => {
     const start = layout.offset + group * layout.groupStride + panel.from * columnStride;
     for (let i = 0, at = to; i < outer; i++) {
       for (let j = 0; j < inner; j++, at += depth * panel.vectors * 16) {
-        pack.get(panel.vectors)?.({
+        packOf(panel.vectors)({
           from: data.byteOffset + 4 * (start + i * outerStride + j * innerStride),
           rowStride: 4 * layout.depthStride,
           columnStride: 4 * columnStride,
