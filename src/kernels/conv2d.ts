@@ -19,12 +19,11 @@ import { expectRank, expectSameType, expectShape } from "./check.js";
 import { passRunsSimd } from "./element-tiles.js";
 import { biasData, type Execution, NO_BIAS, runsSimd, runTiles, tileRows } from "./execution.js";
 import { im2colBlock } from "./im2col.js";
-import { type ChannelMap, type Epilogue, normalize } from "./normalize.js";
+import { type ChannelMap, type Epilogue, interleavedMap, normalize } from "./normalize.js";
 import { type Accumulate, roundingOf, roundsToFloat32 } from "./rounding.js";
 import { conv2DSimd } from "./simd/conv2d.js";
 import type { ConvolutionFinish } from "./simd/convolve.js";
 import { isDepthwise, simdDepthwise } from "./simd/depthwise.js";
-import { interleaved } from "./simd/normalize-kernels.js";
 import { blockOf, splitEvenly } from "./split.js";
 import { COLUMNS, clearSums, DEPTH, leftBlock, multiplyBlocks, packRight, storeSums, TILE_COLUMNS } from "./tile.js";
 import { type Window2D, windowFrom, windowNumbers } from "./window.js";
@@ -80,7 +79,8 @@ function convolved(
   }
   const y = empty([batch, window.outputHeight, window.outputWidth, filters], x);
   if (runsSimd(execution, x) && y.size > 0 && kernel.size > 0) {
-    return { y, finished: conv2DSimd(x, kernel, bias, y, window, groups, execution, finish) };
+    conv2DSimd(x, kernel, bias, y, window, groups, execution, finish);
+    return { y, finished: finish !== undefined };
   }
   const positions = batch * window.outputHeight * window.outputWidth;
   const across = splitEvenly(filters / groups, COLUMNS, TILE_COLUMNS).count;
@@ -98,7 +98,7 @@ function convolved(
 
 /**
  * {@link conv2D}, then a normalization by `map`, then what `epilogue` says: the bits of `normalize` after `conv2D`. On the
- * vector unit results are finished while they are in the cache, where tiles have all their channels.
+ * vector unit results are finished while they are in the cache.
  *
  * @throws Error when shapes or element types disagree.
  */
@@ -118,9 +118,9 @@ export function conv2DNormalized(
     expectShape("conv2D", "addend", addend, [x.shape[0], outputHeight, outputWidth, kernel.shape[3]]);
     expectSameType("conv2D", x, addend);
   }
-  const finish = passRunsSimd(execution, x, kernel.shape[3])
+  const finish = passRunsSimd(execution, x, kernel.shape[3] / groups)
     ? {
-        map: interleaved([map.mean, map.scale, map.offset]),
+        map: interleavedMap(map, execution),
         addend: addend === undefined ? NO_BIAS : contiguous(addend).data,
         rectify,
       }

@@ -18,6 +18,7 @@ import { rectifyGradientJob, rectifyJob } from "./rectify.js";
 import { columnSumsJob } from "./reduce.js";
 import { sumTensorsJob } from "./sum-tensors.js";
 import { adamUpdateJob, penaltyGradientJob, sgdUpdateJob } from "./weight-updates.js";
+import { fillZerosJob } from "./zeros.js";
 import { partChannelsJob, repeatChannelsJob } from "./simd/channel-multiplier.js";
 import { simdDepthwiseJob } from "./simd/depthwise.js";
 import { simdDepthwiseKernelGradientJob } from "./simd/depthwise-kernel-gradient.js";
@@ -58,6 +59,7 @@ export const jobs: readonly Job[] = [
   poolMeanGradientJob,
   imageMeansJob,
   imageMeansGradientJob,
+  fillZerosJob,
   addBordersJob,
   removeBordersJob,
   simdFilterGradientJob,

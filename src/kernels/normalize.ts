@@ -123,12 +123,11 @@ export function normalize(x: Tensor, map: ChannelMap, epilogue: Epilogue, execut
   const y = inPlace === true && isContiguous(x) ? x : empty(x.shape, x);
   const most = rowsPerTile(x.size / channels, channels, execution);
   const simd = passRunsSimd(execution, x, channels);
-  const values = [map.mean, map.scale, map.offset];
   runPass(execution, simd, {
     job: normalizeJob,
     reads: [
       contiguous(x).data,
-      simd ? interleaved(values) : packed(values),
+      simd ? interleavedMap(map, execution) : packed([map.mean, map.scale, map.offset]),
       addend === undefined ? NO_BIAS : contiguous(addend).data,
     ],
     writes: [y.data],
@@ -136,6 +135,14 @@ export function normalize(x: Tensor, map: ChannelMap, epilogue: Epilogue, execut
     tiles: Math.ceil(x.size / (most * channels)),
   });
   return y;
+}
+
+/** `map` as assembled kernels read it; the same copy every time where it is known to stay as it is. */
+export function interleavedMap({ mean, scale, offset }: ChannelMap, { constants }: Execution): FloatArray {
+  const values = [mean, scale, offset];
+  const length = values.length * scale.length;
+  const constant = constants?.find(scale, [], length, (to) => to.set(interleaved(values)), "float64");
+  return constant ?? interleaved(values);
 }
 
 /** `values`, [C] each, one after another: what a job is given. */
@@ -167,6 +174,7 @@ export const normalizeJob: Job = {
           y: y.byteOffset + 4 * from,
           vectors: channels / LEAST_COLUMNS,
           rows: (to - from) / channels,
+          skip: 0,
         });
         return;
       }

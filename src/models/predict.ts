@@ -47,8 +47,7 @@ export function createPredictor(model: Model, options: PredictorOptions = {}): P
 }
 
 function packedConstants(model: Model): PackedConstants {
-  const kernels = model.weights.filter(({ shape }) => shape.length > 1);
-  return new PackedConstants(kernels.map(({ value }) => contiguous(value).data));
+  return new PackedConstants(model.weights.map(({ value }) => contiguous(value).data));
 }
 
 /** Samples `begin` to `end` of a contiguous `x`, without a copy. */

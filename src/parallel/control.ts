@@ -7,11 +7,15 @@
  *     TILES       tiles of the job
  *     FAILED      1 when some worker has left a message
  *     CLOSED      1 when the pool has been closed
+ *     SLEEPERS    threads that are about to sleep, sleep, or have just been woken
  *
  * A worker that arrives late must not touch a job that is over. So it first counts itself into ACTIVE, and only then
  * looks whether the generation is still the one that it was woken for; the caller first closes the generation, and only
  * then waits until ACTIVE is 0. Atomic operations have one order that all threads see: either the worker sees the closed
  * generation, or the caller sees the worker. The description is rewritten only when ACTIVE has been 0.
+ *
+ * Waking costs a microsecond even where nobody sleeps, so it is only done where somebody may: who is about to sleep counts
+ * itself into SLEEPERS before it looks at the word for the last time, and who changes a word looks at SLEEPERS after that.
  *
  * @module
  */
@@ -25,11 +29,12 @@ export const NEXT: number = 2 * APART;
 export const TILES: number = 3 * APART;
 export const FAILED: number = 4 * APART;
 export const CLOSED: number = 5 * APART;
-const NAME_LENGTH = 6 * APART;
-const MESSAGE_LENGTH = 6 * APART + 1;
-const ARRAY_COUNT = 6 * APART + 2;
-const NUMBER_COUNT = 6 * APART + 3;
-const WORDS = 7 * APART;
+const SLEEPERS = 6 * APART;
+const NAME_LENGTH = 7 * APART;
+const MESSAGE_LENGTH = 7 * APART + 1;
+const ARRAY_COUNT = 7 * APART + 2;
+const NUMBER_COUNT = 7 * APART + 3;
+const WORDS = 8 * APART;
 
 const MAX_NAME = 64;
 const MAX_MESSAGE = 1024;
@@ -154,14 +159,16 @@ export class Control {
       const now = Atomics.load(this.words, word);
       if (now !== value) return now;
     }
-    Atomics.wait(this.words, word, value, timeout);
+    Atomics.add(this.words, SLEEPERS, 1);
+    Atomics.wait(this.words, word, value, timeout); // not where the word has changed by now
+    Atomics.sub(this.words, SLEEPERS, 1);
     return Atomics.load(this.words, word);
   }
 
   /** Adds `amount` to `word` and wakes whoever waits for it to change. */
   addAndNotify(word: number, amount: number): void {
     Atomics.add(this.words, word, amount);
-    Atomics.notify(this.words, word);
+    if (Atomics.load(this.words, SLEEPERS) > 0) Atomics.notify(this.words, word);
   }
 }
 

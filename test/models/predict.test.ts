@@ -152,6 +152,20 @@ describe("createPredictor", () => {
     assert.equal(sharedHeap().used, used);
   });
 
+  it("predicts with the weights as they are then, once it is closed, as does the next one", () => {
+    const changed = resnetV1(8, { seed: 3 });
+    const predictor = createPredictor(changed);
+    const [before] = predictor.predict([x]);
+    predictor.close();
+    const next = createPredictor(changed);
+    for (const weight of changed.weights) if (weight.name === "moving_variance") weight.value.data.fill(4);
+    const [expected] = predict(changed, [x]);
+    assert.notDeepEqual(expected.data, before.data);
+    assertSameBits(predictor.predict([x])[0], expected);
+    assertSameBits(next.predict([x])[0], expected);
+    next.close();
+  });
+
   it("refuses what predict refuses", () => {
     assert.throws(() => createPredictor(model, { batchSize: 0 }).predict([x]), {
       name: "RangeError",

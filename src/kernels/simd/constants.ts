@@ -1,11 +1,12 @@
 /**
- * Right operands that do not change, packed once: the kernels of a model that only predicts.
+ * What does not change while a model only predicts, packed once: the right operands of products, and what normalizations
+ * move and stretch channels with.
  *
  * Packing reads and writes all weights. For a batch of one image that is as much memory as everything else together.
  *
  * @module
  */
-import type { FloatArray } from "../../tensor/dtype.js";
+import type { DType, FloatArray } from "../../tensor/dtype.js";
 import { sharedHeap } from "../../tensor/heap.js";
 
 interface PackedCopy {
@@ -23,20 +24,31 @@ export class PackedConstants {
     this.#copies = new Map(Array.from(arrays, (data) => [data, []]));
   }
 
+  /** Whether `data` stays as it is. */
+  has(data: FloatArray): boolean {
+    return this.#copies.has(data);
+  }
+
+  /** Takes in `data`, which was made of arrays that stay as they are. */
+  add(data: FloatArray): void {
+    this.#copies.set(data, []);
+  }
+
   /** The copy of `data` in `layout`, made by `pack` when it is first asked for; undefined where `data` may change. */
   find(
     data: FloatArray,
     layout: readonly number[],
     length: number,
     pack: (to: FloatArray) => void,
+    dtype: DType = "float32",
   ): FloatArray | undefined {
     const copies = this.#copies.get(data);
     if (copies === undefined) return undefined;
     const known = copies.find((copy) => copy.layout.every((value, i) => value === layout[i]));
     if (known !== undefined) return known.data;
     const heap = sharedHeap();
-    const offset = heap.allocate(4 * length);
-    const packed = heap.view("float32", offset, length);
+    const offset = heap.allocate(length * (dtype === "float64" ? 8 : 4));
+    const packed = heap.view(dtype, offset, length);
     try {
       pack(packed);
     } catch (error) {

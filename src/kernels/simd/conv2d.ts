@@ -21,13 +21,11 @@ import type { Shape } from "../../tensor/shape.js";
 import { contiguous, type Tensor } from "../../tensor/tensor.js";
 import { biasData, type Execution, NO_BIAS } from "../execution.js";
 import type { Window2D } from "../window.js";
+import { fillZeros } from "../zeros.js";
 import { type ConvolutionFinish, convolve } from "./convolve.js";
 import { areFinite } from "./finite.js";
 
-/**
- * Writes the convolution of `x` [N, H, W, C] with `kernel`, plus `bias`, to `y`; none of them is empty. Returns whether
- * `finish` has been done to it, too.
- */
+/** Writes the convolution of `x` [N, H, W, C] with `kernel`, plus `bias`, finished, to `y`; none of them is empty. */
 export function conv2DSimd(
   x: Tensor,
   kernel: Tensor,
@@ -37,12 +35,12 @@ export function conv2DSimd(
   groups: number,
   execution: Execution,
   finish?: ConvolutionFinish,
-): boolean {
+): void {
   const [kernelHeight, kernelWidth, channels, filters] = kernel.shape;
   const columns = filters / groups;
   const depth = kernelWidth * channels;
   const { outputHeight, outputWidth } = window;
-  return convolve(
+  convolve(
     {
       finish,
       ...{ images: contiguous(x).data, batch: x.shape[0], channels, window },
@@ -114,7 +112,7 @@ export function conv2DInputGradientSimd(
   const columns = phasesAlong(inputWidth, kernelWidth, strideWidth, window.dilationWidth, window.padLeft);
   // in the heap all the time, since every phase writes a part of dx
   withArraysInHeap([contiguous(dy).data, weights], [dx.data], ([images, taps, target]) => {
-    if ([...rows, ...columns].some((phase) => phase.taps === 0)) target.fill(0); // what no output sees
+    if ([...rows, ...columns].some((phase) => phase.taps === 0)) fillZeros(target, execution); // what no output sees
     for (const row of rows) {
       for (const column of columns) {
         if (row.taps === 0 || column.taps === 0) continue;

@@ -14,8 +14,8 @@
  *       line 3..6      ->      0 0 | line 4 | 0 0    ->        (line oh,     columns ow to ow + kW)
  *                              0 0 | line 5 | 0 0              (line oh + 1, columns ow to ow + kW) ...
  *
- * What follows the convolution in inference, a normalization and more, a tile does to its lines while they are in the
- * cache, if it has all their channels.
+ * What follows the convolution in inference, a normalization and more, a tile does to what it has written while that is in
+ * the cache.
  *
  * @module
  */
@@ -67,7 +67,7 @@ export interface Convolution {
   readonly right: RightOperand;
   readonly bias: FloatArray;
   readonly result: ResultPlaces;
-  /** What is done to a result that is one contiguous tensor. */
+  /** What is done to a result that is one contiguous tensor, of whole vectors of columns. */
   readonly finish?: ConvolutionFinish | undefined;
 }
 
@@ -118,12 +118,9 @@ function copyBytes(lines: number, batch: number, window: Window2D, { reach, colu
   return inputLines * columns * pixel;
 }
 
-/**
- * Computes a convolution whose sums, images and results are not empty. Returns whether what was to follow has been done:
- * it has not where tiles do not have all channels.
- */
-export function convolve(convolution: Convolution, execution: Execution): boolean {
-  const { images, batch, channels, window, kernel, bias, result } = convolution;
+/** Computes a convolution whose sums, images and results are not empty. */
+export function convolve(convolution: Convolution, execution: Execution): void {
+  const { images, batch, channels, window, kernel, bias, result, finish } = convolution;
   const lanes = lanesOf(execution.accumulate);
   const layout = rightLayout(lanes, panelVectors(), convolution.right);
   const reading = readingOf(window, lanes, layout.groups, channels);
@@ -138,8 +135,6 @@ export function convolve(convolution: Convolution, execution: Execution): boolea
   );
   const tilePanels = Math.min(layout.panels.length, plan.panels); // a tile does not go on into the next group
   const tilesDown = Math.ceil(units / plan.units);
-  const wholeLines = layout.groups === 1 && tilePanels === layout.panels.length && layout.columns % LANES === 0;
-  const finish = wholeLines ? convolution.finish : undefined;
   const copies = reading.copied ? copyBytes(plan.units, batch, window, reading, pixel) : 0;
   withRight(execution, layout, tilesDown > 1, kernel, bias, ({ packed, right, bias: biases }) => {
     const scratch = tileScratch(0, layout, packed, plan.units * window.outputWidth, window, reading);
@@ -157,7 +152,6 @@ export function convolve(convolution: Convolution, execution: Execution): boolea
       scratch: scratch.end + copies,
     });
   });
-  return finish !== undefined;
 }
 
 function tileScratch(
@@ -181,7 +175,6 @@ export const convolveJob: Job = {
     const [isPacked, batch, channels, tileLines, tilePanels, offset, image, line, position, rectify] = numbers.slice(
       RIGHT_NUMBERS + WINDOW_NUMBERS,
     );
-    const finishKernel = chooseNormalizeKernel(addend.length > 0, rectify === 1);
     const packed = isPacked === 1;
     const reading = readingOf(window, lanes, groups, channels);
     const across = Math.ceil(layout.panels.length / tilePanels);
@@ -205,6 +198,7 @@ export const convolveJob: Job = {
       right,
       bias,
     });
+    const finish = finisher(layout, result.byteOffset, map, addend, rectify === 1, position);
     return (tile) => {
       const block = Math.floor(tile / across);
       const group = block % groups;
@@ -239,15 +233,38 @@ export const convolveJob: Job = {
       }
       const firstPanel = (tile % across) * tilePanels;
       multiply(group, firstPanel, firstPanel + tilePanels);
-      if (map.length === 0) return;
-      const at = 4 * lines.from * line; // lines of all images follow each other
-      runKernel(finishKernel, {
-        ...{ x: result.byteOffset + at, y: result.byteOffset + at, addend: addend.byteOffset + at },
-        ...{ map: map.byteOffset, vectors: columns / LANES, rows: (lines.to - lines.from) * window.outputWidth },
-      });
+      // lines of all images follow each other
+      finish?.(lines.from * line, (lines.to - lines.from) * window.outputWidth, group, firstPanel, tilePanels);
     };
   },
 };
+
+/** Finishes what lies in some panels of a group of `rows` positions, of which the first is `at` values behind the start. */
+type Finisher = (at: number, rows: number, group: number, firstPanel: number, count: number) => void;
+
+/** What finishes results at the address `y`, whose positions are `channels` values apart; undefined without a `map`. */
+function finisher(
+  { panels, columns }: RightLayout,
+  y: number,
+  map: FloatArray,
+  addend: FloatArray,
+  rectify: boolean,
+  channels: number,
+): Finisher | undefined {
+  if (map.length === 0) return undefined;
+  const kernel = chooseNormalizeKernel(addend.length > 0, rectify);
+  const valuesPerChannel = map.length / channels;
+  return (at, rows, group, firstPanel, count) => {
+    const from = panels[firstPanel].from;
+    const to = panels.at(firstPanel + count)?.from ?? columns;
+    const first = group * columns + from;
+    runKernel(kernel, {
+      ...{ x: y + 4 * (at + first), y: y + 4 * (at + first), addend: addend.byteOffset + 4 * (at + first) },
+      ...{ map: map.byteOffset + 8 * valuesPerChannel * first, vectors: (to - from) / LANES, rows },
+      skip: 4 * (channels - (to - from)),
+    });
+  };
+}
 
 /** Copies `height` lines of the image at an address, from line `top` on, to `to`; returns where the copy ends. */
 type LineCopier = (image: number, top: number, height: number, to: number) => number;

@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { type NamedFunction, type Statement, wasmFunction } from "../../assembly/code.js";
+import { type NamedFunction, type Operand, type Statement, wasmFunction } from "../../assembly/code.js";
 import { doWhile } from "../../assembly/control.js";
 import { f32x4, f64x2, i32, v128 } from "../../assembly/instructions.js";
 import { both, LANES, loadDoubles, loadWide, narrow, positivePart, wherePositive, widen } from "./floats.js";
@@ -29,19 +29,19 @@ export function interleaved(values: readonly Float64Array[]): Float64Array {
   return together;
 }
 
-type NormalizeParameters = Record<"x" | "map" | "addend" | "y" | "vectors" | "rows", "i32">;
+type NormalizeParameters = Record<"x" | "map" | "addend" | "y" | "vectors" | "rows" | "skip", "i32">;
 
 function normalizeKernel(name: string, adds: boolean, rectifies: boolean): NamedFunction<NormalizeParameters> {
   return wasmFunction(
     name,
-    { x: "i32", map: "i32", addend: "i32", y: "i32", vectors: "i32", rows: "i32" },
-    ({ x, map, addend, y, vectors, rows }, local) => {
+    { x: "i32", map: "i32", addend: "i32", y: "i32", vectors: "i32", rows: "i32", skip: "i32" },
+    ({ x, map, addend, y, vectors, rows, skip }, local) => {
       const [values, left] = [local("i32"), local("i32")];
       const [mean, scale, offset] = [0, 1, 2].map((i) => loadDoubles(values, i * GROUP));
       const stored = narrow(add(mul(sub(loadWide(x), mean), scale), offset));
       const added = adds ? f32x4.add(stored, v128.load(addend)) : stored;
-      const advance = (pointers: readonly (typeof x)[]): Statement[] =>
-        pointers.map((pointer) => pointer.set(i32.add(pointer, 16)));
+      const advance = (bytes: Operand<"i32">): Statement[] =>
+        (adds ? [x, y, addend] : [x, y]).map((pointer) => pointer.set(i32.add(pointer, bytes)));
       return doWhile(
         [
           values.set(map),
@@ -49,12 +49,13 @@ function normalizeKernel(name: string, adds: boolean, rectifies: boolean): Named
           doWhile(
             [
               v128.store(y, rectifies ? positivePart(added) : added),
-              advance(adds ? [x, y, addend] : [x, y]),
+              advance(16),
               values.set(i32.add(values, 3 * GROUP)),
               left.set(i32.sub(left, 1)),
             ],
             left,
           ),
+          advance(skip),
           rows.set(i32.sub(rows, 1)),
         ],
         rows,
@@ -63,7 +64,10 @@ function normalizeKernel(name: string, adds: boolean, rectifies: boolean): Named
   );
 }
 
-/** `y` from `x`, by what follows: nothing, an addend, a ReLU, or both. At least one row and one vector. */
+/**
+ * `y` from `x`, by what follows: nothing, an addend, a ReLU, or both. At least one row and one vector; from the end of a
+ * row to the beginning of the next there are `skip` bytes.
+ */
 export const normalizeKernels: Record<
   "plain" | "add" | "rectify" | "addRectify",
   NamedFunction<NormalizeParameters>
