@@ -37,7 +37,6 @@ import { type Execution, serial } from "../kernels/execution.js";
 import { type ChannelMap, deviationSquares, type Epilogue, normalize } from "../kernels/normalize.js";
 import { type GradientOptions, normalizationGradient, normalizationSums } from "../kernels/normalize-gradients.js";
 import { columnSums } from "../kernels/reduce.js";
-import type { PackedConstants } from "../kernels/simd/constants.js";
 import { sumTensors } from "../kernels/sum-tensors.js";
 import { type Regularizer, regularizerFromConfig, regularizerToConfig } from "../regularizers/regularizer.js";
 import { type KerasConfig, readConfig } from "../serialization/config.js";
@@ -231,8 +230,6 @@ export class BatchNormalization extends Layer {
   readonly #center: boolean;
   readonly #scale: boolean;
   readonly #initializers: Readonly<Record<WeightName, InitializerConfig>>;
-  /** What {@link channelMap} gave where the weights stay as they are. */
-  readonly #constantMaps = new WeakMap<PackedConstants, ChannelMap>();
 
   /** @throws RangeError when epsilon is not positive or momentum is not within [0, 1]. */
   constructor(options: BatchNormalizationOptions = {}) {
@@ -321,16 +318,12 @@ export class BatchNormalization extends Layer {
   }
 
   override channelMap({ pending, execution: { constants } }: CallContext): ChannelMap {
-    const known = constants && this.#constantMaps.get(constants);
-    if (known !== undefined && constants?.has(known.scale) === true) return known;
-    const { gamma, beta, moving_mean: mean, moving_variance: variance } = this.values(pending);
-    const statistics = { mean: Float64Array.from(mean.data), variance: Float64Array.from(variance.data) };
-    const { map } = channelMapOf({ gamma, beta }, statistics, this.#epsilon);
-    if (constants?.has(variance.data) === true) {
-      constants.add(map.scale);
-      this.#constantMaps.set(constants, map);
-    }
-    return map;
+    const make = (): ChannelMap => {
+      const { gamma, beta, moving_mean: mean, moving_variance: variance } = this.values(pending);
+      const statistics = { mean: Float64Array.from(mean.data), variance: Float64Array.from(variance.data) };
+      return channelMapOf({ gamma, beta }, statistics, this.#epsilon).map;
+    };
+    return constants?.channelMap(this, make) ?? make();
   }
 
   /** Normalizes, and in the same pass over memory adds and rectifies. */

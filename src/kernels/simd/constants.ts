@@ -8,6 +8,7 @@
  */
 import type { DType, FloatArray } from "../../tensor/dtype.js";
 import { sharedHeap } from "../../tensor/heap.js";
+import type { ChannelMap } from "../normalize.js";
 
 interface PackedCopy {
   /** How it is packed. */
@@ -19,19 +20,25 @@ interface PackedCopy {
 /** Arrays that stay as they are until {@link PackedConstants.close}, and their packed copies. */
 export class PackedConstants {
   readonly #copies: Map<FloatArray, PackedCopy[]>;
+  readonly #maps = new Map<object, ChannelMap>();
+  #isClosed = false;
 
   constructor(arrays: Iterable<FloatArray>) {
     this.#copies = new Map(Array.from(arrays, (data) => [data, []]));
   }
 
-  /** Whether `data` stays as it is. */
-  has(data: FloatArray): boolean {
-    return this.#copies.has(data);
-  }
-
-  /** Takes in `data`, which was made of arrays that stay as they are. */
-  add(data: FloatArray): void {
-    this.#copies.set(data, []);
+  /**
+   * How the layer `owner` moves and stretches channels, made of its weights by `make` when it is first asked for; undefined
+   * when they may change again.
+   */
+  channelMap(owner: object, make: () => ChannelMap): ChannelMap | undefined {
+    if (this.#isClosed) return undefined;
+    const known = this.#maps.get(owner);
+    if (known !== undefined) return known;
+    const map = make();
+    this.#maps.set(owner, map);
+    this.#copies.set(map.scale, []); // it stays as it is, too
+    return map;
   }
 
   /** The copy of `data` in `layout`, made by `pack` when it is first asked for; undefined where `data` may change. */
@@ -65,5 +72,7 @@ export class PackedConstants {
       for (const { offset } of copies.splice(0)) sharedHeap().free(offset);
     }
     this.#copies.clear();
+    this.#maps.clear();
+    this.#isClosed = true;
   }
 }
