@@ -31,8 +31,8 @@ const MOST_ROWS = 1024;
 const FEWEST_ROWS = 32;
 /** What a tile reads of the left operand stays in the second-level cache, beside a panel. */
 const MOST_BYTES = 2 ** 18;
-/** Tiles for each thread, so that one that was held up leaves the others something to take. */
-const TILES_PER_THREAD = 4;
+/** Tiles for each thread: the last one is waited for, and cores are not equally fast at all times. */
+const TILES_PER_THREAD = 8;
 
 /** The plan for `work` on `threads` threads. */
 export function planTiles(work: ProductWork, threads: number): TilePlan {
