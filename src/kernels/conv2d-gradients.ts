@@ -22,7 +22,7 @@
  *
  * @module
  */
-import type { Job } from "../parallel/job.js";
+import type { Beside, Job } from "../parallel/job.js";
 import { contiguous, dtypeOf, empty, reshape, type Tensor } from "../tensor/tensor.js";
 import { expectRank, expectSameType, expectShape } from "./check.js";
 import { type Execution, NO_BIAS, runsSimd, runTiles, tileRows } from "./execution.js";
@@ -44,7 +44,7 @@ import {
 } from "./tile.js";
 import { isDepthwise, simdDepthwiseInputGradient } from "./simd/depthwise.js";
 import { simdDepthwiseKernelGradient } from "./simd/depthwise-kernel-gradient.js";
-import { simdFilterGradient } from "./simd/filter-gradient.js";
+import { filterGradientBeside, simdFilterGradient } from "./simd/filter-gradient.js";
 import { type Window2D, windowFrom, windowNumbers } from "./window.js";
 
 function checkKernelGradient(x: Tensor, dy: Tensor, window: Window2D, groups: number): void {
@@ -189,7 +189,31 @@ function checkInputGradient(dy: Tensor, kernel: Tensor, window: Window2D, groups
 }
 
 /**
- * The gradient for the input, [N, H, W, C], from `dy` [N, OH, OW, outC] and `kernel` [kH, kW, C / groups, outC].
+ * Both gradients, from `x` [N, H, W, C], `dy` [N, OH, OW, outC] and `kernel` [kH, kW, C / groups, outC]. They do not depend
+ * on each other: on the vector unit threads have the tiles of both before them, and wait for each other once.
+ *
+ * @throws Error when shapes or element types disagree.
+ */
+export function conv2DGradients(
+  x: Tensor,
+  dy: Tensor,
+  kernel: Tensor,
+  window: Window2D,
+  groups: number,
+  execution: Execution,
+): { readonly dKernel: Tensor; readonly dx: Tensor } {
+  const inputGradient = (beside?: Beside): Tensor => conv2DInputGradient(dy, kernel, window, groups, execution, beside);
+  if (!runsSimd(execution, x) || isDepthwise(groups, kernel.shape[2], kernel.shape[3] / groups)) {
+    return { dKernel: conv2DKernelGradient(x, dy, window, groups, execution), dx: inputGradient() };
+  }
+  checkKernelGradient(x, dy, window, groups);
+  const { dKernel, other } = filterGradientBeside(x, dy, window, groups, execution, inputGradient);
+  return { dKernel, dx: other };
+}
+
+/**
+ * The gradient for the input, [N, H, W, C], from `dy` [N, OH, OW, outC] and `kernel` [kH, kW, C / groups, outC]. What waits
+ * `beside` it may be taken along.
  *
  * @throws Error when shapes or element types disagree.
  */
@@ -199,6 +223,7 @@ export function conv2DInputGradient(
   window: Window2D,
   groups: number,
   execution: Execution,
+  beside?: Beside,
 ): Tensor {
   if (execution.kernel === "naive") return conv2DInputGradientNaive(dy, kernel, window, groups, execution.accumulate);
   checkInputGradient(dy, kernel, window, groups);
@@ -211,7 +236,7 @@ export function conv2DInputGradient(
   }
   const dx = empty([batch, window.inputHeight, window.inputWidth, groupChannels * groups], dy);
   if (runsSimd(execution, dy) && dx.size > 0 && dy.size > 0) {
-    if (conv2DInputGradientSimd(dy, kernel, dx, window, groups, execution)) return dx;
+    if (conv2DInputGradientSimd(dy, kernel, dx, window, groups, execution, beside)) return dx;
   }
   const across = splitEvenly(groupChannels, COLUMNS, TILE_COLUMNS).count;
   const most = tileRows(batch * window.inputHeight * window.inputWidth, across * groups, execution);

@@ -4,8 +4,8 @@
  *
  * @module
  */
-import type { JobRun } from "../parallel/job.js";
-import { WorkerPool } from "../parallel/pool.js";
+import type { Beside, JobRun } from "../parallel/job.js";
+import { runAlone, WorkerPool } from "../parallel/pool.js";
 import type { FloatArray } from "../tensor/dtype.js";
 import { contiguous, dtypeOf, type Tensor } from "../tensor/tensor.js";
 import type { Accumulate } from "./rounding.js";
@@ -104,14 +104,12 @@ export function threadsOf({ pool }: Execution): number {
   return pool?.threads ?? 1;
 }
 
-/** Computes all tiles of a job on the threads of `execution`. */
-export function runTiles({ pool }: Execution, run: JobRun): void {
-  if (pool !== undefined) {
-    pool.run(run);
-    return;
-  }
-  const compute = run.job.prepare([...run.reads, ...run.writes], run.numbers);
-  for (let tile = 0; tile < run.tiles; tile++) compute(tile);
+/** Computes all tiles of a job on the threads of `execution`, and of the one that waits `beside` it, if any. */
+export function runTiles({ pool }: Execution, run: JobRun, beside?: Beside): void {
+  const other = beside?.take();
+  const runs = other === undefined ? [run] : [other, run];
+  if (pool !== undefined) pool.run(...runs);
+  else for (const each of runs) runAlone(each);
 }
 
 /** How many tiles a thread should have, so that one that was held up leaves the others something to take. */

@@ -29,7 +29,7 @@
  * @module
  */
 import { conv2D, conv2DNormalized } from "../kernels/conv2d.js";
-import { conv2DInputGradient, conv2DKernelGradient } from "../kernels/conv2d-gradients.js";
+import { conv2DGradients, conv2DKernelGradient } from "../kernels/conv2d-gradients.js";
 import { type Execution, serial } from "../kernels/execution.js";
 import type { Epilogue } from "../kernels/normalize.js";
 import { biasGradient } from "../kernels/reduce.js";
@@ -146,9 +146,9 @@ function windowOf(x: Tensor, kernel: Tensor, config: Conv2DConfig): Window2D {
 
 /** Gradients for `x`, `kernel` and the bias, given `dy` [N, oH, oW, F] and the cache of the matching forward call. */
 export function conv2DBackward(dy: Tensor, cache: Conv2DCache): Conv2DGradients {
-  const { kernel, window, groups, execution } = cache;
+  const { x, kernel, window, groups, execution } = cache;
   dy = contiguous(dy);
-  return { dx: conv2DInputGradient(dy, kernel, window, groups, execution), ...conv2DWeightsBackward(dy, cache) };
+  return { ...conv2DGradients(x, dy, kernel, window, groups, execution), dBias: biasGradient(dy, execution) };
 }
 
 /** The gradients for `kernel` and the bias alone: the first layer of a model needs no other. */

@@ -7,28 +7,26 @@ import type { FloatArray } from "../tensor/dtype.js";
 import { sharedHeap } from "../tensor/heap.js";
 
 /**
- * Calls `use` with `reads` and then `writes`, each where it lies in the heap, or a block of the heap in its place:
+ * What `use` returns for `reads` and then `writes`, each where it lies in the heap, or a block of the heap in its place:
  * what is read is copied in before, and what is written is copied back after.
  */
-export function withArraysInHeap(
+export function withArraysInHeap<Result>(
   reads: readonly FloatArray[],
   writes: readonly FloatArray[],
-  use: (arrays: readonly FloatArray[]) => void,
-): void {
+  use: (arrays: readonly FloatArray[]) => Result,
+): Result {
   const heap = sharedHeap();
   const isThere = (array: FloatArray): boolean => heap.owns(array);
-  if (reads.every(isThere) && writes.every(isThere)) {
-    use([...reads, ...writes]);
-    return;
-  }
+  if (reads.every(isThere) && writes.every(isThere)) return use([...reads, ...writes]);
   const borrowed: number[] = [];
   try {
     const sharedReads = reads.map((array) => inHeap(array, true, borrowed));
     const sharedWrites = writes.map((array) => inHeap(array, false, borrowed));
-    use([...sharedReads, ...sharedWrites]);
+    const result = use([...sharedReads, ...sharedWrites]);
     writes.forEach((array, i) => {
       if (array !== sharedWrites[i]) array.set(sharedWrites[i]);
     });
+    return result;
   } finally {
     for (const offset of borrowed) heap.free(offset);
   }

@@ -1,10 +1,10 @@
 /**
  * The control block: the few words of shared memory through which the calling thread and its workers agree.
  *
- *     GENERATION  odd while a job is open, even between jobs; opening and closing each add 1
- *     ACTIVE      workers that may be reading the description of the job, or computing tiles
+ *     GENERATION  odd while jobs are open, even between them; opening and closing each add 1
+ *     ACTIVE      workers that may be reading the description of the jobs, or computing tiles
  *     NEXT        the next tile to claim
- *     TILES       tiles of the job
+ *     TILES       tiles of all jobs that are open
  *     FAILED      1 when some worker has left a message
  *     CLOSED      1 when the pool has been closed
  *     SLEEPERS    threads that are about to sleep, sleep, or have just been woken
@@ -30,12 +30,14 @@ export const TILES: number = 3 * APART;
 export const FAILED: number = 4 * APART;
 export const CLOSED: number = 5 * APART;
 const SLEEPERS = 6 * APART;
-const NAME_LENGTH = 7 * APART;
-const MESSAGE_LENGTH = 7 * APART + 1;
-const ARRAY_COUNT = 7 * APART + 2;
-const NUMBER_COUNT = 7 * APART + 3;
+const MESSAGE_LENGTH = 7 * APART;
+const JOB_COUNT = 7 * APART + 1;
+/** For each job: letters of its name, arrays, numbers and tiles. */
+const COUNTS = 7 * APART + 2;
+const COUNTS_PER_JOB = 4;
 const WORDS = 8 * APART;
 
+const MAX_JOBS = 2;
 const MAX_NAME = 64;
 const MAX_MESSAGE = 1024;
 const MAX_ARRAYS = 12;
@@ -51,18 +53,19 @@ export interface ArrayPlace {
   readonly length: number;
 }
 
-/** A job as its description in the control block tells it. */
-export interface Description {
+/** A job, with arrays as the calling thread sees them or as the control block tells where they lie. */
+export interface Description<A> {
   readonly name: string;
-  readonly arrays: readonly ArrayPlace[];
+  readonly arrays: readonly A[];
   readonly numbers: readonly number[];
+  readonly tiles: number;
 }
 
 /** Typed access to a control block. */
 export class Control {
   readonly buffer: SharedArrayBuffer;
   readonly words: Int32Array;
-  readonly #name: Uint16Array;
+  readonly #names: Uint16Array;
   readonly #message: Uint16Array;
   /** [wide, byteOffset, length] of every array */
   readonly #arrays: Float64Array;
@@ -72,68 +75,79 @@ export class Control {
     this.buffer = buffer;
     this.words = new Int32Array(buffer, 0, WORDS);
     let at = this.words.byteLength;
-    this.#arrays = new Float64Array(buffer, at, 3 * MAX_ARRAYS);
+    this.#arrays = new Float64Array(buffer, at, MAX_JOBS * 3 * MAX_ARRAYS);
     at += this.#arrays.byteLength;
-    this.#numbers = new Float64Array(buffer, at, MAX_NUMBERS);
+    this.#numbers = new Float64Array(buffer, at, MAX_JOBS * MAX_NUMBERS);
     at += this.#numbers.byteLength;
-    this.#name = new Uint16Array(buffer, at, MAX_NAME);
-    at += this.#name.byteLength;
+    this.#names = new Uint16Array(buffer, at, MAX_JOBS * MAX_NAME);
+    at += this.#names.byteLength;
     this.#message = new Uint16Array(buffer, at, MAX_MESSAGE);
   }
 
   static #bytes(): number {
-    return 4 * WORDS + 8 * (3 * MAX_ARRAYS + MAX_NUMBERS) + 2 * (MAX_NAME + MAX_MESSAGE);
+    return 4 * WORDS + MAX_JOBS * (8 * (3 * MAX_ARRAYS + MAX_NUMBERS) + 2 * MAX_NAME) + 2 * MAX_MESSAGE;
   }
 
   /**
-   * Writes what the next job is. Only while no job is open and ACTIVE is 0.
+   * Writes what the next jobs are. Only while none is open and ACTIVE is 0.
    *
-   * @throws Error when the job does not fit.
+   * @throws Error when a job does not fit.
    */
-  describe(name: string, arrays: readonly FloatArray[], numbers: readonly number[]): void {
-    if (name.length > MAX_NAME || arrays.length > MAX_ARRAYS || numbers.length > MAX_NUMBERS) {
-      throw new Error(
-        `internal: worker pool: a job has at most ${MAX_NAME} letters, ${MAX_ARRAYS} arrays and ${MAX_NUMBERS} numbers. ` +
-          `Received "${name}" with ${arrays.length} arrays and ${numbers.length} numbers.`,
-      );
+  describe(jobs: readonly Description<FloatArray>[]): void {
+    if (jobs.length > MAX_JOBS) {
+      throw new Error(`internal: worker pool: at most ${MAX_JOBS} jobs run together. Received ${jobs.length}.`);
     }
-    this.words[NAME_LENGTH] = writeText(this.#name, name);
-    this.words[ARRAY_COUNT] = arrays.length;
-    this.words[NUMBER_COUNT] = numbers.length;
-    let at = 0;
-    for (const array of arrays) {
-      this.#arrays[at++] = array instanceof Float64Array ? 1 : 0;
-      this.#arrays[at++] = array.byteOffset;
-      this.#arrays[at++] = array.length;
+    this.words[JOB_COUNT] = jobs.length;
+    for (const [job, { name, arrays, numbers, tiles }] of jobs.entries()) {
+      if (name.length > MAX_NAME || arrays.length > MAX_ARRAYS || numbers.length > MAX_NUMBERS) {
+        throw new Error(
+          `internal: worker pool: a job has at most ${MAX_NAME} letters, ${MAX_ARRAYS} arrays and ${MAX_NUMBERS} numbers. ` +
+            `Received "${name}" with ${arrays.length} arrays and ${numbers.length} numbers.`,
+        );
+      }
+      writeText(this.#names, job * MAX_NAME, name);
+      let at = job * 3 * MAX_ARRAYS;
+      for (const array of arrays) {
+        this.#arrays[at++] = array instanceof Float64Array ? 1 : 0;
+        this.#arrays[at++] = array.byteOffset;
+        this.#arrays[at++] = array.length;
+      }
+      this.#numbers.set(numbers, job * MAX_NUMBERS);
+      this.words.set([name.length, arrays.length, numbers.length, tiles], COUNTS + job * COUNTS_PER_JOB);
     }
-    this.#numbers.set(numbers);
+    this.words[TILES] = jobs.reduce((sum, { tiles }) => sum + tiles, 0);
   }
 
   /** What {@link describe} wrote. Only while counted into ACTIVE. */
-  description(): Description {
-    const arrays = Array.from({ length: this.words[ARRAY_COUNT] }, (_, i) => ({
-      wide: this.#arrays[3 * i] === 1,
-      byteOffset: this.#arrays[3 * i + 1],
-      length: this.#arrays[3 * i + 2],
-    }));
-    return {
-      name: readText(this.#name, this.words[NAME_LENGTH]),
-      arrays,
-      numbers: Array.from(this.#numbers.subarray(0, this.words[NUMBER_COUNT])),
-    };
+  description(): Description<ArrayPlace>[] {
+    return Array.from({ length: this.words[JOB_COUNT] }, (_, job) => {
+      const counts = COUNTS + job * COUNTS_PER_JOB;
+      const places = job * 3 * MAX_ARRAYS;
+      const numbers = job * MAX_NUMBERS;
+      return {
+        name: readText(this.#names, job * MAX_NAME, this.words[counts]),
+        arrays: Array.from({ length: this.words[counts + 1] }, (_unused, i) => ({
+          wide: this.#arrays[places + 3 * i] === 1,
+          byteOffset: this.#arrays[places + 3 * i + 1],
+          length: this.#arrays[places + 3 * i + 2],
+        })),
+        numbers: Array.from(this.#numbers.subarray(numbers, numbers + this.words[counts + 2])),
+        tiles: this.words[counts + 3],
+      };
+    });
   }
 
   /** Leaves `message` for the caller, unless another worker has left one already. */
   fail(message: string): void {
     if (Atomics.compareExchange(this.words, FAILED, 0, 2) !== 0) return; // 2: the message is being written
-    this.words[MESSAGE_LENGTH] = writeText(this.#message, message.slice(0, MAX_MESSAGE));
+    this.words[MESSAGE_LENGTH] = writeText(this.#message, 0, message.slice(0, MAX_MESSAGE));
     Atomics.store(this.words, FAILED, 1);
   }
 
   /** Takes the message that a worker has left, if any. */
   takeFailure(): string | undefined {
     if (Atomics.load(this.words, FAILED) !== 1) return undefined;
-    const message = readText(this.#message, this.words[MESSAGE_LENGTH]);
+    const message = readText(this.#message, 0, this.words[MESSAGE_LENGTH]);
     Atomics.store(this.words, FAILED, 0);
     return message;
   }
@@ -148,7 +162,7 @@ export class Control {
     return Atomics.add(this.words, NEXT, 1);
   }
 
-  /** Lets nobody claim another tile of the job that is open. */
+  /** Lets nobody claim another tile of the jobs that are open. */
   cancelTiles(): void {
     Atomics.store(this.words, NEXT, this.words[TILES]);
   }
@@ -172,11 +186,11 @@ export class Control {
   }
 }
 
-function writeText(target: Uint16Array, text: string): number {
-  for (let i = 0; i < text.length; i++) target[i] = text.charCodeAt(i);
+function writeText(target: Uint16Array, at: number, text: string): number {
+  for (let i = 0; i < text.length; i++) target[at + i] = text.charCodeAt(i);
   return text.length;
 }
 
-function readText(source: Uint16Array, length: number): string {
-  return String.fromCharCode(...source.subarray(0, length));
+function readText(source: Uint16Array, at: number, length: number): string {
+  return String.fromCharCode(...source.subarray(at, at + length));
 }

@@ -31,6 +31,37 @@ export interface JobRun {
   readonly tiles: number;
 }
 
+/**
+ * The tiles of several jobs, numbered one job after the other. Where there are several, a thread makes a job ready when it
+ * claims the first tile of it.
+ */
+export function tilesOf(jobs: readonly { readonly tiles: number; readonly prepare: () => ComputeTile }[]): ComputeTile {
+  if (jobs.length === 1) return jobs[0].prepare();
+  const ready: (ComputeTile | undefined)[] = [];
+  return (tile) => {
+    let i = 0;
+    for (; tile >= jobs[i].tiles; i++) tile -= jobs[i].tiles;
+    ready[i] ??= jobs[i].prepare();
+    ready[i]?.(tile);
+  };
+}
+
+/** Work that need not be done now: whoever runs a job that does not depend on it may take it along. */
+export class Beside {
+  #run: JobRun | undefined;
+
+  constructor(run: JobRun) {
+    this.#run = run;
+  }
+
+  /** The work, if nobody has taken it yet. */
+  take(): JobRun | undefined {
+    const run = this.#run;
+    this.#run = undefined;
+    return run;
+  }
+}
+
 /** What the module of a job table exports. */
 export interface JobModule {
   /** All jobs; workers find them by name. */

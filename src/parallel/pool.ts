@@ -7,10 +7,11 @@
  *
  * @module
  */
+import type { FloatArray } from "../tensor/dtype.js";
 import { sharedHeap } from "../tensor/heap.js";
 import { withArraysInHeap } from "./borrow.js";
-import { ACTIVE, CLOSED, Control, GENERATION, NEXT, TILES } from "./control.js";
-import type { ComputeTile, JobRun } from "./job.js";
+import { ACTIVE, CLOSED, Control, GENERATION, NEXT } from "./control.js";
+import { type ComputeTile, type JobRun, tilesOf } from "./job.js";
 import { type StartedWorker, startWorker } from "./start-worker.js";
 
 /** How long the caller sleeps before it counts one more second without an answer. */
@@ -55,20 +56,27 @@ export class WorkerPool {
   }
 
   /**
-   * Computes every tile of a job, and returns when all are done.
+   * Computes every tile of a job, or of two that do not depend on each other, and returns when all are done. Tiles of the
+   * first are claimed first.
    *
    * @throws Error what a tile threw on the calling thread; or, with its message, what went wrong in a worker.
    */
-  run({ job, reads, writes, numbers, tiles }: JobRun): void {
+  run(...runs: readonly JobRun[]): void {
     const control = this.#control;
+    const tiles = runs.reduce((sum, run) => sum + run.tiles, 0);
     if (control === undefined || this.#workers.length === 0 || tiles < 2) {
-      const compute = job.prepare([...reads, ...writes], numbers);
-      for (let tile = 0; tile < tiles; tile++) compute(tile);
+      for (const run of runs) runAlone(run);
       return;
     }
-    withArraysInHeap(reads, writes, (arrays) => {
-      control.describe(job.name, arrays, numbers);
-      this.#forkJoin(control, tiles, () => job.prepare(arrays, numbers));
+    withRunsInHeap(runs, (arraysOf) => {
+      control.describe(
+        runs.map(({ job, numbers, tiles }, i) => ({ name: job.name, arrays: arraysOf[i], numbers, tiles })),
+      );
+      this.#forkJoin(control, () =>
+        tilesOf(
+          runs.map(({ job, numbers, tiles }, i) => ({ tiles, prepare: () => job.prepare(arraysOf[i], numbers) })),
+        ),
+      );
     });
   }
 
@@ -82,8 +90,7 @@ export class WorkerPool {
     for (const worker of this.#workers.splice(0)) worker.terminate();
   }
 
-  #forkJoin(control: Control, tiles: number, prepare: () => ComputeTile): void {
-    control.words[TILES] = tiles;
+  #forkJoin(control: Control, prepare: () => ComputeTile): void {
     Atomics.store(control.words, NEXT, 0);
     control.addAndNotify(GENERATION, 1); // opens the job
     try {
@@ -114,4 +121,21 @@ export class WorkerPool {
       if (active !== before) seconds = 0;
     }
   }
+}
+
+/** Computes every tile of a job on this thread. */
+export function runAlone({ job, reads, writes, numbers, tiles }: JobRun): void {
+  const compute = job.prepare([...reads, ...writes], numbers);
+  for (let tile = 0; tile < tiles; tile++) compute(tile);
+}
+
+/** Calls `use` with the arrays of every run where they lie in the heap. */
+function withRunsInHeap(
+  [first, ...others]: readonly JobRun[],
+  use: (arraysOf: readonly (readonly FloatArray[])[]) => void,
+): void {
+  withArraysInHeap(first.reads, first.writes, (arrays) => {
+    if (others.length === 0) use([arrays]);
+    else withRunsInHeap(others, (more) => use([arrays, ...more]));
+  });
 }

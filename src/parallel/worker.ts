@@ -7,7 +7,7 @@
  */
 import type { FloatArray } from "../tensor/dtype.js";
 import { ACTIVE, type ArrayPlace, CLOSED, Control, GENERATION } from "./control.js";
-import type { Job, JobModule } from "./job.js";
+import { type ComputeTile, type Job, type JobModule, tilesOf } from "./job.js";
 import { onSetup, type WorkerSetup } from "./start-worker.js";
 
 /** The memory of the heap, at least `bytes` long: a WebAssembly memory may have grown on the calling thread. */
@@ -26,14 +26,21 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** Takes part in the job that is described in the control block. */
+/** Takes part in the jobs that are described in the control block. */
 function takePart(control: Control, heap: WorkerSetup["heap"], jobs: ReadonlyMap<string, Job>): void {
   try {
-    const { name, arrays, numbers } = control.description();
-    const job = jobs.get(name);
-    if (job === undefined) throw new Error(`internal: worker pool: the job table has no job "${name}".`);
-    const views = arrays.map((place) => viewOf(heap, place));
-    control.claimTiles(job.prepare(views, numbers));
+    const described = control.description().map(({ name, arrays, numbers, tiles }) => ({
+      tiles,
+      prepare: (): ComputeTile => {
+        const job = jobs.get(name);
+        if (job === undefined) throw new Error(`internal: worker pool: the job table has no job "${name}".`);
+        return job.prepare(
+          arrays.map((place) => viewOf(heap, place)),
+          numbers,
+        );
+      },
+    }));
+    control.claimTiles(tilesOf(described));
   } catch (error) {
     control.fail(messageOf(error));
     control.cancelTiles();

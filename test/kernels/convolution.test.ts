@@ -3,6 +3,7 @@ import { after, describe, it } from "node:test";
 import fc from "fast-check";
 import { conv2D, conv2DNaive } from "../../src/kernels/conv2d.js";
 import {
+  conv2DGradients,
   conv2DInputGradient,
   conv2DInputGradientNaive,
   conv2DKernelGradient,
@@ -53,7 +54,7 @@ const cases = fc.record({
   dtype: dtypes,
 });
 
-/** Asserts that all three products of a convolution have the bits of their naive loops, however they are run. */
+/** Asserts that all products of a convolution have the bits of their naive loops, however they are run. */
 function assertFastIsNaive(
   x: Tensor,
   kernel: Tensor,
@@ -71,6 +72,9 @@ function assertFastIsNaive(
     assertSameBits(conv2DKernelGradient(x, dy, window, groups, execution), dKernel, `dKernel, ${how}`);
     const dx = conv2DInputGradientNaive(dy, kernel, window, groups, accumulate);
     assertSameBits(conv2DInputGradient(dy, kernel, window, groups, execution), dx, `dx, ${how}`);
+    const both = conv2DGradients(x, dy, kernel, window, groups, execution);
+    assertSameBits(both.dKernel, dKernel, `dKernel beside dx, ${how}`);
+    assertSameBits(both.dx, dx, `dx beside dKernel, ${how}`);
   }
 }
 
@@ -107,6 +111,9 @@ describe("conv2D", () => {
     for (const execution of executions) {
       const dx = conv2DInputGradient(dy, infinite, window, 1, execution).data;
       assert.deepEqual([dx[0], dx[8]], [1, 1], nameOf(execution));
+      const both = conv2DGradients(x, dy, infinite, window, 1, execution);
+      assert.deepEqual(both.dx.data, dx, nameOf(execution));
+      assertSameBits(both.dKernel, conv2DKernelGradient(x, dy, window, 1, serial), nameOf(execution));
     }
   });
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { describe, it } from "node:test";
-import type { Job } from "../../src/parallel/job.js";
+import type { Job, JobRun } from "../../src/parallel/job.js";
 import { WorkerPool, type WorkerPoolOptions } from "../../src/parallel/pool.js";
 import { sharedHeap } from "../../src/tensor/heap.js";
 import { dieJob, failInCallerJob, failInWorkerJob, meetJob, scaleJob } from "./jobs.js";
@@ -68,6 +68,38 @@ describe("WorkerPool", () => {
       for (let i = 0; i < 5000; i++) {
         assert.deepEqual(scale(pool, 5, i), [0, i, 2 * i, 3 * i, 4 * i]);
       }
+    });
+  });
+
+  it("runs two jobs together, each tile of either once, and no third", () => {
+    const x = Float32Array.from({ length: 97 }, (_, i) => i);
+    const runOf = (tiles: number, factor: number): JobRun & { readonly writes: readonly Float32Array[] } => ({
+      ...{ job: scaleJob, reads: [x], writes: [new Float32Array(tiles).fill(-1)], numbers: [factor], tiles },
+    });
+    for (const threads of [1, 2, 3]) {
+      withPool(threads, (pool) => {
+        if (threads > 1) runTogether(pool, meetJob);
+        for (const [first, second] of [
+          [97, 5],
+          [1, 1],
+          [0, 61],
+          [43, 0],
+        ]) {
+          const runs = [runOf(first, 3), runOf(second, 7)];
+          pool.run(...runs);
+          for (const [i, { writes, tiles }] of runs.entries()) {
+            assert.deepEqual(
+              Array.from(writes[0]),
+              Array.from({ length: tiles }, (_, t) => [3, 7][i] * t),
+            );
+          }
+        }
+      });
+    }
+    withPool(2, (pool) => {
+      assert.throws(() => pool.run(runOf(1, 1), runOf(1, 1), runOf(1, 1)), {
+        message: "internal: worker pool: at most 2 jobs run together. Received 3.",
+      });
     });
   });
 

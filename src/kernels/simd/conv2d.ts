@@ -16,6 +16,7 @@
  * @module
  */
 import { withArraysInHeap } from "../../parallel/borrow.js";
+import type { Beside } from "../../parallel/job.js";
 import type { FloatArray } from "../../tensor/dtype.js";
 import type { Shape } from "../../tensor/shape.js";
 import { contiguous, type Tensor } from "../../tensor/tensor.js";
@@ -93,7 +94,8 @@ function phasesAlong(input: number, kernel: number, stride: number, dilation: nu
 }
 
 /**
- * Writes the gradient for the input to `dx` [N, H, W, C], from `dy` and `kernel`; none of them is empty.
+ * Writes the gradient for the input to `dx` [N, H, W, C], from `dy` and `kernel`; none of them is empty. The first phase
+ * takes along what waits `beside` it.
  *
  * Returns false, and has written nothing, where the values of `kernel` are not all finite.
  */
@@ -104,6 +106,7 @@ export function conv2DInputGradientSimd(
   window: Window2D,
   groups: number,
   execution: Execution,
+  beside: Beside | undefined,
 ): boolean {
   const weights = contiguous(kernel).data;
   if (!areFinite(weights, execution)) return false;
@@ -116,7 +119,7 @@ export function conv2DInputGradientSimd(
     for (const row of rows) {
       for (const column of columns) {
         if (row.taps === 0 || column.taps === 0) continue;
-        convolvePhase(images, taps, target, dx.shape, window, groups, row, column, execution);
+        convolvePhase(images, taps, target, dx.shape, window, groups, row, column, execution, beside);
       }
     }
   });
@@ -133,6 +136,7 @@ function convolvePhase(
   row: Phase,
   column: Phase,
   execution: Execution,
+  beside: Beside | undefined,
 ): void {
   const filters = images.length / (batch * window.outputHeight * window.outputWidth);
   const channels = allChannels / groups;
@@ -155,6 +159,7 @@ function convolvePhase(
       },
     },
     execution,
+    beside,
   );
 }
 

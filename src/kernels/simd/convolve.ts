@@ -19,7 +19,7 @@
  *
  * @module
  */
-import type { Job } from "../../parallel/job.js";
+import type { Beside, Job } from "../../parallel/job.js";
 import type { FloatArray } from "../../tensor/dtype.js";
 import { type Execution, NO_BIAS, threadsOf } from "../execution.js";
 import { blockOf } from "../split.js";
@@ -40,7 +40,7 @@ import {
   withRight,
 } from "./panels.js";
 import { planTiles } from "./plan.js";
-import { runSimd, scratchAddress } from "./run.js";
+import { runSimd, type SimdRun, scratchAddress } from "./run.js";
 import { runKernel } from "./thread.js";
 import { panelVectors } from "./wide.js";
 
@@ -118,8 +118,8 @@ function copyBytes(lines: number, batch: number, window: Window2D, { reach, colu
   return inputLines * columns * pixel;
 }
 
-/** Computes a convolution whose sums, images and results are not empty. */
-export function convolve(convolution: Convolution, execution: Execution): void {
+/** Computes a convolution whose sums, images and results are not empty; and what waits `beside` it, if anything does. */
+export function convolve(convolution: Convolution, execution: Execution, beside?: Beside): void {
   const { images, batch, channels, window, kernel, bias, result, finish } = convolution;
   const lanes = lanesOf(execution.accumulate);
   const layout = rightLayout(lanes, panelVectors(), convolution.right);
@@ -138,7 +138,7 @@ export function convolve(convolution: Convolution, execution: Execution): void {
   const copies = reading.copied ? copyBytes(plan.units, batch, window, reading, pixel) : 0;
   withRight(execution, layout, tilesDown > 1, kernel, bias, ({ packed, right, bias: biases }) => {
     const scratch = tileScratch(0, layout, packed, plan.units * window.outputWidth, window, reading);
-    runSimd(execution, {
+    const run: SimdRun = {
       job: convolveJob,
       reads: [images, right, biases, finish?.map ?? NO_BIAS, finish?.addend ?? NO_BIAS],
       writes: [result.data],
@@ -150,7 +150,8 @@ export function convolve(convolution: Convolution, execution: Execution): void {
       ],
       tiles: tilesDown * layout.groups * Math.ceil(layout.panels.length / tilePanels),
       scratch: scratch.end + copies,
-    });
+    };
+    runSimd(execution, run, beside);
   });
 }
 

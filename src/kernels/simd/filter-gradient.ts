@@ -12,9 +12,9 @@
  *
  * @module
  */
-import type { Job } from "../../parallel/job.js";
+import { Beside, type Job } from "../../parallel/job.js";
 import { contiguous, empty, type Tensor } from "../../tensor/tensor.js";
-import { type Execution, threadsOf } from "../execution.js";
+import { type Execution, runTiles, threadsOf } from "../execution.js";
 import type { Window2D } from "../window.js";
 import { lanesOf } from "./lanes.js";
 import { GROUP } from "./outer-product-kernels.js";
@@ -30,7 +30,7 @@ import {
   planFrom,
   planNumbers,
 } from "./filter-gradient-plan.js";
-import { runSimd, scratchAddress } from "./run.js";
+import { runSimd, type SimdRun, scratchAddress, withScratch } from "./run.js";
 import { addTap } from "./tap-products.js";
 import { kernelFunction, runKernel } from "./thread.js";
 import { panelVectors } from "./wide.js";
@@ -76,27 +76,45 @@ export function simdFilterGradient(
   execution: Execution,
   vectors: number = panelVectors(),
 ): Tensor {
+  return filterGradientBeside(x, dy, window, groups, execution, () => undefined, vectors).dKernel;
+}
+
+/** {@link simdFilterGradient}, and what `compute` gives, which may take the work for it along with its own. */
+export function filterGradientBeside<Other>(
+  x: Tensor,
+  dy: Tensor,
+  window: Window2D,
+  groups: number,
+  execution: Execution,
+  compute: (beside: Beside) => Other,
+  vectors: number = panelVectors(),
+): { readonly dKernel: Tensor; readonly other: Other } {
   const [batch, , , channels] = x.shape;
   const filters = dy.shape[3];
   const dKernel = empty([window.kernelHeight, window.kernelWidth, channels / groups, filters], x);
   const lanes = lanesOf(execution.accumulate);
   const threads = threadsOf(execution);
   const plan = planFilterGradient({ batch, channels, filters, groups, window }, lanes, vectors, threads);
-  const run = (padding: boolean): void =>
-    runSimd(execution, {
-      job: simdFilterGradientJob,
-      reads: [contiguous(x).data, contiguous(dy).data],
-      writes: [dKernel.data],
-      numbers: [...planNumbers(plan), Number(padding)],
-      tiles: countTiles(plan),
-      scratch: scratchFrom(0, plan).end,
-    });
+  const runOf = (padding: boolean): SimdRun => ({
+    job: simdFilterGradientJob,
+    reads: [contiguous(x).data, contiguous(dy).data],
+    writes: [dKernel.data],
+    numbers: [...planNumbers(plan), Number(padding)],
+    tiles: countTiles(plan),
+    scratch: scratchFrom(0, plan).end,
+  });
   const isChecked =
     everyOutputSees(verticalAxis(window), window.outputHeight) &&
     everyOutputSees(horizontalAxis(window), window.outputWidth);
-  run(!isChecked);
-  if (isChecked && !areFinite(dKernel.data, execution)) run(true);
-  return dKernel;
+  const other = withScratch(execution, runOf(!isChecked), (run) => {
+    const beside = new Beside(run);
+    const computed = compute(beside);
+    const left = beside.take();
+    if (left !== undefined) runTiles(execution, left);
+    return computed;
+  });
+  if (isChecked && !areFinite(dKernel.data, execution)) runSimd(execution, runOf(true));
+  return { dKernel, other };
 }
 
 /** One block of dKernel, [kH, kW, C / groups, outC]. */

@@ -4,7 +4,7 @@
  * @module
  */
 import { withArraysInHeap } from "../../parallel/borrow.js";
-import type { JobRun } from "../../parallel/job.js";
+import type { Beside, JobRun } from "../../parallel/job.js";
 import type { FloatArray } from "../../tensor/dtype.js";
 import { sharedHeap } from "../../tensor/heap.js";
 import { type Execution, runTiles, threadsOf } from "../execution.js";
@@ -21,10 +21,20 @@ export interface SimdRun extends JobRun {
 const CACHE_LINE = 64;
 
 /**
- * Computes all tiles of a job on the threads of `execution`. The job is given what it reads, then the scratch memory,
- * then what it writes; and one number more, the bytes of scratch memory of a thread.
+ * Computes all tiles of a job on the threads of `execution`, and of the one that waits `beside` it, if any. The job is
+ * given what it reads, then the scratch memory, then what it writes; and one number more, the bytes of scratch memory of
+ * a thread.
  */
-export function runSimd(execution: Execution, { job, reads, writes, numbers, tiles, scratch }: SimdRun): void {
+export function runSimd(execution: Execution, run: SimdRun, beside?: Beside): void {
+  withScratch(execution, run, (ready) => runTiles(execution, ready, beside));
+}
+
+/** What `use` returns for `run` as {@link runSimd} runs it. Its memory lasts until then. */
+export function withScratch<Result>(
+  execution: Execution,
+  { job, reads, writes, numbers, tiles, scratch }: SimdRun,
+  use: (run: JobRun) => Result,
+): Result {
   countJob();
   const heap = sharedHeap();
   const each = Math.ceil(scratch / CACHE_LINE) * CACHE_LINE;
@@ -32,15 +42,9 @@ export function runSimd(execution: Execution, { job, reads, writes, numbers, til
   const offset = heap.allocate(each * threads);
   try {
     const scratchArray = heap.view("float32", offset, (each / 4) * threads);
-    withArraysInHeap(reads, writes, (arrays) => {
+    return withArraysInHeap(reads, writes, (arrays) => {
       const shared = [...arrays.slice(0, reads.length), scratchArray];
-      runTiles(execution, {
-        job,
-        reads: shared,
-        writes: arrays.slice(reads.length),
-        numbers: [...numbers, each],
-        tiles,
-      });
+      return use({ job, reads: shared, writes: arrays.slice(reads.length), numbers: [...numbers, each], tiles });
     });
   } finally {
     heap.free(offset);
