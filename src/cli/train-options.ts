@@ -14,6 +14,7 @@ export interface TrainFlags extends RecipeFlags, FileFlags {
   readonly data: string;
   readonly threads: number;
   readonly checkpointEvery?: number;
+  readonly stopAfter?: number;
   readonly download?: boolean;
 }
 
@@ -26,7 +27,8 @@ Without options it is the Keras program for CIFAR-10: Adam, 200 epochs of batche
 divided by 255 less the mean of the training set, validation on the test set. Digits are trained for a minute instead.
 
 Ctrl-C finishes the step and writes a checkpoint; --resume goes on from there, or from the last checkpoint of a process
-that was killed, to the same bits as the run would have had if left alone. Threads change no bit either.
+that was killed, to the same bits as the run would have had if left alone. Threads change no bit either. With
+--stop-after a long run is done in parts.
 `;
 
 /** Adds them to the command. */
@@ -112,6 +114,9 @@ function fileOptions(): readonly Option[] {
     new Option("--checkpoint-dir <folder>", "checkpoints (default: beside --out)"),
     new Option("--checkpoint-every <steps>", "checkpoints within epochs, too").argParser(
       wholeNumber("--checkpoint-every", 1),
+    ),
+    new Option("--stop-after <epochs>", "end there with a checkpoint, as Ctrl-C would; --resume goes on").argParser(
+      wholeNumber("--stop-after", 1),
     ),
     new Option("--resume", "go on with the unfinished run whose checkpoint is there"),
     new Option("--log <log.jsonl>", "one JSON object for every step and epoch (default: beside the checkpoints)"),

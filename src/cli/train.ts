@@ -22,6 +22,7 @@ import { imageShapeOf } from "../training/dataset.js";
 import { logFile } from "../training/files.js";
 import { type FitResult, fit } from "../training/fit.js";
 import { NonFiniteError } from "../training/non-finite.js";
+import type { TrainingState } from "../training/state.js";
 import { loadDrawing } from "../training/report/render.js";
 import { EXIT, UsageError } from "./errors.js";
 import { exists, readBytes } from "./files.js";
@@ -100,6 +101,7 @@ async function learn(run: Run, execution: Execution): Promise<FitResult | undefi
   const parts = { model, optimizer, fingerprint: fingerprintOf(recipe) };
   const state =
     flags.resume === true ? readCheckpoint(readBytes(folder.last.path), folder.last.path, parts) : undefined;
+  const partEnd = endOfPart(flags.stopAfter, state);
   const interruption = new Interruption(() => {
     progress.clear();
     process.stderr.write("finishing this step, then writing a checkpoint; Ctrl-C again ends at once\n");
@@ -109,15 +111,16 @@ async function learn(run: Run, execution: Execution): Promise<FitResult | undefi
       epochs,
       optimizer,
       validation,
-      callbacks: [...callbacksOf(run, validation), progress],
+      callbacks: [...callbacksOf(run, validation), progress, partEnd],
       execution,
       seed,
       state,
-      signal: interruption.signal,
+      signal: AbortSignal.any([interruption.signal, partEnd.signal]),
       checkpoint: checkpointFile(folder.last.path, { ...parts, everySteps: flags.checkpointEvery }),
     });
     if (result.outcome !== "aborted") return result;
-    process.stderr.write(`${whereItStopped(result, source)}\n${resumeCommand()}\n`);
+    const where = partEnd.signal.aborted ? `ended after epoch ${flags.stopAfter}` : whereItStopped(result, source);
+    process.stderr.write(`${where}; to go on to the same bits:\n${resumeCommand()}\n`);
     process.exitCode = interruption.exitCode;
   } catch (error) {
     progress.clear();
@@ -152,13 +155,28 @@ function callbacksOf(run: Run, validation: BatchSource | undefined): readonly Ca
   ];
 }
 
-function whereItStopped({ state }: FitResult, { batchesPerEpoch }: BatchSource): string {
-  return `interrupted in epoch ${state.epoch + 1}, after ${state.step} of its ${batchesPerEpoch} steps; to go on to the same bits:`;
+/** A callback whose `signal` is aborted after epoch `last`, from 1; never where that is undefined. */
+function endOfPart(last: number | undefined, state: TrainingState | undefined): Callback & { signal: AbortSignal } {
+  if (last !== undefined && state !== undefined && state.epoch >= last) {
+    throw new UsageError(`--stop-after must be above the ${state.epoch} epochs that are done.`, `${last}`);
+  }
+  const end = new AbortController();
+  return {
+    signal: end.signal,
+    onEpochEnd: ({ epoch }) => {
+      if (epoch === last) end.abort();
+    },
+  };
 }
 
-/** The command that was given, so that a shell understands it, with `--resume`. */
+function whereItStopped({ state }: FitResult, { batchesPerEpoch }: BatchSource): string {
+  return `interrupted in epoch ${state.epoch + 1}, after ${state.step} of its ${batchesPerEpoch} steps`;
+}
+
+/** The command that was given, so that a shell understands it, with `--resume`, and to the end of the run. */
 function resumeCommand(): string {
-  const words = process.argv.slice(2).filter((word) => word !== "--resume");
+  const given = process.argv.slice(2).filter((word) => word !== "--resume");
+  const words = given.filter((word, i) => !/^--stop-after(=|$)/.test(word) && given[i - 1] !== "--stop-after");
   return ["  touchstone", ...words.map(quoted), "--resume"].join(" ");
 }
 

@@ -208,6 +208,28 @@ describe("touchstone train --resume", () => {
     assert.equal(sha256Of(resumed.out), sha256Of(alone.out));
   });
 
+  it("goes on after the end of a part, to the bits of a run in one go", async (test) => {
+    const folder = workspace(test);
+    const alone = await folder.touchstone(...TRAIN, "5", "--out", "alone.keras");
+    const command = [...TRAIN, "5", "--out", "parts.keras"];
+    const { code, out, err } = await folder.touchstone(...command, "--stop-after", "2");
+    assert.deepEqual([code, out], [0, ""]);
+    assert.ok(
+      err.endsWith(`\nended after epoch 2; to go on to the same bits:\n  touchstone ${command.join(" ")} --resume\n`),
+      err,
+    );
+    await folder.refuse(
+      [...command, "--resume", "--stop-after", "2"],
+      "--stop-after must be above the 2 epochs that are done. Received 2.",
+    );
+    assert.match(
+      (await folder.touchstone(...command, "--resume", "--stop-after", "4")).err,
+      /^epoch 3.*\nepoch 4.*\nended/,
+    );
+    const end = await folder.touchstone(...command, "--resume", "--stop-after", "5");
+    assert.equal(sha256Of(end.out), sha256Of(alone.out));
+  });
+
   it("refuses other options than the run had, and a run where one is unfinished or none is", async (test) => {
     const folder = workspace(test);
     await folder.refuse(
