@@ -30,6 +30,7 @@ import { im2colBlock } from "./im2col.js";
 import { countBlocks, inputBlock, outputThrough } from "./input-blocks.js";
 import { type Accumulate, roundingOf, roundsToFloat32 } from "./rounding.js";
 import { conv2DInputGradientSimd } from "./simd/conv2d.js";
+import { biasGradient, biasGradientBeside } from "./reduce.js";
 import { blockOf, splitEvenly } from "./split.js";
 import {
   COLUMNS,
@@ -189,8 +190,8 @@ function checkInputGradient(dy: Tensor, kernel: Tensor, window: Window2D, groups
 }
 
 /**
- * Both gradients, from `x` [N, H, W, C], `dy` [N, OH, OW, outC] and `kernel` [kH, kW, C / groups, outC]. They do not depend
- * on each other: on the vector unit threads have the tiles of both before them, and wait for each other once.
+ * All gradients, from `x` [N, H, W, C], `dy` [N, OH, OW, outC] and `kernel` [kH, kW, C / groups, outC]. They do not depend on
+ * each other: on the vector unit threads have the tiles of all before them, and wait for each other once.
  *
  * @throws Error when shapes or element types disagree.
  */
@@ -201,14 +202,17 @@ export function conv2DGradients(
   window: Window2D,
   groups: number,
   execution: Execution,
-): { readonly dKernel: Tensor; readonly dx: Tensor } {
+): { readonly dKernel: Tensor; readonly dx: Tensor; readonly dBias: Tensor } {
   const inputGradient = (beside?: Beside): Tensor => conv2DInputGradient(dy, kernel, window, groups, execution, beside);
   if (!runsSimd(execution, x) || isDepthwise(groups, kernel.shape[2], kernel.shape[3] / groups)) {
-    return { dKernel: conv2DKernelGradient(x, dy, window, groups, execution), dx: inputGradient() };
+    const dKernel = conv2DKernelGradient(x, dy, window, groups, execution);
+    return { dKernel, dx: inputGradient(), dBias: biasGradient(dy, execution) };
   }
   checkKernelGradient(x, dy, window, groups);
-  const { dKernel, other } = filterGradientBeside(x, dy, window, groups, execution, inputGradient);
-  return { dKernel, dx: other };
+  const { dBias, other } = biasGradientBeside(dy, execution, (run) =>
+    filterGradientBeside(x, dy, window, groups, execution, inputGradient, { others: [run] }),
+  );
+  return { dKernel: other.dKernel, dx: other.other, dBias };
 }
 
 /**

@@ -58,13 +58,15 @@ export function passRunsSimd(execution: Execution, x: Tensor, columns: number = 
  * told by one number more, the last.
  */
 export function runPass(execution: Execution, simd: boolean, run: JobRun): void {
+  withPass(simd, run, (ready) => runTiles(execution, ready));
+}
+
+/** What `use` returns for `run` as {@link runPass} runs it. */
+export function withPass<Result>(simd: boolean, run: JobRun, use: (run: JobRun) => Result): Result {
   const numbers = [...run.numbers, Number(simd)];
-  if (!simd) {
-    runTiles(execution, { ...run, numbers });
-    return;
-  }
+  if (!simd) return use({ ...run, numbers });
   const count = run.reads.length;
-  withArraysInHeap(run.reads, run.writes, (arrays) => {
-    runTiles(execution, { ...run, numbers, reads: arrays.slice(0, count), writes: arrays.slice(count) });
-  });
+  return withArraysInHeap(run.reads, run.writes, (arrays) =>
+    use({ ...run, numbers, reads: arrays.slice(0, count), writes: arrays.slice(count) }),
+  );
 }

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Beside, JobRun } from "../parallel/job.js";
+import type { JobRun } from "../parallel/job.js";
 import { runAlone, WorkerPool } from "../parallel/pool.js";
 import type { FloatArray } from "../tensor/dtype.js";
 import { contiguous, dtypeOf, type Tensor } from "../tensor/tensor.js";
@@ -104,12 +104,10 @@ export function threadsOf({ pool }: Execution): number {
   return pool?.threads ?? 1;
 }
 
-/** Computes all tiles of a job on the threads of `execution`, and of the one that waits `beside` it, if any. */
-export function runTiles({ pool }: Execution, run: JobRun, beside?: Beside): void {
-  const other = beside?.take();
-  const runs = other === undefined ? [run] : [other, run];
+/** Computes all tiles of jobs that do not depend on each other on the threads of `execution`. */
+export function runTiles({ pool }: Execution, ...runs: readonly JobRun[]): void {
   if (pool !== undefined) pool.run(...runs);
-  else for (const each of runs) runAlone(each);
+  else for (const run of runs) runAlone(run);
 }
 
 /** How many tiles a thread should have, so that one that was held up leaves the others something to take. */

@@ -148,7 +148,7 @@ function windowOf(x: Tensor, kernel: Tensor, config: Conv2DConfig): Window2D {
 export function conv2DBackward(dy: Tensor, cache: Conv2DCache): Conv2DGradients {
   const { x, kernel, window, groups, execution } = cache;
   dy = contiguous(dy);
-  return { ...conv2DGradients(x, dy, kernel, window, groups, execution), dBias: biasGradient(dy, execution) };
+  return conv2DGradients(x, dy, kernel, window, groups, execution);
 }
 
 /** The gradients for `kernel` and the bias alone: the first layer of a model needs no other. */

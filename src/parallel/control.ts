@@ -37,7 +37,7 @@ const COUNTS = 7 * APART + 2;
 const COUNTS_PER_JOB = 4;
 const WORDS = 8 * APART;
 
-const MAX_JOBS = 2;
+const MAX_JOBS = 3;
 const MAX_NAME = 64;
 const MAX_MESSAGE = 1024;
 const MAX_ARRAYS = 12;

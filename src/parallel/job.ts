@@ -48,17 +48,17 @@ export function tilesOf(jobs: readonly { readonly tiles: number; readonly prepar
 
 /** Work that need not be done now: whoever runs a job that does not depend on it may take it along. */
 export class Beside {
-  #run: JobRun | undefined;
+  #runs: readonly JobRun[];
 
-  constructor(run: JobRun) {
-    this.#run = run;
+  constructor(...runs: readonly JobRun[]) {
+    this.#runs = runs;
   }
 
-  /** The work, if nobody has taken it yet. */
-  take(): JobRun | undefined {
-    const run = this.#run;
-    this.#run = undefined;
-    return run;
+  /** The work that nobody has taken yet. */
+  take(): readonly JobRun[] {
+    const runs = this.#runs;
+    this.#runs = [];
+    return runs;
   }
 }
 

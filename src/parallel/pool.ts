@@ -56,7 +56,7 @@ export class WorkerPool {
   }
 
   /**
-   * Computes every tile of a job, or of two that do not depend on each other, and returns when all are done. Tiles of the
+   * Computes every tile of up to three jobs that do not depend on each other, and returns when all are done. Tiles of the
    * first are claimed first.
    *
    * @throws Error what a tile threw on the calling thread; or, with its message, what went wrong in a worker.

@@ -18,8 +18,9 @@ import {
   depthwiseConv2DNaive,
 } from "../../src/kernels/depthwise.js";
 import { createExecution, serial } from "../../src/kernels/execution.js";
+import { columnSumsNaive } from "../../src/kernels/reduce.js";
 import { type Pair, type Window2D, window2D } from "../../src/kernels/window.js";
-import { type Tensor, tensorOf } from "../../src/tensor/tensor.js";
+import { contiguous, type Tensor, tensorOf } from "../../src/tensor/tensor.js";
 import { assertSameBits, dtypes, fastExecutions, fill, nameOf, seedValues } from "./support.js";
 
 const { executions, closeAll } = fastExecutions();
@@ -75,6 +76,13 @@ function assertFastIsNaive(
     const both = conv2DGradients(x, dy, kernel, window, groups, execution);
     assertSameBits(both.dKernel, dKernel, `dKernel beside dx, ${how}`);
     assertSameBits(both.dx, dx, `dx beside dKernel, ${how}`);
+    const rows = dy.size / dy.shape[3];
+    const dBias = columnSumsNaive(contiguous(dy).data, rows, dy.shape[3], accumulate);
+    assert.deepEqual(
+      both.dBias.data,
+      both.dBias.data.map((_, c) => dBias[c]),
+      `dBias beside both, ${how}`,
+    );
   }
 }
 

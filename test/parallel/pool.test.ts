@@ -71,7 +71,7 @@ describe("WorkerPool", () => {
     });
   });
 
-  it("runs two jobs together, each tile of either once, and no third", () => {
+  it("runs three jobs together, each tile of each once, and no fourth", () => {
     const x = Float32Array.from({ length: 97 }, (_, i) => i);
     const runOf = (tiles: number, factor: number): JobRun & { readonly writes: readonly Float32Array[] } => ({
       ...{ job: scaleJob, reads: [x], writes: [new Float32Array(tiles).fill(-1)], numbers: [factor], tiles },
@@ -79,26 +79,27 @@ describe("WorkerPool", () => {
     for (const threads of [1, 2, 3]) {
       withPool(threads, (pool) => {
         if (threads > 1) runTogether(pool, meetJob);
-        for (const [first, second] of [
-          [97, 5],
+        for (const counts of [
+          [97, 5, 11],
           [1, 1],
-          [0, 61],
+          [0, 61, 2],
           [43, 0],
         ]) {
-          const runs = [runOf(first, 3), runOf(second, 7)];
+          const runs = counts.map((tiles, i) => runOf(tiles, i + 3));
           pool.run(...runs);
           for (const [i, { writes, tiles }] of runs.entries()) {
             assert.deepEqual(
               Array.from(writes[0]),
-              Array.from({ length: tiles }, (_, t) => [3, 7][i] * t),
+              Array.from({ length: tiles }, (_, t) => (i + 3) * t),
             );
           }
         }
       });
     }
     withPool(2, (pool) => {
-      assert.throws(() => pool.run(runOf(1, 1), runOf(1, 1), runOf(1, 1)), {
-        message: "internal: worker pool: at most 2 jobs run together. Received 3.",
+      const four = [1, 2, 3, 4].map((factor) => runOf(1, factor));
+      assert.throws(() => pool.run(...four), {
+        message: "internal: worker pool: at most 3 jobs run together. Received 4.",
       });
     });
   });

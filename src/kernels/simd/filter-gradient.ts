@@ -12,7 +12,7 @@
  *
  * @module
  */
-import { Beside, type Job } from "../../parallel/job.js";
+import { Beside, type Job, type JobRun } from "../../parallel/job.js";
 import { contiguous, empty, type Tensor } from "../../tensor/tensor.js";
 import { type Execution, runTiles, threadsOf } from "../execution.js";
 import type { Window2D } from "../window.js";
@@ -76,10 +76,10 @@ export function simdFilterGradient(
   execution: Execution,
   vectors: number = panelVectors(),
 ): Tensor {
-  return filterGradientBeside(x, dy, window, groups, execution, () => undefined, vectors).dKernel;
+  return filterGradientBeside(x, dy, window, groups, execution, () => undefined, { vectors }).dKernel;
 }
 
-/** {@link simdFilterGradient}, and what `compute` gives, which may take the work for it along with its own. */
+/** {@link simdFilterGradient}, and what `compute` gives, which may take along the work for it, and `others` too. */
 export function filterGradientBeside<Other>(
   x: Tensor,
   dy: Tensor,
@@ -87,7 +87,7 @@ export function filterGradientBeside<Other>(
   groups: number,
   execution: Execution,
   compute: (beside: Beside) => Other,
-  vectors: number = panelVectors(),
+  { vectors = panelVectors(), others = [] }: { vectors?: number; others?: readonly JobRun[] } = {},
 ): { readonly dKernel: Tensor; readonly other: Other } {
   const [batch, , , channels] = x.shape;
   const filters = dy.shape[3];
@@ -107,10 +107,9 @@ export function filterGradientBeside<Other>(
     everyOutputSees(verticalAxis(window), window.outputHeight) &&
     everyOutputSees(horizontalAxis(window), window.outputWidth);
   const other = withScratch(execution, runOf(!isChecked), (run) => {
-    const beside = new Beside(run);
+    const beside = new Beside(run, ...others);
     const computed = compute(beside);
-    const left = beside.take();
-    if (left !== undefined) runTiles(execution, left);
+    runTiles(execution, ...beside.take());
     return computed;
   });
   if (isChecked && !areFinite(dKernel.data, execution)) runSimd(execution, runOf(true));

@@ -21,12 +21,11 @@ export interface SimdRun extends JobRun {
 const CACHE_LINE = 64;
 
 /**
- * Computes all tiles of a job on the threads of `execution`, and of the one that waits `beside` it, if any. The job is
- * given what it reads, then the scratch memory, then what it writes; and one number more, the bytes of scratch memory of
- * a thread.
+ * Computes all tiles of a job on the threads of `execution`, and of those that wait `beside` it. The job is given what it
+ * reads, then the scratch memory, then what it writes; and one number more, the bytes of scratch memory of a thread.
  */
 export function runSimd(execution: Execution, run: SimdRun, beside?: Beside): void {
-  withScratch(execution, run, (ready) => runTiles(execution, ready, beside));
+  withScratch(execution, run, (ready) => runTiles(execution, ...(beside?.take() ?? []), ready));
 }
 
 /** What `use` returns for `run` as {@link runSimd} runs it. Its memory lasts until then. */
