@@ -25,7 +25,7 @@
 import type { Beside, Job } from "../parallel/job.js";
 import { contiguous, dtypeOf, empty, reshape, type Tensor } from "../tensor/tensor.js";
 import { expectRank, expectSameType, expectShape } from "./check.js";
-import { type Execution, NO_BIAS, runsSimd, runTiles, tileRows } from "./execution.js";
+import { type Execution, NO_VALUES, runsSimd, runTiles, tileRows } from "./execution.js";
 import { im2colBlock } from "./im2col.js";
 import { countBlocks, inputBlock, outputThrough } from "./input-blocks.js";
 import { type Accumulate, roundingOf, roundsToFloat32 } from "./rounding.js";
@@ -133,7 +133,7 @@ export const conv2DKernelGradientJob: Job = {
         multiplyBlocks(rows, columns, count, 1, rows, single === 1);
       }
       for (let row = 0; row < rows; row++) {
-        storeSums(row, columns, dKernel, (i.from + row) * filters + firstFilter, NO_BIAS, 0);
+        storeSums(row, columns, dKernel, (i.from + row) * filters + firstFilter, NO_VALUES, 0);
       }
     },
 };
@@ -298,7 +298,7 @@ export const conv2DInputGradientJob: Job = {
         const { n, h, w } = block.pixels[row];
         const pixel = (n * window.inputHeight + h) * window.inputWidth + w;
         const at = (pixel * groups + group) * groupChannels + j.from;
-        storeSums(row, columns, dx, at, NO_BIAS, 0);
+        storeSums(row, columns, dx, at, NO_VALUES, 0);
       }
     },
 };

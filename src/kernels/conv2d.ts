@@ -17,7 +17,7 @@ import type { Job } from "../parallel/job.js";
 import { contiguous, dtypeOf, empty, reshape, type Tensor } from "../tensor/tensor.js";
 import { expectRank, expectSameType, expectShape } from "./check.js";
 import { passRunsSimd } from "./element-tiles.js";
-import { biasData, type Execution, NO_BIAS, runsSimd, runTiles, tileRows } from "./execution.js";
+import { biasData, type Execution, NO_VALUES, runsSimd, runTiles, tileRows } from "./execution.js";
 import { im2colBlock } from "./im2col.js";
 import { type ChannelMap, type Epilogue, interleavedMap, normalize } from "./normalize.js";
 import { type Accumulate, roundingOf, roundsToFloat32 } from "./rounding.js";
@@ -121,7 +121,7 @@ export function conv2DNormalized(
   const finish = passRunsSimd(execution, x, kernel.shape[3] / groups)
     ? {
         map: interleavedMap(map, execution),
-        addend: addend === undefined ? NO_BIAS : contiguous(addend).data,
+        addend: addend === undefined ? NO_VALUES : contiguous(addend).data,
         rectify,
       }
     : undefined;

@@ -125,10 +125,10 @@ export function tileRows(rows: number, beside: number, execution: Execution): nu
   return Math.min(ROWS, Math.max(8 * TILE_ROWS, even));
 }
 
-/** What jobs take where there is no bias. */
-export const NO_BIAS: FloatArray = new Float32Array(0);
+/** What jobs take where there is no bias, no addend, ... */
+export const NO_VALUES: FloatArray = new Float32Array(0);
 
 /** The values of an optional `bias` as jobs take them: an empty array where there is none. */
 export function biasData(bias: Tensor | undefined): FloatArray {
-  return bias === undefined ? NO_BIAS : contiguous(bias).data;
+  return bias === undefined ? NO_VALUES : contiguous(bias).data;
 }

@@ -15,7 +15,7 @@ import type { FloatArray } from "../tensor/dtype.js";
 import { contiguous, dtypeOf, empty, type Tensor } from "../tensor/tensor.js";
 import { expectSameType, expectShape } from "./check.js";
 import { columnsPerTile, LEAST_COLUMNS, passRunsSimd, rowsPerTile, runPass } from "./element-tiles.js";
-import { type Execution, NO_BIAS } from "./execution.js";
+import { type Execution, NO_VALUES } from "./execution.js";
 import { packed, unpacked } from "./normalize.js";
 import { type Accumulate, roundingOf, roundsToFloat32 } from "./rounding.js";
 import { forEachStrip, normalizationSumsKernels } from "./simd/column-kernels.js";
@@ -78,7 +78,7 @@ export function normalizationSums(
       contiguous(dy).data,
       contiguous(x).data,
       mean,
-      positive === undefined ? NO_BIAS : contiguous(positive).data,
+      positive === undefined ? NO_VALUES : contiguous(positive).data,
     ],
     writes: [dySum, dyDot],
     numbers: [most, Number(single)],
@@ -190,8 +190,8 @@ export function normalizationGradient(
       contiguous(dy).data,
       contiguous(x).data,
       simd ? interleaved(values) : packed(values),
-      positive === undefined ? NO_BIAS : contiguous(positive).data,
-      addend === undefined ? NO_BIAS : contiguous(addend).data,
+      positive === undefined ? NO_VALUES : contiguous(positive).data,
+      addend === undefined ? NO_VALUES : contiguous(addend).data,
     ],
     writes: [dx.data],
     numbers: [channels, most],

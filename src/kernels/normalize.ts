@@ -17,7 +17,7 @@ import type { FloatArray } from "../tensor/dtype.js";
 import { contiguous, dtypeOf, empty, isContiguous, type Tensor } from "../tensor/tensor.js";
 import { expectSameType, expectShape } from "./check.js";
 import { columnsPerTile, LEAST_COLUMNS, passRunsSimd, rowsPerTile, runPass } from "./element-tiles.js";
-import { type Execution, NO_BIAS } from "./execution.js";
+import { type Execution, NO_VALUES } from "./execution.js";
 import { type Accumulate, roundingOf, roundsToFloat32 } from "./rounding.js";
 import { deviationSquaresKernels, forEachStrip } from "./simd/column-kernels.js";
 import { chooseNormalizeKernel, interleaved } from "./simd/normalize-kernels.js";
@@ -128,7 +128,7 @@ export function normalize(x: Tensor, map: ChannelMap, epilogue: Epilogue, execut
     reads: [
       contiguous(x).data,
       simd ? interleavedMap(map, execution) : packed([map.mean, map.scale, map.offset]),
-      addend === undefined ? NO_BIAS : contiguous(addend).data,
+      addend === undefined ? NO_VALUES : contiguous(addend).data,
     ],
     writes: [y.data],
     numbers: [channels, most, Number(rectify === true)],

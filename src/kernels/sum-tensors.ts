@@ -11,7 +11,7 @@ import type { FloatArray } from "../tensor/dtype.js";
 import { contiguous, empty, type Tensor } from "../tensor/tensor.js";
 import { expectShape } from "./check.js";
 import { elementsPerTile, passRunsSimd, runPass } from "./element-tiles.js";
-import { type Execution, NO_BIAS } from "./execution.js";
+import { type Execution, NO_VALUES } from "./execution.js";
 import { sumKernels } from "./simd/element-kernels.js";
 import { LANES } from "./simd/floats.js";
 import { runKernel } from "./simd/thread.js";
@@ -43,7 +43,7 @@ export function sumTensors(terms: readonly Tensor[], options: SumOptions, execut
   runPass(execution, simd, {
     job: sumTensorsJob,
     reads: [
-      positive === undefined ? NO_BIAS : contiguous(positive).data,
+      positive === undefined ? NO_VALUES : contiguous(positive).data,
       ...terms.map((term) => contiguous(term).data),
     ],
     writes: [sum.data],

@@ -20,7 +20,7 @@ import type { Job } from "../parallel/job.js";
 import { contiguous, empty, type Tensor, tensor } from "../tensor/tensor.js";
 import type { FloatArray } from "../tensor/dtype.js";
 import { elementsPerTile, passRunsSimd, runPass } from "./element-tiles.js";
-import { type Execution, NO_BIAS } from "./execution.js";
+import { type Execution, NO_VALUES } from "./execution.js";
 import { LANES } from "./simd/floats.js";
 import { adamKernel, penaltyKernel } from "./simd/update-kernels.js";
 import { runKernel } from "./simd/thread.js";
@@ -92,7 +92,7 @@ export const adamUpdateJob: Job = {
       const [gs, ws, ms, vs] = arrays;
       const [nextW, nextM, nextV] = arrays.slice(1 + count);
       const hasMaxima = count === 4;
-      const [maxima, nextMaxima] = hasMaxima ? [arrays[4], arrays[8]] : [NO_BIAS, NO_BIAS];
+      const [maxima, nextMaxima] = hasMaxima ? [arrays[4], arrays[8]] : [NO_VALUES, NO_VALUES];
       const begin = tile * most;
       const to = Math.min(begin + most, ws.length);
       const vectors = simd === 1 ? Math.floor((to - begin) / LANES) : 0;
@@ -156,7 +156,7 @@ export const sgdUpdateJob: Job = {
     (tile) => {
       const hasMomentum = arrays.length === 5;
       const [gs, ws] = arrays;
-      const [ms, nextW, nextM] = hasMomentum ? arrays.slice(2) : [NO_BIAS, arrays[2], NO_BIAS];
+      const [ms, nextW, nextM] = hasMomentum ? arrays.slice(2) : [NO_VALUES, arrays[2], NO_VALUES];
       const to = Math.min((tile + 1) * most, ws.length);
       for (let i = tile * most; i < to; i++) {
         const w = ws[i] - ws[i] * decay * learningRate;

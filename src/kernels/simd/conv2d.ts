@@ -20,7 +20,7 @@ import type { Beside } from "../../parallel/job.js";
 import type { FloatArray } from "../../tensor/dtype.js";
 import type { Shape } from "../../tensor/shape.js";
 import { contiguous, type Tensor } from "../../tensor/tensor.js";
-import { biasData, type Execution, NO_BIAS } from "../execution.js";
+import { biasData, type Execution, NO_VALUES } from "../execution.js";
 import type { Window2D } from "../window.js";
 import { fillZeros } from "../zeros.js";
 import { type ConvolutionFinish, convolve } from "./convolve.js";
@@ -144,7 +144,7 @@ function convolvePhase(
   const tap = channels * filters; // values of one tap of the kernel
   convolve(
     {
-      ...{ images, batch, channels: depth, window: phaseWindow(window, row, column), kernel: weights, bias: NO_BIAS },
+      ...{ images, batch, channels: depth, window: phaseWindow(window, row, column), kernel: weights, bias: NO_VALUES },
       right: {
         ...{ offset: (row.lastTap * window.kernelWidth + column.lastTap) * tap },
         ...{ groups, groupStride: depth, columns: channels, columnStride: filters },

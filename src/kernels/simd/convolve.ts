@@ -21,7 +21,7 @@
  */
 import type { Beside, Job } from "../../parallel/job.js";
 import type { FloatArray } from "../../tensor/dtype.js";
-import { type Execution, NO_BIAS, threadsOf } from "../execution.js";
+import { type Execution, NO_VALUES, threadsOf } from "../execution.js";
 import { blockOf } from "../split.js";
 import { WINDOW_NUMBERS, type Window2D, windowFrom, windowNumbers } from "../window.js";
 import { copyFunction } from "./copy-kernel.js";
@@ -140,7 +140,7 @@ export function convolve(convolution: Convolution, execution: Execution, beside?
     const scratch = tileScratch(0, layout, packed, plan.units * window.outputWidth, window, reading);
     const run: SimdRun = {
       job: convolveJob,
-      reads: [images, right, biases, finish?.map ?? NO_BIAS, finish?.addend ?? NO_BIAS],
+      reads: [images, right, biases, finish?.map ?? NO_VALUES, finish?.addend ?? NO_VALUES],
       writes: [result.data],
       numbers: [
         ...rightNumbers(layout),
