@@ -6,13 +6,15 @@
 import { Command } from "commander";
 import { readModel } from "../formats/read-model.js";
 import { writeModel } from "../formats/write-model.js";
+import { readZip } from "../formats/zip.js";
+import { PREPROCESSING_ENTRY } from "../training/preprocessing.js";
 import { UsageError } from "./errors.js";
 import { prepareOutput, readBytes } from "./files.js";
 
 /** The command. */
 export function convertCommand(): Command {
   return new Command("convert")
-    .description("convert a model between .keras, .h5 and .npz")
+    .description("convert a model between .keras, .h5 and .npz; an optimizer's state is left out")
     .argument("<in>", "a .keras, .h5 or .npz file")
     .argument("<out>", "a .keras, .h5 or .npz file")
     .action((from: string, to: string) => {
@@ -20,9 +22,17 @@ export function convertCommand(): Command {
         throw new UsageError("<out> must be a whole model, ending in .keras, .h5 or .npz.", to);
       }
       const out = prepareOutput(to, "<out>", [".keras", ".h5", ".hdf5", ".npz"]);
-      const model = readModel(readBytes(from), from);
-      const bytes = writeModel(model, to);
+      const source = readBytes(from);
+      const model = readModel(source, from);
+      const bytes = writeModel(model, to, { entries: preprocessingEntry(source, from, to) });
       out.write(bytes);
       process.stdout.write(`${to}: ${model.countParams()} parameters, ${bytes.length} bytes\n`);
     });
+}
+
+/** What pixels go through before the model sees them, where the one archive says it and the other has a place for it. */
+function preprocessingEntry(source: Uint8Array, from: string, to: string): ReadonlyMap<string, Uint8Array> | undefined {
+  if (![from, to].every((name) => /\.keras$/i.test(name))) return undefined;
+  const entry = readZip(source).get(PREPROCESSING_ENTRY);
+  return entry && new Map([[PREPROCESSING_ENTRY, entry.read()]]);
 }

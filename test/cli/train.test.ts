@@ -166,6 +166,23 @@ describe("touchstone train", () => {
     assert.deepEqual(folder.array("one.png.npy"), folder.array("one.npy.npy"));
   });
 
+  it("writes a file from which convert leaves out the optimizer alone", async (test) => {
+    const folder = workspace(test);
+    await folder.touchstone(...TRAIN, "1");
+    await folder.succeed("convert", "tiny-data.keras", "bare.keras");
+    const [trained, bare] = ["tiny-data.keras", "bare.keras"].map((name) => {
+      const bytes = new Uint8Array(readFileSync(folder.path(name)));
+      const preprocessing = readZip(bytes).get(PREPROCESSING_ENTRY)?.read() ?? assert.fail(name);
+      return { preprocessing, training: readTraining(readModel(bytes, name), bytes, name) };
+    });
+    assert.deepEqual(bare.preprocessing, trained.preprocessing);
+    assert.deepEqual([trained.training === undefined, bare.training === undefined], [false, true]);
+    const [one, other] = await Promise.all(
+      ["tiny-data.keras", "bare.keras"].map((name) => folder.succeed("evaluate", name, "--data", "data.npz")),
+    );
+    assert.equal(one, other);
+  });
+
   it("stops with exit code 1 where the loss is not finite, and names the step", async (test) => {
     const folder = workspace(test);
     const { code, err } = await folder.touchstone(
