@@ -78,7 +78,8 @@ console.log(
     `in registers ${limit.toFixed(1)} GFLOP/s a core`,
 );
 const rows: Record<string, string>[] = [];
-for (const execution of executions().filter(({ accumulate }) => accumulate === "float32")) {
+const all = executions();
+for (const execution of all.filter(({ accumulate }) => accumulate === "float32")) {
   const threads = execution.pool?.threads ?? 1;
   const works: Work[] = [512, 1024].map((size) => {
     const [a, b] = arena.run(() => [numbers([size, size]), numbers([size, size])]);
@@ -118,6 +119,6 @@ for (const execution of executions().filter(({ accumulate }) => accumulate === "
     const share = `${((100 * speed) / (limit * threads)).toFixed(0)} %`;
     rows.push({ work: work.name, threads: String(threads), "GFLOP/s": speed.toFixed(1), "of the limit": share });
   }
-  execution.close();
 }
+for (const execution of all) execution.close();
 console.table(rows);

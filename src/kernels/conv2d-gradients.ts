@@ -29,8 +29,8 @@ import { type Execution, NO_VALUES, runsSimd, runTiles, tileRows } from "./execu
 import { im2colBlock } from "./im2col.js";
 import { countBlocks, inputBlock, outputThrough } from "./input-blocks.js";
 import { type Accumulate, roundingOf, roundsToFloat32 } from "./rounding.js";
-import { conv2DInputGradientSimd } from "./simd/conv2d.js";
 import { biasGradient, biasGradientBeside } from "./reduce.js";
+import { conv2DInputGradientSimd } from "./simd/conv2d.js";
 import { blockOf, splitEvenly } from "./split.js";
 import {
   COLUMNS,
@@ -209,10 +209,10 @@ export function conv2DGradients(
     return { dKernel, dx: inputGradient(), dBias: biasGradient(dy, execution) };
   }
   checkKernelGradient(x, dy, window, groups);
-  const { dBias, other } = biasGradientBeside(dy, execution, (run) =>
+  const { dBias, other: both } = biasGradientBeside(dy, execution, (run) =>
     filterGradientBeside(x, dy, window, groups, execution, inputGradient, { others: [run] }),
   );
-  return { dKernel: other.dKernel, dx: other.other, dBias };
+  return { dKernel: both.dKernel, dx: both.other, dBias };
 }
 
 /**

@@ -41,8 +41,9 @@ export function tilesOf(jobs: readonly { readonly tiles: number; readonly prepar
   return (tile) => {
     let i = 0;
     for (; tile >= jobs[i].tiles; i++) tile -= jobs[i].tiles;
-    ready[i] ??= jobs[i].prepare();
-    ready[i]?.(tile);
+    const compute = ready[i] ?? jobs[i].prepare();
+    ready[i] = compute;
+    compute(tile);
   };
 }
 

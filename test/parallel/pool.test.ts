@@ -104,6 +104,14 @@ describe("WorkerPool", () => {
     });
   });
 
+  it("wakes workers that have fallen asleep between jobs", () => {
+    withPool(2, (pool) => {
+      runTogether(pool, meetJob);
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300); // far longer than a worker looks before it sleeps
+      assert.ok(runTogether(pool, meetJob).includes(1));
+    });
+  });
+
   it("throws on the caller what went wrong in a worker, with its message, and works on", () => {
     withPool(2, (pool) => {
       assert.throws(() => runTogether(pool, failInWorkerJob), { name: "Error", message: "the tile went wrong" });
