@@ -25,8 +25,15 @@ import { LANES } from "./simd/floats.js";
 import { adamKernel, penaltyKernel } from "./simd/update-kernels.js";
 import { runKernel } from "./simd/thread.js";
 
-/** Weights with fewer elements are changed where they lie: to hand them to threads would cost more. */
+/** Weights with fewer elements are changed by the calling thread: to hand them to others would cost more. */
 const SMALL = 4096;
+/** Those with fewer than this are changed where they lie, by the loops here. */
+const TINY = 64;
+
+/** `execution` as a pass over `length` elements runs on it. */
+function forLength(execution: Execution, length: number): Execution {
+  return length < SMALL ? { ...execution, pool: undefined } : execution;
+}
 
 /** Runs `job` on arrays that it reads and changes, then on `reads` alone, which come first. */
 function change(
@@ -38,13 +45,14 @@ function change(
   execution: Execution,
 ): void {
   const { length } = changed[0];
-  if (length < SMALL || execution.kernel === "naive") {
+  if (length < TINY || execution.kernel === "naive") {
     job.prepare([...reads, ...changed, ...changed], [length, ...numbers, 0])(0);
     return;
   }
-  const most = elementsPerTile(length, execution);
+  const threads = forLength(execution, length);
+  const most = elementsPerTile(length, threads);
   const isSingle = [...reads, ...changed].every((data) => data instanceof Float32Array);
-  runPass(execution, isVector && isSingle && passRunsSimd(execution, tensor(changed[0], [length])), {
+  runPass(threads, isVector && isSingle && passRunsSimd(execution, tensor(changed[0], [length])), {
     job,
     reads: [...reads, ...changed],
     writes: changed,
@@ -189,9 +197,10 @@ export function penaltyGradient(
 ): Tensor {
   const sum = empty(weight.shape, weight);
   const [gs, ws] = [contiguous(gradient).data, contiguous(weight).data];
-  const most = sum.size < SMALL ? SMALL : elementsPerTile(sum.size, execution);
+  const threads = forLength(execution, sum.size);
+  const most = elementsPerTile(sum.size, threads);
   const isSingle = [gradient, weight].every((x) => passRunsSimd(execution, x));
-  runPass(execution, l1 === 0 && isSingle && sum.size >= SMALL, {
+  runPass(threads, l1 === 0 && isSingle && sum.size >= TINY, {
     job: penaltyGradientJob,
     reads: [gs, ws],
     writes: [sum.data],

@@ -104,8 +104,8 @@ export class Heap {
   allocate(bytes: number): number {
     const size = Math.max(ALIGNMENT, Math.ceil(bytes / ALIGNMENT) * ALIGNMENT);
     let offset: number;
-    const fit = this.#free.findIndex((range) => range.end - range.start >= size);
-    if (fit >= 0) {
+    const fit = this.#firstFit(size);
+    if (fit < this.#free.length) {
       const range = this.#free[fit];
       offset = range.start;
       range.start += size;
@@ -142,8 +142,7 @@ export class Heap {
     this.#blocks.delete(offset);
     this.#used -= size;
     const end = offset + size;
-    let at = this.#free.findIndex((range) => range.start > offset);
-    if (at < 0) at = this.#free.length;
+    const at = this.#firstBehind(offset);
     const before = this.#free[at - 1];
     const after = this.#free[at];
     if (before?.end === offset && after?.start === end) {
@@ -156,6 +155,24 @@ export class Heap {
     } else {
       this.#free.splice(at, 0, { start: offset, end });
     }
+  }
+
+  /** The index of the first free range of at least `size` bytes; of none, behind the last. */
+  #firstFit(size: number): number {
+    let at = 0;
+    while (at < this.#free.length && this.#free[at].end - this.#free[at].start < size) at++;
+    return at;
+  }
+
+  /** The index of the first free range behind `offset`; of none, behind the last. */
+  #firstBehind(offset: number): number {
+    let [from, to] = [0, this.#free.length];
+    while (from < to) {
+      const middle = (from + to) >> 1;
+      if (this.#free[middle].start > offset) to = middle;
+      else from = middle + 1;
+    }
+    return from;
   }
 
   #growTo(bytes: number): void {

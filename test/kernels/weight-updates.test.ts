@@ -11,7 +11,11 @@ const { executions, closeAll } = fastExecutions();
 after(closeAll);
 
 /** Weights that are changed where they lie, and such that threads share. */
-const sizes = fc.oneof(fc.integer({ min: 1, max: 50 }), fc.integer({ min: 4096, max: 5000 }));
+const sizes = fc.oneof(
+  fc.integer({ min: 1, max: 50 }),
+  fc.integer({ min: 64, max: 300 }),
+  fc.integer({ min: 4096, max: 5000 }),
+);
 const adam = {
   alpha: 0.03,
   momentumShare: 0.1,

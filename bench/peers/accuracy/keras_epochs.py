@@ -17,6 +17,7 @@ import numpy as np
 from keras.src.legacy.preprocessing.image import ImageDataGenerator
 
 sys.path.append(os.path.join(os.path.dirname(__file__), "..", "..", "..", "fixtures"))
+from batch_statistics import accuracies, load
 from cifar10_resnet import resnet_v1, resnet_v2
 
 name, folder, out = sys.argv[1:4]
@@ -26,12 +27,6 @@ depth, version = (int(part) for part in name.removeprefix("resnet").split("v"))
 keras.utils.set_random_seed(seed)
 
 
-def load(names):
-    rows = np.concatenate([np.fromfile(os.path.join(folder, name), np.uint8).reshape(-1, 3073) for name in names])
-    images = rows[:, 1:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1).astype("float32") / 255
-    return images, keras.utils.to_categorical(rows[:, 0], 10)
-
-
 class Log(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
         self.begin = time.time()
@@ -39,13 +34,14 @@ class Log(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         line = {"model": name, "seed": seed, "epoch": epoch + 1, "seconds": round(time.time() - self.begin, 1)}
         line |= {key: round(float(value), 5) for key, value in logs.items()}
+        line |= {f"test_{key}": round(value, 5) for key, value in accuracies(model, x_test - mean, y_test).items()}
         with open(out, "a") as file:
             file.write(json.dumps(line) + "\n")
         print(line, flush=True)
 
 
-x_train, y_train = load([f"data_batch_{i}.bin" for i in range(1, 6)])
-x_test, y_test = load(["test_batch.bin"])
+x_train, y_train = load(folder, [f"data_batch_{i}.bin" for i in range(1, 6)])
+x_test, y_test = load(folder, ["test_batch.bin"])
 mean = np.mean(x_train, axis=0)
 model = (resnet_v1 if version == 1 else resnet_v2)((32, 32, 3), depth)
 model.compile(loss="categorical_crossentropy", optimizer=keras.optimizers.Adam(1e-3), metrics=["accuracy"])

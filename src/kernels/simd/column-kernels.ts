@@ -13,7 +13,7 @@
 import { type Local, type NamedFunction, type Statement, type Value, wasmFunction } from "../../assembly/code.js";
 import { doWhile } from "../../assembly/control.js";
 import { f32x4, f64x2, i32, v128 } from "../../assembly/instructions.js";
-import { both, LANES, loadDoubles, loadWide, narrow, type Wide, wherePositive, widen } from "./floats.js";
+import { both, LANES, loadDoubles, loadWide, narrow, type Wide, wherePositive, wideLocal, widen } from "./floats.js";
 
 const add = both(f64x2.add);
 const sub = both(f64x2.sub);
@@ -56,12 +56,6 @@ function sumsOf(local: NewLocal, single: boolean): Sums {
     load: (from, offset) => setWide(loadDoubles(from, offset)),
     store: (to, offset) => storeWide(to, offset, [low, high]),
   };
-}
-
-/** A pair of local variables, and what gives them their values. */
-function wideLocal(local: NewLocal): { value: Wide; set: (wide: Wide) => Statement[] } {
-  const [low, high] = [local("v128"), local("v128")];
-  return { value: [low, high], set: (wide) => [low.set(wide[0]), high.set(wide[1])] };
 }
 
 /** 0, 1, ... for the vectors of a strip. */

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import type { Operand, Value } from "../../assembly/code.js";
+import type { Local, Operand, Statement, Value } from "../../assembly/code.js";
 import { f32x4, f64x2, i8x16, v128 } from "../../assembly/instructions.js";
 
 /** How many float32 values a vector holds. */
@@ -35,6 +35,18 @@ export function narrow([low, high]: Wide): Value<"v128"> {
 export function widen(floats: Value<"v128">): Wide {
   const lanes = [8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7];
   return [f64x2.promote_low_f32x4(floats), f64x2.promote_low_f32x4(i8x16.shuffle(floats, floats, lanes))];
+}
+
+/** Four doubles in local variables. */
+export interface WideLocal {
+  readonly value: Wide;
+  readonly set: (wide: Wide) => Statement[];
+}
+
+/** A pair of local variables, and what gives them their values. */
+export function wideLocal(local: (type: "v128") => Local<"v128">): WideLocal {
+  const [low, high] = [local("v128"), local("v128")];
+  return { value: [low, high], set: (wide) => [low.set(wide[0]), high.set(wide[1])] };
 }
 
 /** An operation on pairs of doubles, on all four. */

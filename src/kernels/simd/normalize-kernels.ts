@@ -7,10 +7,28 @@
  *
  * @module
  */
-import { type NamedFunction, type Operand, type Statement, wasmFunction } from "../../assembly/code.js";
-import { doWhile } from "../../assembly/control.js";
+import {
+  type Body,
+  type Local,
+  type NamedFunction,
+  type Operand,
+  type Statement,
+  wasmFunction,
+} from "../../assembly/code.js";
+import { doWhile, when, whileLoop } from "../../assembly/control.js";
 import { f32x4, f64x2, i32, v128 } from "../../assembly/instructions.js";
-import { both, LANES, loadDoubles, loadWide, narrow, positivePart, wherePositive, widen } from "./floats.js";
+import {
+  both,
+  LANES,
+  loadDoubles,
+  loadWide,
+  narrow,
+  positivePart,
+  type Wide,
+  wherePositive,
+  wideLocal,
+  widen,
+} from "./floats.js";
 
 /** Bytes of one value of four channels. */
 const GROUP = LANES * 8;
@@ -29,38 +47,78 @@ export function interleaved(values: readonly Float64Array[]): Float64Array {
   return together;
 }
 
+/** Where the next vector of each tensor is. */
+type Pointers = readonly Local<"i32">[];
+
+/** The rows that a kernel walks through. */
+interface Rows {
+  /** Of the first row; they are changed, and so is `rows`. */
+  readonly pointers: Pointers;
+  readonly rows: Local<"i32">;
+  /** Vectors in a row, and bytes from its end to the next one. */
+  readonly vectors: Local<"i32">;
+  readonly skip: Operand<"i32">;
+  /** The values of the channels, and how many there are of each. */
+  readonly map: Local<"i32">;
+  readonly valuesPerChannel: number;
+}
+
+/**
+ * Runs `body` for every vector of all rows, given where it is in each tensor, and the values of its channels. Rows are
+ * taken in pairs, so that the values of a channel are loaded once for both.
+ */
+function inPairsOfRows(
+  local: <T extends "i32" | "v128">(type: T) => Local<T>,
+  { pointers, rows, vectors, skip, map, valuesPerChannel }: Rows,
+  body: (pointers: Pointers, values: readonly Wide[]) => Body,
+): Statement[] {
+  const [values, left, pitch] = [local("i32"), local("i32"), local("i32")];
+  const held = Array.from({ length: valuesPerChannel }, () => wideLocal(local));
+  const wides = held.map(({ value }) => value);
+  const below = pointers.map(() => local("i32"));
+  const advance = (row: Pointers, bytes: Operand<"i32">): Statement[] =>
+    row.map((pointer) => pointer.set(i32.add(pointer, bytes)));
+  const pass = (...together: readonly Pointers[]): Body => [
+    values.set(map),
+    left.set(vectors),
+    doWhile(
+      [
+        held.map((value, i) => value.set(loadDoubles(values, i * GROUP))),
+        together.map((row) => [body(row, wides), advance(row, 16)]),
+        values.set(i32.add(values, valuesPerChannel * GROUP)),
+        left.set(i32.sub(left, 1)),
+      ],
+      left,
+    ),
+  ];
+  return [
+    pitch.set(i32.add(i32.shl(vectors, 4), skip)),
+    whileLoop(i32.ge_s(rows, 2), [
+      below.map((pointer, i) => pointer.set(i32.add(pointers[i], pitch))),
+      pass(pointers, below),
+      advance(pointers, i32.add(pitch, skip)),
+      rows.set(i32.sub(rows, 2)),
+    ]),
+    when(rows, pass(pointers)),
+  ];
+}
+
 type NormalizeParameters = Record<"x" | "map" | "addend" | "y" | "vectors" | "rows" | "skip", "i32">;
 
 function normalizeKernel(name: string, adds: boolean, rectifies: boolean): NamedFunction<NormalizeParameters> {
   return wasmFunction(
     name,
     { x: "i32", map: "i32", addend: "i32", y: "i32", vectors: "i32", rows: "i32", skip: "i32" },
-    ({ x, map, addend, y, vectors, rows, skip }, local) => {
-      const [values, left] = [local("i32"), local("i32")];
-      const [mean, scale, offset] = [0, 1, 2].map((i) => loadDoubles(values, i * GROUP));
-      const stored = narrow(add(mul(sub(loadWide(x), mean), scale), offset));
-      const added = adds ? f32x4.add(stored, v128.load(addend)) : stored;
-      const advance = (bytes: Operand<"i32">): Statement[] =>
-        (adds ? [x, y, addend] : [x, y]).map((pointer) => pointer.set(i32.add(pointer, bytes)));
-      return doWhile(
-        [
-          values.set(map),
-          left.set(vectors),
-          doWhile(
-            [
-              v128.store(y, rectifies ? positivePart(added) : added),
-              advance(16),
-              values.set(i32.add(values, 3 * GROUP)),
-              left.set(i32.sub(left, 1)),
-            ],
-            left,
-          ),
-          advance(skip),
-          rows.set(i32.sub(rows, 1)),
-        ],
-        rows,
-      );
-    },
+    ({ x, map, addend, y, vectors, rows, skip }, local) =>
+      inPairsOfRows(
+        local,
+        { pointers: adds ? [x, y, addend] : [x, y], rows, vectors, skip, map, valuesPerChannel: 3 },
+        ([from, to, other], [mean, scale, offset]) => {
+          const stored = narrow(add(mul(sub(loadWide(from), mean), scale), offset));
+          const added = adds ? f32x4.add(stored, v128.load(other)) : stored;
+          return v128.store(to, rectifies ? positivePart(added) : added);
+        },
+      ),
   );
 }
 
@@ -91,29 +149,19 @@ function gradientKernel(name: string, masked: boolean, adds: boolean): NamedFunc
     name,
     { dy: "i32", x: "i32", map: "i32", positive: "i32", addend: "i32", dx: "i32", vectors: "i32", rows: "i32" },
     ({ dy, x, map, positive, addend, dx, vectors, rows }, local) => {
-      const [values, left, floats] = [local("i32"), local("i32"), local("v128")];
-      const [mean, scale, shift, slope] = [0, 1, 2, 3].map((i) => loadDoubles(values, i * GROUP));
-      const gradient = masked ? widen(floats) : loadWide(dy);
-      const share = mul(sub(loadWide(x), mean), slope);
-      const own = narrow(mul(scale, sub(sub(gradient, shift), share)));
-      const pointers = [dy, x, dx, ...(masked ? [positive] : []), ...(adds ? [addend] : [])];
-      return doWhile(
-        [
-          values.set(map),
-          left.set(vectors),
-          doWhile(
-            [
-              masked ? floats.set(wherePositive(v128.load(dy), v128.load(positive))) : [],
-              v128.store(dx, adds ? f32x4.add(f32x4.add(v128.zero(), own), v128.load(addend)) : own),
-              pointers.map((pointer) => pointer.set(i32.add(pointer, 16))),
-              values.set(i32.add(values, 4 * GROUP)),
-              left.set(i32.sub(left, 1)),
-            ],
-            left,
-          ),
-          rows.set(i32.sub(rows, 1)),
-        ],
-        rows,
+      const floats = local("v128");
+      const pointers = [dy, x, dx, ...(adds ? [addend] : []), ...(masked ? [positive] : [])];
+      return inPairsOfRows(
+        local,
+        { pointers, rows, vectors, skip: 0, map, valuesPerChannel: 4 },
+        ([dyAt, xAt, dxAt, ...others], [mean, scale, shift, slope]) => {
+          const gradient = masked ? widen(floats) : loadWide(dyAt);
+          const own = narrow(mul(scale, sub(sub(gradient, shift), mul(sub(loadWide(xAt), mean), slope))));
+          const sum = adds ? f32x4.add(f32x4.add(v128.zero(), own), v128.load(others[0])) : own;
+          const store = v128.store(dxAt, sum);
+          if (!masked) return [store];
+          return [floats.set(wherePositive(v128.load(dyAt), v128.load(others[others.length - 1]))), store];
+        },
       );
     },
   );

@@ -152,7 +152,7 @@ export const packJob: Job = {
 };
 
 /** Below this many values the calling thread packs alone: sharing would take longer. */
-const SMALL = 16_384;
+const SMALL = 65_536;
 
 /** A right operand and its biases, as the jobs of products take them. */
 export interface RightArrays {
