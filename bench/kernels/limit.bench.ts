@@ -1,6 +1,7 @@
 /**
  * What share of the processor's limit the kernels reach: of as many multiplications and additions as it can do when all
- * numbers are in registers. So figures of machines can be compared that are not equally fast.
+ * numbers are in registers. So figures of machines can be compared that are not equally fast. (Node 20 computes all products
+ * before the sums, and has no registers left for them: there the limit is measured too low.)
  *
  * @module
  */
