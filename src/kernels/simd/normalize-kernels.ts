@@ -150,17 +150,19 @@ function gradientKernel(name: string, masked: boolean, adds: boolean): NamedFunc
     { dy: "i32", x: "i32", map: "i32", positive: "i32", addend: "i32", dx: "i32", vectors: "i32", rows: "i32" },
     ({ dy, x, map, positive, addend, dx, vectors, rows }, local) => {
       const floats = local("v128");
-      const pointers = [dy, x, dx, ...(adds ? [addend] : []), ...(masked ? [positive] : [])];
+      const pointers = [dy, x, dx, ...(masked ? [positive] : []), ...(adds ? [addend] : [])];
       return inPairsOfRows(
         local,
         { pointers, rows, vectors, skip: 0, map, valuesPerChannel: 4 },
         ([dyAt, xAt, dxAt, ...others], [mean, scale, shift, slope]) => {
           const gradient = masked ? widen(floats) : loadWide(dyAt);
           const own = narrow(mul(scale, sub(sub(gradient, shift), mul(sub(loadWide(xAt), mean), slope))));
-          const sum = adds ? f32x4.add(f32x4.add(v128.zero(), own), v128.load(others[0])) : own;
-          const store = v128.store(dxAt, sum);
-          if (!masked) return [store];
-          return [floats.set(wherePositive(v128.load(dyAt), v128.load(others[others.length - 1]))), store];
+          const positiveAt = others[0];
+          const addendAt = others[masked ? 1 : 0];
+          return [
+            masked ? floats.set(wherePositive(v128.load(dyAt), v128.load(positiveAt))) : [],
+            v128.store(dxAt, adds ? f32x4.add(f32x4.add(v128.zero(), own), v128.load(addendAt)) : own),
+          ];
         },
       );
     },
