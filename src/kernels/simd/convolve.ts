@@ -22,7 +22,7 @@
 import type { Beside, Job } from "../../parallel/job.js";
 import type { FloatArray } from "../../tensor/dtype.js";
 import { type Execution, NO_VALUES, threadsOf } from "../execution.js";
-import { blockOf } from "../split.js";
+import { blockOf, type Split, splitTapering } from "../split.js";
 import { WINDOW_NUMBERS, type Window2D, windowFrom, windowNumbers } from "../window.js";
 import { copyFunction } from "./copy-kernel.js";
 import { LANES } from "./floats.js";
@@ -126,15 +126,17 @@ export function convolve(convolution: Convolution, execution: Execution, beside?
   const reading = readingOf(window, lanes, layout.groups, channels);
   const pixel = channels * lanes.bytes;
   const units = batch * window.outputHeight;
+  const threads = threadsOf(execution);
   const plan = planTiles(
     {
       ...{ units, rowsPerUnit: window.outputWidth, bytesPerUnit: window.strideHeight * reading.columns * pixel },
       ...{ panels: layout.panels.length * layout.groups, bytesPerPanel: panelBytes(layout) },
     },
-    threadsOf(execution),
+    threads,
   );
   const tilePanels = Math.min(layout.panels.length, plan.panels); // a tile does not go on into the next group
-  const tilesDown = Math.ceil(units / plan.units);
+  const tapers = threads > 1;
+  const tilesDown = linesSplit(units, plan.units, tapers).count;
   const copies = reading.copied ? copyBytes(plan.units, batch, window, reading, pixel) : 0;
   withRight(execution, layout, tilesDown > 1, kernel, bias, ({ packed, right, bias: biases }) => {
     const scratch = tileScratch(0, layout, packed, plan.units * window.outputWidth, window, reading);
@@ -146,13 +148,19 @@ export function convolve(convolution: Convolution, execution: Execution, beside?
         ...rightNumbers(layout),
         ...windowNumbers(window),
         ...[Number(packed), batch, channels, plan.units, tilePanels],
-        ...[result.offset, result.image, result.line, result.position, Number(finish?.rectify === true)],
+        ...[result.offset, result.image, result.line, result.position],
+        ...[Number(finish?.rectify === true), Number(tapers)],
       ],
       tiles: tilesDown * layout.groups * Math.ceil(layout.panels.length / tilePanels),
       scratch: scratch.end + copies,
     };
     runSimd(execution, run, beside);
   });
+}
+
+/** How lines are cut into tiles of `size`; where threads share them, the last ones are smaller. */
+function linesSplit(total: number, size: number, tapers: boolean): Split {
+  return tapers ? splitTapering(total, size) : { total, size, count: Math.ceil(total / size) };
 }
 
 function tileScratch(
@@ -173,14 +181,12 @@ export const convolveJob: Job = {
     const layout = rightFrom(numbers);
     const { lanes, groups, columns } = layout;
     const window = windowFrom(numbers, RIGHT_NUMBERS);
-    const [isPacked, batch, channels, tileLines, tilePanels, offset, image, line, position, rectify] = numbers.slice(
-      RIGHT_NUMBERS + WINDOW_NUMBERS,
-    );
+    const [isPacked, batch, channels, tileLines, tilePanels, offset, image, line, position, rectify, tapers] =
+      numbers.slice(RIGHT_NUMBERS + WINDOW_NUMBERS);
     const packed = isPacked === 1;
     const reading = readingOf(window, lanes, groups, channels);
     const across = Math.ceil(layout.panels.length / tilePanels);
-    const total = batch * window.outputHeight;
-    const split = { total, size: tileLines, count: Math.ceil(total / tileLines) };
+    const split = linesSplit(batch * window.outputHeight, tileLines, tapers === 1);
 
     const address = scratchAddress(scratchMemory, numbers);
     const scratch = tileScratch(address, layout, packed, tileLines * window.outputWidth, window, reading);
