@@ -22,7 +22,7 @@
 import type { Beside, Job } from "../../parallel/job.js";
 import type { FloatArray } from "../../tensor/dtype.js";
 import { type Execution, NO_VALUES, threadsOf } from "../execution.js";
-import { blockOf, type Split, splitTapering } from "../split.js";
+import { blockOf } from "../split.js";
 import { WINDOW_NUMBERS, type Window2D, windowFrom, windowNumbers } from "../window.js";
 import { copyFunction } from "./copy-kernel.js";
 import { LANES } from "./floats.js";
@@ -39,7 +39,7 @@ import {
   rightNumbers,
   withRight,
 } from "./panels.js";
-import { planTiles } from "./plan.js";
+import { planTiles, splitUnits } from "./plan.js";
 import { runSimd, type SimdRun, scratchAddress } from "./run.js";
 import { runKernel } from "./thread.js";
 import { panelVectors } from "./wide.js";
@@ -135,8 +135,8 @@ export function convolve(convolution: Convolution, execution: Execution, beside?
     threads,
   );
   const tilePanels = Math.min(layout.panels.length, plan.panels); // a tile does not go on into the next group
-  const tapers = threads > 1;
-  const tilesDown = linesSplit(units, plan.units, tapers).count;
+  const shared = threads > 1;
+  const tilesDown = splitUnits(units, plan.units, shared).count;
   const copies = reading.copied ? copyBytes(plan.units, batch, window, reading, pixel) : 0;
   withRight(execution, layout, tilesDown > 1, kernel, bias, ({ packed, right, bias: biases }) => {
     const scratch = tileScratch(0, layout, packed, plan.units * window.outputWidth, window, reading);
@@ -149,18 +149,13 @@ export function convolve(convolution: Convolution, execution: Execution, beside?
         ...windowNumbers(window),
         ...[Number(packed), batch, channels, plan.units, tilePanels],
         ...[result.offset, result.image, result.line, result.position],
-        ...[Number(finish?.rectify === true), Number(tapers)],
+        ...[Number(finish?.rectify === true), Number(shared)],
       ],
       tiles: tilesDown * layout.groups * Math.ceil(layout.panels.length / tilePanels),
       scratch: scratch.end + copies,
     };
     runSimd(execution, run, beside);
   });
-}
-
-/** How lines are cut into tiles of `size`; where threads share them, the last ones are smaller. */
-function linesSplit(total: number, size: number, tapers: boolean): Split {
-  return tapers ? splitTapering(total, size) : { total, size, count: Math.ceil(total / size) };
 }
 
 function tileScratch(
@@ -181,12 +176,12 @@ export const convolveJob: Job = {
     const layout = rightFrom(numbers);
     const { lanes, groups, columns } = layout;
     const window = windowFrom(numbers, RIGHT_NUMBERS);
-    const [isPacked, batch, channels, tileLines, tilePanels, offset, image, line, position, rectify, tapers] =
+    const [isPacked, batch, channels, tileLines, tilePanels, offset, image, line, position, rectify, shared] =
       numbers.slice(RIGHT_NUMBERS + WINDOW_NUMBERS);
     const packed = isPacked === 1;
     const reading = readingOf(window, lanes, groups, channels);
     const across = Math.ceil(layout.panels.length / tilePanels);
-    const split = linesSplit(batch * window.outputHeight, tileLines, tapers === 1);
+    const split = splitUnits(batch * window.outputHeight, tileLines, shared === 1);
 
     const address = scratchAddress(scratchMemory, numbers);
     const scratch = tileScratch(address, layout, packed, tileLines * window.outputWidth, window, reading);

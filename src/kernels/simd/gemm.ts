@@ -9,12 +9,12 @@
 import type { Job } from "../../parallel/job.js";
 import type { Tensor } from "../../tensor/tensor.js";
 import { biasData, type Execution, threadsOf } from "../execution.js";
-import { blockOf, type Split } from "../split.js";
+import { blockOf } from "../split.js";
 import { copyFunction } from "./copy-kernel.js";
 import { type Lanes, lanesOf } from "./lanes.js";
 import { TileScratch, tileMultiplier } from "./multiply.js";
 import { panelBytes, RIGHT_NUMBERS, rightFrom, rightLayout, rightNumbers, withRight } from "./panels.js";
-import { planTiles } from "./plan.js";
+import { planTiles, splitUnits } from "./plan.js";
 import { runSimd, scratchAddress } from "./run.js";
 import { panelVectors } from "./wide.js";
 
@@ -30,15 +30,20 @@ export function gemmSimd(a: Tensor, b: Tensor, bias: Tensor | undefined, c: Tens
   const panels = layout.panels.length;
   const bytesPerUnit = depth * lanes.bytes;
   const work = { units: rows, rowsPerUnit: 1, bytesPerUnit, panels, bytesPerPanel: panelBytes(layout) };
-  const plan = planTiles(work, threadsOf(execution));
-  const tilesDown = Math.ceil(rows / plan.units);
+  const threads = threadsOf(execution);
+  const plan = planTiles(work, threads);
+  const shared = threads > 1;
+  const tilesDown = splitUnits(rows, plan.units, shared).count;
   const copied = isCopied(lanes, a.stride[1]) ? plan.units * bytesPerUnit : 0;
   withRight(execution, layout, tilesDown > 1, b.data, biasData(bias), ({ packed, right, bias: biases }) => {
     runSimd(execution, {
       job: gemmSimdJob,
       reads: [a.data, right, biases],
       writes: [c.data],
-      numbers: [...rightNumbers(layout), Number(packed), rows, plan.units, plan.panels, a.offset, ...a.stride],
+      numbers: [
+        ...rightNumbers(layout),
+        ...[Number(packed), rows, plan.units, plan.panels, Number(shared), a.offset, ...a.stride],
+      ],
       tiles: tilesDown * Math.ceil(panels / plan.panels),
       scratch: new TileScratch(0, plan.units, 1, packed ? 0 : panelBytes(layout)).end + copied,
     });
@@ -56,10 +61,10 @@ export const gemmSimdJob: Job = {
   prepare([a, right, bias, scratchMemory, c], numbers) {
     const layout = rightFrom(numbers);
     const { lanes, columns, terms: depth } = layout;
-    const [isPacked, rows, tileRows, tilePanels, aOffset, aRow, aColumn] = numbers.slice(RIGHT_NUMBERS);
+    const [isPacked, rows, tileRows, tilePanels, shared, aOffset, aRow, aColumn] = numbers.slice(RIGHT_NUMBERS);
     const packed = isPacked === 1;
     const across = Math.ceil(layout.panels.length / tilePanels);
-    const split: Split = { total: rows, size: tileRows, count: Math.ceil(rows / tileRows) };
+    const split = splitUnits(rows, tileRows, shared === 1);
 
     const address = scratchAddress(scratchMemory, numbers);
     const scratch = new TileScratch(address, tileRows, 1, packed ? 0 : panelBytes(layout));

@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { type Split, splitTapering } from "../split.js";
 
 /** What is known of the work: it comes in units of rows that are not cut. */
 export interface ProductWork {
@@ -46,4 +47,13 @@ export function planTiles(work: ProductWork, threads: number): TilePlan {
   const even = Math.ceil(units / Math.ceil(units / most));
   const columnBlocks = Math.min(panels, Math.ceil(wanted / Math.ceil(units / even)));
   return { units: even, panels: Math.ceil(panels / columnBlocks) };
+}
+
+/** Tiles below which the last ones are not made smaller: so little work is not worth more of them. */
+const MANY_TILES = 4;
+
+/** `units` as tiles of `size`; where threads share many of them, the last ones are smaller. */
+export function splitUnits(units: number, size: number, shared: boolean): Split {
+  const count = Math.ceil(units / size);
+  return shared && count >= MANY_TILES ? splitTapering(units, size) : { total: units, size, count };
 }
