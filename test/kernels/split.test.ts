@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
+import { splitUnits } from "../../src/kernels/simd/plan.js";
 import { blockOf, type Split, splitEvenly, splitTapering } from "../../src/kernels/split.js";
 
 const blocksOf = (split: Split): { from: number; to: number }[] =>
@@ -36,5 +37,13 @@ describe("blocks of a range", () => {
         assert.ok((sizes.at(-1) ?? 0) <= Math.ceil(size / 2));
       }),
     );
+  });
+
+  it("taper where threads share them, but not where one thread has all or there are fewer than four", () => {
+    const sizes = (units: number, shared: boolean): number[] =>
+      blocksOf(splitUnits(units, 6, shared)).map(({ from, to }) => to - from);
+    assert.deepEqual(sizes(19, true), [6, 6, 3, 3, 1]);
+    assert.deepEqual(sizes(19, false), [6, 6, 6, 1]);
+    assert.deepEqual(sizes(17, true), [6, 6, 5]);
   });
 });

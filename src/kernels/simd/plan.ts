@@ -34,6 +34,8 @@ const FEWEST_ROWS = 32;
 const MOST_BYTES = 2 ** 18;
 /** Tiles for each thread: the last one is waited for, and cores are not equally fast at all times. */
 const TILES_PER_THREAD = 8;
+/** The fewest tiles of which the last ones are made smaller: so little work is not worth more of them. */
+const FEWEST_TO_TAPER = 4;
 
 /** The plan for `work` on `threads` threads. */
 export function planTiles(work: ProductWork, threads: number): TilePlan {
@@ -49,11 +51,8 @@ export function planTiles(work: ProductWork, threads: number): TilePlan {
   return { units: even, panels: Math.ceil(panels / columnBlocks) };
 }
 
-/** Tiles below which the last ones are not made smaller: so little work is not worth more of them. */
-const MANY_TILES = 4;
-
-/** `units` as tiles of `size`; where threads share many of them, the last ones are smaller. */
+/** `units` as tiles of `size`; where threads share them and they are not few, the last ones are smaller. */
 export function splitUnits(units: number, size: number, shared: boolean): Split {
   const count = Math.ceil(units / size);
-  return shared && count >= MANY_TILES ? splitTapering(units, size) : { total: units, size, count };
+  return shared && count >= FEWEST_TO_TAPER ? splitTapering(units, size) : { total: units, size, count };
 }
