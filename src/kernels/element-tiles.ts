@@ -50,7 +50,12 @@ export function columnsPerTile(columns: number, { pool }: Execution): number {
 
 /** Whether a pass over `x` runs on assembled kernels: float32, in rows of whole vectors of 4 where it goes by rows. */
 export function passRunsSimd(execution: Execution, x: Tensor, columns: number = LEAST_COLUMNS): boolean {
-  return runsSimd(execution, x) && columns % LEAST_COLUMNS === 0 && x.size > 0;
+  return runsSimd(execution, x) && isInVectors(columns) && x.size > 0;
+}
+
+/** Whether rows of `columns` float32 values are whole vectors. */
+export function isInVectors(columns: number): boolean {
+  return columns % LEAST_COLUMNS === 0;
 }
 
 /**
@@ -67,6 +72,6 @@ export function withPass<Result>(simd: boolean, run: JobRun, use: (run: JobRun) 
   if (!simd) return use({ ...run, numbers });
   const count = run.reads.length;
   return withArraysInHeap(run.reads, run.writes, (arrays) =>
-    use({ ...run, numbers, reads: arrays.slice(0, count), writes: arrays.slice(count) }),
+    use({ ...run, numbers, reads: arrays.slice(0, count), writes: arrays.slice(count), inHeap: true }),
   );
 }

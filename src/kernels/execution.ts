@@ -7,7 +7,7 @@
 import type { JobRun } from "../parallel/job.js";
 import { runAlone, WorkerPool } from "../parallel/pool.js";
 import type { FloatArray } from "../tensor/dtype.js";
-import { contiguous, dtypeOf, type Tensor } from "../tensor/tensor.js";
+import { contiguous, type Tensor } from "../tensor/tensor.js";
 import type { Accumulate } from "./rounding.js";
 import type { PackedConstants } from "./simd/constants.js";
 import { simdModule } from "./simd/module.js";
@@ -95,8 +95,13 @@ export function createExecution(options: ExecutionOptions = {}): OwnedExecution 
 }
 
 /** Whether products of tensors like `x` run on assembled kernels. */
-export function runsSimd({ kernel }: Execution, x: Tensor): boolean {
-  return kernel === "simd" && dtypeOf(x) === "float32" && simdModule() !== undefined;
+export function runsSimd(execution: Execution, x: Tensor): boolean {
+  return arrayRunsSimd(execution, x.data);
+}
+
+/** {@link runsSimd} of a tensor with this `data`. */
+export function arrayRunsSimd({ kernel }: Execution, data: FloatArray): boolean {
+  return kernel === "simd" && data instanceof Float32Array && simdModule() !== undefined;
 }
 
 /** The threads that share the work, the calling one included. */

@@ -17,7 +17,7 @@ import { poolMeanGradientJob, poolMeanJob } from "./pool-mean.js";
 import { rectifyGradientJob, rectifyJob } from "./rectify.js";
 import { columnSumsJob } from "./reduce.js";
 import { sumTensorsJob } from "./sum-tensors.js";
-import { adamUpdateJob, penaltyGradientJob, sgdUpdateJob } from "./weight-updates.js";
+import { adamUpdateJob, penaltyGradientJob, penaltySumsJob, sgdUpdateJob } from "./weight-updates.js";
 import { fillZerosJob } from "./zeros.js";
 import { partChannelsJob, repeatChannelsJob } from "./simd/channel-multiplier.js";
 import { simdDepthwiseJob } from "./simd/depthwise.js";
@@ -52,6 +52,7 @@ export const jobs: readonly Job[] = [
   sumTensorsJob,
   adamUpdateJob,
   sgdUpdateJob,
+  penaltySumsJob,
   penaltyGradientJob,
   poolGreatestJob,
   poolGreatestGradientJob,

@@ -11,6 +11,7 @@
  * @module
  */
 import type { Job } from "../parallel/job.js";
+import { doublesInScope } from "../tensor/arena.js";
 import type { FloatArray } from "../tensor/dtype.js";
 import { contiguous, dtypeOf, empty, type Tensor } from "../tensor/tensor.js";
 import { expectSameType, expectShape } from "./check.js";
@@ -68,8 +69,8 @@ export function normalizationSums(
   if (positive !== undefined) expectShape("normalizationSums", "positive", positive, x.shape);
   expectSameType("normalizationSums", dy, x, positive);
   const channels = mean.length;
-  const dySum = new Float64Array(channels);
-  const dyDot = new Float64Array(channels);
+  const dySum = doublesInScope(channels);
+  const dyDot = doublesInScope(channels);
   const most = columnsPerTile(channels, execution);
   const single = roundsToFloat32(execution.accumulate, dtypeOf(x));
   runPass(execution, passRunsSimd(execution, x, channels), {

@@ -13,6 +13,7 @@
  * @module
  */
 import type { Job } from "../parallel/job.js";
+import { doublesInScope } from "../tensor/arena.js";
 import type { FloatArray } from "../tensor/dtype.js";
 import { contiguous, dtypeOf, empty, isContiguous, type Tensor } from "../tensor/tensor.js";
 import { expectSameType, expectShape } from "./check.js";
@@ -49,7 +50,7 @@ export interface Epilogue {
 /** squares[c] = sum over m of (x[m, c] - mean[c])^2 for the columns of `x`, not yet rounded to the type of `x`. */
 export function deviationSquares(x: Tensor, mean: Float64Array, execution: Execution): Float64Array {
   if (execution.kernel === "naive") return deviationSquaresNaive(x, mean, execution.accumulate);
-  const squares = new Float64Array(mean.length);
+  const squares = doublesInScope(mean.length);
   const most = columnsPerTile(mean.length, execution);
   const single = roundsToFloat32(execution.accumulate, dtypeOf(x));
   runPass(execution, passRunsSimd(execution, x, mean.length), {

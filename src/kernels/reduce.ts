@@ -5,10 +5,11 @@
  * @module
  */
 import type { Job, JobRun } from "../parallel/job.js";
+import { doublesInScope } from "../tensor/arena.js";
 import type { FloatArray } from "../tensor/dtype.js";
-import { contiguous, dtypeOf, empty, type Tensor, tensor } from "../tensor/tensor.js";
-import { columnsPerTile, LEAST_COLUMNS, passRunsSimd, withPass } from "./element-tiles.js";
-import { type Execution, runTiles } from "./execution.js";
+import { contiguous, dtypeOf, empty, type Tensor } from "../tensor/tensor.js";
+import { columnsPerTile, isInVectors, LEAST_COLUMNS, withPass } from "./element-tiles.js";
+import { arrayRunsSimd, type Execution, runTiles } from "./execution.js";
 import { type Accumulate, roundingOf, roundsToFloat32 } from "./rounding.js";
 import { type ColumnRange, columnSumsKernels, forEachStrip } from "./simd/column-kernels.js";
 import { runKernel } from "./simd/thread.js";
@@ -45,10 +46,10 @@ function columnSumsBeside<Other>(
   use: (run: JobRun) => Other,
 ): { readonly sums: Float64Array; readonly other: Other } {
   expectMatrix("columnSums", x, rows, channels);
-  const sums = new Float64Array(channels);
+  const sums = doublesInScope(channels);
   const most = columnsPerTile(channels, execution);
   const single = roundsToFloat32(execution.accumulate, dtypeOfArray(x));
-  const simd = passRunsSimd(execution, tensor(x, [x.length]), channels);
+  const simd = arrayRunsSimd(execution, x) && isInVectors(channels) && x.length > 0;
   const run = {
     job: columnSumsJob,
     reads: [x],
@@ -129,6 +130,6 @@ function matrixOf(dy: Tensor): { readonly rows: number; readonly channels: numbe
 
 function biasTensor(sums: Float64Array, dy: Tensor): Tensor {
   const dBias = empty([sums.length], dtypeOf(dy));
-  dBias.data.set(sums);
+  for (let c = 0; c < sums.length; c++) dBias.data[c] = sums[c];
   return dBias;
 }

@@ -10,25 +10,27 @@
  *            m = m momentum - g learningRate           without momentum m is that step alone
  *            w = w + m                                 or, with nesterov, w + m momentum - g learningRate
  *
- * Penalty:   sum = g + l1 sign(w) + l2Twice w
+ * Penalty:   sum |w|, sum w^2                           index ascending, one flat sum for every weight
+ *            sum = g + l1 sign(w) + l2Twice w           its gradient, added to that of the loss
  *
  * All in float64, in the order written; w, m and v are rounded once, when they are stored.
  *
  * @module
  */
 import type { Job } from "../parallel/job.js";
-import { contiguous, empty, type Tensor, tensor } from "../tensor/tensor.js";
+import { contiguous, empty, type Tensor } from "../tensor/tensor.js";
 import type { FloatArray } from "../tensor/dtype.js";
 import { elementsPerTile, passRunsSimd, runPass } from "./element-tiles.js";
-import { type Execution, NO_VALUES } from "./execution.js";
+import { arrayRunsSimd, type Execution, NO_VALUES, runTiles } from "./execution.js";
 import { LANES } from "./simd/floats.js";
+import { ranges } from "./simd/axes.js";
 import { adamKernel, penaltyKernel } from "./simd/update-kernels.js";
 import { runKernel } from "./simd/thread.js";
 
 /** Weights with fewer elements are changed by the calling thread: to hand them to others would cost more. */
 const SMALL = 4096;
 /** Those with fewer than this are changed where they lie, by the loops here. */
-const TINY = 64;
+const TINY = 512;
 
 /** `execution` as a pass over `length` elements runs on it. */
 function forLength(execution: Execution, length: number): Execution {
@@ -51,10 +53,10 @@ function change(
   }
   const threads = forLength(execution, length);
   const most = elementsPerTile(length, threads);
-  const isSingle = [...reads, ...changed].every((data) => data instanceof Float32Array);
-  runPass(threads, isVector && isSingle && passRunsSimd(execution, tensor(changed[0], [length])), {
+  const all = [...reads, ...changed];
+  runPass(threads, isVector && all.every((data) => arrayRunsSimd(execution, data)), {
     job,
-    reads: [...reads, ...changed],
+    reads: all,
     writes: changed,
     numbers: [most, ...numbers],
     tiles: Math.ceil(length / most),
@@ -178,6 +180,55 @@ export const sgdUpdateJob: Job = {
         nextW[i] = w + (nesterov === 1 ? m * momentum - down : m);
       }
     },
+};
+
+/** What a penalty on a weight is made of. */
+export interface PenaltySums {
+  /** sum |w|. */
+  readonly absolute: number;
+  /** sum w^2. */
+  readonly squares: number;
+}
+
+/** The sums over one weight. */
+export function penaltySums(ws: FloatArray): PenaltySums {
+  let absolute = 0;
+  let squares = 0;
+  for (let i = 0; i < ws.length; i++) {
+    absolute += Math.abs(ws[i]);
+    squares += ws[i] * ws[i];
+  }
+  return { absolute, squares };
+}
+
+/** Weights whose sums one job finds, and jobs that run together. */
+const WEIGHTS_PER_JOB = 8;
+const JOBS_TOGETHER = 3;
+
+/** {@link penaltySums} of each of `weights`. A sum is never cut: threads share the weights. */
+export function penaltySumsOfAll(weights: readonly FloatArray[], execution: Execution): PenaltySums[] {
+  const runs = ranges(weights.length, WEIGHTS_PER_JOB).map(({ from, to }) => ({
+    job: penaltySumsJob,
+    reads: weights.slice(from, to),
+    writes: [new Float64Array(2 * (to - from))],
+    numbers: [],
+    tiles: to - from,
+  }));
+  for (const { from, to } of ranges(runs.length, JOBS_TOGETHER)) runTiles(execution, ...runs.slice(from, to));
+  return runs.flatMap(({ tiles, writes: [sums] }) =>
+    Array.from({ length: tiles }, (_, i) => ({ absolute: sums[2 * i], squares: sums[2 * i + 1] })),
+  );
+}
+
+/** The sums of one weight, one after the other. */
+export const penaltySumsJob: Job = {
+  name: "penaltySums",
+  prepare: (arrays) => (tile) => {
+    const { absolute, squares } = penaltySums(arrays[tile]);
+    const sums = arrays[arrays.length - 1];
+    sums[2 * tile] = absolute;
+    sums[2 * tile + 1] = squares;
+  },
 };
 
 /** The factors of a penalty's gradient. */

@@ -40,9 +40,9 @@ import { columnSums } from "../kernels/reduce.js";
 import { sumTensors } from "../kernels/sum-tensors.js";
 import { type Regularizer, regularizerFromConfig, regularizerToConfig } from "../regularizers/regularizer.js";
 import { type KerasConfig, readConfig } from "../serialization/config.js";
-import { floatArray } from "../tensor/dtype.js";
+import { doublesInScope } from "../tensor/arena.js";
 import { formatShape, type SymbolicShape } from "../tensor/shape.js";
-import { contiguous, dtypeOf, type Tensor, tensor } from "../tensor/tensor.js";
+import { contiguous, empty, type Tensor } from "../tensor/tensor.js";
 import { axisFromLast, axisToLast, resolveAxis } from "./axis.js";
 import {
   type BackwardOptions,
@@ -105,17 +105,17 @@ export function batchStatistics(x: Tensor, execution: Execution = serial): Stati
   const channels = x.shape[x.dimension - 1];
   const rows = x.size / channels;
   const sums = columnSums(x.data, rows, channels, execution);
-  const mean = eachChannel(channels, (c) => sums[c] / rows);
+  const mean = quotients(sums, rows);
   // a second pass, over the deviations from the mean
   const squares = deviationSquares(x, mean, execution);
-  return { mean, variance: eachChannel(channels, (c) => squares[c] / rows) };
+  return { mean, variance: quotients(squares, rows) };
 }
 
-/** One number for each channel. A loop, since `map` of a typed array takes ten times as long. */
-function eachChannel(channels: number, value: (c: number) => number): Float64Array {
-  const values = new Float64Array(channels);
-  for (let c = 0; c < channels; c++) values[c] = value(c);
-  return values;
+/** `values` divided by `divisor`. Loops over channels are spelled out here: `map` of a typed array takes ten times as long. */
+function quotients(values: Float64Array, divisor: number): Float64Array {
+  const results = doublesInScope(values.length);
+  for (let c = 0; c < values.length; c++) results[c] = values[c] / divisor;
+  return results;
 }
 
 /**
@@ -160,9 +160,12 @@ function channelMapOf(
   const channels = mean.length;
   const gammas = gamma && contiguous(gamma).data;
   const betas = beta && contiguous(beta).data;
-  const rstd = eachChannel(channels, (c) => 1 / Math.sqrt(variance[c] + epsilon));
-  const scale = gammas === undefined ? rstd : eachChannel(channels, (c) => gammas[c] * rstd[c]);
-  const offset = eachChannel(channels, (c) => (betas === undefined ? 0 : betas[c]));
+  const rstd = new Float64Array(channels);
+  for (let c = 0; c < channels; c++) rstd[c] = 1 / Math.sqrt(variance[c] + epsilon);
+  const scale = rstd.slice();
+  if (gammas !== undefined) for (let c = 0; c < channels; c++) scale[c] = gammas[c] * rstd[c];
+  const offset = new Float64Array(channels);
+  if (betas !== undefined) for (let c = 0; c < channels; c++) offset[c] = betas[c];
   return { map: { mean, scale, offset }, rstd };
 }
 
@@ -179,19 +182,21 @@ export function batchNormalizationBackward(
   const rows = x.size / channels;
   // first the two reductions
   const { dySum, dyDot } = normalizationSums(dy, x, map.mean, positive, execution);
-  const dyXHat = eachChannel(channels, (c) => dyDot[c] * rstd[c]);
+  const dyXHat = doublesInScope(channels);
+  for (let c = 0; c < channels; c++) dyXHat[c] = dyDot[c] * rstd[c];
   // then dx = scale (dy - shift - (x - mean) slope); both last terms are the share of mean and variance in the loss
-  const shift = eachChannel(channels, (c) => (ofBatch ? dySum[c] / rows : 0));
-  const slope = eachChannel(channels, (c) => (ofBatch ? (dyXHat[c] / rows) * rstd[c] : 0));
+  const shift = ofBatch ? quotients(dySum, rows) : new Float64Array(channels);
+  const slope = ofBatch ? quotients(dyXHat, rows) : new Float64Array(channels);
+  if (ofBatch) for (let c = 0; c < channels; c++) slope[c] *= rstd[c];
   const dx = normalizationGradient(dy, x, { ...map, shift, slope }, { positive, addend }, execution);
   return { dx, dGamma: channelTensor(dyXHat, x), dBeta: channelTensor(dySum, x) };
 }
 
 /** One number per channel as a tensor with the element type of `like`. */
 function channelTensor(values: Float64Array, like: Tensor): Tensor {
-  const data = floatArray(dtypeOf(like), values.length);
-  data.set(values);
-  return tensor(data, [values.length]);
+  const x = empty([values.length], like);
+  for (let c = 0; c < values.length; c++) x.data[c] = values[c];
+  return x;
 }
 
 /** Options of {@link BatchNormalization}, with Keras's defaults. */
@@ -320,7 +325,7 @@ export class BatchNormalization extends Layer {
   override channelMap({ pending, execution: { constants } }: CallContext): ChannelMap {
     const make = (): ChannelMap => {
       const { gamma, beta, moving_mean: mean, moving_variance: variance } = this.values(pending);
-      const statistics = { mean: Float64Array.from(mean.data), variance: Float64Array.from(variance.data) };
+      const statistics = { mean: new Float64Array(mean.data), variance: new Float64Array(variance.data) };
       return channelMapOf({ gamma, beta }, statistics, this.#epsilon).map;
     };
     return constants?.channelMap(this, make) ?? make();
@@ -338,7 +343,7 @@ export class BatchNormalization extends Layer {
     const ofBatch = training && this.trainable;
     const statistics = ofBatch
       ? batchStatistics(x, execution)
-      : { mean: Float64Array.from(movingMean.data), variance: Float64Array.from(movingVariance.data) };
+      : { mean: new Float64Array(movingMean.data), variance: new Float64Array(movingVariance.data) };
     const options = { epsilon: this.#epsilon, ofBatch };
     const epilogue = { addend: addend && axisToLast(addend, axis), rectify, inPlace };
     const { y, cache } = batchNormalizationForward(x, { gamma, beta }, statistics, options, execution, epilogue);
@@ -384,8 +389,10 @@ export class BatchNormalization extends Layer {
   /** The moving value after a step. */
   #move(moving: Tensor, batch: Float64Array): Tensor {
     const kept = this.#momentum;
-    const values = eachChannel(batch.length, (c) => moving.data[c] * kept + batch[c] * (1 - kept));
-    return channelTensor(values, moving);
+    const next = empty(moving.shape, moving);
+    const { data } = moving;
+    for (let c = 0; c < batch.length; c++) next.data[c] = data[c] * kept + batch[c] * (1 - kept);
+    return next;
   }
 
   protected arguments(): KerasConfig {

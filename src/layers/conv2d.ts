@@ -110,6 +110,12 @@ export function conv2DForward(
   execution: Execution = serial,
 ): Forward<Conv2DCache> {
   const { groups = 1 } = config;
+  expectFitting(x, { kernel, bias }, groups);
+  return forwardAlong(windowOf(x, kernel, config), x, { kernel, bias }, groups, execution);
+}
+
+/** @throws RangeError when the shapes do not fit together. */
+function expectFitting(x: Tensor, { kernel, bias }: Conv2DWeights, groups: number): void {
   if (x.dimension !== 4 || kernel.dimension !== 4) {
     throw new RangeError(
       "Conv2D: `x` and `kernel` must have 4 dimensions. " +
@@ -132,7 +138,15 @@ export function conv2DForward(
         `Received bias.shape=${formatShape(bias.shape)}.`,
     );
   }
-  const window = windowOf(x, kernel, config);
+}
+
+function forwardAlong(
+  window: Window2D,
+  x: Tensor,
+  { kernel, bias }: Conv2DWeights,
+  groups: number,
+  execution: Execution,
+): Forward<Conv2DCache> {
   const y = conv2D(x, kernel, bias, window, groups, execution);
   return { y, cache: { x, kernel, window, groups, execution } };
 }
@@ -171,6 +185,7 @@ export class Conv2D extends Layer {
   readonly #kernelSize: readonly [number, number];
   readonly #config: Required<Conv2DConfig>;
   readonly #settings: KernelSettings;
+  #lastWindow: Window2D | undefined;
 
   /**
    * @throws TypeError when a size is not a whole number of at least 1.
@@ -231,7 +246,9 @@ export class Conv2D extends Layer {
 
   call([x]: readonly Tensor[], { execution }: CallContext): LayerPass {
     const { kernel, bias } = this.values();
-    const { y, cache } = conv2DForward(x, { kernel, bias }, this.#config, execution);
+    const { groups } = this.#config;
+    expectFitting(x, { kernel, bias }, groups);
+    const { y, cache } = forwardAlong(this.#windowOf(x, kernel), x, { kernel, bias }, groups, execution);
     return withActivation(this.#settings.activation, y, execution, [cache.x], (dy, { inputs = true } = {}) => {
       const dWeights = ({ dKernel, dBias }: Omit<Conv2DGradients, "dx">): WeightValues =>
         kernelGradients(this.#settings, dKernel, dBias);
@@ -239,6 +256,14 @@ export class Conv2D extends Layer {
       const gradients = conv2DBackward(dy, cache);
       return { dInputs: [gradients.dx], dWeights: dWeights(gradients) };
     });
+  }
+
+  /** The window for images like those of `x`: the same object as last time where they have the same size. */
+  #windowOf(x: Tensor, kernel: Tensor): Window2D {
+    const last = this.#lastWindow;
+    if (last !== undefined && last.inputHeight === x.shape[1] && last.inputWidth === x.shape[2]) return last;
+    this.#lastWindow = windowOf(x, kernel, this.#config);
+    return this.#lastWindow;
   }
 
   override get firstFinishes(): readonly Finish[] {
@@ -253,7 +278,7 @@ export class Conv2D extends Layer {
     const { kernel, bias } = this.values();
     const { execution } = context;
     const { groups } = this.#config;
-    const window = windowOf(x, kernel, this.#config);
+    const window = this.#windowOf(x, kernel);
     return {
       y: conv2DNormalized(contiguous(x), kernel, bias, window, groups, map, epilogue, execution),
       backward: () => {

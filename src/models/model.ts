@@ -39,6 +39,14 @@ function listOf(tensors: SymbolicTensor | readonly SymbolicTensor[]): readonly S
   return "node" in tensors ? [tensors] : tensors;
 }
 
+/** Where a weight is: in this layer of a model, by this name there. */
+export interface WeightPlace {
+  readonly path: string;
+  readonly layer: Layer;
+  readonly name: string;
+  readonly weight: Variable;
+}
+
 /** A functional model. It is a layer too, so that models can be parts of models. */
 export class Model extends Layer {
   /** The Keras class. */
@@ -51,6 +59,9 @@ export class Model extends Layer {
   readonly layers: readonly Layer[];
   /** Every application of a layer, in the order in which they run. */
   readonly graphNodes: readonly LayerNode[];
+  // asked for in every step, and the same for as long as the model lives
+  #weightPlaces: readonly WeightPlace[] | undefined;
+  #weightsByPath: ReadonlyMap<string, Variable> | undefined;
 
   /**
    * @throws RangeError when there is no input or no output, an output depends on an input that is not given, an input is
@@ -108,9 +119,12 @@ export class Model extends Layer {
 
   /** The weights that the layers train, whatever the `trainable` of this model and of those within it. */
   get trainedByLayers(): readonly Variable[] {
-    const ofLayer = (layer: Layer): readonly Variable[] =>
-      layer instanceof Model ? layer.trainedByLayers : layer.trainableWeights;
-    return [...new Set(this.layers.flatMap(ofLayer))];
+    const trained = new Set<Variable>();
+    for (const layer of this.layers) {
+      const ofLayer = layer instanceof Model ? layer.trainedByLayers : layer.trainableWeights;
+      for (const weight of ofLayer) trained.add(weight);
+    }
+    return [...trained];
   }
 
   override get trainable(): boolean {
@@ -149,18 +163,31 @@ export class Model extends Layer {
    * @throws RangeError when two weights have one path, as names with slashes can bring about.
    */
   weightsByPath(): ReadonlyMap<string, Variable> {
-    const paths = new Map<string, Variable>();
-    for (const layer of this.layers) {
-      const inner = layer instanceof Model ? layer.weightsByPath() : new Map(layer.weights.map((w) => [w.name, w]));
-      for (const [within, weight] of inner) {
-        const path = `${layer.name}/${within}`;
-        if (paths.has(path)) {
-          throw new RangeError(`Model: every weight must have a path of its own. Received \`${path}\` twice.`);
-        }
-        paths.set(path, weight);
+    this.#weightsByPath ??= new Map(this.weightPlaces().map(({ path, weight }) => [path, weight]));
+    return this.#weightsByPath;
+  }
+
+  /**
+   * Every weight, with its path and where it is.
+   *
+   * @throws RangeError as {@link weightsByPath}.
+   */
+  weightPlaces(): readonly WeightPlace[] {
+    if (this.#weightPlaces !== undefined) return this.#weightPlaces;
+    const places = this.layers.flatMap((layer) => {
+      const inner =
+        layer instanceof Model ? [...layer.weightsByPath()] : layer.weights.map((w) => [w.name, w] as const);
+      return inner.map(([name, weight]) => ({ path: `${layer.name}/${name}`, layer, name, weight }));
+    });
+    const paths = new Set<string>();
+    for (const { path } of places) {
+      if (paths.has(path)) {
+        throw new RangeError(`Model: every weight must have a path of its own. Received \`${path}\` twice.`);
       }
+      paths.add(path);
     }
-    return paths;
+    this.#weightPlaces = places;
+    return places;
   }
 
   computeOutputShape(inputShapes: readonly SymbolicShape[]): SymbolicShape {

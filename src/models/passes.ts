@@ -11,15 +11,16 @@
  *
  * @module
  */
-import type { Execution } from "../kernels/execution.js";
+import { type Execution, serial } from "../kernels/execution.js";
 import { sumTensors } from "../kernels/sum-tensors.js";
-import type { CallContext, LayerGradients, LayerNode, LayerPass } from "../layers/layer.js";
+import type { CallContext, Layer, LayerGradients, LayerNode, LayerPass } from "../layers/layer.js";
 import type { Variable } from "../layers/variable.js";
-import { addRegularizationGradient, regularizationLoss } from "../regularizers/regularizer.js";
+import { addRegularizationGradient, regularizationLossOfAll } from "../regularizers/regularizer.js";
 import { cast, dtypeOf, type Tensor, zeros } from "../tensor/tensor.js";
 import type { Model } from "./model.js";
 import { Readers, type Release } from "./readers.js";
-import { joinedUnits, singleUnits, type Unit } from "./units.js";
+import { type Schedule, scheduleOf } from "./schedule.js";
+import type { Unit } from "./units.js";
 
 /** What a forward pass over a model left. */
 export interface ModelPass {
@@ -33,8 +34,8 @@ export interface ModelPass {
   readonly execution: Execution;
   /** What was wanted of it. */
   readonly want: Wanted;
-  /** In what units it ran. */
-  readonly units: readonly Unit[];
+  /** How it walked the graph. */
+  readonly schedule: Schedule;
   /** For every unit, by its last node, the tensors that backward will read. */
   readonly kept: ReadonlyMap<LayerNode, readonly Tensor[]>;
   /** Who has yet to read what. */
@@ -84,18 +85,14 @@ export function forwardPass(
 ): ModelPass {
   const isWhole = want === "everything";
   const inference = want === "outputs" && !context.training;
-  const units = isWhole ? singleUnits(model.graphNodes) : joinedUnits(model.graphNodes, model.outputs, inference);
+  const schedule = scheduleOf(model, isWhole ? "single" : inference ? "inference" : "training");
+  const { units, readCount, outputs } = schedule;
   const values = new Map<LayerNode, Tensor>();
   const passes = new Map<LayerNode, LayerPass>();
   const kept = new Map<LayerNode, readonly Tensor[]>();
   const updates = new Map<Variable, Tensor>(context.pending);
   const readers = new Readers((isWhole ? undefined : release) ?? (() => {}));
-  const readCount = new Map<LayerNode, number>();
-  const count = (node: LayerNode): void => void readCount.set(node, (readCount.get(node) ?? 0) + 1);
-  for (const unit of units) for (const x of unit.inputs) count(x.node);
-  const outputs = new Set(model.outputs.map((output) => output.node));
   const ofLayers = { ...context, pending: updates, release: want === "outputs" ? release : undefined };
-  for (const node of outputs) count(node);
 
   for (const unit of units) {
     const node = unit.last;
@@ -119,7 +116,7 @@ export function forwardPass(
   }
   const { execution } = context;
   const results = model.outputs.map((x) => valueOf(values, x.node));
-  return { outputs: results, passes, updates, execution, want, units, kept, readers };
+  return { outputs: results, passes, updates, execution, want, schedule, kept, readers };
 }
 
 /**
@@ -158,7 +155,9 @@ function meet(terms: readonly Tensor[], execution: Execution): Tensor {
 
 /** Adds `term` before those that `key` has: nodes come in the opposite order, so that sums run in that of the readers. */
 function leave<Key>(terms: Map<Key, Tensor[]>, key: Key, term: Tensor): void {
-  terms.set(key, [term, ...(terms.get(key) ?? [])]);
+  const later = terms.get(key);
+  if (later === undefined) terms.set(key, [term]);
+  else later.unshift(term);
 }
 
 /**
@@ -167,13 +166,13 @@ function leave<Key>(terms: Map<Key, Tensor[]>, key: Key, term: Tensor): void {
  */
 export function backwardPass(
   model: Model,
-  { want, passes, execution, units, kept, readers }: ModelPass,
+  { want, passes, execution, schedule: { units, readCount }, kept, readers }: ModelPass,
   outputGradients: readonly OutputGradient[],
   trained: readonly Variable[] = model.trainableWeights,
 ): ModelGradients {
   const inputs = new Set(model.inputs.map((x) => x.node));
   const arriving = new Map<LayerNode, Tensor[]>();
-  const weightTerms = new Map<string, Tensor[]>();
+  const weightTerms = new Map<Layer, Map<string, Tensor[]>>();
   const dOutputs = new Map<LayerNode, Tensor>();
   const keep = (node: LayerNode, dy: Tensor): void => {
     if (want !== "everything" && !inputs.has(node)) return;
@@ -184,15 +183,19 @@ export function backwardPass(
     leave(arriving, node, term);
     readers.expect(term.data);
   };
+  const leaveWeights = (layer: Layer, dWeights: Readonly<Record<string, Tensor>>): void => {
+    const terms = weightTerms.get(layer) ?? new Map<string, Tensor[]>();
+    weightTerms.set(layer, terms);
+    for (const name in dWeights) leave(terms, name, dWeights[name]);
+  };
+  const atLogits = new Map<LayerNode, { readonly dy: Tensor; readonly dLogits: Tensor }[]>();
   for (const [i, { dy, dLogits }] of [...outputGradients.entries()].reverse()) {
+    const { node } = model.outputs[i];
     readers.expect(dy.data); // the caller's
-    if (dLogits === undefined) arrive(model.outputs[i].node, dy);
+    if (dLogits === undefined) arrive(node, dy);
+    else atLogits.set(node, [{ dy, dLogits }, ...(atLogits.get(node) ?? [])]);
   }
 
-  const readCount = new Map<LayerNode, number>();
-  for (const x of [...units.flatMap((unit) => unit.inputs), ...model.outputs]) {
-    readCount.set(x.node, (readCount.get(x.node) ?? 0) + 1);
-  }
   /** The gradient that the other of the two readers of a unit's first input has left for it: to be added on the way. */
   const otherTerm = ({ head, inputs }: Unit): Tensor | undefined => {
     const source = inputs.at(0)?.node;
@@ -223,28 +226,25 @@ export function backwardPass(
       keep(node, dy);
       gradients.push(pass.backward(dy, options));
     }
-    for (const [i, { dy, dLogits }] of outputGradients.entries()) {
-      if (dLogits === undefined || model.outputs[i].node !== node || pass.logits === undefined) continue;
+    for (const { dy, dLogits } of atLogits.get(node) ?? []) {
+      if (pass.logits === undefined) continue;
       keep(node, terms.length === 0 ? dy : meet([...terms, dy], execution));
       gradients.push(pass.logits.backward(dLogits, options));
     }
     for (const { dInputs, dWeights, isSum } of gradients.reverse()) {
       if (isSum === true && addend !== undefined) {
-        const source = unit.inputs[0].node;
-        arriving.set(
-          source,
-          (arriving.get(source) ?? []).filter((term) => term !== addend),
-        );
+        arriving.delete(unit.inputs[0].node); // where it was the only term
         readers.done(addend.data);
       }
-      for (const [i, { node: source }] of [...unit.inputs.entries()].reverse()) {
+      for (let i = unit.inputs.length - 1; i >= 0; i--) {
+        const source = unit.inputs[i].node;
         if (isNeeded(source)) arrive(source, cast(dInputs[i], source.layer.dtype));
       }
-      for (const [name, dWeight] of Object.entries(dWeights)) {
-        leave(weightTerms, `${unit.head.layer.name}/${name}`, dWeight);
-      }
+      leaveWeights(unit.head.layer, dWeights);
     }
-    for (const { data } of [...terms, ...(dy === undefined ? [] : [dy]), ...valueOf(kept, node)]) readers.done(data);
+    for (const { data } of terms) readers.done(data);
+    if (dy !== undefined) readers.done(dy.data);
+    for (const { data } of valueOf(kept, node)) readers.done(data);
   }
 
   const wantedInputs = want === "weightGradients" ? [] : model.inputs;
@@ -253,9 +253,9 @@ export function backwardPass(
   );
   const dWeights = new Map<string, Tensor>();
   const trainable = new Set(trained);
-  for (const [path, weight] of model.weightsByPath()) {
+  for (const { path, layer, name, weight } of model.weightPlaces()) {
     if (!trainable.has(weight)) continue;
-    const terms = weightTerms.get(path);
+    const terms = weightTerms.get(layer)?.get(name);
     dWeights.set(path, terms === undefined ? zeros(weight.shape, weight.value) : meet(terms, execution));
   }
   return { dInputs, dWeights, dOutputs };
@@ -273,12 +273,8 @@ function nodesWithWeightsBefore(units: readonly Unit[], trained: ReadonlySet<Var
 }
 
 /** The penalties on the trainable weights of `model`, each weight once. */
-export function regularizationLosses(model: Model): number {
-  let sum = 0;
-  for (const { regularizer, value } of model.trainableWeights) {
-    if (regularizer !== undefined) sum += regularizationLoss(regularizer, value);
-  }
-  return sum;
+export function regularizationLosses(model: Model, execution: Execution = serial): number {
+  return regularizationLossOfAll(model.trainableWeights, execution);
 }
 
 /** `dWeights` of {@link backwardPass} with the gradients of the penalties added. */

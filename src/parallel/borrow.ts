@@ -4,7 +4,7 @@
  * @module
  */
 import type { FloatArray } from "../tensor/dtype.js";
-import { sharedHeap } from "../tensor/heap.js";
+import { type Heap, sharedHeap } from "../tensor/heap.js";
 
 /**
  * What `use` returns for `reads` and then `writes`, each where it lies in the heap, or a block of the heap in its place:
@@ -16,8 +16,7 @@ export function withArraysInHeap<Result>(
   use: (arrays: readonly FloatArray[]) => Result,
 ): Result {
   const heap = sharedHeap();
-  const isThere = (array: FloatArray): boolean => heap.owns(array);
-  if (reads.every(isThere) && writes.every(isThere)) return use([...reads, ...writes]);
+  if (areThere(heap, reads) && areThere(heap, writes)) return use([...reads, ...writes]);
   const borrowed: number[] = [];
   try {
     const sharedReads = reads.map((array) => inHeap(array, true, borrowed));
@@ -30,6 +29,11 @@ export function withArraysInHeap<Result>(
   } finally {
     for (const offset of borrowed) heap.free(offset);
   }
+}
+
+function areThere(heap: Heap, arrays: readonly FloatArray[]): boolean {
+  for (let i = 0; i < arrays.length; i++) if (!heap.owns(arrays[i])) return false;
+  return true;
 }
 
 /** `array` where it lies in the heap, else a block of the heap in its place, noted in `borrowed`. */

@@ -98,7 +98,9 @@ export class Control {
       throw new Error(`internal: worker pool: at most ${MAX_JOBS} jobs run together. Received ${jobs.length}.`);
     }
     this.words[JOB_COUNT] = jobs.length;
-    for (const [job, { name, arrays, numbers, tiles }] of jobs.entries()) {
+    let allTiles = 0;
+    for (let job = 0; job < jobs.length; job++) {
+      const { name, arrays, numbers, tiles } = jobs[job];
       if (name.length > MAX_NAME || arrays.length > MAX_ARRAYS || numbers.length > MAX_NUMBERS) {
         throw new Error(
           `internal: worker pool: a job has at most ${MAX_NAME} letters, ${MAX_ARRAYS} arrays and ${MAX_NUMBERS} numbers. ` +
@@ -112,10 +114,15 @@ export class Control {
         this.#arrays[at++] = array.byteOffset;
         this.#arrays[at++] = array.length;
       }
-      this.#numbers.set(numbers, job * MAX_NUMBERS);
-      this.words.set([name.length, arrays.length, numbers.length, tiles], COUNTS + job * COUNTS_PER_JOB);
+      for (let i = 0; i < numbers.length; i++) this.#numbers[job * MAX_NUMBERS + i] = numbers[i];
+      const counts = COUNTS + job * COUNTS_PER_JOB;
+      this.words[counts] = name.length;
+      this.words[counts + 1] = arrays.length;
+      this.words[counts + 2] = numbers.length;
+      this.words[counts + 3] = tiles;
+      allTiles += tiles;
     }
-    this.words[TILES] = jobs.reduce((sum, { tiles }) => sum + tiles, 0);
+    this.words[TILES] = allTiles;
   }
 
   /** What {@link describe} wrote. Only while counted into ACTIVE. */

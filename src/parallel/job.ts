@@ -29,6 +29,8 @@ export interface JobRun {
   readonly numbers: readonly number[];
   /** How many tiles there are. */
   readonly tiles: number;
+  /** Whether all arrays are known to lie in the heap: then nobody looks again. */
+  readonly inHeap?: boolean;
 }
 
 /**

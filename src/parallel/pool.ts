@@ -134,8 +134,10 @@ function withRunsInHeap(
   [first, ...others]: readonly JobRun[],
   use: (arraysOf: readonly (readonly FloatArray[])[]) => void,
 ): void {
-  withArraysInHeap(first.reads, first.writes, (arrays) => {
+  const useWith = (arrays: readonly FloatArray[]): void => {
     if (others.length === 0) use([arrays]);
     else withRunsInHeap(others, (more) => use([arrays, ...more]));
-  });
+  };
+  if (first.inHeap === true) useWith([...first.reads, ...first.writes]);
+  else withArraysInHeap(first.reads, first.writes, useWith);
 }

@@ -11,7 +11,7 @@
  * @module
  */
 import { type Execution, serial } from "../kernels/execution.js";
-import { penaltyGradient } from "../kernels/weight-updates.js";
+import { penaltyGradient, type PenaltySums, penaltySums, penaltySumsOfAll } from "../kernels/weight-updates.js";
 import { describe, isKerasConfig } from "../serialization/config.js";
 import { contiguous, type Tensor } from "../tensor/tensor.js";
 
@@ -63,14 +63,28 @@ export function l1l2(l1Factor = 0, l2Factor = 0): Regularizer {
 
 /** The penalty on `weight`: the sum runs in float64, index ascending. */
 export function regularizationLoss(regularizer: Regularizer, weight: Tensor): number {
-  const { data } = contiguous(weight);
-  let absolute = 0;
-  let squares = 0;
-  for (let i = 0; i < data.length; i++) {
-    absolute += Math.abs(data[i]);
-    squares += data[i] * data[i];
+  return penaltyOf(regularizer, penaltySums(contiguous(weight).data));
+}
+
+/** The sum of the penalties on `weights`, in their order; those without a regularizer have none. */
+export function regularizationLossOfAll(
+  weights: readonly { readonly regularizer: Regularizer | undefined; readonly value: Tensor }[],
+  execution: Execution,
+): number {
+  const penalized = weights.filter(({ regularizer }) => regularizer !== undefined);
+  const sums = penaltySumsOfAll(
+    penalized.map(({ value }) => contiguous(value).data),
+    execution,
+  );
+  let loss = 0;
+  for (const [i, { regularizer }] of penalized.entries()) {
+    if (regularizer !== undefined) loss += penaltyOf(regularizer, sums[i]);
   }
-  return regularizer.l1 * absolute + regularizer.l2 * squares;
+  return loss;
+}
+
+function penaltyOf({ l1, l2 }: Regularizer, { absolute, squares }: PenaltySums): number {
+  return l1 * absolute + l2 * squares;
 }
 
 /** `dWeight`, the gradient that the data loss gave, plus that of the penalty; a fresh tensor. */

@@ -13,7 +13,7 @@ export type SymbolicShape = readonly (number | null)[];
 /** How many elements a tensor of `shape` has; 1 for the shape [] of a scalar. */
 export function sizeOf(shape: Shape): number {
   let size = 1;
-  for (const dimension of shape) size *= dimension;
+  for (let axis = 0; axis < shape.length; axis++) size *= shape[axis];
   return size;
 }
 
@@ -24,5 +24,9 @@ export function formatShape(shape: SymbolicShape): string {
 
 /** Whether `a` and `b` have the same dimensions. An open dimension agrees with every size. */
 export function shapesAgree(a: SymbolicShape, b: SymbolicShape): boolean {
-  return a.length === b.length && a.every((size, axis) => size === null || b[axis] === null || size === b[axis]);
+  if (a.length !== b.length) return false;
+  for (let axis = 0; axis < a.length; axis++) {
+    if (a[axis] !== b[axis] && a[axis] !== null && b[axis] !== null) return false;
+  }
+  return true;
 }

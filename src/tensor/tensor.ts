@@ -22,7 +22,8 @@ export type Tensor = ndarray.NdArray<FloatArray>;
  *   `ndarray` itself does not check.
  */
 export function tensor(data: FloatArray, shape: Shape): Tensor {
-  if (!shape.every((dimension) => Number.isSafeInteger(dimension) && dimension >= 0)) {
+  for (let axis = 0; axis < shape.length; axis++) {
+    if (Number.isSafeInteger(shape[axis]) && shape[axis] >= 0) continue;
     throw new RangeError(
       `tensor: \`shape\` must be made of whole numbers of at least 0. Received shape=${formatShape(shape)}.`,
     );

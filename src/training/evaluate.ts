@@ -48,7 +48,7 @@ export async function evaluate(
   { loss = "categorical_crossentropy", execution = serial, signal, onProgress }: EvaluateOptions = {},
 ): Promise<Evaluation> {
   const arena = new Arena();
-  const penalty = regularizationLosses(model);
+  const penalty = regularizationLosses(model, execution);
   let sums = NO_SAMPLES;
   let topFive = 0;
   for (let index = 0; index < source.batchesPerEpoch; index++) {

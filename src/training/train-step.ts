@@ -52,7 +52,7 @@ export function trainStep(model: Model, batch: Batch, options: TrainStepOptions)
         release: (data) => arena.release(data),
       });
       const objective = objectiveOfBatch(model, pass, batch, options.loss);
-      const loss = objective.loss + regularizationLosses(model);
+      const loss = objective.loss + regularizationLosses(model, execution);
       if (!Number.isFinite(loss)) {
         const found = findNonFiniteLayer(model, [batch.x], context);
         throw new NonFiniteError("loss", loss, step + 1, optimizer.learningRate, found);

@@ -10,10 +10,10 @@ import { assertSameBits, dtypes, fastExecutions, fill, nameOf, seedValues } from
 const { executions, closeAll } = fastExecutions();
 after(closeAll);
 
-/** Weights that are changed where they lie, and such that threads share. */
+/** Weights that are changed where they lie, on the vector unit, and such that threads share. */
 const sizes = fc.oneof(
   fc.integer({ min: 1, max: 50 }),
-  fc.integer({ min: 64, max: 300 }),
+  fc.integer({ min: 512, max: 800 }),
   fc.integer({ min: 4096, max: 5000 }),
 );
 const adam = {

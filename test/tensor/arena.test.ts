@@ -8,13 +8,31 @@ describe("Arena", () => {
   it("takes tensors made in its step from the heap, and gives them back when the step ends", () => {
     const before = sharedHeap().used;
     const arena = new Arena();
-    const x = arena.run(() => zeros([3, 5], "float64"));
+    const x = arena.run(() => zeros([30, 50], "float64"));
     assert.ok(sharedHeap().owns(x.data));
     assert.equal(x.data.constructor, Float64Array);
-    assert.ok(sharedHeap().used >= before + 120);
+    assert.ok(sharedHeap().used >= before + 12_000);
     arena.reset();
     assert.equal(sharedHeap().used, before);
     arena.reset(); // there is nothing left to give back
+    assert.equal(sharedHeap().used, before);
+  });
+
+  it("cuts small tensors from pages, apart from each other, and gives the pages back when the step ends", () => {
+    const before = sharedHeap().used;
+    const arena = new Arena();
+    const small = arena.run(() => Array.from({ length: 300 }, (_, i) => empty([1 + (i % 97), 5], "float64")));
+    const places = small.map(({ data }) => ({ from: data.byteOffset, to: data.byteOffset + data.byteLength }));
+    places.sort((a, b) => a.from - b.from);
+    for (const [i, { from, to }] of places.entries()) {
+      assert.equal(from % 64, 0); // no two in one cache line
+      assert.ok(i === 299 || to <= places[i + 1].from);
+    }
+    const taken = sharedHeap().used - before;
+    assert.ok(taken < 2 * 300 * 49 * 40, `${taken} bytes`);
+    arena.release(small[0].data); // stays
+    assert.equal(sharedHeap().used - before, taken);
+    arena.reset();
     assert.equal(sharedHeap().used, before);
   });
 
@@ -31,6 +49,7 @@ describe("Arena", () => {
     const before = sharedHeap().used;
     outer.run(() => {
       zeros([2], "float32");
+      const page = sharedHeap().used - before;
       assert.throws(() =>
         inner.run(() => {
           zeros([3], "float32");
@@ -38,7 +57,7 @@ describe("Arena", () => {
         }),
       );
       inner.reset();
-      assert.equal(sharedHeap().used, before + 64);
+      assert.equal(sharedHeap().used, before + page);
       assert.ok(sharedHeap().owns(zeros([2], "float32").data));
     });
     outer.reset();
@@ -49,7 +68,7 @@ describe("Arena", () => {
   it("releases single blocks early, once, and leaves memory of others alone", () => {
     const before = sharedHeap().used;
     const arena = new Arena();
-    const x = arena.run(() => zeros([4], "float32"));
+    const x = arena.run(() => zeros([4, 700], "float32"));
     arena.release(x.data);
     arena.release(x.data);
     arena.release(new Float32Array(1));

@@ -10,10 +10,10 @@ import json
 import os
 import sys
 
-os.environ.update(KERAS_BACKEND="tensorflow", TF_CPP_MIN_LOG_LEVEL="3", CUDA_VISIBLE_DEVICES="")
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+os.environ.update(TF_CPP_MIN_LOG_LEVEL="3", CUDA_VISIBLE_DEVICES="")
 import keras
 import numpy as np
-import tensorflow as tf
 
 BATCH = 500
 
@@ -27,11 +27,18 @@ def load(folder, names):
 def accuracies(model, x, y):
     """Shares of `x` that `model` classifies as `y` says: with moving statistics, and with those of the batch."""
     weights = model.get_weights()
-    classify = tf.function(lambda images, training: model(images, training=training))
+
+    def classify(images, training):
+        return model(images, training=training)
+
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        classify = tf.function(classify)
     shares = {}
     for name, training in (("moving", False), ("batch", True)):
-        classes = [np.argmax(classify(x[i : i + BATCH], training), 1) for i in range(0, len(x), BATCH)]
-        shares[name] = float(np.mean(np.concatenate(classes) == np.argmax(y, 1)))
+        outputs = [keras.ops.convert_to_numpy(classify(x[i : i + BATCH], training)) for i in range(0, len(x), BATCH)]
+        shares[name] = float(np.mean(np.argmax(np.concatenate(outputs), 1) == np.argmax(y, 1)))
     model.set_weights(weights)  # the second pass has changed the moving statistics
     return shares
 

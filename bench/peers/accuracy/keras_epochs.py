@@ -3,7 +3,8 @@
     python bench/peers/accuracy/keras_epochs.py resnet20v1 cifar-10-batches-bin keras.jsonl [EPOCHS [SEED]]
 
 Model, optimizer, augmentation and preprocessing are the example's (pixel mean subtracted); its schedule and its reducer on
-a plateau change nothing in the first ten epochs. Each epoch adds one line to the file.
+a plateau change nothing in the first ten epochs. Each epoch adds one line to the file. Keras runs on TensorFlow unless
+KERAS_BACKEND says otherwise.
 """
 
 import json
@@ -11,7 +12,8 @@ import os
 import sys
 import time
 
-os.environ.update(KERAS_BACKEND="tensorflow", TF_CPP_MIN_LOG_LEVEL="3", CUDA_VISIBLE_DEVICES="")
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+os.environ.update(TF_CPP_MIN_LOG_LEVEL="3", CUDA_VISIBLE_DEVICES="")
 import keras
 import numpy as np
 from keras.src.legacy.preprocessing.image import ImageDataGenerator
@@ -32,7 +34,8 @@ class Log(keras.callbacks.Callback):
         self.begin = time.time()
 
     def on_epoch_end(self, epoch, logs=None):
-        line = {"model": name, "seed": seed, "epoch": epoch + 1, "seconds": round(time.time() - self.begin, 1)}
+        line = {"model": name, "backend": keras.backend.backend(), "seed": seed, "epoch": epoch + 1}
+        line["seconds"] = round(time.time() - self.begin, 1)
         line |= {key: round(float(value), 5) for key, value in logs.items()}
         line |= {f"test_{key}": round(value, 5) for key, value in accuracies(model, x_test - mean, y_test).items()}
         with open(out, "a") as file:

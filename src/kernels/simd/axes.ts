@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Window2D } from "../window.js";
+import { onceForWindow, type Window2D } from "../window.js";
 
 /** A half-open range. */
 export interface Range {
@@ -47,8 +47,12 @@ export function horizontalAxis(window: Window2D): Axis {
   return { input: inputWidth, kernel: kernelWidth, stride: strideWidth, dilation: dilationWidth, pad: padLeft };
 }
 
-/** Whether every output sees the input through some tap. */
-export function everyOutputSees(axis: Axis, outputs: number): boolean {
+/** Whether every output of a window sees the input through some tap. */
+export const everyOutputSees: (window: Window2D) => boolean = onceForWindow(
+  (window) => seeAll(verticalAxis(window), window.outputHeight) && seeAll(horizontalAxis(window), window.outputWidth),
+);
+
+function seeAll(axis: Axis, outputs: number): boolean {
   const taps = Array.from({ length: axis.kernel }, (_, k) => outputsInside({ from: 0, to: outputs }, k, axis));
   return Array.from({ length: outputs }, (_, o) => o).every((o) => taps.some(({ from, to }) => from <= o && o < to));
 }

@@ -21,7 +21,7 @@ import type { FloatArray } from "../../tensor/dtype.js";
 import type { Shape } from "../../tensor/shape.js";
 import { contiguous, type Tensor } from "../../tensor/tensor.js";
 import { biasData, type Execution, NO_VALUES } from "../execution.js";
-import type { Window2D } from "../window.js";
+import { onceForWindow, type Window2D } from "../window.js";
 import { fillZeros } from "../zeros.js";
 import { type ConvolutionFinish, convolve } from "./convolve.js";
 import { areFinite } from "./finite.js";
@@ -93,6 +93,31 @@ function phasesAlong(input: number, kernel: number, stride: number, dilation: nu
   });
 }
 
+/** Inputs that are seen through the same taps along both axes, and the window that they are to dy. */
+interface WindowPhase {
+  readonly row: Phase;
+  readonly column: Phase;
+  readonly window: Window2D;
+}
+
+/** The phases of a window that are seen at all, and whether there are others. */
+const phasesOf = onceForWindow((window): { readonly seen: readonly WindowPhase[]; readonly hasUnseen: boolean } => {
+  const rows = phasesAlong(
+    ...([window.inputHeight, window.kernelHeight, window.strideHeight] as const),
+    ...([window.dilationHeight, window.padTop] as const),
+  );
+  const columns = phasesAlong(
+    ...([window.inputWidth, window.kernelWidth, window.strideWidth] as const),
+    ...([window.dilationWidth, window.padLeft] as const),
+  );
+  const seen = rows.flatMap((row) =>
+    columns
+      .filter((column) => row.taps > 0 && column.taps > 0)
+      .map((column) => ({ row, column, window: phaseWindow(window, row, column) })),
+  );
+  return { seen, hasUnseen: seen.length < rows.length * columns.length };
+});
+
 /**
  * Writes the gradient for the input to `dx` [N, H, W, C], from `dy` and `kernel`; none of them is empty. The first phase
  * takes along what waits `beside` it.
@@ -110,17 +135,12 @@ export function conv2DInputGradientSimd(
 ): boolean {
   const weights = contiguous(kernel).data;
   if (!areFinite(weights, execution)) return false;
-  const { inputHeight, inputWidth, kernelHeight, kernelWidth, strideHeight, strideWidth } = window;
-  const rows = phasesAlong(inputHeight, kernelHeight, strideHeight, window.dilationHeight, window.padTop);
-  const columns = phasesAlong(inputWidth, kernelWidth, strideWidth, window.dilationWidth, window.padLeft);
+  const { seen, hasUnseen } = phasesOf(window);
   // in the heap all the time, since every phase writes a part of dx
   withArraysInHeap([contiguous(dy).data, weights], [dx.data], ([images, taps, target]) => {
-    if ([...rows, ...columns].some((phase) => phase.taps === 0)) fillZeros(target, execution); // what no output sees
-    for (const row of rows) {
-      for (const column of columns) {
-        if (row.taps === 0 || column.taps === 0) continue;
-        convolvePhase(images, taps, target, dx.shape, window, groups, row, column, execution, beside);
-      }
+    if (hasUnseen) fillZeros(target, execution);
+    for (const phase of seen) {
+      convolvePhase(images, taps, target, dx.shape, window, groups, phase, execution, beside);
     }
   });
   return true;
@@ -133,8 +153,7 @@ function convolvePhase(
   [batch, , , allChannels]: Shape,
   window: Window2D,
   groups: number,
-  row: Phase,
-  column: Phase,
+  { row, column, window: seenThrough }: WindowPhase,
   execution: Execution,
   beside: Beside | undefined,
 ): void {
@@ -144,7 +163,7 @@ function convolvePhase(
   const tap = channels * filters; // values of one tap of the kernel
   convolve(
     {
-      ...{ images, batch, channels: depth, window: phaseWindow(window, row, column), kernel: weights, bias: NO_VALUES },
+      ...{ images, batch, channels: depth, window: seenThrough, kernel: weights, bias: NO_VALUES },
       right: {
         ...{ offset: (row.lastTap * window.kernelWidth + column.lastTap) * tap },
         ...{ groups, groupStride: depth, columns: channels, columnStride: filters },

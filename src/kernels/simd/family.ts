@@ -9,13 +9,15 @@ import { doubles, type Lanes, PANEL_VECTORS, singles } from "./lanes.js";
 /** One kernel of a family. */
 export type Family<K> = (lanes: Lanes, vectors: number) => K;
 
-/** What `make` makes for each width of a panel, made once. */
+/** What `make` makes for a width of a panel, made when it is first asked for. */
 export function forEachWidth<T>(make: (vectors: number) => T): (vectors: number) => T {
-  const made = new Map(PANEL_VECTORS.map((vectors) => [vectors, make(vectors)]));
+  const made = new Map<number, T>();
   return (vectors) => {
-    const found = made.get(vectors);
-    if (found === undefined) throw new Error(`internal: simd: no panel is ${vectors} vectors wide.`);
-    return found;
+    const known = made.get(vectors);
+    if (known !== undefined) return known;
+    const value = make(vectors);
+    made.set(vectors, value);
+    return value;
   };
 }
 

@@ -18,7 +18,7 @@ import { type Execution, runTiles, threadsOf } from "../execution.js";
 import type { Window2D } from "../window.js";
 import { lanesOf } from "./lanes.js";
 import { GROUP } from "./outer-product-kernels.js";
-import { everyOutputSees, horizontalAxis, ranges, verticalAxis } from "./axes.js";
+import { everyOutputSees, ranges } from "./axes.js";
 import { areFinite } from "./finite.js";
 import { gradientOperand, imageOperand, packedBytes } from "./filter-gradient-operands.js";
 import {
@@ -103,9 +103,7 @@ export function filterGradientBeside<Other>(
     tiles: countTiles(plan),
     scratch: scratchFrom(0, plan).end,
   });
-  const isChecked =
-    everyOutputSees(verticalAxis(window), window.outputHeight) &&
-    everyOutputSees(horizontalAxis(window), window.outputWidth);
+  const isChecked = everyOutputSees(window);
   const other = withScratch(execution, runOf(!isChecked), (run) => {
     const beside = new Beside(run, ...others);
     const computed = compute(beside);

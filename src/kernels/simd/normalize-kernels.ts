@@ -17,6 +17,7 @@ import {
 } from "../../assembly/code.js";
 import { doWhile, when, whileLoop } from "../../assembly/control.js";
 import { f32x4, f64x2, i32, v128 } from "../../assembly/instructions.js";
+import { doublesInScope } from "../../tensor/arena.js";
 import {
   both,
   LANES,
@@ -40,9 +41,11 @@ const mul = both(f64x2.mul);
 /** `values`, [C] each, as kernels read them: [C / 4][values][4]. */
 export function interleaved(values: readonly Float64Array[]): Float64Array {
   const channels = values[0].length;
-  const together = new Float64Array(values.length * channels);
-  for (let c = 0, to = 0; c < channels; c += LANES) {
-    for (const value of values) for (let lane = 0; lane < LANES; lane++) together[to++] = value[c + lane];
+  const together = doublesInScope(values.length * channels);
+  const group = values.length * LANES;
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i];
+    for (let c = 0; c < channels; c++) together[Math.floor(c / LANES) * group + i * LANES + (c % LANES)] = value[c];
   }
   return together;
 }

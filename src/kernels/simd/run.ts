@@ -43,7 +43,8 @@ export function withScratch<Result>(
     const scratchArray = heap.view("float32", offset, (each / 4) * threads);
     return withArraysInHeap(reads, writes, (arrays) => {
       const shared = [...arrays.slice(0, reads.length), scratchArray];
-      return use({ job, reads: shared, writes: arrays.slice(reads.length), numbers: [...numbers, each], tiles });
+      const writesThere = arrays.slice(reads.length);
+      return use({ job, reads: shared, writes: writesThere, numbers: [...numbers, each], tiles, inHeap: true });
     });
   } finally {
     heap.free(offset);
