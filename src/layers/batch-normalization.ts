@@ -36,7 +36,7 @@ import { type InitializerConfig, initializerFromConfig, initializerToConfig } fr
 import { type Execution, serial } from "../kernels/execution.js";
 import { type ChannelMap, deviationSquares, type Epilogue, normalize } from "../kernels/normalize.js";
 import { type GradientOptions, normalizationGradient, normalizationSums } from "../kernels/normalize-gradients.js";
-import { columnSums } from "../kernels/reduce.js";
+import { columnSums, quotients } from "../kernels/reduce.js";
 import { sumTensors } from "../kernels/sum-tensors.js";
 import { type Regularizer, regularizerFromConfig, regularizerToConfig } from "../regularizers/regularizer.js";
 import { type KerasConfig, readConfig } from "../serialization/config.js";
@@ -111,13 +111,6 @@ export function batchStatistics(x: Tensor, execution: Execution = serial): Stati
   return { mean, variance: quotients(squares, rows) };
 }
 
-/** `values` divided by `divisor`. Loops over channels are spelled out here: `map` of a typed array takes ten times as long. */
-function quotients(values: Float64Array, divisor: number): Float64Array {
-  const results = doublesInScope(values.length);
-  for (let c = 0; c < values.length; c++) results[c] = values[c] / divisor;
-  return results;
-}
-
 /**
  * Normalizes the columns of `x` [M, C], C last, by `statistics`: those of the batch in training, the moving ones else.
  * What `epilogue` says is done to the result before it is stored, and not a part of the cache.
@@ -158,8 +151,7 @@ function channelMapOf(
   epsilon: number,
 ): { readonly map: ChannelMap; readonly rstd: Float64Array } {
   const channels = mean.length;
-  const gammas = gamma && contiguous(gamma).data;
-  const betas = beta && contiguous(beta).data;
+  const [gammas, betas] = [gamma && contiguous(gamma).data, beta && contiguous(beta).data];
   const rstd = new Float64Array(channels);
   for (let c = 0; c < channels; c++) rstd[c] = 1 / Math.sqrt(variance[c] + epsilon);
   const scale = rstd.slice();
@@ -390,8 +382,7 @@ export class BatchNormalization extends Layer {
   #move(moving: Tensor, batch: Float64Array): Tensor {
     const kept = this.#momentum;
     const next = empty(moving.shape, moving);
-    const { data } = moving;
-    for (let c = 0; c < batch.length; c++) next.data[c] = data[c] * kept + batch[c] * (1 - kept);
+    for (let c = 0; c < batch.length; c++) next.data[c] = moving.data[c] * kept + batch[c] * (1 - kept);
     return next;
   }
 

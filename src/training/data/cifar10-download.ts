@@ -8,7 +8,8 @@
  * @module
  */
 import { createHash } from "node:crypto";
-import { createReadStream, createWriteStream, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { createReadStream, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
@@ -98,7 +99,7 @@ async function fetchTo(
     }
   };
   try {
-    await connected(url, pipeline(watched, createWriteStream(path)));
+    await connected(url, store(watched, path));
   } finally {
     // where it ended early, the rest must not come; a stream that broke cannot be cancelled, and need not
     await reader.cancel().catch(() => undefined);
@@ -106,6 +107,12 @@ async function fetchTo(
   if (received !== bytes) refuseArchive(archive, `${received} bytes`);
   const digest = hash.digest("hex");
   if (digest !== sha256) refuseArchive(archive, `the SHA-256 ${digest}`);
+}
+
+async function store(chunks: () => AsyncIterable<Uint8Array>, path: string): Promise<void> {
+  // opened first: a transfer that broke off while its file was being opened would leave the file behind
+  const file = await open(path, "w");
+  await pipeline(chunks, file.createWriteStream());
 }
 
 function refuseArchive({ url, bytes, sha256 }: Cifar10Archive, received: string): never {
