@@ -140,7 +140,7 @@ export function batchNormalizationForward(
     }
   }
   x = contiguous(x);
-  const { map, rstd } = channelMapOf({ gamma, beta }, { mean, variance }, epsilon);
+  const { map, rstd } = channelMapOf({ gamma, beta }, { mean, variance }, epsilon, doublesInScope);
   return { y: normalize(x, map, epilogue, execution), cache: { x, map, rstd, ofBatch, execution } };
 }
 
@@ -149,15 +149,15 @@ function channelMapOf(
   { gamma, beta }: BatchNormalizationWeights,
   { mean, variance }: Statistics,
   epsilon: number,
+  allocate: (length: number) => Float64Array,
 ): { readonly map: ChannelMap; readonly rstd: Float64Array } {
-  const channels = mean.length;
   const [gammas, betas] = [gamma && contiguous(gamma).data, beta && contiguous(beta).data];
-  const rstd = new Float64Array(channels);
-  for (let c = 0; c < channels; c++) rstd[c] = 1 / Math.sqrt(variance[c] + epsilon);
-  const scale = rstd.slice();
-  if (gammas !== undefined) for (let c = 0; c < channels; c++) scale[c] = gammas[c] * rstd[c];
-  const offset = new Float64Array(channels);
-  if (betas !== undefined) for (let c = 0; c < channels; c++) offset[c] = betas[c];
+  const [rstd, scale, offset] = [allocate(mean.length), allocate(mean.length), allocate(mean.length)];
+  for (let c = 0; c < mean.length; c++) {
+    rstd[c] = 1 / Math.sqrt(variance[c] + epsilon);
+    scale[c] = gammas === undefined ? rstd[c] : gammas[c] * rstd[c];
+    offset[c] = betas === undefined ? 0 : betas[c];
+  }
   return { map: { mean, scale, offset }, rstd };
 }
 
@@ -318,7 +318,8 @@ export class BatchNormalization extends Layer {
     const make = (): ChannelMap => {
       const { gamma, beta, moving_mean: mean, moving_variance: variance } = this.values(pending);
       const statistics = { mean: new Float64Array(mean.data), variance: new Float64Array(variance.data) };
-      return channelMapOf({ gamma, beta }, statistics, this.#epsilon).map;
+      // kept from step to step, and so not in a step's memory
+      return channelMapOf({ gamma, beta }, statistics, this.#epsilon, (length) => new Float64Array(length)).map;
     };
     return constants?.channelMap(this, make) ?? make();
   }

@@ -71,8 +71,7 @@ export function inputsSeen(range: Range, axis: Axis): Inputs {
 
 /** [0, total), cut into ranges of `size`. */
 export function ranges(total: number, size: number): Range[] {
-  return Array.from({ length: Math.ceil(total / size) }, (_, i) => ({
-    from: i * size,
-    to: Math.min(total, (i + 1) * size),
-  }));
+  const cut: Range[] = [];
+  for (let from = 0; from < total; from += size) cut.push({ from, to: Math.min(total, from + size) });
+  return cut;
 }

@@ -129,8 +129,11 @@ export function convolve(convolution: Convolution, execution: Execution, beside?
   const threads = threadsOf(execution);
   const plan = planTiles(
     {
-      ...{ units, rowsPerUnit: window.outputWidth, bytesPerUnit: window.strideHeight * reading.columns * pixel },
-      ...{ panels: layout.panels.length * layout.groups, bytesPerPanel: panelBytes(layout) },
+      units,
+      rowsPerUnit: window.outputWidth,
+      bytesPerUnit: window.strideHeight * reading.columns * pixel,
+      panels: layout.panels.length * layout.groups,
+      bytesPerPanel: panelBytes(layout),
     },
     threads,
   );
@@ -147,9 +150,17 @@ export function convolve(convolution: Convolution, execution: Execution, beside?
       numbers: [
         ...rightNumbers(layout),
         ...windowNumbers(window),
-        ...[Number(packed), batch, channels, plan.units, tilePanels],
-        ...[result.offset, result.image, result.line, result.position],
-        ...[Number(finish?.rectify === true), Number(shared)],
+        Number(packed),
+        batch,
+        channels,
+        plan.units,
+        tilePanels,
+        result.offset,
+        result.image,
+        result.line,
+        result.position,
+        Number(finish?.rectify === true),
+        Number(shared),
       ],
       tiles: tilesDown * layout.groups * Math.ceil(layout.panels.length / tilePanels),
       scratch: scratch.end + copies,
@@ -261,8 +272,12 @@ function finisher(
     const to = panels.at(firstPanel + count)?.from ?? columns;
     const first = group * columns + from;
     runKernel(kernel, {
-      ...{ x: y + 4 * (at + first), y: y + 4 * (at + first), addend: addend.byteOffset + 4 * (at + first) },
-      ...{ map: map.byteOffset + 8 * valuesPerChannel * first, vectors: (to - from) / LANES, rows },
+      x: y + 4 * (at + first),
+      y: y + 4 * (at + first),
+      addend: addend.byteOffset + 4 * (at + first),
+      map: map.byteOffset + 8 * valuesPerChannel * first,
+      vectors: (to - from) / LANES,
+      rows,
       skip: 4 * (channels - (to - from)),
     });
   };

@@ -75,7 +75,12 @@ export function imageOperand(plan: Plan, tile: FilterTile, block: Positions, x: 
     }
   }
   return {
-    ...{ address: scratch, column: packedPixel, row: columns.count * packedPixel, panel, rows, columns },
+    address: scratch,
+    column: packedPixel,
+    row: columns.count * packedPixel,
+    panel,
+    rows,
+    columns,
     image: rows.count * columns.count * packedPixel,
   };
 }
@@ -100,7 +105,12 @@ export function gradientOperand(plan: Plan, tile: FilterTile, block: Positions, 
   const pixel = width * kernels.lanes.bytes;
   const panel = count * pixel + STAGGER;
   runKernel(kernels.packFilters, {
-    ...{ from, to: scratch, count, fromStep: 4 * filters, columns: tileFilters, panelBytes: panel },
+    from,
+    to: scratch,
+    count,
+    fromStep: 4 * filters,
+    columns: tileFilters,
+    panelBytes: panel,
   });
   return { address: scratch, column: pixel, row: columns * pixel, image: rows * columns * pixel, panel };
 }

@@ -129,8 +129,18 @@ export function filterTile({ taps, groupChannels, groupFilters }: Plan, index: n
 export function planNumbers({ batch, channels, filters, groups, kernels, ...plan }: Plan): number[] {
   const { images, rows, columns } = plan.positions;
   return [
-    ...[batch, channels, filters, groups, kernels.lanes.bytes, kernels.vectors],
-    ...[plan.taps.size, plan.groupChannels.size, plan.groupFilters.size, images, rows, columns],
+    batch,
+    channels,
+    filters,
+    groups,
+    kernels.lanes.bytes,
+    kernels.vectors,
+    plan.taps.size,
+    plan.groupChannels.size,
+    plan.groupFilters.size,
+    images,
+    rows,
+    columns,
     ...windowNumbers(plan.window),
   ];
 }
@@ -145,7 +155,11 @@ export function planFrom(numbers: readonly number[]): Plan {
   const window = windowFrom(numbers, 12);
   const split = (total: number, size: number): Split => ({ total, size, count: Math.ceil(total / size) });
   return {
-    ...{ batch, channels, filters, groups, window },
+    batch,
+    channels,
+    filters,
+    groups,
+    window,
     kernels: outerProductKernels(bytes === 4 ? singles : doubles, vectors),
     taps: split(window.kernelHeight * window.kernelWidth, tapSize),
     groupChannels: split(channels / groups, channelSize),

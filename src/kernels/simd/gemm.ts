@@ -24,8 +24,17 @@ export function gemmSimd(a: Tensor, b: Tensor, bias: Tensor | undefined, c: Tens
   const columns = b.shape[1];
   const lanes = lanesOf(execution.accumulate);
   const layout = rightLayout(lanes, panelVectors(), {
-    ...{ offset: b.offset, groups: 1, groupStride: 0, outer: 1, outerStride: 0, inner: 1, innerStride: 0 },
-    ...{ depth, depthStride: b.stride[0], columns, columnStride: b.stride[1] },
+    offset: b.offset,
+    groups: 1,
+    groupStride: 0,
+    outer: 1,
+    outerStride: 0,
+    inner: 1,
+    innerStride: 0,
+    depth,
+    depthStride: b.stride[0],
+    columns,
+    columnStride: b.stride[1],
   });
   const panels = layout.panels.length;
   const bytesPerUnit = depth * lanes.bytes;
@@ -42,7 +51,13 @@ export function gemmSimd(a: Tensor, b: Tensor, bias: Tensor | undefined, c: Tens
       writes: [c.data],
       numbers: [
         ...rightNumbers(layout),
-        ...[Number(packed), rows, plan.units, plan.panels, Number(shared), a.offset, ...a.stride],
+        Number(packed),
+        rows,
+        plan.units,
+        plan.panels,
+        Number(shared),
+        a.offset,
+        ...a.stride,
       ],
       tiles: tilesDown * Math.ceil(panels / plan.panels),
       scratch: new TileScratch(0, plan.units, 1, packed ? 0 : panelBytes(layout)).end + copied,
@@ -78,8 +93,15 @@ export const gemmSimdJob: Job = {
       let first = a.byteOffset + 4 * (aOffset + from * aRow);
       if (copied) {
         copy({
-          ...{ from: first, to: scratch.end, before: 0, after: 0, rows: to - from, rowStride: 4 * aRow },
-          ...{ runs: sideBySide ? 1 : depth, runStride: 4 * aColumn, runLength: sideBySide ? depth : 1 },
+          from: first,
+          to: scratch.end,
+          before: 0,
+          after: 0,
+          rows: to - from,
+          rowStride: 4 * aRow,
+          runs: sideBySide ? 1 : depth,
+          runStride: 4 * aColumn,
+          runLength: sideBySide ? depth : 1,
         });
         first = scratch.end;
       }

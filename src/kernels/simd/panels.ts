@@ -85,8 +85,19 @@ export function rightNumbers(layout: RightLayout): number[] {
   const { offset, groups, groupStride, outer, outerStride, inner, innerStride } = layout;
   const { depth, depthStride, columns, columnStride } = layout;
   return [
-    ...[layout.lanes.bytes, layout.vectors, offset, groups, groupStride, outer, outerStride, inner, innerStride],
-    ...[depth, depthStride, columns, columnStride],
+    layout.lanes.bytes,
+    layout.vectors,
+    offset,
+    groups,
+    groupStride,
+    outer,
+    outerStride,
+    inner,
+    innerStride,
+    depth,
+    depthStride,
+    columns,
+    columnStride,
   ];
 }
 
@@ -98,8 +109,17 @@ export function rightFrom(numbers: readonly number[]): RightLayout {
   const [bytes, vectors, offset, groups, groupStride, outer, outerStride, inner, innerStride] = numbers;
   const [depth, depthStride, columns, columnStride] = numbers.slice(9);
   return rightLayout(bytes === 8 ? doubles : singles, vectors, {
-    ...{ offset, groups, groupStride, outer, outerStride, inner, innerStride },
-    ...{ depth, depthStride, columns, columnStride },
+    offset,
+    groups,
+    groupStride,
+    outer,
+    outerStride,
+    inner,
+    innerStride,
+    depth,
+    depthStride,
+    columns,
+    columnStride,
   });
 }
 
