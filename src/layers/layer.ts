@@ -224,7 +224,9 @@ export abstract class Layer {
 
   /** The current values of all weights, by Keras's name; those that this pass has already changed, changed. */
   protected values(pending?: ReadonlyMap<Variable, Tensor>): WeightValues {
-    return Object.fromEntries(this.weights.map((weight) => [weight.name, pending?.get(weight) ?? weight.value]));
+    const values: Record<string, Tensor> = {};
+    for (const weight of this.weights) values[weight.name] = pending?.get(weight) ?? weight.value;
+    return values;
   }
 
   /** The weights for inputs of these shapes, in Keras's order. Layers without weights leave it as it is. */

@@ -31,15 +31,16 @@ export function withArraysInHeap<Result>(
   }
 }
 
+/** Whether all of `arrays` lie in the heap. An empty one, which stands for what is not there, lies anywhere. */
 function areThere(heap: Heap, arrays: readonly FloatArray[]): boolean {
-  for (let i = 0; i < arrays.length; i++) if (!heap.owns(arrays[i])) return false;
+  for (let i = 0; i < arrays.length; i++) if (arrays[i].length > 0 && !heap.owns(arrays[i])) return false;
   return true;
 }
 
 /** `array` where it lies in the heap, else a block of the heap in its place, noted in `borrowed`. */
 function inHeap(array: FloatArray, copy: boolean, borrowed: number[]): FloatArray {
   const heap = sharedHeap();
-  if (heap.owns(array)) return array;
+  if (array.length === 0 || heap.owns(array)) return array;
   const offset = heap.allocate(array.byteLength);
   borrowed.push(offset);
   const view = heap.view(array instanceof Float64Array ? "float64" : "float32", offset, array.length);

@@ -34,7 +34,28 @@ export function tensor(data: FloatArray, shape: Shape): Tensor {
       `tensor: \`data\` must hold ${size} values for shape ${formatShape(shape)}. Received data.length=${data.length}.`,
     );
   }
-  return ndarray<FloatArray>(data, [...shape]);
+  return viewOf(data, shape);
+}
+
+/** One view of every element type and rank, to be copied. */
+const templates: Readonly<Record<DType, Tensor[]>> = { float32: [], float64: [] };
+
+/** `ndarray(data, shape)`; that looks for the element type of `data` anew each time, which takes longer than all else. */
+function viewOf(data: FloatArray, shape: Shape): Tensor {
+  const dtype = data instanceof Float64Array ? "float64" : "float32";
+  const ofType = templates[dtype];
+  ofType[shape.length] ??= ndarray(
+    floatArray(dtype, 0),
+    shape.map(() => 0),
+  );
+  const x = ofType[shape.length].lo();
+  x.data = data;
+  for (let axis = shape.length - 1, size = 1; axis >= 0; axis--) {
+    x.shape[axis] = shape[axis];
+    x.stride[axis] = size;
+    size *= shape[axis];
+  }
+  return x;
 }
 
 /** A float32 tensor of `shape` filled from plain numbers in row-major order; for examples and tests. */

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
+import ndarray from "ndarray";
 import { formatShape, shapesAgree, sizeOf } from "../../src/tensor/shape.js";
 import {
   cast,
@@ -21,6 +22,20 @@ describe("tensor", () => {
     assert.equal(x.get(1, 0), 4);
     x.set(1, 2, 60);
     assert.equal(data[5], 60);
+  });
+
+  it("is what ndarray makes, and shares no shape with another", () => {
+    for (const shape of [[], [5], [2, 3], [1, 4, 2, 3], [2, 0, 3]]) {
+      for (const dtype of ["float32", "float64"] as const) {
+        const [x, other] = [zeros(shape, dtype), zeros(shape, dtype)];
+        const made = ndarray(x.data, shape);
+        assert.deepEqual({ ...x }, { ...made });
+        assert.equal(x.constructor, made.constructor);
+        assert.deepEqual([x.dtype, x.size, x.dimension], [dtype, sizeOf(shape), shape.length]);
+        if (shape.length > 0) assert.notEqual(x.shape, other.shape);
+        assert.notEqual(x.data, other.data);
+      }
+    }
   });
 
   it("holds one value for the shape [], and none where a dimension is 0", () => {

@@ -126,7 +126,8 @@ export function filterTile({ taps, groupChannels, groupFilters }: Plan, index: n
 }
 
 /** The plan as numbers for a job, to be read back with {@link planFrom}. */
-export function planNumbers({ batch, channels, filters, groups, kernels, ...plan }: Plan): number[] {
+export function planNumbers(plan: Plan): number[] {
+  const { batch, channels, filters, groups, kernels } = plan;
   const { images, rows, columns } = plan.positions;
   return [
     batch,
