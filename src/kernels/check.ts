@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { DType } from "../tensor/dtype.js";
 import { formatShape, type Shape, shapesAgree } from "../tensor/shape.js";
 import { dtypeOf, type Tensor } from "../tensor/tensor.js";
 
@@ -27,8 +28,12 @@ export function expectRank(kernel: string, name: string, x: Tensor, rank: number
 
 /** @throws Error when the tensors do not all have one element type. */
 export function expectSameType(kernel: string, ...tensors: (Tensor | undefined)[]): void {
-  const types = tensors.filter((x) => x !== undefined).map(dtypeOf);
-  if (types.some((type) => type !== types[0])) {
+  let first: DType | undefined;
+  for (const x of tensors) {
+    if (x === undefined) continue;
+    first ??= dtypeOf(x);
+    if (dtypeOf(x) === first) continue;
+    const types = tensors.filter((each) => each !== undefined).map(dtypeOf);
     throw new Error(`internal: ${kernel}: all tensors must have one element type. Received ${types.join(", ")}.`);
   }
 }

@@ -86,7 +86,7 @@ export function forwardPass(
   const isWhole = want === "everything";
   const inference = want === "outputs" && !context.training;
   const schedule = scheduleOf(model, isWhole ? "single" : inference ? "inference" : "training");
-  const { units, readCount, outputs } = schedule;
+  const { units, entrances, readCount, outputs } = schedule;
   const values = new Map<LayerNode, Tensor>();
   const passes = new Map<LayerNode, LayerPass>();
   const kept = new Map<LayerNode, readonly Tensor[]>();
@@ -96,8 +96,8 @@ export function forwardPass(
 
   for (const unit of units) {
     const node = unit.last;
-    const entrance = model.inputs.findIndex((x) => x.node === node);
-    const read = entrance >= 0 ? [inputs[entrance]] : unit.inputs.map((x) => valueOf(values, x.node));
+    const entrance = entrances.get(node);
+    const read = entrance === undefined ? unit.inputs.map((x) => valueOf(values, x.node)) : [inputs[entrance]];
     // as in Keras, a layer computes in its own element type, whatever it reads
     const xs = read.map((x) => cast(x, node.layer.dtype));
     const inPlace = want === "outputs" && readers.isLast(xs[0].data);
@@ -111,7 +111,7 @@ export function forwardPass(
       for (const { data } of valueOf(kept, node)) readers.expect(data);
     }
     if (outputs.has(node) && pass.logits !== undefined) readers.expect(pass.logits.x.data); // for the loss
-    if (entrance < 0) for (const x of read) readers.done(x.data);
+    if (entrance === undefined) for (const x of read) readers.done(x.data);
     else readers.expect(inputs[entrance].data); // the caller's
   }
   const { execution } = context;

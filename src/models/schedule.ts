@@ -12,6 +12,8 @@ import { joinedUnits, singleUnits, type Unit } from "./units.js";
 export interface Schedule {
   /** In the order in which they run forward. */
   readonly units: readonly Unit[];
+  /** Which input of the model enters at a node. */
+  readonly entrances: ReadonlyMap<LayerNode, number>;
   /** How often the output of a node is read: by units, and as an output of the model. */
   readonly readCount: ReadonlyMap<LayerNode, number>;
   /** The nodes whose outputs are the model's. */
@@ -31,14 +33,19 @@ const schedules: Readonly<Record<Joining, WeakMap<Model, Schedule>>> = {
 export function scheduleOf(model: Model, joining: Joining): Schedule {
   const known = schedules[joining].get(model);
   if (known !== undefined) return known;
-  const { graphNodes, outputs } = model;
+  const { graphNodes, inputs, outputs } = model;
   const units =
     joining === "single" ? singleUnits(graphNodes) : joinedUnits(graphNodes, outputs, joining === "inference");
   const readCount = new Map<LayerNode, number>();
   for (const { node } of [...units.flatMap((unit) => unit.inputs), ...outputs]) {
     readCount.set(node, (readCount.get(node) ?? 0) + 1);
   }
-  const schedule = { units, readCount, outputs: new Set(outputs.map(({ node }) => node)) };
+  const schedule = {
+    units,
+    entrances: new Map(inputs.map(({ node }, i) => [node, i] as const).reverse()), // of one given twice the first
+    readCount,
+    outputs: new Set(outputs.map(({ node }) => node)),
+  };
   schedules[joining].set(model, schedule);
   return schedule;
 }

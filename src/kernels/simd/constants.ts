@@ -17,6 +17,11 @@ interface PackedCopy {
   readonly data: FloatArray;
 }
 
+function isSame(a: readonly number[], b: readonly number[]): boolean {
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}
+
 /** Arrays that stay as they are until {@link PackedConstants.close}, and their packed copies. */
 export class PackedConstants {
   readonly #copies: Map<FloatArray, PackedCopy[]>;
@@ -51,8 +56,7 @@ export class PackedConstants {
   ): FloatArray | undefined {
     const copies = this.#copies.get(data);
     if (copies === undefined) return undefined;
-    const known = copies.find((copy) => copy.layout.every((value, i) => value === layout[i]));
-    if (known !== undefined) return known.data;
+    for (const copy of copies) if (isSame(copy.layout, layout)) return copy.data;
     const heap = sharedHeap();
     const offset = heap.allocate(length * (dtype === "float64" ? 8 : 4));
     const packed = heap.view(dtype, offset, length);

@@ -233,9 +233,10 @@ function withBias(
   use: (padded: FloatArray) => void,
 ): void {
   withBlock(groups * paddedColumns, (padded) => {
-    padded.fill(0);
+    if (bias.length < padded.length) padded.fill(0);
     for (let group = 0; group < groups && bias.length > 0; group++) {
-      padded.set(bias.subarray(group * columns, (group + 1) * columns), group * paddedColumns);
+      const shift = group * (paddedColumns - columns);
+      for (let from = group * columns, to = from + columns; from < to; from++) padded[from + shift] = bias[from];
     }
     use(padded);
   });

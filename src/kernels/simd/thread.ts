@@ -9,23 +9,27 @@ import type { NamedFunction, Signature } from "../../assembly/code.js";
 
 /** A kernel on this thread, and the names of its parameters, in order; filled up with the first for {@link call}. */
 interface Callee {
-  readonly run: (...values: number[]) => void;
+  readonly run: KernelFunction;
   readonly names: readonly string[];
 }
 
 interface Thread {
   readonly number: number;
   readonly exports: WebAssembly.Exports;
-  /** The kernels that have been called. */
+  /** The kernels that have been called, and those that have been asked for. */
   readonly callees: Map<NamedFunction<Signature>, Callee>;
+  readonly functions: Map<NamedFunction<Signature>, KernelFunction>;
 }
+
+/** A kernel, which takes its parameters in order. */
+type KernelFunction = (...values: number[]) => void;
 
 let current: Thread | undefined;
 
 /** Makes the kernels of `module` run on this thread, number `thread` of its pool, over `memory`. */
 export function startThread(module: WebAssembly.Module, memory: WebAssembly.Memory, thread: number): void {
   const { exports } = new WebAssembly.Instance(module, { env: { memory } });
-  current = { number: thread, exports, callees: new Map() };
+  current = { number: thread, exports, callees: new Map(), functions: new Map() };
 }
 
 function thisThread(): Thread {
@@ -82,12 +86,16 @@ function call({ run, names: n }: Callee, v: Readonly<Record<string, number>>): v
  *
  * @throws Error when kernels have not been started on this thread, or `kernel` is not in their module.
  */
-export function kernelFunction(kernel: NamedFunction<Signature>): (...values: number[]) => void {
-  const run: unknown = thisThread().exports[kernel.name];
+export function kernelFunction(kernel: NamedFunction<Signature>): KernelFunction {
+  const { exports, functions } = thisThread();
+  const known = functions.get(kernel);
+  if (known !== undefined) return known;
+  const run: unknown = exports[kernel.name];
   if (!isKernelFunction(run)) throw new Error(`internal: simd: the module has no kernel "${kernel.name}".`);
+  functions.set(kernel, run);
   return run;
 }
 
-function isKernelFunction(value: unknown): value is (...values: number[]) => void {
+function isKernelFunction(value: unknown): value is KernelFunction {
   return typeof value === "function";
 }

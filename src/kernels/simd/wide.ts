@@ -10,18 +10,15 @@
 
 const FLAG = /--experimental-wasm-revectorize\b/;
 
-/** What was found for how many arguments of the process. */
-let known: { readonly count: number; readonly vectors: 2 | 4 } | undefined;
+/** What was found in the arguments of the process when there were so many; to ask the process itself for them takes longer. */
+let known: { readonly flags: readonly string[]; readonly count: number; readonly vectors: 2 | 4 } | undefined;
 
 /** Vectors across a full panel. */
 export function panelVectors(): 2 | 4 {
-  const count = globalThis.process?.execArgv?.length ?? 0;
-  if (known?.count !== count) known = { count, vectors: flagIsGiven() ? 4 : 2 };
+  if (known === undefined || known.flags.length !== known.count) {
+    const flags = globalThis.process?.execArgv ?? [];
+    const others = globalThis.process?.env?.["NODE_OPTIONS"] ?? "";
+    known = { flags, count: flags.length, vectors: [...flags, others].some((flag) => FLAG.test(flag)) ? 4 : 2 };
+  }
   return known.vectors;
-}
-
-function flagIsGiven(): boolean {
-  const process = globalThis.process;
-  const flags = [...(process?.execArgv ?? []), process?.env?.["NODE_OPTIONS"] ?? ""];
-  return flags.some((flag) => FLAG.test(flag));
 }
