@@ -17,7 +17,7 @@ import { sharedHeap } from "./heap.js";
 let current: Arena | undefined;
 
 /** The most bytes of a small tensor. */
-const SMALL_BYTES = 4096;
+const SMALL_BYTES = 8192;
 const PAGE_BYTES = 65_536;
 /** Bytes between the starts of small tensors: a cache line, since threads may write neighbours. */
 const ALIGNMENT = 64;

@@ -5,7 +5,7 @@
  */
 import type { Job } from "../../parallel/job.js";
 import type { FloatArray } from "../../tensor/dtype.js";
-import { sharedHeap } from "../../tensor/heap.js";
+import { allocateInScope } from "../../tensor/arena.js";
 import { runPass } from "../element-tiles.js";
 import type { Execution } from "../execution.js";
 import { blockOf } from "../split.js";
@@ -18,16 +18,11 @@ const TILE = 65_536;
 /** Whether all float32 values of `data` are finite. */
 export function areFinite(data: FloatArray, execution: Execution): boolean {
   const tiles = Math.ceil(data.length / TILE);
-  const heap = sharedHeap();
-  const offset = heap.allocate(4 * tiles);
-  try {
-    const sums = heap.view("float32", offset, tiles);
-    const run = { job: finiteJob, reads: [data], writes: [sums], numbers: [], tiles };
-    runPass(tiles === 1 ? { ...execution, pool: undefined } : execution, true, run);
-    return sums.every((sum) => sum === 0);
-  } finally {
-    heap.free(offset);
-  }
+  const sums = allocateInScope("float32", tiles);
+  const run = { job: finiteJob, reads: [data], writes: [sums], numbers: [], tiles };
+  runPass(tiles === 1 ? { ...execution, pool: undefined } : execution, true, run);
+  for (let tile = 0; tile < tiles; tile++) if (sums[tile] !== 0) return false;
+  return true;
 }
 
 /** Writes 0 for a tile whose values are finite, else NaN. */

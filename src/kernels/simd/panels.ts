@@ -12,6 +12,7 @@
  * @module
  */
 import type { Job } from "../../parallel/job.js";
+import { allocateInScope } from "../../tensor/arena.js";
 import type { FloatArray } from "../../tensor/dtype.js";
 import { sharedHeap } from "../../tensor/heap.js";
 import type { Execution } from "../execution.js";
@@ -185,7 +186,7 @@ export interface RightArrays {
 
 /**
  * Calls `use` with the right operand `data`, packed if `ahead`, and with `bias` ([groups * columns], or empty for none),
- * in memory that lasts until `use` returns.
+ * in memory that lasts until \`use\` returns at least.
  */
 export function withRight(
   execution: Execution,
@@ -197,17 +198,16 @@ export function withRight(
 ): void {
   const length = panelPlace(layout, layout.groups, 0) / 4;
   const pack = (packed: FloatArray): void => packAll(execution, layout, data, packed);
-  withBias(layout, bias, (padded) => {
-    const constant = execution.constants?.find(data, rightNumbers(layout), length, pack);
-    if (constant !== undefined) use({ packed: true, right: constant, bias: padded });
-    else if (!ahead) use({ packed: false, right: data, bias: padded });
-    else {
-      withBlock(length, (right) => {
-        pack(right);
-        use({ packed: true, right, bias: padded });
-      });
-    }
-  });
+  const padded = paddedBias(layout, bias);
+  const constant = execution.constants?.find(data, rightNumbers(layout), length, pack);
+  if (constant !== undefined) use({ packed: true, right: constant, bias: padded });
+  else if (!ahead) use({ packed: false, right: data, bias: padded });
+  else {
+    withBlock(length, (right) => {
+      pack(right);
+      use({ packed: true, right, bias: padded });
+    });
+  }
 }
 
 /** Packs all panels of `data`. */
@@ -224,22 +224,17 @@ function packAll(execution: Execution, layout: RightLayout, data: FloatArray, pa
 }
 
 /**
- * Calls `use` with the biases filled up to whole panels. Where there are none they are +0, which changes no sum, since no
- * sum that began at +0 is -0.
+ * The biases filled up to whole panels. Where there are none they are +0, which changes no sum, since no sum that began at
+ * +0 is -0.
  */
-function withBias(
-  { groups, columns, paddedColumns }: RightLayout,
-  bias: FloatArray,
-  use: (padded: FloatArray) => void,
-): void {
-  withBlock(groups * paddedColumns, (padded) => {
-    if (bias.length < padded.length) padded.fill(0);
-    for (let group = 0; group < groups && bias.length > 0; group++) {
-      const shift = group * (paddedColumns - columns);
-      for (let from = group * columns, to = from + columns; from < to; from++) padded[from + shift] = bias[from];
-    }
-    use(padded);
-  });
+function paddedBias({ groups, columns, paddedColumns }: RightLayout, bias: FloatArray): FloatArray {
+  const padded = allocateInScope("float32", groups * paddedColumns);
+  if (bias.length < padded.length) padded.fill(0);
+  for (let group = 0; group < groups && bias.length > 0; group++) {
+    const shift = group * (paddedColumns - columns);
+    for (let from = group * columns, to = from + columns; from < to; from++) padded[from + shift] = bias[from];
+  }
+  return padded;
 }
 
 /** Calls `use` with `length` float32 values of the heap, which are given back when it returns. */
