@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, describe, it } from "node:test";
 import fc from "fast-check";
 import { serial } from "../../src/kernels/execution.js";
-import { adamUpdate, penaltyGradient, sgdUpdate } from "../../src/kernels/weight-updates.js";
+import { adamUpdate, penaltyGradient, penaltySumsOfAll, sgdUpdate } from "../../src/kernels/weight-updates.js";
 import type { FloatArray } from "../../src/tensor/dtype.js";
 import { detach, tensor, tensorOf } from "../../src/tensor/tensor.js";
 import { assertSameBits, dtypes, fastExecutions, fill, nameOf, seedValues } from "./support.js";
@@ -82,6 +82,26 @@ describe("updates of weights", () => {
     const velocity = Float32Array.of(1);
     sgdUpdate(w, Float32Array.of(4), velocity, { learningRate: 0.25, momentum: 2, nesterov: false, decay: 0 }, serial);
     assert.deepEqual([w[0], velocity[0]], [1.5, 1]);
+  });
+});
+
+describe("penaltySumsOfAll", () => {
+  it("has the bits of one loop over each weight, in the order of the weights, on any number of threads", () => {
+    const counts = fc.constantFrom(0, 1, 7, 8, 9, 40); // one job holds 8, and 3 run together
+    fc.assert(
+      fc.property(counts, dtypes, seedValues, (count, dtype, p) => {
+        const weights = Array.from({ length: count }, (_, i) => fill(p, [1 + ((i * 37) % 61)], dtype).data);
+        const expected = weights.map((ws) => {
+          let [absolute, squares] = [0, 0];
+          for (const w of ws) [absolute, squares] = [absolute + Math.abs(w), squares + w * w];
+          return { absolute, squares };
+        });
+        for (const execution of executions) {
+          assert.deepEqual(penaltySumsOfAll(weights, execution), expected, nameOf(execution));
+        }
+      }),
+      { numRuns: 30 },
+    );
   });
 });
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { window2D, windowFrom, windowNumbers } from "../../src/kernels/window.js";
+import { onceForWindow, window2D, windowFrom, windowNumbers } from "../../src/kernels/window.js";
 
 describe("window2D", () => {
   it("pads an odd zero at the end, as TensorFlow does", () => {
@@ -100,4 +100,17 @@ describe("window2D", () => {
       });
     });
   }
+});
+
+describe("onceForWindow", () => {
+  it("derives once for each window, and not from one what belongs to another", () => {
+    const derived: number[] = [];
+    const widthOf = onceForWindow(({ inputWidth }) => {
+      derived.push(inputWidth);
+      return inputWidth;
+    });
+    const [narrow, wide] = [5, 7].map((width) => window2D([3, width], [2, 2], [1, 1], "same", [1, 1]));
+    assert.deepEqual([narrow, wide, narrow, wide].map(widthOf), [5, 7, 5, 7]);
+    assert.deepEqual(derived, [5, 7]);
+  });
 });

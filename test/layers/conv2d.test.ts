@@ -304,6 +304,25 @@ describe("the layer Conv2D", () => {
     ]);
   });
 
+  it("sees images of another size through the window for that size", () => {
+    const layer = new Conv2D({ filters: 4, kernelSize: 3, strides: 2, padding: "same" });
+    layer.apply(input({ shape: [null, null, 3] }));
+    const [kernel, bias] = layer.weights.map(({ value }) => value);
+    const sizes = [
+      [8, 5],
+      [6, 5],
+      [6, 7],
+      [8, 5],
+    ];
+    for (const [height, width] of sizes) {
+      const x = generate([2, height, width, 3], "float32", (n, h, w, c) => 3 * n - h + w * c);
+      const pass = layer.call([x], { training: true, execution: serial, seed: 0, step: 0 });
+      const { y, cache } = conv2DForward(x, { kernel, bias }, { strides: [2, 2], padding: "same" });
+      assertSameBits(pass.y, y);
+      assertSameBits(pass.backward(y).dInputs[0], conv2DBackward(y, cache).dx);
+    }
+  });
+
   it("keeps its configuration", () => {
     const config = assertRoundTrip(
       new Conv2D({

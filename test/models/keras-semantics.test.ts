@@ -1,12 +1,16 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { serial } from "../../src/kernels/execution.js";
+import { Add } from "../../src/layers/add.js";
 import { BatchNormalization } from "../../src/layers/batch-normalization.js";
 import { Dense } from "../../src/layers/dense.js";
 import { input } from "../../src/layers/input-layer.js";
 import { ReLU } from "../../src/layers/relu.js";
+import { Rescaling } from "../../src/layers/rescaling.js";
 import { Softmax } from "../../src/layers/softmax.js";
 import { modelFromConfig } from "../../src/models/from-config.js";
 import { Model } from "../../src/models/model.js";
+import { backwardPass } from "../../src/models/passes.js";
 import { Sequential } from "../../src/models/sequential.js";
 import { trace } from "../../src/models/trace.js";
 import type { KerasConfig } from "../../src/serialization/config.js";
@@ -148,5 +152,29 @@ describe("A model that ends in an inner model", () => {
     for (const key of ["loss", "gradOutput/x"]) {
       assert.deepEqual(entries.get(key)?.data, trace(plain, values, { targets }).get(key)?.data, key);
     }
+  });
+});
+
+describe("A model", () => {
+  it("adds gradients that meet in the order of their readers", () => {
+    const x = input({ shape: [1], dtype: "float64" });
+    const y = new Dense({ units: 1, useBias: false, dtype: "float64" }).apply(x);
+    // 1 + u + u is 1 in this order, and more if the small ones come first
+    const factors = [1, 2 ** -53, 2 ** -53];
+    const readers = factors.map((scale) => new Rescaling({ scale, dtype: "float64" }).apply(y));
+    const model = new Model({ inputs: x, outputs: new Add({ dtype: "float64" }).apply(readers) });
+    const run = { training: true, execution: serial, seed: 0, step: 0 };
+    const one = tensorOf([1], [1, 1], "float64");
+    const { dWeights } = backwardPass(model, model.forward([one], run), [{ dy: one }]);
+    assert.deepEqual([...(dWeights.get("dense/kernel")?.data ?? [])], [1]);
+    assert.equal(factors[1] + factors[2] + factors[0], 1 + 2 ** -52);
+  });
+
+  it("that is given an input twice reads the first of the two", () => {
+    const x = input({ shape: [1] });
+    const model = new Model({ inputs: [x, x], outputs: new ReLU().apply(x) });
+    const run = { training: false, execution: serial, seed: 0, step: 0 };
+    const { outputs } = model.forward([tensorOf([3], [1, 1]), tensorOf([5], [1, 1])], run);
+    assert.deepEqual([...outputs[0].data], [3]);
   });
 });

@@ -49,6 +49,15 @@ describe("WorkerPool", () => {
     withPool(2, (pool) => assert.ok(runTogether(pool, meetJob).includes(1)));
   });
 
+  it("takes memory for an array from outside, but none for an empty one", (test) => {
+    withPool(2, (pool) => {
+      const { mock } = test.mock.method(sharedHeap(), "allocate");
+      const arrays = { reads: [new Float32Array(0)], writes: [new Float32Array(97)] };
+      pool.run({ job: scaleJob, ...arrays, numbers: [2], tiles: 97 });
+      assert.equal(mock.callCount(), 1);
+    });
+  });
+
   it("shows workers memory by which the heap grew after they started", () => {
     withPool(2, (pool) => {
       runTogether(pool, meetJob);

@@ -107,20 +107,18 @@ export const RIGHT_NUMBERS = 13;
 
 /** The layout that {@link rightNumbers} wrote at the start of `numbers`. */
 export function rightFrom(numbers: readonly number[]): RightLayout {
-  const [bytes, vectors, offset, groups, groupStride, outer, outerStride, inner, innerStride] = numbers;
-  const [depth, depthStride, columns, columnStride] = numbers.slice(9);
-  return rightLayout(bytes === 8 ? doubles : singles, vectors, {
-    offset,
-    groups,
-    groupStride,
-    outer,
-    outerStride,
-    inner,
-    innerStride,
-    depth,
-    depthStride,
-    columns,
-    columnStride,
+  return rightLayout(numbers[0] === 8 ? doubles : singles, numbers[1], {
+    offset: numbers[2],
+    groups: numbers[3],
+    groupStride: numbers[4],
+    outer: numbers[5],
+    outerStride: numbers[6],
+    inner: numbers[7],
+    innerStride: numbers[8],
+    depth: numbers[9],
+    depthStride: numbers[10],
+    columns: numbers[11],
+    columnStride: numbers[12],
   });
 }
 

@@ -57,6 +57,19 @@ const cases = fc
   }));
 
 describe("simdFilterGradient", () => {
+  it("is NaN where dy is infinite at an output that sees nothing but padding, along either axis", () => {
+    for (const along of [0, 1]) {
+      // along that axis taps are 5 apart, around an image of 2: none of them meets it
+      const of = (near: number, far: number): [number, number] => (along === 0 ? [far, near] : [near, far]);
+      const window = window2D(of(4, 2), of(3, 2), [1, 1], "same", of(1, 5));
+      const x = fill([5, 9], [3, window.inputHeight, window.inputWidth, 5], "float32");
+      const dy = fill([7, 2], [3, window.outputHeight, window.outputWidth, 6], "float32");
+      dy.set(1, 0, 1, 2, Number.POSITIVE_INFINITY);
+      assert.ok(conv2DKernelGradientNaive(x, dy, window, 1, "float32").data.some(Number.isNaN));
+      assertNaiveBits(x, dy, window, 1);
+    }
+  });
+
   it("has the bits of the naive loops for any window, groups and values, in panels of every width", () => {
     fc.assert(
       fc.property(cases, ({ window, batch, groups, channels, filters, xSeeds, dySeeds }) => {
