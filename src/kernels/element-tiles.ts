@@ -68,10 +68,10 @@ export function runPass(execution: Execution, simd: boolean, run: JobRun): void 
 
 /** What `use` returns for `run` as {@link runPass} runs it. */
 export function withPass<Result>(simd: boolean, run: JobRun, use: (run: JobRun) => Result): Result {
+  const { job, tiles } = run;
   const numbers = [...run.numbers, Number(simd)];
-  if (!simd) return use({ ...run, numbers });
-  const count = run.reads.length;
-  return withArraysInHeap(run.reads, run.writes, (arrays) =>
-    use({ ...run, numbers, reads: arrays.slice(0, count), writes: arrays.slice(count), inHeap: true }),
+  if (!simd) return use({ job, reads: run.reads, writes: run.writes, numbers, tiles });
+  return withArraysInHeap(run.reads, run.writes, (reads, writes) =>
+    use({ job, reads, writes, numbers, tiles, inHeap: true }),
   );
 }

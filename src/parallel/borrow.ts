@@ -7,21 +7,21 @@ import type { FloatArray } from "../tensor/dtype.js";
 import { type Heap, sharedHeap } from "../tensor/heap.js";
 
 /**
- * What `use` returns for `reads` and then `writes`, each where it lies in the heap, or a block of the heap in its place:
- * what is read is copied in before, and what is written is copied back after.
+ * What `use` returns for `reads` and `writes`, each where it lies in the heap, or a block of the heap in its place: what is
+ * read is copied in before, and what is written is copied back after.
  */
 export function withArraysInHeap<Result>(
   reads: readonly FloatArray[],
   writes: readonly FloatArray[],
-  use: (arrays: readonly FloatArray[]) => Result,
+  use: (reads: readonly FloatArray[], writes: readonly FloatArray[]) => Result,
 ): Result {
   const heap = sharedHeap();
-  if (areThere(heap, reads) && areThere(heap, writes)) return use([...reads, ...writes]);
+  if (areThere(heap, reads) && areThere(heap, writes)) return use(reads, writes);
   const borrowed: number[] = [];
   try {
     const sharedReads = reads.map((array) => inHeap(array, true, borrowed));
     const sharedWrites = writes.map((array) => inHeap(array, false, borrowed));
-    const result = use([...sharedReads, ...sharedWrites]);
+    const result = use(sharedReads, sharedWrites);
     writes.forEach((array, i) => {
       if (array !== sharedWrites[i]) array.set(sharedWrites[i]);
     });

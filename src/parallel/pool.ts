@@ -69,14 +69,12 @@ export class WorkerPool {
       return;
     }
     withRunsInHeap(runs, (arraysOf) => {
-      control.describe(
-        runs.map(({ job, numbers, tiles }, i) => ({ name: job.name, arrays: arraysOf[i], numbers, tiles })),
-      );
-      this.#forkJoin(control, () =>
-        tilesOf(
-          runs.map(({ job, numbers, tiles }, i) => ({ tiles, prepare: () => job.prepare(arraysOf[i], numbers) })),
-        ),
-      );
+      const jobs = runs.map(({ job, numbers, tiles }, i) => {
+        const arrays = arraysOf[i];
+        return { name: job.name, arrays, numbers, tiles, prepare: () => job.prepare(arrays, numbers) };
+      });
+      control.describe(jobs);
+      this.#forkJoin(control, () => tilesOf(jobs));
     });
   }
 
@@ -134,10 +132,11 @@ function withRunsInHeap(
   [first, ...others]: readonly JobRun[],
   use: (arraysOf: readonly (readonly FloatArray[])[]) => void,
 ): void {
-  const useWith = (arrays: readonly FloatArray[]): void => {
+  const useWith = (reads: readonly FloatArray[], writes: readonly FloatArray[]): void => {
+    const arrays = [...reads, ...writes];
     if (others.length === 0) use([arrays]);
     else withRunsInHeap(others, (more) => use([arrays, ...more]));
   };
-  if (first.inHeap === true) useWith([...first.reads, ...first.writes]);
+  if (first.inHeap === true) useWith(first.reads, first.writes);
   else withArraysInHeap(first.reads, first.writes, useWith);
 }

@@ -153,7 +153,7 @@ export function conv2DInputGradientSimd(
   if (!areFinite(weights, execution)) return false;
   const { seen, hasUnseen } = phasesOf(window);
   // in the heap all the time, since every phase writes a part of dx
-  withArraysInHeap([contiguous(dy).data, weights], [dx.data], ([images, taps, target]) => {
+  withArraysInHeap([contiguous(dy).data, weights], [dx.data], ([images, taps], [target]) => {
     if (hasUnseen) fillZeros(target, execution);
     for (const phase of seen) {
       convolvePhase(images, taps, target, dx.shape, window, groups, phase, execution, beside);

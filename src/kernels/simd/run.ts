@@ -41,11 +41,9 @@ export function withScratch<Result>(
   const offset = heap.allocate(each * threads);
   try {
     const scratchArray = heap.view("float32", offset, (each / 4) * threads);
-    return withArraysInHeap(reads, writes, (arrays) => {
-      const shared = [...arrays.slice(0, reads.length), scratchArray];
-      const writesThere = arrays.slice(reads.length);
-      return use({ job, reads: shared, writes: writesThere, numbers: [...numbers, each], tiles, inHeap: true });
-    });
+    return withArraysInHeap([...reads, scratchArray], writes, (shared, written) =>
+      use({ job, reads: shared, writes: written, numbers: [...numbers, each], tiles, inHeap: true }),
+    );
   } finally {
     heap.free(offset);
   }
