@@ -49,13 +49,12 @@ export function columnsPerTile(columns: number, { pool }: Execution): number {
 }
 
 /** Whether a pass over `x` runs on assembled kernels: float32, in rows of whole vectors of 4 where it goes by rows. */
-export function passRunsSimd(execution: Execution, x: Tensor, columns: number = LEAST_COLUMNS): boolean {
-  return runsSimd(execution, x) && isInVectors(columns) && x.size > 0;
-}
-
-/** Whether rows of `columns` float32 values are whole vectors. */
-export function isInVectors(columns: number): boolean {
-  return columns % LEAST_COLUMNS === 0;
+export function passRunsSimd(
+  execution: Execution,
+  x: Pick<Tensor, "data" | "size">,
+  columns: number = LEAST_COLUMNS,
+): boolean {
+  return runsSimd(execution, x) && columns % LEAST_COLUMNS === 0 && x.size > 0;
 }
 
 /**

@@ -94,13 +94,8 @@ export function createExecution(options: ExecutionOptions = {}): OwnedExecution 
   return { accumulate, kernel, pool, close: () => pool?.close() };
 }
 
-/** Whether products of tensors like `x` run on assembled kernels. */
-export function runsSimd(execution: Execution, x: Tensor): boolean {
-  return arrayRunsSimd(execution, x.data);
-}
-
-/** {@link runsSimd} of a tensor with this `data`. */
-export function arrayRunsSimd({ kernel }: Execution, data: FloatArray): boolean {
+/** Whether products of tensors with such `data` run on assembled kernels. */
+export function runsSimd({ kernel }: Execution, { data }: Pick<Tensor, "data">): boolean {
   return kernel === "simd" && data instanceof Float32Array && simdModule() !== undefined;
 }
 

@@ -8,8 +8,8 @@ import type { Job, JobRun } from "../parallel/job.js";
 import { doublesInScope } from "../tensor/arena.js";
 import type { FloatArray } from "../tensor/dtype.js";
 import { contiguous, dtypeOf, empty, type Tensor } from "../tensor/tensor.js";
-import { columnsPerTile, isInVectors, LEAST_COLUMNS, withPass } from "./element-tiles.js";
-import { arrayRunsSimd, type Execution, runTiles } from "./execution.js";
+import { columnsPerTile, LEAST_COLUMNS, passRunsSimd, withPass } from "./element-tiles.js";
+import { type Execution, runTiles } from "./execution.js";
 import { type Accumulate, roundingOf, roundsToFloat32 } from "./rounding.js";
 import { type ColumnRange, columnSumsKernels, forEachStrip } from "./simd/column-kernels.js";
 import { runKernel } from "./simd/thread.js";
@@ -49,7 +49,7 @@ function columnSumsBeside<Other>(
   const sums = doublesInScope(channels);
   const most = columnsPerTile(channels, execution);
   const single = roundsToFloat32(execution.accumulate, dtypeOfArray(x));
-  const simd = arrayRunsSimd(execution, x) && isInVectors(channels) && x.length > 0;
+  const simd = passRunsSimd(execution, { data: x, size: x.length }, channels);
   const run = {
     job: columnSumsJob,
     reads: [x],

@@ -21,7 +21,7 @@ import type { Job } from "../parallel/job.js";
 import { contiguous, empty, type Tensor } from "../tensor/tensor.js";
 import type { FloatArray } from "../tensor/dtype.js";
 import { elementsPerTile, passRunsSimd, runPass } from "./element-tiles.js";
-import { arrayRunsSimd, type Execution, NO_VALUES, runTiles } from "./execution.js";
+import { type Execution, NO_VALUES, runsSimd, runTiles } from "./execution.js";
 import { LANES } from "./simd/floats.js";
 import { ranges } from "./simd/axes.js";
 import { adamKernel, penaltyKernel } from "./simd/update-kernels.js";
@@ -54,7 +54,7 @@ function change(
   const threads = forLength(execution, length);
   const most = elementsPerTile(length, threads);
   const all = [...reads, ...changed];
-  runPass(threads, isVector && all.every((data) => arrayRunsSimd(execution, data)), {
+  runPass(threads, isVector && all.every((data) => runsSimd(execution, { data })), {
     job,
     reads: all,
     writes: changed,

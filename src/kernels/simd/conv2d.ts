@@ -23,6 +23,7 @@ import { contiguous, type Tensor } from "../../tensor/tensor.js";
 import { biasData, type Execution, NO_VALUES } from "../execution.js";
 import { onceForWindow, type Window2D } from "../window.js";
 import { fillZeros } from "../zeros.js";
+import { type Axis, horizontalAxis, verticalAxis } from "./axes.js";
 import { type ConvolutionFinish, convolve } from "./convolve.js";
 import { areFinite } from "./finite.js";
 
@@ -94,7 +95,7 @@ function greatestCommonDivisor(a: number, b: number): number {
 }
 
 /** The phases of the inputs along one axis; a phase that is seen through no tap has `taps` 0. */
-function phasesAlong(input: number, kernel: number, stride: number, dilation: number, pad: number): Phase[] {
+function phasesAlong({ input, kernel, stride, dilation, pad }: Axis): Phase[] {
   const common = greatestCommonDivisor(stride, dilation);
   const tapStep = stride / common;
   return Array.from({ length: Math.min(stride, input) }, (_, first) => {
@@ -118,20 +119,13 @@ interface WindowPhase {
 
 /** The phases of a window that are seen at all, and whether there are others. */
 const phasesOf = onceForWindow((window): { readonly seen: readonly WindowPhase[]; readonly hasUnseen: boolean } => {
-  const rows = phasesAlong(
-    ...([window.inputHeight, window.kernelHeight, window.strideHeight] as const),
-    ...([window.dilationHeight, window.padTop] as const),
-  );
-  const columns = phasesAlong(
-    ...([window.inputWidth, window.kernelWidth, window.strideWidth] as const),
-    ...([window.dilationWidth, window.padLeft] as const),
-  );
-  const seen = rows.flatMap((row) =>
-    columns
-      .filter((column) => row.taps > 0 && column.taps > 0)
-      .map((column) => ({ row, column, window: phaseWindow(window, row, column) })),
-  );
-  return { seen, hasUnseen: seen.length < rows.length * columns.length };
+  const [rows, columns] = [verticalAxis(window), horizontalAxis(window)].map(phasesAlong);
+  const pairs = rows.flatMap((row) => columns.map((column) => ({ row, column })));
+  const seen = pairs.filter(({ row, column }) => row.taps > 0 && column.taps > 0);
+  return {
+    seen: seen.map(({ row, column }) => ({ row, column, window: phaseWindow(window, row, column) })),
+    hasUnseen: seen.length < pairs.length,
+  };
 });
 
 /**
@@ -154,7 +148,7 @@ export function conv2DInputGradientSimd(
   const { seen, hasUnseen } = phasesOf(window);
   // in the heap all the time, since every phase writes a part of dx
   withArraysInHeap([contiguous(dy).data, weights], [dx.data], ([images, taps], [target]) => {
-    if (hasUnseen) fillZeros(target, execution);
+    if (hasUnseen) fillZeros(target, execution); // no phase writes there
     for (const phase of seen) {
       convolvePhase(images, taps, target, dx.shape, window, groups, phase, execution, beside);
     }

@@ -21,8 +21,7 @@ export function areFinite(data: FloatArray, execution: Execution): boolean {
   const sums = allocateInScope("float32", tiles);
   const run = { job: finiteJob, reads: [data], writes: [sums], numbers: [], tiles };
   runPass(tiles === 1 ? { ...execution, pool: undefined } : execution, true, run);
-  for (let tile = 0; tile < tiles; tile++) if (sums[tile] !== 0) return false;
-  return true;
+  return sums.every((sum) => sum === 0);
 }
 
 /** Writes 0 for a tile whose values are finite, else NaN. */

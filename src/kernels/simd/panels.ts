@@ -184,7 +184,7 @@ export interface RightArrays {
 
 /**
  * Calls `use` with the right operand `data`, packed if `ahead`, and with `bias` ([groups * columns], or empty for none),
- * in memory that lasts until \`use\` returns at least.
+ * in memory that lasts until `use` returns at least.
  */
 export function withRight(
   execution: Execution,
