@@ -29,13 +29,14 @@ function makePackKernel(lanes: Lanes, vectors: number): PackKernel {
   };
   return wasmFunction(`pack_${lanes.name}_${vectors}`, parameters, (p, local) => {
     const column = local("i32");
-    const vector = (j: number): Body =>
-      lanes.name === "float32"
-        ? v128.store(p.to, v128.load(p.from, 16 * j), 16 * j)
-        : v128.store(p.to, f64x2.promote_low_f32x4(v128.load64_zero(p.from, 8 * j)), 16 * j);
+    const values = upTo(vectors).map(() => local("v128"));
+    const read = (j: number): Value<"v128"> =>
+      lanes.name === "float32" ? v128.load(p.from, 16 * j) : f64x2.promote_low_f32x4(v128.load64_zero(p.from, 8 * j));
     const wholeRows = doWhile(
       [
-        upTo(vectors).map(vector),
+        // all loads come before all stores: else V8 does not fuse them
+        values.map((value, j) => value.set(read(j))),
+        values.map((value, j) => v128.store(p.to, value, 16 * j)),
         p.from.set(i32.add(p.from, p.rowStride)),
         p.to.set(i32.add(p.to, rowBytes)),
         p.depth.set(i32.sub(p.depth, 1)),

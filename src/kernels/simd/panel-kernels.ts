@@ -29,10 +29,14 @@ export function packKernel(lanes: Lanes, width: number, name: string): PackKerne
     const from = local("i32");
     const to = local("i32");
     const left = local("i32");
-    const wholePanel = vectors.map((i) => {
-      const values = wide ? f64x2.promote_low_f32x4(v128.load64_zero(from, 8 * i)) : v128.load(from, 16 * i);
-      return v128.store(to, values, 16 * i);
-    });
+    const values = vectors.map(() => local("v128"));
+    // all loads come before all stores: V8 fuses no loads that have a store between them
+    const wholePanel = [
+      values.map((value, i) =>
+        value.set(wide ? f64x2.promote_low_f32x4(v128.load64_zero(from, 8 * i)) : v128.load(from, 16 * i)),
+      ),
+      values.map((value, i) => v128.store(to, value, 16 * i)),
+    ];
     const partOfPanel = [
       vectors.map((i) => v128.store(to, v128.zero(), 16 * i)),
       doWhile(

@@ -150,13 +150,21 @@ function addSegment(
   ];
 }
 
-/** Adds the bias to float32 sums and stores whole rows of them. */
+/**
+ * Adds the bias to float32 sums and stores whole rows of them. All loads come before all stores: V8 fuses no two loads that
+ * have a store between them, nor what depends on them.
+ */
 function storeSingles(sums: Sums, { results, resultOffset, bias }: Parameters, local: MakeLocal): Body {
   const to = local("i32");
-  return sums.map((row, i) => [
-    to.set(i32.add(i32.load(results, 4 * i), resultOffset)),
-    row.map((sum, j) => v128.store(to, f32x4.add(sum, v128.load(bias, 16 * j)), 16 * j)),
-  ]);
+  const addends = sums[0].map(() => local("v128"));
+  return [
+    addends.map((addend, j) => addend.set(v128.load(bias, 16 * j))),
+    sums.map((row) => row.map((sum, j) => sum.set(f32x4.add(sum, addends[j])))),
+    sums.map((row, i) => [
+      to.set(i32.add(i32.load(results, 4 * i), resultOffset)),
+      row.map((sum, j) => v128.store(to, sum, 16 * j)),
+    ]),
+  ];
 }
 
 /** Stores the sums, not rounded, as [rows, width] in scratch memory. */
