@@ -233,13 +233,15 @@ export function conv2DInputGradient(
   checkInputGradient(dy, kernel, window, groups);
   const batch = dy.shape[0];
   const [, , groupChannels, filters] = kernel.shape;
-  if (runsSimd(execution, dy) && isDepthwise(groups, groupChannels, filters / groups)) {
+  const depthwise = isDepthwise(groups, groupChannels, filters / groups);
+  if (runsSimd(execution, dy) && depthwise) {
     const { kernelHeight, kernelWidth } = window;
-    const depthwise = reshape(contiguous(kernel), [kernelHeight, kernelWidth, groups, filters / groups]);
-    return simdDepthwiseInputGradient(dy, depthwise, window, execution);
+    const filtersOf = reshape(contiguous(kernel), [kernelHeight, kernelWidth, groups, filters / groups]);
+    const dx = simdDepthwiseInputGradient(dy, filtersOf, window, execution);
+    if (dx !== undefined) return dx;
   }
   const dx = empty([batch, window.inputHeight, window.inputWidth, groupChannels * groups], dy);
-  if (runsSimd(execution, dy) && dx.size > 0 && dy.size > 0) {
+  if (runsSimd(execution, dy) && !depthwise && dx.size > 0 && dy.size > 0) {
     if (conv2DInputGradientSimd(dy, kernel, dx, window, groups, execution, beside)) return dx;
   }
   const across = splitEvenly(groupChannels, COLUMNS, TILE_COLUMNS).count;

@@ -248,7 +248,8 @@ export function depthwiseConv2DInputGradient(
   const [, , channels, multiplier] = kernel.shape;
   checkImages("dy", dy, window.outputHeight, window.outputWidth, channels * multiplier);
   expectSameType("depthwiseConv2D", dy, kernel);
-  if (runsSimd(execution, dy)) return simdDepthwiseInputGradient(dy, kernel, window, execution);
+  const simd = runsSimd(execution, dy) ? simdDepthwiseInputGradient(dy, kernel, window, execution) : undefined;
+  if (simd !== undefined) return simd;
   const batch = dy.shape[0];
   const dx = empty([batch, window.inputHeight, window.inputWidth, channels], dy);
   runTiles(execution, {

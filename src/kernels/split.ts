@@ -20,6 +20,11 @@ export function splitEvenly(total: number, most: number, unit: number): Split {
   return { total, size, count: Math.ceil(total / size) };
 }
 
+/** `total` in blocks of `size`. */
+export function splitBy(total: number, size: number): Split {
+  return { total, size, count: Math.ceil(total / size) };
+}
+
 /** The share of a range that {@link splitTapering} cuts into blocks of full size. */
 const WHOLE_SHARE = 3 / 4;
 

@@ -5,169 +5,185 @@
  *
  * Several filters a channel are made one first (`channel-multiplier.ts`).
  *
- * A tile is some taps of some channels, and runs through all positions in blocks that stay in the cache, as in
- * `filter-gradient.ts`; but the product of two pixels is that of each channel with itself (`tap-products.ts`).
+ * A tile is some taps of some channels, and runs through all positions in order, some rows at a time: their pixels of dy,
+ * and the lines of x that they see, are packed in panels, the padding as zeros (`panel-lines.ts`), and stay in the cache
+ * while the taps pass by.
  *
  * @module
  */
 import type { Job } from "../../parallel/job.js";
 import { contiguous, empty, type Tensor } from "../../tensor/tensor.js";
 import { type Execution, threadsOf } from "../execution.js";
-import { blockOf, type Split, splitEvenly } from "../split.js";
+import { blockOf, type Split, splitBy, splitEvenly } from "../split.js";
 import { type Window2D, windowFrom, windowNumbers } from "../window.js";
-import { ranges } from "./axes.js";
 import { repeatChannels } from "./channel-multiplier.js";
-import { channelProducts, channelsOf, PRODUCT_VECTORS } from "./depthwise-kernels.js";
-import { type Grid, positionGrid } from "./filter-gradient-plan.js";
-import { doubles, type Lanes, lanesOf, PANEL_VECTORS, singles, sumsAt } from "./lanes.js";
+import { depthwiseKernels } from "./depthwise-kernels.js";
+import { doubles, lanesOf, singles, sumsAt } from "./lanes.js";
+import { outerProductKernels } from "./outer-product-kernels.js";
+import { linePacker, linesSeen, type PanelLines, panelLines, tapPlace } from "./panel-lines.js";
 import { runSimd, scratchAddress } from "./run.js";
-import { addTap, addZeroProducts, type Block, type Positions } from "./tap-products.js";
 import { kernelFunction } from "./thread.js";
+import { panelVectors } from "./wide.js";
 
 /** How many tiles a thread should have, so that one that was held up leaves the others something to take. */
 const TILES_PER_THREAD = 2;
-/** About how many bytes of x and dy a block of positions has: both stay in the second cache while the taps pass by. */
-const BLOCK_BYTES = 524_288;
-/** Bytes of zeros to multiply the padding by: as many as a panel has channels. */
-const ZEROS = 128;
-
-/** Space behind sums, for vectors that are loaded for the sake of their first lane. */
-const SLACK = 64;
+/** About how many bytes of x and dy are packed at a time. */
+const BLOCK_BYTES = 131_072;
 
 /** What all tiles have in common. */
 interface Plan {
-  readonly lanes: Lanes;
+  readonly lines: PanelLines;
   readonly batch: number;
   readonly channels: number;
-  /** The most taps and channels of a tile. */
+  /** Rows of outputs that are packed together. */
+  readonly rows: Split;
   readonly taps: Split;
   readonly across: Split;
-  readonly positions: Grid;
-  readonly window: Window2D;
-}
-
-/** Bytes of the sums of one tap. */
-function tapBytes({ lanes, across }: Plan): number {
-  return Math.ceil((across.size * lanes.bytes) / SLACK) * SLACK + SLACK;
-}
-
-function split(total: number, size: number): Split {
-  return { total, size, count: Math.ceil(total / size) };
 }
 
 /** The gradient for the kernel, [kH, kW, C, M], from float32 tensors `x` [N, H, W, C] and `dy` [N, OH, OW, C * M]. */
-export function simdDepthwiseKernelGradient(x: Tensor, dy: Tensor, window: Window2D, execution: Execution): Tensor {
+export function simdDepthwiseKernelGradient(
+  x: Tensor,
+  dy: Tensor,
+  window: Window2D,
+  execution: Execution,
+  vectors: number = panelVectors(),
+): Tensor {
   const batch = x.shape[0];
   const channels = dy.shape[3];
   const multiplier = channels / x.shape[3];
   const image = multiplier === 1 ? x : repeatChannels(x, multiplier, execution);
-  const { kernelHeight, kernelWidth, strideHeight, strideWidth } = window;
+  const { kernelHeight, kernelWidth } = window;
   const dKernel = empty([kernelHeight, kernelWidth, x.shape[3], multiplier], x);
-  const lanes = lanesOf(execution.accumulate);
   const threads = threadsOf(execution);
-  const tiles = threads === 1 ? 1 : TILES_PER_THREAD * threads;
-  const panel = channelsOf(lanes, PANEL_VECTORS[0]);
-  // whole taps are shared only where there are too few panels of channels
-  const across = splitEvenly(channels, Math.max(panel, Math.ceil(channels / tiles / panel) * panel), panel);
-  const taps = splitEvenly(
-    kernelHeight * kernelWidth,
-    Math.ceil((kernelHeight * kernelWidth * across.count) / tiles),
-    1,
-  );
-  const pixels = 4 * channels * (1 + strideHeight * strideWidth);
-  const positions = positionGrid(window, batch, Math.max(1, Math.floor(BLOCK_BYTES / pixels)));
-  const plan = { lanes, batch, channels, taps, across, positions, window };
+  const lines = panelLines(window, lanesOf(execution.accumulate), vectors);
+  const allTaps = kernelHeight * kernelWidth;
+  const wanted = threads === 1 ? 1 : TILES_PER_THREAD * threads;
+  const width = vectors * lines.lanes.perVector;
+  const across = splitEvenly(channels, Math.max(width, Math.ceil(channels / wanted / width) * width), width);
+  // taps are only shared where there are too few panels: who shares them packs the same pixels again
+  const parts = across.count < threads ? Math.ceil(wanted / across.count) : 1;
+  const taps = splitEvenly(allTaps, Math.ceil(allTaps / parts), 1);
+  const row = window.strideHeight * lines.line + window.outputWidth * lines.pixel;
+  const most = Math.floor(BLOCK_BYTES / row / Math.ceil(across.size / width));
+  const rows = splitEvenly(window.outputHeight, Math.max(1, most), 1);
+  const plan = { lines, batch, channels, rows, taps, across };
   runSimd(execution, {
     job: simdDepthwiseKernelGradientJob,
     reads: [contiguous(image).data, contiguous(dy).data],
     writes: [dKernel.data],
     numbers: [
-      ...[lanes.bytes, batch, channels, taps.size, across.size],
-      ...[positions.images, positions.rows, positions.columns, ...windowNumbers(window)],
+      ...[lines.lanes.bytes, vectors, batch, channels, rows.size, taps.size, across.size],
+      ...windowNumbers(window),
     ],
     tiles: taps.count * across.count,
-    scratch: ZEROS + (2 * taps.size + 1) * tapBytes(plan),
+    scratch: scratchFrom(0, plan).end,
   });
   return dKernel;
 }
 
 function planFrom(numbers: readonly number[]): Plan {
-  const [bytes, batch, channels, tapSize, channelSize, images, rows, columns] = numbers;
-  const window = windowFrom(numbers, 8);
+  const [bytes, vectors, batch, channels, rows, taps, across] = numbers;
+  const window = windowFrom(numbers, 7);
   return {
-    lanes: bytes === 4 ? singles : doubles,
-    ...{ batch, channels, window },
-    taps: split(window.kernelHeight * window.kernelWidth, tapSize),
-    across: split(channels, channelSize),
-    positions: { images, rows, columns },
+    lines: panelLines(window, bytes === 4 ? singles : doubles, vectors),
+    ...{ batch, channels },
+    rows: splitBy(window.outputHeight, rows),
+    taps: splitBy(window.kernelHeight * window.kernelWidth, taps),
+    across: splitBy(channels, across),
   };
+}
+
+/** Where a tile keeps what, as addresses. All but the table and zeros are of the type of the sums. */
+interface Scratch {
+  /** The place of each tap. */
+  readonly table: number;
+  /** As many as the tile has channels. */
+  readonly zeros: number;
+  /** [panel][tap][channels of the panel] */
+  readonly sums: number;
+  /** [panel][line], and [panel][pixel] */
+  readonly lines: number;
+  readonly linePanel: number;
+  readonly dy: number;
+  readonly dyPanel: number;
+  readonly end: number;
+}
+
+function scratchFrom(table: number, { lines, rows, taps, across }: Plan): Scratch {
+  const panels = Math.ceil(across.size / (lines.vectors * lines.lanes.perVector));
+  const aligned = (bytes: number): number => Math.ceil(bytes / 64) * 64;
+  const zeros = table + aligned(4 * taps.size);
+  const sums = zeros + aligned(4 * across.size);
+  const linesAt = sums + aligned(panels * taps.size * lines.pixel);
+  const linePanel = linesSeen(lines, rows.size) * lines.line;
+  const dy = linesAt + panels * linePanel;
+  const dyPanel = rows.size * lines.window.outputWidth * lines.pixel;
+  return { table, zeros, sums, lines: linesAt, linePanel, dy, dyPanel, end: dy + panels * dyPanel };
 }
 
 /** Some taps of some channels. */
 export const simdDepthwiseKernelGradientJob: Job = {
   name: "simdDepthwiseKernelGradient",
-  prepare:
-    ([x, dy, scratchMemory, dKernel], numbers) =>
-    (index) => {
-      const plan = planFrom(numbers);
-      const { lanes, batch, channels, window } = plan;
+  prepare([x, dy, scratchMemory, dKernel], numbers) {
+    const plan = planFrom(numbers);
+    const { lines, batch, channels, rows } = plan;
+    const { window, lanes, vectors, pixel } = lines;
+    const scratch = scratchFrom(scratchAddress(scratchMemory, numbers), plan);
+    const width = vectors * lanes.perVector;
+    const table = new Int32Array(scratchMemory.buffer, scratch.table, plan.taps.size);
+    const packLines = linePacker(lines, 4 * channels, scratch.zeros);
+    const packPixels = kernelFunction(outerProductKernels(lanes, vectors).packFilters);
+    const multiply = kernelFunction(depthwiseKernels(lanes, vectors).tapProducts);
+    const columns = window.outputWidth;
+    return (index) => {
       const taps = blockOf(plan.taps, index % plan.taps.count);
       const { from, to } = blockOf(plan.across, Math.floor(index / plan.taps.count));
-      const zeros = scratchAddress(scratchMemory, numbers);
-      const sums = zeros + ZEROS;
-      const padding = sums + plan.taps.size * tapBytes(plan);
-      const trial = padding + plan.taps.size * tapBytes(plan);
-      const start = (zeros - scratchMemory.byteOffset) / 4;
-      scratchMemory.fill(0, start, start + (trial + tapBytes(plan) - zeros) / 4);
-      const products = {
-        ...{ window, zeros, channels: to - from, paddingChannels: to - from, panels: 1 },
-        multiply: kernelFunction(channelProducts(lanes)),
-      };
-      for (const images of ranges(batch, plan.positions.images)) {
-        for (const rows of ranges(window.outputHeight, plan.positions.rows)) {
-          for (const columns of ranges(window.outputWidth, plan.positions.columns)) {
-            const block = blockAt(plan, { images, rows, columns }, x.byteOffset + 4 * from, dy.byteOffset + 4 * from);
-            // once dy has shown a value that is not finite, what the padding gives must be summed for each tap
-            addZeroProducts(products, block, trial);
-            const finite = sumsAt(lanes, scratchMemory.buffer, trial, to - from).every((sum) => sum === 0);
-            for (let tap = taps.from, i = 0; tap < taps.to; tap++, i++) {
-              addTap(products, { ...block, finite }, tap, sums + i * tapBytes(plan), padding + i * tapBytes(plan));
-            }
-          }
+      const panels = Math.ceil((to - from) / width);
+      const count = taps.to - taps.from;
+      scratchMemory.fill(
+        0,
+        (scratch.zeros - scratchMemory.byteOffset) / 4,
+        (scratch.lines - scratchMemory.byteOffset) / 4,
+      );
+      for (let i = 0; i < count; i++) {
+        const kh = Math.floor((taps.from + i) / window.kernelWidth);
+        table[i] = tapPlace(lines, kh, taps.from + i - kh * window.kernelWidth);
+      }
+      for (let n = 0; n < batch; n++) {
+        const image = x.byteOffset + 4 * (n * window.inputHeight * window.inputWidth * channels + from);
+        for (let block = 0; block < rows.count; block++) {
+          const down = blockOf(rows, block);
+          const height = down.to - down.from;
+          const top = down.from * window.strideHeight - window.padTop;
+          packLines(image, top, linesSeen(lines, height), to - from, scratch.lines, scratch.linePanel);
+          const position = (n * window.outputHeight + down.from) * columns;
+          const dyAt = dy.byteOffset + 4 * (position * channels + from);
+          packPixels(dyAt, scratch.dy, height * columns, 4 * channels, to - from, scratch.dyPanel);
+          multiply(
+            scratch.table,
+            scratch.lines,
+            scratch.dy,
+            scratch.sums,
+            height,
+            columns,
+            window.strideHeight * lines.line - columns * pixel,
+            0,
+            count,
+            panels,
+            scratch.linePanel,
+            scratch.dyPanel,
+          );
         }
       }
-      for (let tap = taps.from, i = 0; tap < taps.to; tap++, i++) {
-        const total = sumsAt(lanes, scratchMemory.buffer, sums + i * tapBytes(plan), to - from);
-        const outside = sumsAt(lanes, scratchMemory.buffer, padding + i * tapBytes(plan), to - from);
-        for (let c = 0; c < to - from; c++) dKernel[tap * channels + from + c] = total[c] + outside[c];
+      const sums = sumsAt(lanes, scratchMemory.buffer, scratch.sums, panels * count * width);
+      for (let panel = 0, at = 0; panel < panels; panel++) {
+        const first = from + panel * width;
+        for (let i = 0; i < count; i++, at += width) {
+          const place = (taps.from + i) * channels + first;
+          for (let c = 0; c < width && first + c < to; c++) dKernel[place + c] = sums[at + c];
+        }
       }
-    },
+    };
+  },
 };
-
-/** A block of positions, both of whose operands are read where they lie. */
-function blockAt(
-  { lanes, channels, window }: Plan,
-  positions: Positions,
-  x: number,
-  dy: number,
-): Omit<Block, "finite"> {
-  const { inputHeight, inputWidth, outputHeight, outputWidth } = window;
-  const { images, rows, columns } = positions;
-  const column = 4 * channels;
-  const panel = 4 * channelsOf(lanes, PRODUCT_VECTORS);
-  const every = { first: 0, step: 1 };
-  const imageBytes = inputHeight * inputWidth * column;
-  const gradientBytes = outputHeight * outputWidth * column;
-  return {
-    positions,
-    image: {
-      ...{ address: x + images.from * imageBytes, column, row: inputWidth * column, image: imageBytes, panel },
-      rows: { ...every, count: inputHeight },
-      columns: { ...every, count: inputWidth },
-    },
-    gradient: {
-      address: dy + images.from * gradientBytes + (rows.from * outputWidth + columns.from) * column,
-      ...{ column, row: outputWidth * column, image: gradientBytes, panel },
-    },
-  };
-}

@@ -3,287 +3,302 @@
  *
  * **Weighted pixels**, for the forward pass and the gradient for the input:
  *
- *     out[pixel, c] = start[c] + sum over taps of source[pixel + offset of tap, c] * filter[tap, c]  + bias[c]
+ *     out[pixel, c] = sum over taps of source[pixel + place of tap, c] * filter[tap, c]  + bias[c]
  *
- * for pixels that all use the same taps; a table gives the offset of each tap, and where its filter lies. Four pixels at
- * a time share the loads of the filter, while their sums stay in registers.
+ * Four pixels at a time share the loads of the filter, while their sums stay in registers.
  *
- * **Channel products**, for the gradient for the filter: sums[c] += a[position, c] * b[position, c], over the grids of
- * positions of `tap-products.ts`.
+ * **Tap products**, for the gradient for the filter:
  *
- * Operands are float32 in memory, and widened as they are loaded where sums are doubles. A kernel works on some vectors
- * of channels; one that works on no vector works on one channel, and reads nothing behind it.
+ *     sums[tap, c] += source[position + place of tap, c] * dy[position, c]        for all positions in ascending order
+ *
+ * Five taps at a time share the loads of dy, while their sums stay in registers.
+ *
+ * Operands are packed in panels of channels, in the type of the sums (`panel-lines.ts`); only what is written is not. The
+ * next pixel of a panel is the next one in memory.
  *
  * @module
  */
-import {
-  type Body,
-  type Local,
-  type NamedFunction,
-  type Operand,
-  type Signature,
-  type Value,
-  wasmFunction,
-} from "../../assembly/code.js";
-import { call, doWhile, whileLoop } from "../../assembly/control.js";
-import { f32x4, f64x2, i32, v128 } from "../../assembly/instructions.js";
+import { type Body, type Local, type NamedFunction, type Signature, wasmFunction } from "../../assembly/code.js";
+import { call, doWhile, when, whileLoop } from "../../assembly/control.js";
+import { f32, f32x4, f64, i32, v128 } from "../../assembly/instructions.js";
 import { doubles, type Lanes, PANEL_VECTORS, singles } from "./lanes.js";
-import { type BlockKernel, blockParameters, type GridParameter, grid } from "./outer-product-kernels.js";
 
 /** Pixels that share the loads of the filter. */
 const PIXELS = 4;
 
-/** Vectors that a kernel may work on, the most first; 0 is for one channel. */
-const WIDTHS: readonly number[] = [...PANEL_VECTORS, 0];
-
-/** Channel products keep one sum a vector, and take up to eight at a time: each addition must wait for the one before. */
-export const PRODUCT_VECTORS = 8;
-const PRODUCT_WIDTHS: readonly number[] = [PRODUCT_VECTORS, ...WIDTHS];
+/** Taps that share the loads of dy. */
+const TAPS = 5;
 
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 
-/** Channels that a kernel of `vectors` works on. */
-export function channelsOf(lanes: Lanes, vectors: number): number {
-  return vectors === 0 ? 1 : vectors * lanes.perVector;
-}
-
-/** Float32 values as lanes: vector number `j`, or where there are no vectors one value. */
-function loadWidened(lanes: Lanes, vectors: number, address: Operand<"i32">, j: number): Value<"v128"> {
-  if (vectors === 0) {
-    const one = v128.load32_zero(address);
-    return lanes === doubles ? f64x2.promote_low_f32x4(one) : one;
-  }
-  return lanes === doubles ? f64x2.promote_low_f32x4(v128.load64_zero(address, 8 * j)) : v128.load(address, 16 * j);
-}
-
-/** A pointer, and how many bytes it goes on from one panel to the next, and from one channel to the next within it. */
-interface Cursor {
-  readonly pointer: Local<"i32">;
-  readonly panel: Operand<"i32">;
-  readonly channel: number;
-}
-
-/** Runs `tile` for whole panels of `left` channels, and then for what is left, with ever narrower kernels. */
-function eachPanel(
-  lanes: Lanes,
-  vectors: number,
-  left: Local<"i32">,
-  cursors: readonly Cursor[],
-  tile: (width: number) => Body,
-): Body {
-  return PRODUCT_WIDTHS.filter((width) => width <= vectors).map((width) => {
-    const channels = channelsOf(lanes, width);
-    return whileLoop(i32.ge_s(left, channels), [
-      tile(width),
-      cursors.map(({ pointer, panel, channel }) =>
-        pointer.set(i32.add(pointer, width === vectors ? panel : channel * channels)),
-      ),
-      left.set(i32.sub(left, channels)),
-    ]);
-  });
-}
-
-/** Calls the kernel of `tiles` that works on `width` vectors. */
-function callTile<P extends Signature>(
-  tiles: ReadonlyMap<number, NamedFunction<P>>,
-  width: number,
-  values: { readonly [K in keyof P]: Operand<P[K]> },
-): Body {
-  const tile = tiles.get(width);
-  return tile === undefined ? [] : call(tile, values);
-}
-
 type WeightedTileParameter =
-  /** The table: for each of `taps` taps, what to add to the address of a pixel, and to `filter`. */
+  /** The place of each of `taps` taps, at least 1. */
   | "table"
   | "taps"
-  /** A row of pixels. */
+  /** A row of pixels of a panel. */
   | "columns"
   | "source"
-  | "sourceStep"
-  /** Filter, start and bias in the type of the sums. */
+  /** One vector of channels behind the other, for each tap; and the same for the bias. */
   | "filter"
-  | "start"
   | "bias"
   | "out"
   | "outStep"
-  /** Scratch memory for the sums of four pixels. */
+  /** How many channels are left; the panel may have more. */
+  | "channels"
+  /** Scratch memory for the sums of {@link PIXELS} pixels. */
   | "spill";
+
+const weightedTileParameters: Record<WeightedTileParameter, "i32"> = {
+  ...{ table: "i32", taps: "i32", columns: "i32", source: "i32", filter: "i32", bias: "i32" },
+  ...{ out: "i32", outStep: "i32", channels: "i32", spill: "i32" },
+};
 
 type WeightedTileKernel = NamedFunction<Record<WeightedTileParameter, "i32">>;
 
-const weightedTileParameters: Record<WeightedTileParameter, "i32"> = {
-  ...{ table: "i32", taps: "i32", columns: "i32", source: "i32", sourceStep: "i32" },
-  ...{ filter: "i32", start: "i32", bias: "i32", out: "i32", outStep: "i32", spill: "i32" },
-};
-
-function weightedTileKernel(lanes: Lanes, vectors: number): WeightedTileKernel {
+/** A row of pixels of one panel. */
+function weightedTile(lanes: Lanes, vectors: number): WeightedTileKernel {
   return wasmFunction(`weightedTile_${lanes.name}_${vectors}`, weightedTileParameters, (p, local) => {
-    const across = Math.max(1, vectors);
-    const allSums = upTo(PIXELS).map(() => upTo(across).map(() => local("v128")));
-    const filter = upTo(across).map(() => local("v128"));
-    const tap = local("i32");
-    const end = local("i32");
-    const from = local("i32");
-    const left = local("i32");
-    const weight = local("i32");
-    const storeOne = (sum: Value<"v128">, j: number): Body => {
-      if (lanes === doubles) {
-        const rounded = f32x4.demote_f64x2_zero(sum);
-        return vectors === 0 ? v128.store32_lane(p.out, rounded, 0) : v128.store64_lane(p.out, rounded, 0, 8 * j);
-      }
-      return vectors === 0 ? v128.store32_lane(p.out, sum, 0) : v128.store(p.out, sum, 16 * j);
-    };
+    const width = vectors * lanes.perVector;
+    const pixel = vectors * 16;
+    const allSums = upTo(PIXELS).map(() => upTo(vectors).map(() => local("v128")));
+    const filter = upTo(vectors).map(() => local("v128"));
+    const [tap, end, from, weight, to, toEnd, left] = upTo(7).map(() => local("i32"));
+    const nextPixel = p.out.set(i32.add(p.out, p.outStep));
+    const direct = (sums: readonly (readonly Local<"v128">[])[]): Body =>
+      sums.map((each) => [each.map((sum, j) => v128.store(p.out, sum, 16 * j)), nextPixel]);
+    const eachChannel = [
+      to.set(p.out),
+      toEnd.set(i32.add(p.out, i32.shl(p.channels, 2))),
+      doWhile(
+        [
+          lanes === doubles ? f32.store(to, f32.demote_f64(f64.load(from))) : f32.store(to, f32.load(from)),
+          from.set(i32.add(from, lanes.bytes)),
+          to.set(i32.add(to, 4)),
+        ],
+        i32.ne(to, toEnd),
+      ),
+    ];
+    const rounded = (spilled: Local<"i32">): Body =>
+      upTo(vectors).map((j) => v128.store64_lane(p.out, f32x4.demote_f64x2_zero(v128.load(spilled, 16 * j)), 0, 8 * j));
+    // stored before they are rounded, so that all vectors of a pixel are stored alike, and V8 can fuse them
+    const throughSpill = (sums: readonly (readonly Local<"v128">[])[]): Body => [
+      sums.map((each, i) => each.map((sum, j) => v128.store(p.spill, sum, i * pixel + 16 * j))),
+      sums.map((_, i) => [
+        from.set(i32.add(p.spill, i * pixel)),
+        lanes === doubles ? when(i32.ge_s(p.channels, width), rounded(from), eachChannel) : eachChannel,
+        nextPixel,
+      ]),
+    ];
     const pixels = (count: number): Body => {
       const sums = allSums.slice(0, count);
       return [
-        sums.map((pixel) => pixel.map((sum, j) => sum.set(v128.load(p.start, 16 * j)))),
+        sums.map((each) => each.map((sum) => sum.set(v128.zero()))),
         tap.set(p.table),
-        whileLoop(i32.ne(tap, end), [
-          from.set(i32.add(p.source, i32.load(tap))),
-          weight.set(i32.add(p.filter, i32.load(tap, 4))),
-          filter.map((vector, j) => vector.set(v128.load(weight, 16 * j))),
-          sums.map((pixel, i) => [
-            i === 0 ? [] : from.set(i32.add(from, p.sourceStep)),
-            pixel.map((sum, j) => sum.set(lanes.add(sum, lanes.mul(loadWidened(lanes, vectors, from, j), filter[j])))),
-          ]),
-          tap.set(i32.add(tap, 8)),
-        ]),
-        // doubles are stored before they are rounded, so that all vectors of a pixel are stored alike, and can be fused
-        sums.map((pixel, i) => [
-          pixel.map((sum, j) => {
-            const total = lanes.add(sum, v128.load(p.bias, 16 * j));
-            return lanes === doubles ? v128.store(p.spill, total, 16 * (i * across + j)) : storeOne(total, j);
-          }),
-          lanes === doubles ? [] : p.out.set(i32.add(p.out, p.outStep)),
-        ]),
-        lanes === doubles
-          ? sums.map((pixel, i) => [
-              pixel.map((_, j) => storeOne(v128.load(p.spill, 16 * (i * across + j)), j)),
-              p.out.set(i32.add(p.out, p.outStep)),
-            ])
-          : [],
-        p.source.set(i32.add(p.source, i32.mul(p.sourceStep, count))),
+        weight.set(p.filter),
+        doWhile(
+          [
+            from.set(i32.add(p.source, i32.load(tap))),
+            filter.map((vector, j) => vector.set(v128.load(weight, 16 * j))),
+            sums.map((each, i) =>
+              each.map((sum, j) => sum.set(lanes.add(sum, lanes.mul(v128.load(from, i * pixel + 16 * j), filter[j])))),
+            ),
+            tap.set(i32.add(tap, 4)),
+            weight.set(i32.add(weight, pixel)),
+          ],
+          i32.ne(tap, end),
+        ),
+        // all loads come before all stores: V8 fuses no loads that have a store between them
+        filter.map((vector, j) => vector.set(v128.load(p.bias, 16 * j))),
+        sums.map((each) => each.map((sum, j) => sum.set(lanes.add(sum, filter[j])))),
+        lanes === doubles ? throughSpill(sums) : when(i32.ge_s(p.channels, width), direct(sums), throughSpill(sums)),
+        p.source.set(i32.add(p.source, count * pixel)),
         left.set(i32.sub(left, count)),
       ];
     };
     return [
-      end.set(i32.add(p.table, i32.shl(p.taps, 3))),
+      end.set(i32.add(p.table, i32.shl(p.taps, 2))),
       left.set(p.columns),
       whileLoop(i32.ge_s(left, PIXELS), pixels(PIXELS)),
-      whileLoop(left, pixels(1)),
+      upTo(PIXELS - 1).map((i) => when(i32.eq(left, i + 1), pixels(i + 1))),
     ];
   });
 }
 
 type WeightedParameter =
   | WeightedTileParameter
-  | "channels"
-  /** Bytes from the filters of one panel to those of the next. */
+  /** Bytes from one panel to the next. */
+  | "sourcePanel"
   | "filterPanel"
   /** Rows, and bytes from one to the next. */
   | "rows"
   | "sourceRow"
   | "outRow";
 
-/** A kernel that weighs the pixels of some rows. It takes its parameters in the order in which they are named here. */
+/** A kernel that weighs the pixels of some rows. */
 export type WeightedKernel = NamedFunction<Record<WeightedParameter, "i32">>;
 
-function weightedKernel(lanes: Lanes, vectors: number, tiles: ReadonlyMap<number, WeightedTileKernel>): WeightedKernel {
+function weightedKernel(lanes: Lanes, vectors: number, tile: WeightedTileKernel): WeightedKernel {
   const parameters: Record<WeightedParameter, "i32"> = {
     ...weightedTileParameters,
-    ...{ channels: "i32", filterPanel: "i32", rows: "i32", sourceRow: "i32", outRow: "i32" },
+    ...{ sourcePanel: "i32", filterPanel: "i32", rows: "i32", sourceRow: "i32", outRow: "i32" },
   };
   return wasmFunction(`weightedPixels_${lanes.name}_${vectors}`, parameters, (p, local) => {
-    const [source, out, filter, start, bias, left] = upTo(6).map(() => local("i32"));
-    const floats = { panel: 4 * channelsOf(lanes, vectors), channel: 4 };
-    const widened = { panel: 16 * vectors, channel: lanes.bytes };
-    const cursors = [
-      ...[source, out].map((pointer) => ({ pointer, ...floats })),
-      ...[start, bias].map((pointer) => ({ pointer, ...widened })),
-      { pointer: filter, panel: p.filterPanel, channel: lanes.bytes },
-    ];
-    // all panels of a row come before the next row, so that the rows that are read stay in the cache
+    const width = vectors * lanes.perVector;
+    const [source, out, rows] = upTo(3).map(() => local("i32"));
+    // all rows of a panel come before the next panel, so that its lines stay in the first cache
     return doWhile(
       [
-        ...[source.set(p.source), out.set(p.out), filter.set(p.filter)],
-        ...[start.set(p.start), bias.set(p.bias), left.set(p.channels)],
-        eachPanel(lanes, vectors, left, cursors, (width) =>
-          callTile(tiles, width, { ...p, source, out, filter, start, bias }),
+        ...[source.set(p.source), out.set(p.out), rows.set(p.rows)],
+        doWhile(
+          [
+            call(tile, { ...p, source, out }),
+            source.set(i32.add(source, p.sourceRow)),
+            out.set(i32.add(out, p.outRow)),
+            rows.set(i32.sub(rows, 1)),
+          ],
+          rows,
         ),
-        p.source.set(i32.add(p.source, p.sourceRow)),
-        p.out.set(i32.add(p.out, p.outRow)),
-        p.rows.set(i32.sub(p.rows, 1)),
+        p.source.set(i32.add(p.source, p.sourcePanel)),
+        p.out.set(i32.add(p.out, 4 * width)),
+        p.filter.set(i32.add(p.filter, p.filterPanel)),
+        p.bias.set(i32.add(p.bias, 16 * vectors)),
+        p.channels.set(i32.sub(p.channels, width)),
       ],
-      p.rows,
+      i32.gt_s(p.channels, 0),
     );
   });
 }
 
-type ProductParameter = "a" | "b" | "sums" | GridParameter;
-type ProductKernel = NamedFunction<Record<ProductParameter, "i32">>;
+type TapTileParameter =
+  /** The place of each tap in the source. */
+  | "table"
+  | "source"
+  | "dy"
+  /** [tap][vectors] */
+  | "sums"
+  | "rows"
+  | "columns"
+  /** Bytes from the end of a row to the next one. */
+  | "sourceSkip"
+  | "dySkip";
 
-/** The channel products of some vectors of channels. */
-function channelKernel(lanes: Lanes, vectors: number): ProductKernel {
-  const parameters: Record<ProductParameter, "i32"> = { a: "i32", b: "i32", sums: "i32", ...grid };
-  return wasmFunction(`channelTile_${lanes.name}_${vectors}`, parameters, (p, local) => {
-    const sums = upTo(Math.max(1, vectors)).map(() => local("v128"));
-    const rows = local("i32");
+const tapTileParameters: Record<TapTileParameter, "i32"> = {
+  ...{ table: "i32", source: "i32", dy: "i32", sums: "i32", rows: "i32", columns: "i32" },
+  ...{ sourceSkip: "i32", dySkip: "i32" },
+};
+
+type TapTileKernel = NamedFunction<Record<TapTileParameter, "i32">>;
+
+/** The products of `taps` taps of one panel. */
+function tapTile(lanes: Lanes, vectors: number, taps: number): TapTileKernel {
+  return wasmFunction(`tapTile${taps}_${lanes.name}_${vectors}`, tapTileParameters, (p, local) => {
+    const sums = upTo(taps).map(() => upTo(vectors).map(() => local("v128")));
+    const sources = upTo(taps).map(() => local("i32"));
+    const dy = upTo(vectors).map(() => local("v128"));
     const columns = local("i32");
-    const load = (address: Local<"i32">, j: number): Value<"v128"> => loadWidened(lanes, vectors, address, j);
-    const position = sums.map((sum, j) => sum.set(lanes.add(sum, lanes.mul(load(p.a, j), load(p.b, j)))));
-    const advance = (a: Local<"i32">, b: Local<"i32">): Body => [p.a.set(i32.add(p.a, a)), p.b.set(i32.add(p.b, b))];
-    const count = (left: Local<"i32">): Body => left.set(i32.sub(left, 1));
-    const row = [columns.set(p.columns), doWhile([position, advance(p.aStep, p.bStep), count(columns)], columns)];
-    const image = [rows.set(p.rows), doWhile([row, advance(p.aRow, p.bRow), count(rows)], rows)];
+    const pixel = vectors * 16;
+    const advance = (source: Local<"i32"> | number, ofDy: Local<"i32"> | number): Body => [
+      sources.map((pointer) => pointer.set(i32.add(pointer, source))),
+      p.dy.set(i32.add(p.dy, ofDy)),
+    ];
     return [
-      sums.map((sum, j) => sum.set(v128.load(p.sums, 16 * j))),
-      doWhile([image, advance(p.aImage, p.bImage), count(p.images)], p.images),
-      sums.map((sum, j) => v128.store(p.sums, sum, 16 * j)),
+      sums.map((each, t) => each.map((sum, j) => sum.set(v128.load(p.sums, t * pixel + 16 * j)))),
+      sources.map((pointer, t) => pointer.set(i32.add(p.source, i32.load(p.table, 4 * t)))),
+      doWhile(
+        [
+          columns.set(p.columns),
+          doWhile(
+            [
+              dy.map((vector, j) => vector.set(v128.load(p.dy, 16 * j))),
+              sums.map((each, t) =>
+                each.map((sum, j) => sum.set(lanes.add(sum, lanes.mul(v128.load(sources[t], 16 * j), dy[j])))),
+              ),
+              advance(pixel, pixel),
+              columns.set(i32.sub(columns, 1)),
+            ],
+            columns,
+          ),
+          advance(p.sourceSkip, p.dySkip),
+          p.rows.set(i32.sub(p.rows, 1)),
+        ],
+        p.rows,
+      ),
+      sums.map((each, t) => each.map((sum, j) => v128.store(p.sums, sum, t * pixel + 16 * j))),
     ];
   });
 }
 
-/** The channel products of a block; `aGroup` and `bPanel` are the bytes from one panel to the next. */
-function channelBlockKernel(lanes: Lanes, tiles: ReadonlyMap<number, ProductKernel>): BlockKernel {
-  return wasmFunction(`channelProducts_${lanes.name}`, blockParameters, (p) => {
-    const cursors = [
-      { pointer: p.a, panel: p.aGroup, channel: 4 },
-      { pointer: p.b, panel: p.bPanel, channel: 4 },
-      { pointer: p.sums, panel: PRODUCT_VECTORS * 16, channel: lanes.bytes },
+type TapParameter =
+  | TapTileParameter
+  | "taps"
+  | "panels"
+  /** Bytes from one panel to the next. */
+  | "sourcePanel"
+  | "dyPanel";
+
+/** A kernel that adds the products of some taps, at least 1, of some panels to their sums, [panel][tap][vectors]. */
+export type TapKernel = NamedFunction<Record<TapParameter, "i32">>;
+
+function tapKernel(lanes: Lanes, vectors: number, tiles: readonly TapTileKernel[]): TapKernel {
+  const parameters: Record<TapParameter, "i32"> = {
+    ...tapTileParameters,
+    ...{ taps: "i32", panels: "i32", sourcePanel: "i32", dyPanel: "i32" },
+  };
+  return wasmFunction(`tapProducts_${lanes.name}_${vectors}`, parameters, (p, local) => {
+    const [table, left] = [local("i32"), local("i32")];
+    const some = (taps: number): Body => [
+      call(tiles[taps - 1], { ...p, table }),
+      table.set(i32.add(table, 4 * taps)),
+      p.sums.set(i32.add(p.sums, taps * vectors * 16)),
+      left.set(i32.sub(left, taps)),
     ];
-    return eachPanel(lanes, PRODUCT_VECTORS, p.channels, cursors, (width) => callTile(tiles, width, p));
+    return doWhile(
+      [
+        table.set(p.table),
+        left.set(p.taps),
+        whileLoop(i32.ge_s(left, TAPS), some(TAPS)),
+        upTo(TAPS - 1).map((i) => when(i32.eq(left, i + 1), some(i + 1))),
+        p.source.set(i32.add(p.source, p.sourcePanel)),
+        p.dy.set(i32.add(p.dy, p.dyPanel)),
+        p.panels.set(i32.sub(p.panels, 1)),
+      ],
+      p.panels,
+    );
   });
 }
 
-const kernelSets = [singles, doubles].map((lanes) => {
-  const byWidth = <Kernel>(widths: readonly number[], make: (vectors: number) => Kernel): Map<number, Kernel> =>
-    new Map(widths.map((vectors) => [vectors, make(vectors)]));
-  const weightedTiles = byWidth(WIDTHS, (vectors) => weightedTileKernel(lanes, vectors));
-  const weighted = byWidth(PANEL_VECTORS, (vectors) => weightedKernel(lanes, vectors, weightedTiles));
-  const channelTiles = byWidth(PRODUCT_WIDTHS, (vectors) => channelKernel(lanes, vectors));
-  return { lanes, weightedTiles, weighted, channelTiles, channelProducts: channelBlockKernel(lanes, channelTiles) };
-});
+/** The kernels for one way to sum and one width of panels. */
+export interface DepthwiseKernels {
+  readonly lanes: Lanes;
+  readonly vectors: number;
+  readonly weightedPixels: WeightedKernel;
+  readonly tapProducts: TapKernel;
+  /** What the module must contain. */
+  readonly all: readonly NamedFunction<Signature>[];
+}
+
+function kernelsFor(lanes: Lanes, vectors: number): DepthwiseKernels {
+  const ofRow = weightedTile(lanes, vectors);
+  const ofTaps = upTo(TAPS).map((i) => tapTile(lanes, vectors, i + 1));
+  const weightedPixels = weightedKernel(lanes, vectors, ofRow);
+  const tapProducts = tapKernel(lanes, vectors, ofTaps);
+  return { lanes, vectors, weightedPixels, tapProducts, all: [ofRow, ...ofTaps, weightedPixels, tapProducts] };
+}
+
+const kernelSets: readonly DepthwiseKernels[] = [singles, doubles].flatMap((lanes) =>
+  PANEL_VECTORS.map((vectors) => kernelsFor(lanes, vectors)),
+);
 
 /** All kernels of depthwise convolution. */
-export const depthwiseFunctions: readonly NamedFunction<Signature>[] = kernelSets.flatMap((set) => [
-  ...set.weightedTiles.values(),
-  ...set.weighted.values(),
-  ...set.channelTiles.values(),
-  set.channelProducts,
-]);
+export const depthwiseFunctions: readonly NamedFunction<Signature>[] = kernelSets.flatMap(({ all }) => all);
 
-/** The kernel that weighs pixels with sums in `lanes`, in panels of `vectors` vectors. */
-export function weightedPixels(lanes: Lanes, vectors: number): WeightedKernel {
-  return found(kernelSets.find((set) => set.lanes === lanes)?.weighted.get(vectors), vectors);
-}
-
-/** The kernel for channel products with sums in `lanes`. */
-export function channelProducts(lanes: Lanes): BlockKernel {
-  return found(kernelSets.find((set) => set.lanes === lanes)?.channelProducts, PRODUCT_VECTORS);
-}
-
-function found<Kernel>(kernel: Kernel | undefined, vectors: number): Kernel {
-  if (kernel === undefined) throw new Error(`internal: simd: no depthwise kernel works on ${vectors} vectors.`);
-  return kernel;
+/**
+ * The kernels that sum in `lanes`, in panels of `vectors` vectors.
+ *
+ * @throws Error when there are none.
+ */
+export function depthwiseKernels(lanes: Lanes, vectors: number): DepthwiseKernels {
+  const found = kernelSets.find((set) => set.lanes === lanes && set.vectors === vectors);
+  if (found === undefined) throw new Error(`internal: simd: no depthwise kernel works on ${vectors} vectors.`);
+  return found;
 }

@@ -4,94 +4,43 @@
  *     y[n, oh, ow, c] = sum over kh, kw of padded x[n, oh*sH + kh*dH, ow*sW + kw*dW, c] * kernel[kh, kw, c]  + bias[c]
  *     dx[n, h, w, c]  = sum over oh, ow of dy[n, oh, ow, c] * kernel[kh, kw, c]
  *
- * Both weigh the pixels that they read with a row of the kernel for each tap. Pixels that use the same taps are computed
- * together: all outputs but those at a border, or all inputs in one phase of the strides (`tap-runs.ts`).
+ * The gradient is a depthwise convolution again, or some: one for each phase of the strides (`phases.ts`).
+ *
+ * A tile is some channels of some rows of outputs of an image. It packs the lines of the image that it sees in panels, with
+ * zeros for the padding, which are then multiplied like all else, as the definition has it (`panel-lines.ts`).
  *
  * Several filters a channel are made one first (`channel-multiplier.ts`).
  *
- * Forward, taps in the padding are left out. Their terms are 0 * kernel, which is a zero, and changes no sum that began
- * at +0, or NaN where the kernel is infinite or NaN: where that is so, sums begin at NaN.
- *
  * @module
  */
+import { withArraysInHeap } from "../../parallel/borrow.js";
 import type { Job } from "../../parallel/job.js";
 import type { FloatArray } from "../../tensor/dtype.js";
 import { contiguous, empty, type Tensor } from "../../tensor/tensor.js";
-import { biasData, type Execution, threadsOf } from "../execution.js";
-import { blockOf, type Split, splitEvenly } from "../split.js";
+import { biasData, type Execution, NO_VALUES, threadsOf } from "../execution.js";
+import { blockOf, type Split, splitBy, splitEvenly } from "../split.js";
 import { type Window2D, windowFrom, windowNumbers } from "../window.js";
-import { horizontalAxis, verticalAxis } from "./axes.js";
+import { fillZeros } from "../zeros.js";
 import { partChannels, repeatChannels } from "./channel-multiplier.js";
-import { channelsOf, weightedPixels } from "./depthwise-kernels.js";
-import { doubles, type Lanes, lanesOf, PANEL_VECTORS, singles, sumsAt } from "./lanes.js";
+import type { ResultPlaces } from "./convolve.js";
+import { depthwiseKernels } from "./depthwise-kernels.js";
+import { areFinite } from "./finite.js";
+import { doubles, lanesOf, singles } from "./lanes.js";
 import { outerProductKernels } from "./outer-product-kernels.js";
+import { linePacker, linesSeen, type PanelLines, panelLines, tapPlace } from "./panel-lines.js";
+import { phasesOf } from "./phases.js";
 import { runSimd, scratchAddress } from "./run.js";
-import { inputRuns, outputRuns, type Run } from "./tap-runs.js";
 import { kernelFunction, runKernel } from "./thread.js";
 import { panelVectors } from "./wide.js";
 
 /** How many tiles a thread should have, so that one that was held up leaves the others something to take. */
 const TILES_PER_THREAD = 4;
-
-/** Space behind an array in scratch memory, for vectors that are loaded for the sake of their first lane. */
-const SLACK = 64;
-
-/** What a tap in the padding reads. */
-const PADDING = 0;
-
-/** What all tiles have in common. */
-interface Plan {
-  readonly lanes: Lanes;
-  /** Vectors of a panel of channels. */
-  readonly vectors: number;
-  readonly backward: boolean;
-  /** Filters of a channel, each with a plane of its own in what is read; 1 forward. */
-  readonly planes: number;
-  /** Whether what the padding gives may be NaN, and is computed. */
-  readonly multipliesPadding: boolean;
-  readonly channels: number;
-  /** The most rows and channels of a tile. */
-  readonly rowBlock: number;
-  readonly channelBlock: number;
-  readonly window: Window2D;
-}
-
-/** The sizes of what is written, or read. */
-function sizes({ backward, window }: Plan, written: boolean): { height: number; width: number } {
-  const { inputHeight, inputWidth, outputHeight, outputWidth } = window;
-  if (backward === written) return { height: inputHeight, width: inputWidth };
-  return { height: outputHeight, width: outputWidth };
-}
-
-/** Taps in all planes. */
-function tapsOf({ planes, window }: Plan): number {
-  return planes * window.kernelHeight * window.kernelWidth;
-}
-
-/** Where a tile keeps what, as addresses. All but the table are of the type of the sums. */
-interface Scratch {
-  /** Two integers for each tap. */
-  readonly table: number;
-  /** [panel][tap][channels of the panel] */
-  readonly filter: number;
-  readonly filterPanel: number;
-  readonly start: number;
-  readonly bias: number;
-  readonly spill: number;
-  readonly end: number;
-}
-
-function scratchFrom(table: number, plan: Plan): Scratch {
-  const { lanes, vectors, channelBlock } = plan;
-  const taps = tapsOf(plan);
-  const panels = Math.ceil(channelBlock / channelsOf(lanes, vectors));
-  const filterPanel = taps * vectors * 16 + SLACK;
-  const filter = table + Math.ceil((8 * taps) / SLACK) * SLACK;
-  const start = filter + panels * filterPanel;
-  const bias = start + panels * vectors * 16 + SLACK;
-  const spill = bias + panels * vectors * 16 + SLACK;
-  return { table, filter, filterPanel, start, bias, spill, end: spill + 4 * Math.max(...PANEL_VECTORS) * 16 };
-}
+/** Bytes of lines of a tile: they stay in the second cache while the taps pass over them. */
+const LINES_BYTES = 131_072;
+/** Rows that a tile should have at least: neighbours pack the lines between them twice. */
+const FEWEST_ROWS = 8;
+/** Bytes between panels, so that the same pixels of several do not fall in the same set of a cache. */
+const PANEL_GAP = 64;
 
 /** The most filters of a group of one channel that vectors should run along the channels for. */
 const FEW_FILTERS = 4;
@@ -112,217 +61,294 @@ export function simdDepthwise(
 ): Tensor {
   const multiplier = kernel.shape[3];
   const source = multiplier === 1 ? x : repeatChannels(x, multiplier, execution);
-  const y = empty([x.shape[0], window.outputHeight, window.outputWidth, source.shape[3]], x);
-  weigh({ source, kernel, bias, out: y, window, backward: false, planes: 1 }, execution, vectors);
+  const { outputHeight, outputWidth, kernelWidth } = window;
+  const [batch, , , channels] = source.shape;
+  const y = empty([batch, outputHeight, outputWidth, channels], x);
+  const weighing = {
+    ...{ source: contiguous(source).data, kernel: contiguous(kernel).data, bias: biasData(bias), window },
+    ...{ planes: 1, batch, channels, firstTap: 0, rowTap: kernelWidth, columnTap: 1 },
+    result: { data: y.data, offset: 0, ...places(outputHeight, outputWidth, channels, 1, 1) },
+  };
+  weigh(weighing, execution, vectors);
   return y;
 }
 
-/** The gradient for the input from `dy` [N, OH, OW, C * M] and `kernel` [kH, kW, C, M]; both of float32. */
+/** Where the outputs lie in an image [height, width, channels], of whose lines and columns they are every so many. */
+function places(
+  height: number,
+  width: number,
+  channels: number,
+  lines: number,
+  columns: number,
+): Pick<ResultPlaces, "image" | "line" | "position"> {
+  return { image: height * width * channels, line: lines * width * channels, position: columns * channels };
+}
+
+/**
+ * The gradient for the input from `dy` [N, OH, OW, C * M] and `kernel` [kH, kW, C, M]; both of float32. Undefined where the
+ * values of `kernel` are not all finite.
+ */
 export function simdDepthwiseInputGradient(
   dy: Tensor,
   kernel: Tensor,
   window: Window2D,
   execution: Execution,
   vectors: number = panelVectors(),
-): Tensor {
+): Tensor | undefined {
+  if (!areFinite(contiguous(kernel).data, execution)) return undefined;
   const [, , channels, planes] = kernel.shape;
-  const dx = empty([dy.shape[0], window.inputHeight, window.inputWidth, channels], dy);
+  const { inputHeight, inputWidth, kernelWidth } = window;
+  const batch = dy.shape[0];
+  const dx = empty([batch, inputHeight, inputWidth, channels], dy);
   const [source, weights] =
     planes === 1 ? [dy, kernel] : [dy, kernel].map((each) => partChannels(each, planes, execution));
-  weigh({ source, kernel: weights, bias: undefined, out: dx, window, backward: true, planes }, execution, vectors);
+  const { seen, hasUnseen } = phasesOf(window);
+  // in the heap all the time, since every phase writes a part of dx
+  withArraysInHeap([contiguous(source).data, contiguous(weights).data], [dx.data], ([images, taps], [target]) => {
+    if (hasUnseen) fillZeros(target, execution); // no phase writes there
+    for (const { row, column, window: seenThrough } of seen) {
+      const weighing = {
+        ...{ source: images, kernel: taps, bias: NO_VALUES, window: seenThrough, planes, batch, channels },
+        firstTap: row.lastTap * kernelWidth + column.lastTap,
+        rowTap: -row.tapStep * kernelWidth,
+        columnTap: -column.tapStep,
+        result: {
+          data: target,
+          offset: (row.first * inputWidth + column.first) * channels,
+          ...places(inputHeight, inputWidth, channels, row.step, column.step),
+        },
+      };
+      weigh(weighing, execution, vectors);
+    }
+  });
   return dx;
 }
 
-/** What is weighed: `source` [planes, N, ...] with `kernel` [planes, kH, kW, C]. */
+/** What is weighed: `source` [planes, N, H, W, C] with `kernel` [planes, all taps, C]; a tap is a sum over planes. */
 interface Weighing {
-  readonly source: Tensor;
-  readonly kernel: Tensor;
-  readonly bias: Tensor | undefined;
-  readonly out: Tensor;
+  readonly source: FloatArray;
+  readonly kernel: FloatArray;
+  readonly bias: FloatArray;
   readonly window: Window2D;
-  readonly backward: boolean;
   readonly planes: number;
+  readonly batch: number;
+  readonly channels: number;
+  /** The tap in `kernel` that is the first of the window, and the steps to that of the next row and column. */
+  readonly firstTap: number;
+  readonly rowTap: number;
+  readonly columnTap: number;
+  readonly result: ResultPlaces;
+}
+
+/** What all tiles have in common. */
+interface Plan {
+  readonly lines: PanelLines;
+  readonly planes: number;
+  readonly batch: number;
+  readonly channels: number;
+  readonly firstTap: number;
+  readonly rowTap: number;
+  readonly columnTap: number;
+  readonly rows: Split;
+  readonly across: Split;
+}
+
+/** Channels of a panel. */
+function widthOf({ lanes, vectors }: PanelLines): number {
+  return vectors * lanes.perVector;
+}
+
+/** Bytes from one panel of lines to the next, for `rows` rows of outputs. */
+function panelBytes(lines: PanelLines, rows: number): number {
+  return linesSeen(lines, rows) * lines.line + PANEL_GAP;
+}
+
+/** Rows and channels of a tile: as many as stay in the cache, but enough tiles for all threads. */
+function tilesOf(
+  lines: PanelLines,
+  planes: number,
+  batch: number,
+  channels: number,
+  threads: number,
+): Pick<Plan, "rows" | "across"> {
+  const { outputHeight, strideHeight } = lines.window;
+  const width = widthOf(lines);
+  const allPanels = Math.ceil(channels / width);
+  const wanted = threads === 1 ? 1 : TILES_PER_THREAD * threads;
+  const few = Math.min(outputHeight, FEWEST_ROWS);
+  let panels = Math.max(1, Math.min(allPanels, Math.floor(LINES_BYTES / planes / panelBytes(lines, few))));
+  const fitting = Math.floor((LINES_BYTES / planes / panels / lines.line - lines.reach) / strideHeight) + 1;
+  let rows = Math.max(1, Math.min(outputHeight, fitting));
+  const count = (): number => batch * Math.ceil(outputHeight / rows) * Math.ceil(allPanels / panels);
+  const halve = (value: number, least: number): number => (value > least ? Math.ceil(value / 2) : value);
+  for (let before = 0; count() < wanted && before !== rows; ) [before, rows] = [rows, halve(rows, few / 2)];
+  for (let before = 0; count() < wanted && before !== panels; ) [before, panels] = [panels, halve(panels, 1)];
+  for (let before = 0; count() < wanted && before !== rows; ) [before, rows] = [rows, halve(rows, 1)];
+  return { rows: splitEvenly(outputHeight, rows, 1), across: splitEvenly(channels, panels * width, width) };
+}
+
+/** Where a tile keeps what, as addresses. Filter, bias and lines are of the type of the sums. */
+interface Scratch {
+  /** The place of each tap. */
+  readonly table: number;
+  /** As many as the tile has channels. */
+  readonly zeros: number;
+  /** [panel][tap][channels of the panel] */
+  readonly filter: number;
+  readonly filterPanel: number;
+  readonly bias: number;
+  readonly spill: number;
+  /** [plane][panel][line] */
+  readonly lines: number;
+  readonly linePanel: number;
+  readonly linePlane: number;
+  readonly end: number;
+}
+
+/** Pixels whose sums a kernel may spill. */
+const SPILLED_PIXELS = 4;
+
+function tapsOf({ planes, lines: { window } }: Plan): number {
+  return planes * window.kernelHeight * window.kernelWidth;
+}
+
+function scratchFrom(table: number, plan: Plan): Scratch {
+  const { lines, planes, rows, across } = plan;
+  const panels = Math.ceil(across.size / widthOf(lines));
+  const aligned = (bytes: number): number => Math.ceil(bytes / 64) * 64;
+  const zeros = table + aligned(4 * tapsOf(plan));
+  const filter = zeros + aligned(4 * across.size);
+  const filterPanel = tapsOf(plan) * lines.pixel;
+  const bias = filter + aligned(panels * filterPanel);
+  const spill = bias + aligned(panels * lines.pixel);
+  const linesAt = spill + aligned(SPILLED_PIXELS * lines.pixel);
+  const linePanel = panelBytes(lines, rows.size);
+  const linePlane = panels * linePanel;
+  const end = linesAt + planes * linePlane;
+  return { table, zeros, filter, filterPanel, bias, spill, lines: linesAt, linePanel, linePlane, end };
 }
 
 function weigh(
-  { source, kernel, bias, out, window, backward, planes }: Weighing,
+  { source, kernel, bias, window, planes, batch, channels, firstTap, rowTap, columnTap, result }: Weighing,
   execution: Execution,
   vectors: number,
 ): void {
-  const lanes = lanesOf(execution.accumulate);
-  const [batch, height, , channels] = out.shape;
-  const threads = threadsOf(execution);
-  const most = channelsOf(lanes, vectors);
-  // images are shared first, then rows, then channels
-  const tiles = threads === 1 ? 1 : Math.ceil((TILES_PER_THREAD * threads) / Math.max(1, batch));
-  const rowBlock = splitEvenly(
-    height,
-    Math.max(window.strideHeight, Math.ceil(height / tiles)),
-    window.strideHeight,
-  ).size;
-  const across = Math.ceil(tiles / Math.ceil(height / rowBlock));
-  const channelBlock = splitEvenly(channels, Math.max(most, Math.ceil(channels / across / most) * most), most).size;
-  const multipliesPadding = !backward && !allFinite(contiguous(kernel).data);
-  const plan = { lanes, vectors, backward, planes, multipliesPadding, channels, rowBlock, channelBlock, window };
+  const lines = panelLines(window, lanesOf(execution.accumulate), vectors);
+  const { rows, across } = tilesOf(lines, planes, batch, channels, threadsOf(execution));
+  const plan = { lines, planes, batch, channels, firstTap, rowTap, columnTap, rows, across };
   runSimd(execution, {
     job: simdDepthwiseJob,
-    reads: [contiguous(source).data, contiguous(kernel).data, biasData(bias)],
-    writes: [out.data],
+    reads: [source, kernel, bias],
+    writes: [result.data],
     numbers: [
-      ...[lanes.bytes, vectors, Number(backward), planes, Number(multipliesPadding)],
-      ...[channels, rowBlock, channelBlock, ...windowNumbers(window)],
+      ...[lines.lanes.bytes, vectors, planes, batch, channels, firstTap, rowTap, columnTap, rows.size, across.size],
+      ...[result.offset, result.image, result.line, result.position, ...windowNumbers(window)],
     ],
-    tiles: batch * Math.ceil(height / rowBlock) * Math.ceil(channels / channelBlock),
+    tiles: batch * rows.count * across.count,
     scratch: scratchFrom(0, plan).end,
   });
 }
 
-/** Whether all of `values` are finite: 0 times any other is NaN. */
-function allFinite(values: FloatArray): boolean {
-  let sum = 0;
-  for (let i = 0; i < values.length; i++) sum += PADDING * values[i];
-  return sum === 0;
-}
+/** How many numbers a job is told before those of its window. */
+const OWN_NUMBERS = 14;
 
 function planFrom(numbers: readonly number[]): Plan {
-  const [bytes, vectors, backward, planes, multipliesPadding, channels, rowBlock, channelBlock] = numbers;
+  const [bytes, vectors, planes, batch, channels, firstTap, rowTap, columnTap, rows, across] = numbers;
+  const window = windowFrom(numbers, OWN_NUMBERS);
   return {
-    lanes: bytes === 4 ? singles : doubles,
-    vectors,
-    backward: backward === 1,
-    multipliesPadding: multipliesPadding === 1,
-    ...{ planes, channels, rowBlock, channelBlock },
-    window: windowFrom(numbers, 8),
+    lines: panelLines(window, bytes === 4 ? singles : doubles, vectors),
+    ...{ planes, batch, channels, firstTap, rowTap, columnTap },
+    rows: splitBy(window.outputHeight, rows),
+    across: splitBy(channels, across),
   };
 }
 
 /** Some channels of some rows of an image. */
 export const simdDepthwiseJob: Job = {
   name: "simdDepthwise",
-  prepare:
-    ([source, kernel, bias, scratchMemory, out], numbers) =>
-    (index) => {
-      const plan = planFrom(numbers);
-      const { lanes, window, backward, channels } = plan;
-      const written = sizes(plan, true);
-      const down: Split = {
-        total: written.height,
-        size: plan.rowBlock,
-        count: Math.ceil(written.height / plan.rowBlock),
-      };
-      const across: Split = {
-        total: channels,
-        size: plan.channelBlock,
-        count: Math.ceil(channels / plan.channelBlock),
-      };
+  prepare([source, kernel, bias, scratchMemory, out], numbers) {
+    const plan = planFrom(numbers);
+    const [offset, image, line, position] = numbers.slice(OWN_NUMBERS - 4);
+    const { lines, planes, batch, channels, rows, across } = plan;
+    const { window, lanes, vectors } = lines;
+    const scratch = scratchFrom(scratchAddress(scratchMemory, numbers), plan);
+    scratchMemory.fill(
+      0,
+      (scratch.zeros - scratchMemory.byteOffset) / 4,
+      (scratch.spill - scratchMemory.byteOffset) / 4,
+    );
+    writePlaces(plan, scratch, scratchMemory.buffer);
+    const pack = linePacker(lines, 4 * channels, scratch.zeros);
+    const kernels = depthwiseKernels(lanes, vectors);
+    const weighPixels = kernelFunction(kernels.weightedPixels);
+    const imageBytes = 4 * window.inputHeight * window.inputWidth * channels;
+    let packed: number | undefined; // the first of the channels whose filters are packed
+    return (index) => {
       const strip = Math.floor(index / across.count);
-      const rows = blockOf(down, strip % down.count);
-      const image = Math.floor(strip / down.count);
+      const ofImage = Math.floor(strip / rows.count);
       const { from, to } = blockOf(across, index % across.count);
-      const read = sizes(plan, false);
-      const tile: Tile = {
-        plan,
-        scratch: scratchFrom(scratchAddress(scratchMemory, numbers), plan),
-        channels: to - from,
-        weigh: kernelFunction(weightedPixels(lanes, plan.vectors)),
-        source: source.byteOffset + 4 * (image * read.height * read.width * channels + from),
-        plane: (4 * source.length) / plan.planes,
-        out: out.byteOffset + 4 * (image * written.height * written.width * channels + from),
-      };
-      const startAndBias = (tile.scratch.start - scratchMemory.byteOffset) / 4;
-      scratchMemory.fill(0, startAndBias, startAndBias + (tile.scratch.spill - tile.scratch.start) / 4);
-      packOperands(tile, kernel, bias, from);
-      const [vertical, horizontal] = [verticalAxis(window), horizontalAxis(window)];
-      const whole = { from: 0, to: written.width };
-      const rowRuns = backward ? inputRuns(vertical, window.outputHeight, rows) : outputRuns(vertical, rows);
-      const columnRuns = backward ? inputRuns(horizontal, window.outputWidth, whole) : outputRuns(horizontal, whole);
-      const start = sumsAt(lanes, scratchMemory.buffer, tile.scratch.start, to - from);
-      const table = new Int32Array(scratchMemory.buffer, tile.scratch.table, 2 * tapsOf(plan));
-      for (const row of rowRuns) {
-        for (const column of columnRuns) {
-          if (plan.multipliesPadding) addPadding(plan, kernel, from, row, column, start);
-          weighRun(tile, table, row, column);
-        }
+      const down = blockOf(rows, strip % rows.count);
+      if (packed !== from) packOperands(plan, scratch, kernel, bias, from, to - from);
+      packed = from;
+      const seen = linesSeen(lines, down.to - down.from);
+      const top = down.from * window.strideHeight - window.padTop;
+      for (let plane = 0; plane < planes; plane++) {
+        const at = source.byteOffset + (plane * batch + ofImage) * imageBytes + 4 * from;
+        pack(at, top, seen, to - from, scratch.lines + plane * scratch.linePlane, scratch.linePanel);
       }
-    },
+      weighPixels(
+        scratch.table,
+        tapsOf(plan),
+        window.outputWidth,
+        scratch.lines,
+        scratch.filter,
+        scratch.bias,
+        out.byteOffset + 4 * (offset + ofImage * image + down.from * line + from),
+        4 * position,
+        to - from,
+        scratch.spill,
+        scratch.linePanel,
+        scratch.filterPanel,
+        down.to - down.from,
+        window.strideHeight * lines.line,
+        4 * line,
+      );
+    };
+  },
 };
 
-/** What the runs of a tile have in common. */
-interface Tile {
-  readonly plan: Plan;
-  readonly scratch: Scratch;
-  readonly channels: number;
-  readonly weigh: (...values: number[]) => void;
-  /** The first channel of the tile in the first pixel that may be read, and that is written. */
-  readonly source: number;
-  readonly out: number;
-  /** Bytes of a plane of what is read. */
-  readonly plane: number;
+/** Writes the place of each tap in the lines of a tile, in the order of the sum. */
+function writePlaces(plan: Plan, { table, linePlane }: Scratch, memory: ArrayBufferLike): void {
+  const { lines, planes } = plan;
+  const { kernelHeight, kernelWidth } = lines.window;
+  const places = new Int32Array(memory, table, tapsOf(plan));
+  for (let kh = 0, i = 0; kh < kernelHeight; kh++) {
+    for (let kw = 0; kw < kernelWidth; kw++) {
+      for (let plane = 0; plane < planes; plane++, i++) places[i] = tapPlace(lines, kh, kw) + plane * linePlane;
+    }
+  }
 }
 
-/** Copies the channels of the tile, from `first` on, of kernel and bias to scratch memory, in the type of the sums. */
+/** Packs the filters and biases of `count` channels from `first` on. */
 function packOperands(
-  { plan, scratch, channels: count }: Tile,
+  { lines, planes, channels, firstTap, rowTap, columnTap }: Plan,
+  scratch: Scratch,
   kernel: FloatArray,
   bias: FloatArray,
   first: number,
+  count: number,
 ): void {
-  const { lanes, vectors, channels } = plan;
-  const { packFilters } = outerProductKernels(lanes, vectors);
-  const copy = { fromStep: 4 * channels, columns: count };
-  const from = kernel.byteOffset + 4 * first;
-  runKernel(packFilters, { ...copy, from, to: scratch.filter, count: tapsOf(plan), panelBytes: scratch.filterPanel });
-  if (bias.length > 0) {
-    const panelBytes = 16 * vectors;
-    runKernel(packFilters, { ...copy, from: bias.byteOffset + 4 * first, to: scratch.bias, count: 1, panelBytes });
-  }
-}
-
-/** Sets `start` to what the taps in the padding add to the outputs of two runs: 0, or NaN. */
-function addPadding(plan: Plan, kernel: FloatArray, first: number, row: Run, column: Run, start: FloatArray): void {
-  const { channels, window } = plan;
-  start.fill(0);
-  for (let kh = 0, at = first; kh < window.kernelHeight; kh++) {
-    for (let kw = 0; kw < window.kernelWidth; kw++, at += channels) {
-      const inside = row.taps.some(({ tap }) => tap === kh) && column.taps.some(({ tap }) => tap === kw);
-      for (let c = 0; c < start.length && !inside; c++) start[c] += PADDING * kernel[at + c];
-    }
-  }
-}
-
-/** Computes the pixels of a run of rows and a run of columns. */
-function weighRun({ plan, scratch, weigh, ...tile }: Tile, table: Int32Array, row: Run, column: Run): void {
-  const { vectors, channels, window } = plan;
-  const pixel = 4 * channels;
-  const read = sizes(plan, false).width * pixel;
-  const written = sizes(plan, true).width * pixel;
-  let taps = 0;
-  for (const vertical of row.taps) {
-    for (const horizontal of column.taps) {
-      const at = vertical.source * read + horizontal.source * pixel;
-      const tap = vertical.tap * window.kernelWidth + horizontal.tap;
-      for (let m = 0; m < plan.planes; m++, taps++) {
-        table[2 * taps] = at + m * tile.plane;
-        table[2 * taps + 1] = (m * window.kernelHeight * window.kernelWidth + tap) * 16 * vectors;
+  const { packFilters } = outerProductKernels(lines.lanes, lines.vectors);
+  const { kernelHeight, kernelWidth } = lines.window;
+  const pack = (from: number, to: number, panel: number): void =>
+    runKernel(packFilters, { from, to, count: 1, fromStep: 0, columns: count, panelBytes: panel });
+  for (let kh = 0, to = scratch.filter; kh < kernelHeight; kh++) {
+    for (let kw = 0; kw < kernelWidth; kw++) {
+      for (let plane = 0; plane < planes; plane++, to += lines.pixel) {
+        const at = (plane * kernel.length) / planes + (firstTap + kh * rowTap + kw * columnTap) * channels + first;
+        pack(kernel.byteOffset + 4 * at, to, scratch.filterPanel);
       }
     }
   }
-  weigh(
-    scratch.table,
-    taps,
-    column.count,
-    tile.source,
-    column.sourceStep * pixel,
-    scratch.filter,
-    scratch.start,
-    scratch.bias,
-    tile.out + row.first * written + column.first * pixel,
-    column.step * pixel,
-    scratch.spill,
-    tile.channels,
-    scratch.filterPanel,
-    row.count,
-    row.sourceStep * read,
-    row.step * written,
-  );
+  if (bias.length > 0) pack(bias.byteOffset + 4 * first, scratch.bias, lines.pixel);
 }

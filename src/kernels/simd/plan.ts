@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { type Split, splitTapering } from "../split.js";
+import { type Split, splitBy, splitTapering } from "../split.js";
 
 /** What is known of the work: it comes in units of rows that are not cut. */
 export interface ProductWork {
@@ -53,6 +53,6 @@ export function planTiles(work: ProductWork, threads: number): TilePlan {
 
 /** `units` as tiles of `size`; where threads share them and they are not few, the last ones are smaller. */
 export function splitUnits(units: number, size: number, shared: boolean): Split {
-  const count = Math.ceil(units / size);
-  return shared && count >= FEWEST_TO_TAPER ? splitTapering(units, size) : { total: units, size, count };
+  const even = splitBy(units, size);
+  return shared && even.count >= FEWEST_TO_TAPER ? splitTapering(units, size) : even;
 }

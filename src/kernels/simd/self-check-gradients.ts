@@ -6,7 +6,7 @@
  */
 import type { FloatArray } from "../../tensor/dtype.js";
 import { sharedHeap } from "../../tensor/heap.js";
-import { channelProducts, PRODUCT_VECTORS, weightedPixels } from "./depthwise-kernels.js";
+import { depthwiseKernels } from "./depthwise-kernels.js";
 import { doubles, type Lanes, PANEL_VECTORS, singles } from "./lanes.js";
 import { GROUP, outerProductKernels } from "./outer-product-kernels.js";
 import type { runKernel } from "./thread.js";
@@ -19,22 +19,22 @@ const RIGHT = [0.3, -1.7, 2.9, -0, 4.1, 1e-38, -0.01, 1e-20, 7.7, 0.1, -3.3];
 /** Positions: a grid that lies in order in both operands. */
 const GRID = { images: 2, rows: 2, columns: 3, aRow: 0, aImage: 0, bRow: 0, bImage: 0 };
 const POSITIONS = GRID.images * GRID.rows * GRID.columns;
-/** Channels of channel products: some for a kernel of every width. */
-const channelsFor = ({ perVector }: Lanes): number => (PRODUCT_VECTORS + 4 + 2 + 1) * perVector + 1;
-/** Weighted pixels: four together and two alone, each of which reads itself and the next through two taps. */
+/** Weighted pixels: four together and two alone, in some channels less than a panel has. */
 const PIXELS = 6;
-const TAPS = 2;
+/** Taps of depthwise convolution, some taken together and one alone; each is one pixel further on. */
+const TAPS = 6;
 /** Space for arrays that are read and written in whole vectors. */
 const SLACK = 64;
 
 /** The first difference, in words; undefined where there is none. */
 export function findGradientDifference(run: Run): string | undefined {
   for (const lanes of [singles, doubles]) {
-    const difference = checkChannelProducts(lanes, run);
-    if (difference !== undefined) return difference;
     for (const vectors of PANEL_VECTORS) {
-      const inPanel = checkOuterProducts(lanes, vectors, run) ?? checkWeightedPixels(lanes, vectors, run);
-      if (inPanel !== undefined) return inPanel;
+      const difference =
+        checkOuterProducts(lanes, vectors, run) ??
+        checkTapProducts(lanes, vectors, run) ??
+        checkWeightedPixels(lanes, vectors, run);
+      if (difference !== undefined) return difference;
     }
   }
   return undefined;
@@ -93,21 +93,33 @@ function checkOuterProducts(lanes: Lanes, vectors: number, run: Run): string | u
   });
 }
 
-function checkChannelProducts(lanes: Lanes, run: Run): string | undefined {
+/** The place of each tap: one pixel of a panel further on than the one before. */
+function placesOf(make: MakeArray, pixelBytes: number): number {
+  const { buffer, byteOffset } = make(singles, TAPS, [0]);
+  new Int32Array(buffer, byteOffset, TAPS).forEach((_, tap, places) => {
+    places[tap] = tap * pixelBytes;
+  });
+  return byteOffset;
+}
+
+function checkTapProducts(lanes: Lanes, vectors: number, run: Run): string | undefined {
   return withArrays((make) => {
     const round = roundingIn(lanes);
-    const channels = channelsFor(lanes);
-    const a = make(singles, POSITIONS * channels, LEFT);
-    const b = make(singles, POSITIONS * channels, RIGHT);
-    const sums = make(lanes, channels, [0]);
-    const panel = 4 * PRODUCT_VECTORS * lanes.perVector;
-    run(channelProducts(lanes), {
-      ...{ a: a.byteOffset, aGroup: panel, channels, b: b.byteOffset, bPanel: panel, panels: 1, sums: sums.byteOffset },
-      ...{ ...GRID, aStep: 4 * channels, bStep: 4 * channels },
+    const width = vectors * lanes.perVector;
+    const { rows, columns } = GRID;
+    const source = make(lanes, (rows * columns + TAPS - 1) * width, LEFT);
+    const dy = make(lanes, rows * columns * width, RIGHT);
+    const sums = make(lanes, TAPS * width, [0]);
+    run(depthwiseKernels(lanes, vectors).tapProducts, {
+      ...{ table: placesOf(make, 16 * vectors), taps: TAPS, panels: 1, sourcePanel: 0, dyPanel: 0 },
+      ...{ source: source.byteOffset, dy: dy.byteOffset, sums: sums.byteOffset },
+      ...{ rows, columns, sourceSkip: 0, dySkip: 0 },
     });
-    return firstDifference(`a product of channels with ${lanes.name} sums`, sums, (c) => {
+    return firstDifference(`a product of taps with ${lanes.name} sums and ${vectors} vectors`, sums, (i) => {
       let sum = 0;
-      for (let k = 0; k < POSITIONS; k++) sum = round(sum + round(a[k * channels + c] * b[k * channels + c]));
+      for (let k = 0; k < rows * columns; k++) {
+        sum = round(sum + round(source[k * width + i] * dy[k * width + (i % width)]));
+      }
       return sum;
     });
   });
@@ -116,37 +128,30 @@ function checkChannelProducts(lanes: Lanes, run: Run): string | undefined {
 function checkWeightedPixels(lanes: Lanes, vectors: number, run: Run): string | undefined {
   return withArrays((make) => {
     const round = roundingIn(lanes);
-    const channels = vectors * lanes.perVector;
-    const source = make(singles, (PIXELS + TAPS - 1) * channels, LEFT);
-    const filter = make(lanes, TAPS * channels, RIGHT);
-    const start = make(lanes, channels, [0]);
-    const bias = make(lanes, channels, RIGHT);
+    const width = vectors * lanes.perVector;
+    const channels = 2 * width - 1; // a whole panel, and one that lacks a channel
+    const panel = (PIXELS + TAPS - 1) * width;
+    const source = make(lanes, 2 * panel, LEFT);
+    const filter = make(lanes, 2 * TAPS * width, RIGHT);
+    const bias = make(lanes, 2 * width, RIGHT);
     const out = make(singles, PIXELS * channels, [Number.NaN]);
-    const spill = make(lanes, 4 * channels, [0]);
-    const memory = make(singles, 2 * TAPS, [0]);
-    const table = new Int32Array(memory.buffer, memory.byteOffset, 2 * TAPS);
-    for (let tap = 0; tap < TAPS; tap++) table.set([tap * 4 * channels, tap * 16 * vectors], 2 * tap);
-    run(weightedPixels(lanes, vectors), {
-      ...{
-        table: table.byteOffset,
-        taps: TAPS,
-        channels,
-        filterPanel: 0,
-        columns: PIXELS,
-        rows: 1,
-        sourceRow: 0,
-        outRow: 0,
-      },
-      ...{ source: source.byteOffset, sourceStep: 4 * channels, filter: filter.byteOffset },
-      ...{ start: start.byteOffset, bias: bias.byteOffset, spill: spill.byteOffset },
-      ...{ out: out.byteOffset, outStep: 4 * channels },
+    const spill = make(lanes, PIXELS * width, [0]);
+    run(depthwiseKernels(lanes, vectors).weightedPixels, {
+      ...{ table: placesOf(make, 16 * vectors), taps: TAPS, channels, columns: PIXELS, rows: 1 },
+      ...{ source: source.byteOffset, sourcePanel: lanes.bytes * panel, sourceRow: 0 },
+      ...{ filter: filter.byteOffset, filterPanel: 16 * vectors * TAPS },
+      ...{ bias: bias.byteOffset, spill: spill.byteOffset },
+      ...{ out: out.byteOffset, outStep: 4 * channels, outRow: 0 },
     });
     return firstDifference(`a weighted pixel with ${lanes.name} sums and ${vectors} vectors`, out, (i) => {
+      const [pixel, channel] = [Math.floor(i / channels), i % channels];
+      const [ofPanel, c] = [Math.floor(channel / width), channel % width];
       let sum = 0;
       for (let tap = 0; tap < TAPS; tap++) {
-        sum = round(sum + round(source[i + tap * channels] * filter[tap * channels + (i % channels)]));
+        const value = source[ofPanel * panel + (pixel + tap) * width + c];
+        sum = round(sum + round(value * filter[(ofPanel * TAPS + tap) * width + c]));
       }
-      return Math.fround(round(sum + bias[i % channels]));
+      return Math.fround(round(sum + bias[channel]));
     });
   });
 }

@@ -14,7 +14,7 @@ describe("findGradientDifference", () => {
   });
 
   for (const [name, message] of [
-    ["channelProducts_float32", /^a product of channels with float32 sums gives 0, not /],
+    ["tapProducts_float32_2", /^a product of taps with float32 sums and 2 vectors gives 0, not /],
     ["outerProducts_float64_2", /^an outer product with float64 sums and 2 vectors gives 0, not /],
     ["weightedPixels_float32_1", /^a weighted pixel with float32 sums and 1 vectors gives NaN, not /],
   ] as const) {

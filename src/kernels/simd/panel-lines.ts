@@ -1,0 +1,107 @@
+/**
+ * Lines of an image as the kernels of depthwise convolution read them: a few channels side by side, with zeros for what a
+ * window sees outside of the image.
+ *
+ *     image [H, W, C]  ->  [panel of channels][line][column mod stride][column div stride][channels of the panel]
+ *
+ * With a stride, a tap reads every s-th column of a line. Columns that leave the same remainder lie next to each other
+ * here, so that a kernel goes from a column to the next one of the same tap by one pixel, whatever the stride. A panel of
+ * a few lines stays in the first cache while all taps pass over it.
+ *
+ * Values are widened where sums are doubles. Channels that a panel lacks are zeros.
+ *
+ * @module
+ */
+import type { Window2D } from "../window.js";
+import type { Lanes } from "./lanes.js";
+import { outerProductKernels } from "./outer-product-kernels.js";
+import { kernelFunction } from "./thread.js";
+
+/** Columns of a line that leave the same remainder: zeros, some of the image, zeros. */
+interface LineColumns {
+  /** Bytes from the start of a line. */
+  readonly at: number;
+  readonly before: number;
+  readonly inside: number;
+  readonly after: number;
+  /** The first one in the image. */
+  readonly first: number;
+}
+
+/** How the lines that a window sees lie in memory. Sizes are bytes of one panel. */
+export interface PanelLines {
+  readonly window: Window2D;
+  readonly lanes: Lanes;
+  readonly vectors: number;
+  readonly pixel: number;
+  readonly line: number;
+  /** Lines from the first to the last that one output sees. */
+  readonly reach: number;
+  /** Those that taps read. */
+  readonly columns: readonly LineColumns[];
+}
+
+/** The lines that `window` sees, in panels of `vectors` vectors of `lanes`. */
+export function panelLines(window: Window2D, lanes: Lanes, vectors: number): PanelLines {
+  const { inputWidth, kernelHeight, kernelWidth, strideWidth, dilationHeight, dilationWidth, padLeft } = window;
+  const seen = (window.outputWidth - 1) * strideWidth + (kernelWidth - 1) * dilationWidth + 1;
+  const pixel = 16 * vectors;
+  const each = Math.ceil(seen / strideWidth);
+  const remainders = new Set(Array.from({ length: kernelWidth }, (_, kw) => (kw * dilationWidth) % strideWidth));
+  const columns = [...remainders].map((remainder) => {
+    const count = Math.ceil((seen - remainder) / strideWidth);
+    const within = (column: number): number => Math.max(0, Math.min(count, column));
+    // column i is column remainder + i * strideWidth - padLeft of the image
+    const before = within(Math.ceil((padLeft - remainder) / strideWidth));
+    const end = within(Math.ceil((inputWidth + padLeft - remainder) / strideWidth));
+    const inside = Math.max(0, end - before);
+    const first = remainder + before * strideWidth - padLeft;
+    return { at: remainder * each * pixel, before, inside, after: count - before - inside, first };
+  });
+  const reach = (kernelHeight - 1) * dilationHeight + 1;
+  return { window, lanes, vectors, pixel, line: strideWidth * each * pixel, reach, columns };
+}
+
+/** The lines that `rows` rows of outputs see. */
+export function linesSeen({ window, reach }: PanelLines, rows: number): number {
+  return (rows - 1) * window.strideHeight + reach;
+}
+
+/** Where the first output of a row reads through tap (kh, kw): bytes from the start of the first line that the row sees. */
+export function tapPlace({ window, line, pixel }: PanelLines, kh: number, kw: number): number {
+  const { strideWidth, dilationHeight, dilationWidth } = window;
+  const column = kw * dilationWidth;
+  const place = (column % strideWidth) * (line / strideWidth) + Math.floor(column / strideWidth) * pixel;
+  return kh * dilationHeight * line + place;
+}
+
+/** Packs `count` lines from `top` on, of which some may be outside, of some channels of an image. */
+type LinePacker = (image: number, top: number, count: number, channels: number, to: number, panelBytes: number) => void;
+
+/** What packs lines of images whose pixels are `pixelBytes` apart. At the address `zeros` are as many as the channels. */
+export function linePacker(
+  { window, lanes, vectors, line, pixel, columns }: PanelLines,
+  pixelBytes: number,
+  zeros: number,
+): LinePacker {
+  const { inputHeight, inputWidth, strideWidth } = window;
+  const pack = kernelFunction(outerProductKernels(lanes, vectors).packFilters); // from, to, count, fromStep, columns, panelBytes
+  return (image, top, count, channels, to, panelBytes) => {
+    for (let i = 0; i < count; i++) {
+      const lineAt = to + i * line;
+      const row = top + i;
+      if (row < 0 || row >= inputHeight) {
+        pack(zeros, lineAt, line / pixel, 0, channels, panelBytes);
+        continue;
+      }
+      const from = image + row * inputWidth * pixelBytes;
+      for (const { at, before, inside, after, first } of columns) {
+        const insideAt = lineAt + at + before * pixel;
+        if (before > 0) pack(zeros, lineAt + at, before, 0, channels, panelBytes);
+        if (inside > 0)
+          pack(from + first * pixelBytes, insideAt, inside, strideWidth * pixelBytes, channels, panelBytes);
+        if (after > 0) pack(zeros, insideAt + inside * pixel, after, 0, channels, panelBytes);
+      }
+    }
+  };
+}
