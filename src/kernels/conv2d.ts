@@ -19,12 +19,14 @@ import { expectRank, expectSameType, expectShape } from "./check.js";
 import { passRunsSimd } from "./element-tiles.js";
 import { biasData, type Execution, NO_VALUES, runsSimd, runTiles, tileRows } from "./execution.js";
 import { im2colBlock } from "./im2col.js";
-import { type ChannelMap, type Epilogue, interleavedMap, normalize } from "./normalize.js";
+import { type Epilogue, interleavedMap, normalize } from "./normalize.js";
+import { RELU, rectify } from "./rectify.js";
 import { type Accumulate, roundingOf, roundsToFloat32 } from "./rounding.js";
 import { conv2DSimd } from "./simd/conv2d.js";
 import type { ConvolutionFinish } from "./simd/convolve.js";
 import { isDepthwise, simdDepthwise } from "./simd/depthwise.js";
 import { blockOf, splitEvenly } from "./split.js";
+import { sumTensors } from "./sum-tensors.js";
 import { COLUMNS, clearSums, DEPTH, leftBlock, multiplyBlocks, packRight, storeSums, TILE_COLUMNS } from "./tile.js";
 import { type Window2D, windowFrom, windowNumbers } from "./window.js";
 
@@ -97,22 +99,21 @@ function convolved(
 }
 
 /**
- * {@link conv2D}, then a normalization by `map`, then what `epilogue` says: the bits of `normalize` after `conv2D`. On the
- * vector unit results are finished while they are in the cache.
+ * {@link conv2D}, then what `epilogue` says: the bits of passes of their own. On the vector unit results are finished while
+ * they are in the cache.
  *
  * @throws Error when shapes or element types disagree.
  */
-export function conv2DNormalized(
+export function conv2DFinished(
   x: Tensor,
   kernel: Tensor,
   bias: Tensor | undefined,
   window: Window2D,
   groups: number,
-  map: ChannelMap,
   epilogue: Epilogue,
   execution: Execution,
 ): Tensor {
-  const { addend, rectify = false } = epilogue;
+  const { map, addend, rectify = false } = epilogue;
   if (addend !== undefined) {
     const { outputHeight, outputWidth } = window;
     expectShape("conv2D", "addend", addend, [x.shape[0], outputHeight, outputWidth, kernel.shape[3]]);
@@ -120,13 +121,19 @@ export function conv2DNormalized(
   }
   const finish = passRunsSimd(execution, x, kernel.shape[3] / groups)
     ? {
-        map: interleavedMap(map, execution),
+        map: map === undefined ? NO_VALUES : interleavedMap(map, execution),
         addend: addend === undefined ? NO_VALUES : contiguous(addend).data,
         rectify,
       }
     : undefined;
   const { y, finished } = convolved(x, kernel, bias, window, groups, execution, finish);
-  return finished ? y : normalize(y, map, { addend, rectify, inPlace: true }, execution);
+  return finished ? y : finishApart(y, epilogue, execution);
+}
+
+function finishApart(y: Tensor, { map, addend, rectify: rectifies = false }: Epilogue, execution: Execution): Tensor {
+  if (map !== undefined) return normalize(y, map, { addend, rectify: rectifies, inPlace: true }, execution);
+  const sum = addend === undefined ? y : sumTensors([y, addend], { start: -0 }, execution);
+  return rectifies ? rectify(sum, RELU, execution) : sum;
 }
 
 /** One block of y, as a matrix [N * OH * OW, outC]: im2col of its rows, times the kernel as a matrix. */

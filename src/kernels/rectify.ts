@@ -23,6 +23,9 @@ export interface Rectifier {
   readonly threshold: number;
 }
 
+/** max(x, 0). */
+export const RELU: Rectifier = { maxValue: Number.POSITIVE_INFINITY, negativeSlope: 0, threshold: 0 };
+
 /** Its slopes, region by region. */
 export interface RectifierSlopes {
   readonly below: number;

@@ -28,11 +28,12 @@
  *
  * @module
  */
-import { conv2D, conv2DNormalized } from "../kernels/conv2d.js";
+import { conv2D, conv2DFinished } from "../kernels/conv2d.js";
 import { conv2DGradients, conv2DKernelGradient } from "../kernels/conv2d-gradients.js";
 import { type Execution, serial } from "../kernels/execution.js";
 import type { Epilogue } from "../kernels/normalize.js";
 import { biasGradient } from "../kernels/reduce.js";
+import { sumTensors } from "../kernels/sum-tensors.js";
 import { type Window2D, window2D } from "../kernels/window.js";
 import { type KerasConfig, readConfig } from "../serialization/config.js";
 import { formatShape, type SymbolicShape } from "../tensor/shape.js";
@@ -48,11 +49,14 @@ import {
   kernelVariables,
 } from "./kernel-options.js";
 import {
+  type BackwardOptions,
   type CallContext,
+  FINISHES,
   type Finish,
   type Forward,
   knownDimension,
   Layer,
+  type LayerGradients,
   type LayerPass,
   singleInput,
   type WeightValues,
@@ -111,7 +115,9 @@ export function conv2DForward(
 ): Forward<Conv2DCache> {
   const { groups = 1 } = config;
   expectFitting(x, { kernel, bias }, groups);
-  return forwardAlong(windowOf(x, kernel, config), x, { kernel, bias }, groups, execution);
+  const window = windowOf(x, kernel, config);
+  const y = conv2D(x, kernel, bias, window, groups, execution);
+  return { y, cache: { x, kernel, window, groups, execution } };
 }
 
 /** @throws RangeError when the shapes do not fit together. */
@@ -138,17 +144,6 @@ function expectFitting(x: Tensor, { kernel, bias }: Conv2DWeights, groups: numbe
         `Received bias.shape=${formatShape(bias.shape)}.`,
     );
   }
-}
-
-function forwardAlong(
-  window: Window2D,
-  x: Tensor,
-  { kernel, bias }: Conv2DWeights,
-  groups: number,
-  execution: Execution,
-): Forward<Conv2DCache> {
-  const y = conv2D(x, kernel, bias, window, groups, execution);
-  return { y, cache: { x, kernel, window, groups, execution } };
 }
 
 /** Where the window goes in images like those of `x`. */
@@ -244,18 +239,8 @@ export class Conv2D extends Layer {
     return kernelVariables(this.#settings, [...this.#kernelSize, channels, this.#filters], this.#filters);
   }
 
-  call([x]: readonly Tensor[], { execution }: CallContext): LayerPass {
-    const { kernel, bias } = this.values();
-    const { groups } = this.#config;
-    expectFitting(x, { kernel, bias }, groups);
-    const { y, cache } = forwardAlong(this.#windowOf(x, kernel), x, { kernel, bias }, groups, execution);
-    return withActivation(this.#settings.activation, y, execution, [cache.x], (dy, { inputs = true } = {}) => {
-      const dWeights = ({ dKernel, dBias }: Omit<Conv2DGradients, "dx">): WeightValues =>
-        kernelGradients(this.#settings, dKernel, dBias);
-      if (!inputs) return { dInputs: [], dWeights: dWeights(conv2DWeightsBackward(contiguous(dy), cache)) };
-      const gradients = conv2DBackward(dy, cache);
-      return { dInputs: [gradients.dx], dWeights: dWeights(gradients) };
-    });
+  call(inputs: readonly Tensor[], context: CallContext): LayerPass {
+    return this.callFinished(inputs, context, {});
   }
 
   /** The window for images like those of `x`: the same object as last time where they have the same size. */
@@ -267,22 +252,35 @@ export class Conv2D extends Layer {
   }
 
   override get firstFinishes(): readonly Finish[] {
-    return this.#settings.activation === "linear" ? ["normalize"] : [];
+    return this.#settings.activation === "linear" ? FINISHES : [];
   }
 
-  /** Convolves, and finishes every part of the output while it is in the cache; for inference, without a way back. */
-  override callFinished(inputs: readonly Tensor[], context: CallContext, epilogue: Epilogue): LayerPass {
-    const { map } = epilogue;
-    if (map === undefined) return this.call(inputs, context);
-    const [x] = inputs;
+  /** Convolves, and finishes every part of the output while it is in the cache. */
+  override callFinished([x]: readonly Tensor[], { execution }: CallContext, epilogue: Epilogue): LayerPass {
     const { kernel, bias } = this.values();
-    const { execution } = context;
     const { groups } = this.#config;
+    const { activation } = this.#settings;
+    const { map, addend, rectify = activation === "relu" } = epilogue;
+    expectFitting(x, { kernel, bias }, groups);
     const window = this.#windowOf(x, kernel);
+    const y = conv2DFinished(contiguous(x), kernel, bias, window, groups, { map, addend, rectify }, execution);
+    const cache = { x, kernel, window, groups, execution };
+    const gradients = (dy: Tensor, { inputs = true }: BackwardOptions = {}): LayerGradients => {
+      const dWeights = ({ dKernel, dBias }: Omit<Conv2DGradients, "dx">): WeightValues =>
+        kernelGradients(this.#settings, dKernel, dBias);
+      if (!inputs) return { dInputs: [], dWeights: dWeights(conv2DWeightsBackward(contiguous(dy), cache)) };
+      const all = conv2DBackward(dy, cache);
+      return { dInputs: addend === undefined ? [all.dx] : [all.dx, dy], dWeights: dWeights(all) };
+    };
+    if (!rectify && map === undefined) return withActivation(activation, y, execution, [x], gradients);
     return {
-      y: conv2DNormalized(contiguous(x), kernel, bias, window, groups, map, epilogue, execution),
-      backward: () => {
-        throw new Error("internal: Conv2D: what was normalized with it in inference has no way back.");
+      y,
+      keeps: rectify ? [x, y] : [x],
+      backward: (dy, options) => {
+        if (map !== undefined) {
+          throw new Error("internal: Conv2D: what was normalized with it in inference has no way back.");
+        }
+        return gradients(sumTensors([dy], { start: -0, positive: y }, execution), options);
       },
     };
   }

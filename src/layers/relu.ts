@@ -19,7 +19,7 @@
  * @module
  */
 import { type Execution, serial } from "../kernels/execution.js";
-import { rectify, rectifyGradient } from "../kernels/rectify.js";
+import { RELU, rectify, rectifyGradient } from "../kernels/rectify.js";
 import { type KerasConfig, readConfig } from "../serialization/config.js";
 import type { SymbolicShape } from "../tensor/shape.js";
 import { contiguous, type Tensor } from "../tensor/tensor.js";
@@ -44,8 +44,7 @@ export interface ReLUConfig {
   readonly threshold: number;
 }
 
-/** max(x, 0). */
-export const RELU: ReLUConfig = { maxValue: Number.POSITIVE_INFINITY, negativeSlope: 0, threshold: 0 };
+export { RELU };
 
 /** min(max(x, 0), 6). */
 export const RELU6: ReLUConfig = { ...RELU, maxValue: 6 };

@@ -16,6 +16,7 @@ import { Model } from "../../src/models/model.js";
 import { objectiveOf } from "../../src/models/objective.js";
 import { backwardPass, type ForwardOptions, type OutputGradient, type Wanted } from "../../src/models/passes.js";
 import { resnetV1 } from "../../src/models/resnet-v1.js";
+import { resnetV2 } from "../../src/models/resnet-v2.js";
 import { joinedUnits } from "../../src/models/units.js";
 import type { FloatArray } from "../../src/tensor/dtype.js";
 import { detach, type Tensor, tensor } from "../../src/tensor/tensor.js";
@@ -167,6 +168,17 @@ describe("joinedUnits", () => {
       "conv2d_2 + normalize + add + rectify",
     ]);
     assert.equal(names.filter((name) => name.includes("normalization")).length, 0);
+  });
+
+  it("make one of a convolution and the addition behind it, in training too, and of a convolution and its ReLU", () => {
+    const names = namesOf(resnetV2(11));
+    assert.deepEqual(
+      names.filter((name) => name.includes("+ add")),
+      ["conv2d_3 + add", "conv2d_7 + add", "conv2d_11 + add"],
+    );
+    const x = input({ shape: [5, 6, 2] });
+    const plain = new ReLU().apply(new Conv2D({ filters: 4, kernelSize: 1, name: "conv" }).apply(x));
+    assert.deepEqual(namesOf(new Model({ inputs: x, outputs: plain })).slice(1), ["conv + rectify"]);
   });
 
   it("leave a normalization alone behind a convolution with an activation, or of another axis than the channels", () => {

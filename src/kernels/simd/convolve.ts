@@ -14,8 +14,8 @@
  *       line 3..6      ->      0 0 | line 4 | 0 0    ->        (line oh,     columns ow to ow + kW)
  *                              0 0 | line 5 | 0 0              (line oh + 1, columns ow to ow + kW) ...
  *
- * What follows the convolution in inference, a normalization and more, a tile does to what it has written while that is in
- * the cache.
+ * What follows the convolution, in inference a normalization, an addition, a ReLU, a tile does to what it has written while
+ * that is in the cache.
  *
  * @module
  */
@@ -25,6 +25,7 @@ import { type Execution, NO_VALUES, threadsOf } from "../execution.js";
 import { blockOf } from "../split.js";
 import { WINDOW_NUMBERS, type Window2D, windowFrom, windowNumbers } from "../window.js";
 import { copyFunction } from "./copy-kernel.js";
+import { finishKernels } from "./element-kernels.js";
 import { LANES } from "./floats.js";
 import { type Lanes, lanesOf } from "./lanes.js";
 import { TileScratch, tileMultiplier } from "./multiply.js";
@@ -71,9 +72,9 @@ export interface Convolution {
   readonly finish?: ConvolutionFinish | undefined;
 }
 
-/** A normalization of the result, and what follows it. */
+/** What follows a convolution. */
 export interface ConvolutionFinish {
-  /** What the kernels of `normalize-kernels.ts` read, interleaved. */
+  /** What the kernels of `normalize-kernels.ts` read, interleaved, or empty where nothing is normalized. */
   readonly map: FloatArray;
   /** As long as the result, or empty for none. */
   readonly addend: FloatArray;
@@ -255,7 +256,7 @@ export const convolveJob: Job = {
 /** Finishes what lies in some panels of a group of `rows` positions, of which the first is `at` values behind the start. */
 type Finisher = (at: number, rows: number, group: number, firstPanel: number, count: number) => void;
 
-/** What finishes results at the address `y`, whose positions are `channels` values apart; undefined without a `map`. */
+/** What finishes results at the address `y`, whose positions are `channels` values apart; undefined where nothing follows. */
 function finisher(
   { panels, columns }: RightLayout,
   y: number,
@@ -264,22 +265,25 @@ function finisher(
   rectify: boolean,
   channels: number,
 ): Finisher | undefined {
-  if (map.length === 0) return undefined;
-  const kernel = chooseNormalizeKernel(addend.length > 0, rectify);
+  const adds = addend.length > 0;
+  const normalizes = map.length > 0;
+  if (!normalizes && !adds && !rectify) return undefined;
+  const normalizeKernel = chooseNormalizeKernel(adds, rectify);
+  const finishKernel = finishKernels[adds ? (rectify ? "addRectify" : "add") : "rectify"];
   const valuesPerChannel = map.length / channels;
   return (at, rows, group, firstPanel, count) => {
     const from = panels[firstPanel].from;
     const to = panels.at(firstPanel + count)?.from ?? columns;
     const first = group * columns + from;
-    runKernel(kernel, {
-      x: y + 4 * (at + first),
+    const part = {
       y: y + 4 * (at + first),
       addend: addend.byteOffset + 4 * (at + first),
-      map: map.byteOffset + 8 * valuesPerChannel * first,
       vectors: (to - from) / LANES,
       rows,
       skip: 4 * (channels - (to - from)),
-    });
+    };
+    if (!normalizes) runKernel(finishKernel, part);
+    else runKernel(normalizeKernel, { ...part, x: part.y, map: map.byteOffset + 8 * valuesPerChannel * first });
   };
 }
 

@@ -5,8 +5,8 @@
  *
  * @module
  */
-import { type NamedFunction, wasmFunction } from "../../assembly/code.js";
-import { doWhile } from "../../assembly/control.js";
+import { type Body, type NamedFunction, wasmFunction } from "../../assembly/code.js";
+import { doWhile, when, whileLoop } from "../../assembly/control.js";
 import { f32x4, i32, v128 } from "../../assembly/instructions.js";
 import { positivePart, wherePositive } from "./floats.js";
 
@@ -76,3 +76,50 @@ export const rectifyGradientKernel: NamedFunction<Record<"dy" | "x" | "dx" | "ve
       vectors,
     ),
 );
+
+type FinishParameters = Record<"y" | "addend" | "vectors" | "rows" | "skip", "i32">;
+
+function finishKernel(name: string, adds: boolean, rectifies: boolean): NamedFunction<FinishParameters> {
+  return wasmFunction(
+    name,
+    { y: "i32", addend: "i32", vectors: "i32", rows: "i32", skip: "i32" },
+    ({ y, addend, vectors, rows, skip }, local) => {
+      const left = local("i32");
+      const values = [local("v128"), local("v128")];
+      const pointers = adds ? [y, addend] : [y];
+      /** All loads come before all stores: V8 fuses no two vectors with a store between their loads. */
+      const some = (count: 1 | 2): Body => {
+        const together = values.slice(0, count);
+        return [
+          together.map((value, i) => {
+            const result = v128.load(y, 16 * i);
+            return value.set(adds ? f32x4.add(result, v128.load(addend, 16 * i)) : result);
+          }),
+          together.map((value, i) => v128.store(y, rectifies ? positivePart(value) : value, 16 * i)),
+          pointers.map((pointer) => pointer.set(i32.add(pointer, 16 * count))),
+          left.set(i32.sub(left, count)),
+        ];
+      };
+      return doWhile(
+        [
+          left.set(vectors),
+          whileLoop(i32.ge_s(left, 2), some(2)),
+          when(left, some(1)),
+          pointers.map((pointer) => pointer.set(i32.add(pointer, skip))),
+          rows.set(i32.sub(rows, 1)),
+        ],
+        rows,
+      );
+    },
+  );
+}
+
+/**
+ * What follows a result that is not normalized, in its place: an addend, a ReLU, or both. At least one row and one vector;
+ * from the end of a row to the beginning of the next there are `skip` bytes.
+ */
+export const finishKernels: Record<"add" | "rectify" | "addRectify", NamedFunction<FinishParameters>> = {
+  add: finishKernel("finishAdd", true, false),
+  rectify: finishKernel("finishRectify", false, true),
+  addRectify: finishKernel("finishAddRectify", true, true),
+};

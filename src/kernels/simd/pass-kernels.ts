@@ -5,7 +5,7 @@
  */
 import type { NamedFunction, Signature } from "../../assembly/code.js";
 import { columnSumsKernels, deviationSquaresKernels, normalizationSumsKernels } from "./column-kernels.js";
-import { rectifyGradientKernel, rectifyKernel, sumKernels } from "./element-kernels.js";
+import { finishKernels, rectifyGradientKernel, rectifyKernel, sumKernels } from "./element-kernels.js";
 import { poolGreatestKernel } from "./pool-kernels.js";
 import { adamKernel, penaltyKernel } from "./update-kernels.js";
 import { normalizationGradientKernels, normalizeKernels } from "./normalize-kernels.js";
@@ -23,6 +23,7 @@ export const passKernels: readonly NamedFunction<Signature>[] = [
   ...Object.values(normalizeKernels),
   ...Object.values(normalizationGradientKernels),
   ...sumKernels.flat(),
+  ...Object.values(finishKernels),
   rectifyKernel,
   rectifyGradientKernel,
   poolGreatestKernel,
