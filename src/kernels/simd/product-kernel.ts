@@ -22,7 +22,7 @@
  * @module
  */
 import { type Body, type Local, type NamedFunction, type ValueType, wasmFunction } from "../../assembly/code.js";
-import { doWhile, leaveWhen, when } from "../../assembly/control.js";
+import { doWhile, leaveWhen, when, whileLoop } from "../../assembly/control.js";
 import { f32, f32x4, f64, f64x2, i32, v128 } from "../../assembly/instructions.js";
 import { type Family, family } from "./family.js";
 import { type Lanes, PANEL_VECTORS, tileRows } from "./lanes.js";
@@ -172,7 +172,10 @@ function spillSums(sums: Sums, spill: Local<"i32">): Body {
   return sums.map((row, i) => row.map((sum, j) => v128.store(spill, sum, 16 * (i * row.length + j))));
 }
 
-/** Takes the sums from scratch memory, adds the bias, rounds, and stores as many columns as there are. */
+/**
+ * Takes the sums from scratch memory, adds the bias, rounds, and stores as many columns as there are: four at a time, then
+ * one by one.
+ */
 function finishSums(
   lanes: Lanes,
   rows: number,
@@ -183,32 +186,32 @@ function finishSums(
   const to = local("i32");
   const from = local("i32");
   const addend = local("i32");
-  const end = local("i32");
+  const left = local("i32");
   const wide = lanes.name === "float64";
   const one = wide
     ? f32.demote_f64(f64.add(f64.load(from), f64.promote_f32(f32.load(addend))))
     : f32.add(f32.load(from), f32.load(addend));
   const pair = (j: number): Body => {
-    const sum = f64x2.add(v128.load(from, 16 * j), f64x2.promote_low_f32x4(v128.load64_zero(bias, 8 * j)));
+    const sum = f64x2.add(v128.load(from, 16 * j), f64x2.promote_low_f32x4(v128.load64_zero(addend, 8 * j)));
     return v128.store64_lane(to, f32x4.demote_f64x2_zero(sum), 0, 8 * j);
   };
-  const eachColumn = [
-    addend.set(bias),
-    end.set(i32.add(to, i32.shl(columns, 2))),
-    doWhile(
-      [
-        f32.store(to, one),
-        from.set(i32.add(from, lanes.bytes)),
-        addend.set(i32.add(addend, 4)),
-        to.set(i32.add(to, 4)),
-      ],
-      i32.ne(to, end),
-    ),
+  const four = wide ? [pair(0), pair(1)] : v128.store(to, f32x4.add(v128.load(from), v128.load(addend)));
+  const advance = (count: number): Body => [
+    from.set(i32.add(from, count * lanes.bytes)),
+    addend.set(i32.add(addend, 4 * count)),
+    to.set(i32.add(to, 4 * count)),
+    left.set(i32.sub(left, count)),
+  ];
+  const someColumns = [
+    left.set(columns),
+    width < 4 ? [] : whileLoop(i32.ge_s(left, 4), [four, advance(4)]),
+    whileLoop(left, [f32.store(to, one), advance(1)]),
   ];
   return upTo(rows).map((i) => [
     to.set(i32.add(i32.load(results, 4 * i), resultOffset)),
     from.set(i32.add(spill, i * width * lanes.bytes)),
-    wide ? when(i32.eq(columns, width), upTo(width / 2).map(pair), eachColumn) : eachColumn,
+    addend.set(bias),
+    wide ? when(i32.eq(columns, width), upTo(width / 2).map(pair), someColumns) : someColumns,
   ]);
 }
 

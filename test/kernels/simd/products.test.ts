@@ -128,7 +128,7 @@ describe("areFinite", () => {
 });
 
 describe("panelsOf", () => {
-  it("covers the columns from the first to the last, wide panels first, filled up by less than a vector", () => {
+  it("covers the columns from the first to the last, whole panels first, and what is left with the narrowest that holds it", () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 1, max: 99 }),
@@ -140,8 +140,9 @@ describe("panelsOf", () => {
           let widest: number = vectors;
           for (const panel of panelsOf(lanes, columns, vectors)) {
             assert.equal(panel.from, next);
-            assert.ok(panel.vectors <= widest && panel.columns > (panel.vectors - 1) * lanes.perVector);
+            assert.ok(panel.vectors <= widest && panel.columns > Math.floor(panel.vectors / 2) * lanes.perVector);
             next += panel.columns;
+            assert.ok(next === columns || panel.columns === panel.vectors * lanes.perVector);
             widest = panel.vectors;
           }
           assert.equal(next, columns);
