@@ -8,6 +8,7 @@ import { type Body, type Local, type NamedFunction, type Value, wasmFunction } f
 import { doWhile, whileLoop } from "../../assembly/control.js";
 import { f32, f64, f64x2, i32, v128 } from "../../assembly/instructions.js";
 import { doubles, type Lanes, singles } from "./lanes.js";
+import { storeSideBySide } from "./stores.js";
 import { kernelFunction } from "./thread.js";
 
 /** What the copying kernel is told. Strides are in bytes, counts in values. */
@@ -88,11 +89,10 @@ function putRun(
   const some = (i: number): Value<"v128"> =>
     wide ? f64x2.promote_low_f32x4(v128.load64_zero(read, step * i)) : v128.load(read, step * i);
   const one = wide ? f64.store(to, f64.promote_f32(f32.load(read))) : f32.store(to, f32.load(read));
-  /** Both are loaded before one is stored: else V8 does not fuse them. */
   const vectors = (count: 1 | 2): Body =>
     whileLoop(i32.le_u(i32.add(read, count * step), end), [
       pair.slice(0, count).map((vector, i) => vector.set(some(i))),
-      pair.slice(0, count).map((vector, i) => v128.store(to, vector, 16 * i)),
+      storeSideBySide(to, pair.slice(0, count)),
       read.set(i32.add(read, count * step)),
       to.set(i32.add(to, count * 16)),
     ]);

@@ -22,6 +22,7 @@ import { type Body, type Local, type NamedFunction, type Signature, wasmFunction
 import { call, doWhile, when, whileLoop } from "../../assembly/control.js";
 import { f32, f32x4, f64, i32, v128 } from "../../assembly/instructions.js";
 import { doubles, type Lanes, PANEL_VECTORS, singles } from "./lanes.js";
+import { storeSideBySide } from "./stores.js";
 
 /** Pixels that share the loads of the filter. */
 const PIXELS = 4;
@@ -65,7 +66,7 @@ function weightedTile(lanes: Lanes, vectors: number): WeightedTileKernel {
     const [tap, end, from, weight, to, toEnd, left] = upTo(7).map(() => local("i32"));
     const nextPixel = p.out.set(i32.add(p.out, p.outStep));
     const direct = (sums: readonly (readonly Local<"v128">[])[]): Body =>
-      sums.map((each) => [each.map((sum, j) => v128.store(p.out, sum, 16 * j)), nextPixel]);
+      sums.map((each) => [storeSideBySide(p.out, each), nextPixel]);
     const eachChannel = [
       to.set(p.out),
       toEnd.set(i32.add(p.out, i32.shl(p.channels, 2))),
@@ -82,7 +83,7 @@ function weightedTile(lanes: Lanes, vectors: number): WeightedTileKernel {
       upTo(vectors).map((j) => v128.store64_lane(p.out, f32x4.demote_f64x2_zero(v128.load(spilled, 16 * j)), 0, 8 * j));
     // stored before they are rounded, so that all vectors of a pixel are stored alike, and V8 can fuse them
     const throughSpill = (sums: readonly (readonly Local<"v128">[])[]): Body => [
-      sums.map((each, i) => each.map((sum, j) => v128.store(p.spill, sum, i * pixel + 16 * j))),
+      storeSideBySide(p.spill, sums.flat()),
       sums.map((_, i) => [
         from.set(i32.add(p.spill, i * pixel)),
         lanes === doubles ? when(i32.ge_s(p.channels, width), rounded(from), eachChannel) : eachChannel,
@@ -107,7 +108,6 @@ function weightedTile(lanes: Lanes, vectors: number): WeightedTileKernel {
           ],
           i32.ne(tap, end),
         ),
-        // all loads come before all stores: V8 fuses no loads that have a store between them
         filter.map((vector, j) => vector.set(v128.load(p.bias, 16 * j))),
         sums.map((each) => each.map((sum, j) => sum.set(lanes.add(sum, filter[j])))),
         lanes === doubles ? throughSpill(sums) : when(i32.ge_s(p.channels, width), direct(sums), throughSpill(sums)),
@@ -223,7 +223,7 @@ function tapTile(lanes: Lanes, vectors: number, taps: number): TapTileKernel {
         ],
         p.rows,
       ),
-      sums.map((each, t) => each.map((sum, j) => v128.store(p.sums, sum, t * pixel + 16 * j))),
+      storeSideBySide(p.sums, sums.flat()),
     ];
   });
 }

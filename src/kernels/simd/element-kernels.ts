@@ -5,10 +5,35 @@
  *
  * @module
  */
-import { type Body, type NamedFunction, wasmFunction } from "../../assembly/code.js";
+import { type Body, type Local, type NamedFunction, type Value, wasmFunction } from "../../assembly/code.js";
 import { doWhile, when, whileLoop } from "../../assembly/control.js";
 import { f32x4, i32, v128 } from "../../assembly/instructions.js";
 import { positivePart, wherePositive } from "./floats.js";
+import { storeSideBySide } from "./stores.js";
+
+/**
+ * Runs `element` for `vectors` vectors, which are counted down, and stores what it gives at `to`. It is given how many bytes
+ * the vector lies behind the pointers.
+ */
+function eachVector(
+  local: (type: "v128") => Local<"v128">,
+  vectors: Local<"i32">,
+  pointers: readonly Local<"i32">[],
+  to: Local<"i32">,
+  element: (offset: number) => Value<"v128">,
+): Body {
+  const values = [local("v128"), local("v128")];
+  const some = (count: 1 | 2): Body => {
+    const together = values.slice(0, count);
+    return [
+      together.map((value, i) => value.set(element(16 * i))),
+      storeSideBySide(to, together),
+      pointers.map((pointer) => pointer.set(i32.add(pointer, 16 * count))),
+      vectors.set(i32.sub(vectors, count)),
+    ];
+  };
+  return [whileLoop(i32.ge_s(vectors, 2), some(2)), when(vectors, some(1))];
+}
 
 type SumParameters = { readonly [K in "first" | "second" | "positive" | "to" | "vectors"]: "i32" } & {
   readonly start: "f32";
@@ -20,25 +45,20 @@ function sumKernel(name: string, terms: 1 | 2, masked: boolean): NamedFunction<S
     { first: "i32", second: "i32", positive: "i32", to: "i32", vectors: "i32", start: "f32" },
     ({ first, second, positive, to, vectors, start }, local) => {
       const begin = local("v128");
-      const one = f32x4.add(begin, v128.load(first));
-      const sum = terms === 2 ? f32x4.add(one, v128.load(second)) : one;
       const pointers = [first, to, ...(terms === 2 ? [second] : []), ...(masked ? [positive] : [])];
       return [
         begin.set(f32x4.splat(start)),
-        doWhile(
-          [
-            v128.store(to, masked ? wherePositive(sum, v128.load(positive)) : sum),
-            pointers.map((pointer) => pointer.set(i32.add(pointer, 16))),
-            vectors.set(i32.sub(vectors, 1)),
-          ],
-          vectors,
-        ),
+        eachVector(local, vectors, pointers, to, (offset) => {
+          const one = f32x4.add(begin, v128.load(first, offset));
+          const sum = terms === 2 ? f32x4.add(one, v128.load(second, offset)) : one;
+          return masked ? wherePositive(sum, v128.load(positive, offset)) : sum;
+        }),
       ];
     },
   );
 }
 
-/** The sum of one or two tensors, everywhere or where a third is positive. At least one vector. */
+/** The sum of one or two tensors, everywhere or where a third is positive. */
 export const sumKernels: readonly [
   plain: readonly NamedFunction<SumParameters>[],
   masked: readonly NamedFunction<SumParameters>[],
@@ -47,34 +67,19 @@ export const sumKernels: readonly [
   [sumKernel("sum1Masked", 1, true), sumKernel("sum2Masked", 2, true)],
 ];
 
-/** y = max(x, 0). At least one vector. */
+/** y = max(x, 0). */
 export const rectifyKernel: NamedFunction<Record<"x" | "y" | "vectors", "i32">> = wasmFunction(
   "rectify",
   { x: "i32", y: "i32", vectors: "i32" },
-  ({ x, y, vectors }) =>
-    doWhile(
-      [
-        v128.store(y, positivePart(v128.load(x))),
-        [x, y].map((pointer) => pointer.set(i32.add(pointer, 16))),
-        vectors.set(i32.sub(vectors, 1)),
-      ],
-      vectors,
-    ),
+  ({ x, y, vectors }, local) => eachVector(local, vectors, [x, y], y, (offset) => positivePart(v128.load(x, offset))),
 );
 
-/** dx = dy where x > 0, +0 elsewhere. At least one vector. */
+/** dx = dy where x > 0, +0 elsewhere. */
 export const rectifyGradientKernel: NamedFunction<Record<"dy" | "x" | "dx" | "vectors", "i32">> = wasmFunction(
   "rectifyGradient",
   { dy: "i32", x: "i32", dx: "i32", vectors: "i32" },
-  ({ dy, x, dx, vectors }) =>
-    doWhile(
-      [
-        v128.store(dx, wherePositive(v128.load(dy), v128.load(x))),
-        [dy, x, dx].map((pointer) => pointer.set(i32.add(pointer, 16))),
-        vectors.set(i32.sub(vectors, 1)),
-      ],
-      vectors,
-    ),
+  ({ dy, x, dx, vectors }, local) =>
+    eachVector(local, vectors, [dy, x, dx], dx, (offset) => wherePositive(v128.load(dy, offset), v128.load(x, offset))),
 );
 
 type FinishParameters = Record<"y" | "addend" | "vectors" | "rows" | "skip", "i32">;
@@ -85,26 +90,15 @@ function finishKernel(name: string, adds: boolean, rectifies: boolean): NamedFun
     { y: "i32", addend: "i32", vectors: "i32", rows: "i32", skip: "i32" },
     ({ y, addend, vectors, rows, skip }, local) => {
       const left = local("i32");
-      const values = [local("v128"), local("v128")];
       const pointers = adds ? [y, addend] : [y];
-      /** All loads come before all stores: V8 fuses no two vectors with a store between their loads. */
-      const some = (count: 1 | 2): Body => {
-        const together = values.slice(0, count);
-        return [
-          together.map((value, i) => {
-            const result = v128.load(y, 16 * i);
-            return value.set(adds ? f32x4.add(result, v128.load(addend, 16 * i)) : result);
-          }),
-          together.map((value, i) => v128.store(y, rectifies ? positivePart(value) : value, 16 * i)),
-          pointers.map((pointer) => pointer.set(i32.add(pointer, 16 * count))),
-          left.set(i32.sub(left, count)),
-        ];
-      };
       return doWhile(
         [
           left.set(vectors),
-          whileLoop(i32.ge_s(left, 2), some(2)),
-          when(left, some(1)),
+          eachVector(local, left, pointers, y, (offset) => {
+            const own = v128.load(y, offset);
+            const sum = adds ? f32x4.add(own, v128.load(addend, offset)) : own;
+            return rectifies ? positivePart(sum) : sum;
+          }),
           pointers.map((pointer) => pointer.set(i32.add(pointer, skip))),
           rows.set(i32.sub(rows, 1)),
         ],
@@ -115,8 +109,8 @@ function finishKernel(name: string, adds: boolean, rectifies: boolean): NamedFun
 }
 
 /**
- * What follows a result that is not normalized, in its place: an addend, a ReLU, or both. At least one row and one vector;
- * from the end of a row to the beginning of the next there are `skip` bytes.
+ * What follows a result that is not normalized, in its place: an addend, a ReLU, or both. At least one row; from the end of
+ * a row to the beginning of the next there are `skip` bytes.
  */
 export const finishKernels: Record<"add" | "rectify" | "addRectify", NamedFunction<FinishParameters>> = {
   add: finishKernel("finishAdd", true, false),

@@ -22,6 +22,7 @@ import { call, doWhile, when, whileLoop } from "../../assembly/control.js";
 import { f32, f32x4, f64, i32, v128 } from "../../assembly/instructions.js";
 import { doubles, type Lanes, PANEL_VECTORS, singles } from "./lanes.js";
 import { type PackKernel, packKernel } from "./panel-kernels.js";
+import { storeSideBySide } from "./stores.js";
 
 /** Channels of a group. */
 export const GROUP = 4;
@@ -83,7 +84,7 @@ function tileKernel(lanes: Lanes, vectors: number, channels: number): TileKernel
     return [
       eachSum((sum, offset) => sum.set(v128.load(p.sums, offset))),
       doWhile([image, advance(p.aImage, p.bImage), count(p.images)], p.images),
-      eachSum((sum, offset) => v128.store(p.sums, sum, offset)),
+      storeSideBySide(p.sums, sums.flat()),
     ];
   });
 }

@@ -12,6 +12,7 @@ import { doWhile, when, whileLoop } from "../../assembly/control.js";
 import { f32, f64, f64x2, i8x16, i32, v128 } from "../../assembly/instructions.js";
 import { type Family, family } from "./family.js";
 import type { Lanes } from "./lanes.js";
+import { storeSideBySide } from "./stores.js";
 import { kernelFunction } from "./thread.js";
 
 type PackParameter = "from" | "rowStride" | "columnStride" | "depth" | "columns" | "to";
@@ -34,9 +35,8 @@ function makePackKernel(lanes: Lanes, vectors: number): PackKernel {
       lanes.name === "float32" ? v128.load(p.from, 16 * j) : f64x2.promote_low_f32x4(v128.load64_zero(p.from, 8 * j));
     const wholeRows = doWhile(
       [
-        // all loads come before all stores: else V8 does not fuse them
         values.map((value, j) => value.set(read(j))),
-        values.map((value, j) => v128.store(p.to, value, 16 * j)),
+        storeSideBySide(p.to, values),
         p.from.set(i32.add(p.from, p.rowStride)),
         p.to.set(i32.add(p.to, rowBytes)),
         p.depth.set(i32.sub(p.depth, 1)),

@@ -11,6 +11,7 @@ import { type NamedFunction, wasmFunction } from "../../assembly/code.js";
 import { doWhile, when, whileLoop } from "../../assembly/control.js";
 import { f32, f64, f64x2, i32, v128 } from "../../assembly/instructions.js";
 import { doubles, type Lanes } from "./lanes.js";
+import { storeSideBySide } from "./stores.js";
 
 /** `count` pixels of `columns` float32 values, `fromStep` bytes apart, to panels that begin `panelBytes` apart. */
 type PackParameter = "from" | "to" | "count" | "fromStep" | "columns" | "panelBytes";
@@ -30,12 +31,11 @@ export function packKernel(lanes: Lanes, width: number, name: string): PackKerne
     const to = local("i32");
     const left = local("i32");
     const values = vectors.map(() => local("v128"));
-    // all loads come before all stores: V8 fuses no loads that have a store between them
     const wholePanel = [
       values.map((value, i) =>
         value.set(wide ? f64x2.promote_low_f32x4(v128.load64_zero(from, 8 * i)) : v128.load(from, 16 * i)),
       ),
-      values.map((value, i) => v128.store(to, value, 16 * i)),
+      storeSideBySide(to, values),
     ];
     const partOfPanel = [
       vectors.map((i) => v128.store(to, v128.zero(), 16 * i)),

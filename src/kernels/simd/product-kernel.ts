@@ -26,6 +26,7 @@ import { doWhile, leaveWhen, when, whileLoop } from "../../assembly/control.js";
 import { f32, f32x4, f64, f64x2, i32, v128 } from "../../assembly/instructions.js";
 import { type Family, family } from "./family.js";
 import { type Lanes, PANEL_VECTORS, tileRows } from "./lanes.js";
+import { storeSideBySide } from "./stores.js";
 import { kernelFunction } from "./thread.js";
 
 /** What a product kernel is told. Addresses and counts, all at least 1. */
@@ -150,26 +151,20 @@ function addSegment(
   ];
 }
 
-/**
- * Adds the bias to float32 sums and stores whole rows of them. All loads come before all stores: V8 fuses no two loads that
- * have a store between them, nor what depends on them.
- */
+/** Adds the bias to float32 sums and stores whole rows of them. */
 function storeSingles(sums: Sums, { results, resultOffset, bias }: Parameters, local: MakeLocal): Body {
   const to = local("i32");
   const addends = sums[0].map(() => local("v128"));
   return [
     addends.map((addend, j) => addend.set(v128.load(bias, 16 * j))),
     sums.map((row) => row.map((sum, j) => sum.set(f32x4.add(sum, addends[j])))),
-    sums.map((row, i) => [
-      to.set(i32.add(i32.load(results, 4 * i), resultOffset)),
-      row.map((sum, j) => v128.store(to, sum, 16 * j)),
-    ]),
+    sums.map((row, i) => [to.set(i32.add(i32.load(results, 4 * i), resultOffset)), storeSideBySide(to, row)]),
   ];
 }
 
 /** Stores the sums, not rounded, as [rows, width] in scratch memory. */
 function spillSums(sums: Sums, spill: Local<"i32">): Body {
-  return sums.map((row, i) => row.map((sum, j) => v128.store(spill, sum, 16 * (i * row.length + j))));
+  return storeSideBySide(spill, sums.flat());
 }
 
 /**
