@@ -71,7 +71,10 @@ export const sumKernels: readonly [
 export const rectifyKernel: NamedFunction<Record<"x" | "y" | "vectors", "i32">> = wasmFunction(
   "rectify",
   { x: "i32", y: "i32", vectors: "i32" },
-  ({ x, y, vectors }, local) => eachVector(local, vectors, [x, y], y, (offset) => positivePart(v128.load(x, offset))),
+  ({ x, y, vectors }, local) => {
+    const held = local("v128");
+    return eachVector(local, vectors, [x, y], y, (offset) => positivePart(v128.load(x, offset), held));
+  },
 );
 
 /** dx = dy where x > 0, +0 elsewhere. */
@@ -90,6 +93,7 @@ function finishKernel(name: string, adds: boolean, rectifies: boolean): NamedFun
     { y: "i32", addend: "i32", vectors: "i32", rows: "i32", skip: "i32" },
     ({ y, addend, vectors, rows, skip }, local) => {
       const left = local("i32");
+      const held = local("v128");
       const pointers = adds ? [y, addend] : [y];
       return doWhile(
         [
@@ -97,7 +101,7 @@ function finishKernel(name: string, adds: boolean, rectifies: boolean): NamedFun
           eachVector(local, left, pointers, y, (offset) => {
             const own = v128.load(y, offset);
             const sum = adds ? f32x4.add(own, v128.load(addend, offset)) : own;
-            return rectifies ? positivePart(sum) : sum;
+            return rectifies ? positivePart(sum, held) : sum;
           }),
           pointers.map((pointer) => pointer.set(i32.add(pointer, skip))),
           rows.set(i32.sub(rows, 1)),

@@ -54,9 +54,9 @@ export function both(operation: (a: Value<"v128">, b: Value<"v128">) => Value<"v
   return (a, b) => [operation(a[0], b[0]), operation(a[1], b[1])];
 }
 
-/** max(floats, 0): +0 for -0 too, and NaN where there is NaN. */
-export function positivePart(floats: Value<"v128">): Value<"v128"> {
-  return f32x4.add(f32x4.pmax(floats, v128.zero()), v128.zero());
+/** max(floats, 0): +0 for -0 too, and NaN where there is NaN. `held` is where floats are kept meanwhile. */
+export function positivePart(floats: Value<"v128">, held: Local<"v128">): Value<"v128"> {
+  return v128.andnot(held.tee(floats), f32x4.le(held, v128.zero()));
 }
 
 /** `floats` where `sign` is positive, +0 elsewhere. */

@@ -112,16 +112,18 @@ function normalizeKernel(name: string, adds: boolean, rectifies: boolean): Named
   return wasmFunction(
     name,
     { x: "i32", map: "i32", addend: "i32", y: "i32", vectors: "i32", rows: "i32", skip: "i32" },
-    ({ x, map, addend, y, vectors, rows, skip }, local) =>
-      inPairsOfRows(
+    ({ x, map, addend, y, vectors, rows, skip }, local) => {
+      const held = local("v128");
+      return inPairsOfRows(
         local,
         { pointers: adds ? [x, y, addend] : [x, y], rows, vectors, skip, map, valuesPerChannel: 3 },
         ([from, to, other], [mean, scale, offset]) => {
           const stored = narrow(add(mul(sub(loadWide(from), mean), scale), offset));
           const added = adds ? f32x4.add(stored, v128.load(other)) : stored;
-          return v128.store(to, rectifies ? positivePart(added) : added);
+          return v128.store(to, rectifies ? positivePart(added, held) : added);
         },
-      ),
+      );
+    },
   );
 }
 
