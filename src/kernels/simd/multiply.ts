@@ -5,7 +5,7 @@
  */
 import { forEachWidth } from "./family.js";
 import { NARROW_TILE_ROWS, tileRows } from "./lanes.js";
-import { panelPacker, panelPlace, type RightArrays, type RightLayout } from "./panels.js";
+import { type Panel, panelPacker, panelPlace, type RightArrays, type RightLayout } from "./panels.js";
 import { productFunction, SPILL_BYTES } from "./product-kernel.js";
 import { tableFunction } from "./table-kernel.js";
 
@@ -97,11 +97,13 @@ export function tileMultiplier(
   layout: RightLayout,
   { packed, right, bias }: RightArrays,
 ): TileMultiplier {
-  const { lanes, panels, paddedColumns } = layout;
+  const { lanes, panels, paddedColumns, terms } = layout;
   const productOf = forEachWidth((vectors) => productFunction(lanes, vectors));
   const pack = panelPacker(layout, right);
   return (group, from, to) => {
-    for (const panel of panels.slice(from, to)) {
+    for (let i = from, count = 1; i < to && i < panels.length; i += count) {
+      const panel = panels[i];
+      count = packed ? alike(panels, i, to) : 1;
       let panelAt = scratch.panel;
       if (packed) panelAt = right.byteOffset + panelPlace(layout, group, panel.from);
       else pack(group, panel, panelAt);
@@ -117,7 +119,17 @@ export function tileMultiplier(
         bias: bias.byteOffset + 4 * (group * paddedColumns + panel.from),
         columns: panel.columns,
         spill: scratch.spill,
+        panels: count,
+        panelBytes: terms * panel.vectors * 16,
       });
     }
   };
+}
+
+/** How many panels from `from` on, and before `to`, are as wide and have as many columns. */
+function alike(panels: readonly Panel[], from: number, to: number): number {
+  const { vectors, columns } = panels[from];
+  let end = from + 1;
+  while (end < to && end < panels.length && panels[end].vectors === vectors && panels[end].columns === columns) end++;
+  return end - from;
 }

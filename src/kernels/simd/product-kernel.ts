@@ -21,8 +21,15 @@
  *
  * @module
  */
-import { type Body, type Local, type NamedFunction, type ValueType, wasmFunction } from "../../assembly/code.js";
-import { doWhile, leaveWhen, when, whileLoop } from "../../assembly/control.js";
+import {
+  type Body,
+  type Local,
+  type NamedFunction,
+  type Signature,
+  type ValueType,
+  wasmFunction,
+} from "../../assembly/code.js";
+import { call, doWhile, leaveWhen, when, whileLoop } from "../../assembly/control.js";
 import { f32, f32x4, f64, f64x2, i32, v128 } from "../../assembly/instructions.js";
 import { type Family, family } from "./family.js";
 import { type Lanes, PANEL_VECTORS, tileRows } from "./lanes.js";
@@ -53,6 +60,12 @@ type ProductParameter =
   /** Scratch memory for the sums of one tile. */
   | "spill";
 
+const productParameters: Record<ProductParameter, "i32"> = {
+  ...{ rows: "i32", results: "i32", resultOffset: "i32", tiles: "i32" },
+  ...{ segments: "i32", segmentCount: "i32", length: "i32" },
+  ...{ panel: "i32", bias: "i32", columns: "i32", spill: "i32" },
+};
+
 /** A kernel for panels of some width. */
 export type ProductKernel = NamedFunction<Record<ProductParameter, "i32">>;
 
@@ -68,12 +81,7 @@ type Sums = readonly (readonly Local<"v128">[])[];
 
 function makeProductKernel(lanes: Lanes, vectors: number): ProductKernel {
   const width = vectors * lanes.perVector;
-  const parameters: Record<ProductParameter, "i32"> = {
-    ...{ rows: "i32", results: "i32", resultOffset: "i32", tiles: "i32" },
-    ...{ segments: "i32", segmentCount: "i32", length: "i32" },
-    ...{ panel: "i32", bias: "i32", columns: "i32", spill: "i32" },
-  };
-  return wasmFunction(`product_${lanes.name}_${vectors}`, parameters, (p, local) => {
+  return wasmFunction(`product_${lanes.name}_${vectors}`, productParameters, (p, local) => {
     const sums = upTo(tileRows(vectors)).map(() => upTo(vectors).map(() => local("v128")));
     const segment = local("i32");
     const segmentsLeft = local("i32");
@@ -213,22 +221,59 @@ function finishSums(
 /** Bytes of scratch memory that a product kernel wants as `spill`. */
 export const SPILL_BYTES: number = Math.max(...PANEL_VECTORS.map((vectors) => tileRows(vectors) * vectors * 16));
 
-const kernels = family(makeProductKernel);
+const tiles = family(makeProductKernel);
+
+/** What is told of panels side by side that are alike: how many, and bytes from one to the next. */
+type PanelsParameter = ProductParameter | "panels" | "panelBytes";
+
+/** A kernel for several panels of some width. */
+type PanelsKernel = NamedFunction<Record<PanelsParameter, "i32">>;
+
+function makePanelsKernel(lanes: Lanes, vectors: number): PanelsKernel {
+  const width = vectors * lanes.perVector;
+  const parameters: Record<PanelsParameter, "i32"> = { ...productParameters, panels: "i32", panelBytes: "i32" };
+  return wasmFunction(`products_${lanes.name}_${vectors}`, parameters, (p) =>
+    doWhile(
+      [
+        call(tiles.of(lanes, vectors), p),
+        p.panel.set(i32.add(p.panel, p.panelBytes)),
+        p.resultOffset.set(i32.add(p.resultOffset, 4 * width)),
+        p.bias.set(i32.add(p.bias, 4 * width)),
+        p.panels.set(i32.sub(p.panels, 1)),
+      ],
+      p.panels,
+    ),
+  );
+}
+
+const panels = family(makePanelsKernel);
 
 /** The kernels for all panels. */
-export const productKernels: readonly ProductKernel[] = kernels.all;
+export const productKernels: readonly NamedFunction<Signature>[] = [...tiles.all, ...panels.all];
 
-/** The kernel for panels of `vectors` vectors of `lanes`. */
-export const productKernel: Family<ProductKernel> = kernels.of;
+/** The kernel for a panel of `vectors` vectors of `lanes`. */
+export const productKernel: Family<ProductKernel> = tiles.of;
 
-/** The kernel of {@link productKernel} on this thread, for those who call it for every tile. */
+/** The kernel for several panels on this thread, for those who call it for every tile. */
 export function productFunction(
   lanes: Lanes,
   vectors: number,
-): (values: Readonly<Record<ProductParameter, number>>) => void {
-  const run = kernelFunction(productKernel(lanes, vectors));
-  return (v) => {
-    const { rows, results, resultOffset, tiles, segments, segmentCount, length, panel, bias, columns, spill } = v;
-    run(rows, results, resultOffset, tiles, segments, segmentCount, length, panel, bias, columns, spill);
-  };
+): (values: Readonly<Record<PanelsParameter, number>>) => void {
+  const run = kernelFunction(panels.of(lanes, vectors));
+  return (v) =>
+    run(
+      v.rows,
+      v.results,
+      v.resultOffset,
+      v.tiles,
+      v.segments,
+      v.segmentCount,
+      v.length,
+      v.panel,
+      v.bias,
+      v.columns,
+      v.spill,
+      v.panels,
+      v.panelBytes,
+    );
 }
