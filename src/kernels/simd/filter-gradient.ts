@@ -132,7 +132,6 @@ export const simdFilterGradientJob: Job = {
         multiply: kernelFunction(kernels.outerProducts),
         channels: tile.channels.to - tile.channels.from,
         panels: Math.ceil((tile.filters.to - tile.filters.from) / kernels.width),
-        paddingChannels: 1,
         zeros: scratch.zeros,
       };
       const start = (scratch.zeros - scratchMemory.byteOffset) / 4;

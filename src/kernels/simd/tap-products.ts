@@ -3,8 +3,8 @@
  *
  *     sums += x[n, oh*sH + kh*dH - padTop, ow*sW + kw*dW - padLeft] * dy[n, oh, ow]        for all positions of a block
  *
- * where the product of two pixels is what a kernel makes of them: an outer product for a convolution, one channel times
- * one channel where it is depthwise. The positions of a block are a grid in x as they are in dy, so no patch is copied.
+ * where the product of two pixels is their outer product. The positions of a block are a grid in x as they are in dy, so no
+ * patch is copied.
  *
  * **Padding.** The positions at which a tap lies in the padding are left out of its grid. Their terms are 0 * dy, which
  * is +0 or -0, or NaN where dy is infinite or NaN. Adding a zero never changes a sum that began at +0, since such a sum
@@ -48,8 +48,7 @@ export interface TapProducts {
   readonly channels: number;
   /** Panels of filters. */
   readonly panels: number;
-  /** How many channels the sums over the padding have, and the address of so many zeros. */
-  readonly paddingChannels: number;
+  /** The address of a zero: the one channel that the sums over the padding have. */
   readonly zeros: number;
 }
 
@@ -122,15 +121,10 @@ function addInside(
   );
 }
 
-/** Adds 0 * dy at all positions of a block to `sums`: they stay 0 as long as dy is finite. */
-export function addZeroProducts(products: TapProducts, block: Omit<Block, "finite">, sums: number): void {
-  addPadding(products, block, sums, block.positions.rows, block.positions.columns);
-}
-
 /** The products of a tap at `rows` and `columns`, where it lies in the padding. */
 function addPadding(
   products: TapProducts,
-  { positions, gradient }: Omit<Block, "finite">,
+  { positions, gradient }: Block,
   sums: number,
   rows: Range,
   columns: Range,
@@ -141,7 +135,7 @@ function addPadding(
   products.multiply(
     products.zeros,
     0,
-    products.paddingChannels,
+    1,
     gradient.address +
       (rows.from - positions.rows.from) * gradient.row +
       (columns.from - positions.columns.from) * gradient.column,
