@@ -9,8 +9,8 @@ export interface Split {
   readonly total: number;
   readonly size: number;
   readonly count: number;
-  /** How many blocks have the full size, where those behind them are half as large. */
-  readonly whole?: number;
+  /** Whether blocks become smaller towards the end. */
+  readonly tapers?: boolean;
 }
 
 /** Cuts `total` into blocks of at most `most` that are multiples of `unit` (and so is `most`), as even as can be. */
@@ -25,25 +25,27 @@ export function splitBy(total: number, size: number): Split {
   return { total, size, count: Math.ceil(total / size) };
 }
 
-/** The share of a range that {@link splitTapering} cuts into blocks of full size. */
-const WHOLE_SHARE = 3 / 4;
-
 /**
- * Cuts `total` into blocks of `size`, and what is left towards the end into blocks of half of it: threads that take one
- * after another then wait less for the one that took the last.
+ * Cuts `total` into blocks of `size`, of half of it in the last quarter, and of a quarter of it in the last eighth: threads
+ * that take one after another then wait less for the one that took the last.
  */
 export function splitTapering(total: number, size: number): Split {
-  const whole = Math.floor((total * WHOLE_SHARE) / size);
-  return { total, size, whole, count: whole + Math.ceil((total - whole * size) / Math.ceil(size / 2)) };
+  let count = 0;
+  for (let at = 0; at < total; at += taperedSize(total, size, at)) count++;
+  return { total, size, count, tapers: true };
+}
+
+/** The size of the block that begins at `at`: where it ends before the quarter, or the eighth, that is to be cut finer. */
+function taperedSize(total: number, size: number, at: number): number {
+  if (at + size <= (total * 3) / 4) return size;
+  const half = Math.ceil(size / 2);
+  return at + half <= (total * 7) / 8 ? half : Math.ceil(size / 4);
 }
 
 /** The half-open range [from, to) of block `index`. */
-export function blockOf({ total, size, whole }: Split, index: number): { from: number; to: number } {
-  if (whole !== undefined && index >= whole) {
-    const half = Math.ceil(size / 2);
-    const from = whole * size + (index - whole) * half;
-    return { from, to: Math.min(from + half, total) };
-  }
-  const from = index * size;
-  return { from, to: Math.min(from + size, total) };
+export function blockOf({ total, size, tapers = false }: Split, index: number): { from: number; to: number } {
+  if (!tapers) return { from: index * size, to: Math.min(index * size + size, total) };
+  let from = 0;
+  for (let i = 0; i < index; i++) from += taperedSize(total, size, from);
+  return { from, to: Math.min(from + taperedSize(total, size, from), total) };
 }

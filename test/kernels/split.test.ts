@@ -8,9 +8,9 @@ const blocksOf = (split: Split): { from: number; to: number }[] =>
   Array.from({ length: split.count }, (_, i) => blockOf(split, i));
 
 describe("blocks of a range", () => {
-  it("are halved in the last quarter where they taper", () => {
-    const sizes = blocksOf(splitTapering(43, 6)).map(({ from, to }) => to - from);
-    assert.deepEqual(sizes, [6, 6, 6, 6, 6, 3, 3, 3, 3, 1]);
+  it("are halved in the last quarter, and again in the last eighth, where they taper", () => {
+    const sizes = blocksOf(splitTapering(64, 8)).map(({ from, to }) => to - from);
+    assert.deepEqual(sizes, [8, 8, 8, 8, 8, 8, 4, 4, 2, 2, 2, 2]);
   });
 
   it("follow each other from its beginning to its end, none of them empty or larger than asked for", () => {
@@ -34,7 +34,7 @@ describe("blocks of a range", () => {
       fc.property(fc.integer({ min: 1, max: 5000 }), fc.integer({ min: 1, max: 700 }), (total, size) => {
         const sizes = blocksOf(splitTapering(total, size)).map(({ from, to }) => to - from);
         for (const [i, each] of sizes.entries()) assert.ok(i === 0 || each <= sizes[i - 1]);
-        assert.ok((sizes.at(-1) ?? 0) <= Math.ceil(size / 2));
+        assert.ok((sizes.at(-1) ?? 0) <= Math.ceil(size / 4));
       }),
     );
   });
@@ -42,7 +42,7 @@ describe("blocks of a range", () => {
   it("taper where threads share them, but not where one thread has all or there are fewer than four", () => {
     const sizes = (units: number, shared: boolean): number[] =>
       blocksOf(splitUnits(units, 6, shared)).map(({ from, to }) => to - from);
-    assert.deepEqual(sizes(19, true), [6, 6, 3, 3, 1]);
+    assert.deepEqual(sizes(19, true), [6, 6, 3, 2, 2]);
     assert.deepEqual(sizes(19, false), [6, 6, 6, 1]);
     assert.deepEqual(sizes(17, true), [6, 6, 5]);
   });
