@@ -21,7 +21,8 @@
 import { type Body, type Local, type NamedFunction, type Signature, wasmFunction } from "../../assembly/code.js";
 import { call, doWhile, when, whileLoop } from "../../assembly/control.js";
 import { f32, f32x4, f64, i32, v128 } from "../../assembly/instructions.js";
-import { doubles, type Lanes, PANEL_VECTORS, singles } from "./lanes.js";
+import { type Family, family } from "./family.js";
+import { doubles, type Lanes } from "./lanes.js";
 import { storeSideBySide } from "./stores.js";
 
 /** Pixels that share the loads of the filter. */
@@ -285,20 +286,10 @@ function kernelsFor(lanes: Lanes, vectors: number): DepthwiseKernels {
   return { lanes, vectors, weightedPixels, tapProducts, all: [ofRow, ...ofTaps, weightedPixels, tapProducts] };
 }
 
-const kernelSets: readonly DepthwiseKernels[] = [singles, doubles].flatMap((lanes) =>
-  PANEL_VECTORS.map((vectors) => kernelsFor(lanes, vectors)),
-);
+const kernelSets = family(kernelsFor);
 
 /** All kernels of depthwise convolution. */
-export const depthwiseFunctions: readonly NamedFunction<Signature>[] = kernelSets.flatMap(({ all }) => all);
+export const depthwiseFunctions: readonly NamedFunction<Signature>[] = kernelSets.all.flatMap(({ all }) => all);
 
-/**
- * The kernels that sum in `lanes`, in panels of `vectors` vectors.
- *
- * @throws Error when there are none.
- */
-export function depthwiseKernels(lanes: Lanes, vectors: number): DepthwiseKernels {
-  const found = kernelSets.find((set) => set.lanes === lanes && set.vectors === vectors);
-  if (found === undefined) throw new Error(`internal: simd: no depthwise kernel works on ${vectors} vectors.`);
-  return found;
-}
+/** The kernels that sum in `lanes`, in panels of `vectors` vectors. @throws Error when there are none. */
+export const depthwiseKernels: Family<DepthwiseKernels> = kernelSets.of;

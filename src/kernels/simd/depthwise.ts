@@ -124,12 +124,8 @@ export function simdDepthwiseInputGradient(
   return dx;
 }
 
-/** What is weighed: `source` [planes, N, H, W, C] with `kernel` [planes, all taps, C]; a tap is a sum over planes. */
-interface Weighing {
-  readonly source: FloatArray;
-  readonly kernel: FloatArray;
-  readonly bias: FloatArray;
-  readonly window: Window2D;
+/** How `source` [planes, batch, H, W, channels] and `kernel` [planes, all taps, channels] are read. A tap sums over planes. */
+interface Operands {
   readonly planes: number;
   readonly batch: number;
   readonly channels: number;
@@ -137,18 +133,20 @@ interface Weighing {
   readonly firstTap: number;
   readonly rowTap: number;
   readonly columnTap: number;
+}
+
+/** What is weighed. */
+interface Weighing extends Operands {
+  readonly source: FloatArray;
+  readonly kernel: FloatArray;
+  readonly bias: FloatArray;
+  readonly window: Window2D;
   readonly result: ResultPlaces;
 }
 
 /** What all tiles have in common. */
-interface Plan {
+interface Plan extends Operands {
   readonly lines: PanelLines;
-  readonly planes: number;
-  readonly batch: number;
-  readonly channels: number;
-  readonly firstTap: number;
-  readonly rowTap: number;
-  readonly columnTap: number;
   readonly rows: Split;
   readonly across: Split;
 }
@@ -180,10 +178,9 @@ function tilesOf(
   const fitting = Math.floor((LINES_BYTES / planes / panels / lines.line - lines.reach) / strideHeight) + 1;
   let rows = Math.max(1, Math.min(outputHeight, fitting));
   const count = (): number => batch * Math.ceil(outputHeight / rows) * Math.ceil(allPanels / panels);
-  const halve = (value: number, least: number): number => (value > least ? Math.ceil(value / 2) : value);
-  for (let before = 0; count() < wanted && before !== rows; ) [before, rows] = [rows, halve(rows, few / 2)];
-  for (let before = 0; count() < wanted && before !== panels; ) [before, panels] = [panels, halve(panels, 1)];
-  for (let before = 0; count() < wanted && before !== rows; ) [before, rows] = [rows, halve(rows, 1)];
+  while (count() < wanted && rows > Math.max(1, few / 2)) rows = Math.ceil(rows / 2);
+  while (count() < wanted && panels > 1) panels = Math.ceil(panels / 2);
+  while (count() < wanted && rows > 1) rows = Math.ceil(rows / 2);
   return { rows: splitEvenly(outputHeight, rows, 1), across: splitEvenly(channels, panels * width, width) };
 }
 

@@ -3,10 +3,9 @@
  *
  * @module
  */
-import type { NamedFunction, Signature } from "../../assembly/code.js";
 import { doubles, type Lanes, PANEL_VECTORS, singles } from "./lanes.js";
 
-/** One kernel of a family. */
+/** One kernel of a family, or one set of kernels. */
 export type Family<K> = (lanes: Lanes, vectors: number) => K;
 
 /** What `make` makes for a width of a panel, made when it is first asked for. */
@@ -21,19 +20,17 @@ export function forEachWidth<T>(make: (vectors: number) => T): (vectors: number)
   };
 }
 
-/** All kernels that `make` makes, and how to find one of them. */
-export function family<P extends Signature>(
-  make: (lanes: Lanes, vectors: number) => NamedFunction<P>,
-): { readonly all: readonly NamedFunction<P>[]; readonly of: Family<NamedFunction<P>> } {
+/** What `make` makes for each way to sum and each width of a panel, and how to find one of them. */
+export function family<K>(make: Family<K>): { readonly all: readonly K[]; readonly of: Family<K> } {
   const members = [singles, doubles].flatMap((lanes) =>
-    PANEL_VECTORS.map((vectors) => ({ lanes, vectors, kernel: make(lanes, vectors) })),
+    PANEL_VECTORS.map((vectors) => ({ lanes, vectors, made: make(lanes, vectors) })),
   );
   return {
-    all: members.map(({ kernel }) => kernel),
+    all: members.map(({ made }) => made),
     of(lanes, vectors) {
       const member = members.find((each) => each.lanes === lanes && each.vectors === vectors);
       if (member === undefined) throw new Error(`internal: simd: no panel is ${vectors} vectors wide.`);
-      return member.kernel;
+      return member.made;
     },
   };
 }

@@ -20,7 +20,8 @@
 import { type Body, type Local, type NamedFunction, type Signature, wasmFunction } from "../../assembly/code.js";
 import { call, doWhile, when, whileLoop } from "../../assembly/control.js";
 import { f32, f32x4, f64, i32, v128 } from "../../assembly/instructions.js";
-import { doubles, type Lanes, PANEL_VECTORS, singles } from "./lanes.js";
+import { type Family, family } from "./family.js";
+import { doubles, type Lanes } from "./lanes.js";
 import { type PackKernel, packKernel } from "./panel-kernels.js";
 import { storeSideBySide } from "./stores.js";
 
@@ -201,20 +202,10 @@ function kernelsFor(lanes: Lanes, vectors: number): OuterProductKernels {
   };
 }
 
-const kernelSets: readonly OuterProductKernels[] = [singles, doubles].flatMap((lanes) =>
-  PANEL_VECTORS.map((vectors) => kernelsFor(lanes, vectors)),
-);
+const kernelSets = family(kernelsFor);
 
 /** All kernels of the filter gradient. */
-export const outerProductFunctions: readonly NamedFunction<Signature>[] = kernelSets.flatMap(({ all }) => all);
+export const outerProductFunctions: readonly NamedFunction<Signature>[] = kernelSets.all.flatMap(({ all }) => all);
 
-/**
- * The kernels that sum in `lanes`, in panels of `vectors` vectors.
- *
- * @throws Error when there are none.
- */
-export function outerProductKernels(lanes: Lanes, vectors: number): OuterProductKernels {
-  const found = kernelSets.find((set) => set.lanes === lanes && set.vectors === vectors);
-  if (found === undefined) throw new Error(`internal: simd: there are no panels of ${vectors} vectors.`);
-  return found;
-}
+/** The kernels that sum in `lanes`, in panels of `vectors` vectors. @throws Error when there are none. */
+export const outerProductKernels: Family<OuterProductKernels> = kernelSets.of;

@@ -131,7 +131,7 @@ describe("depthwiseKernels", () => {
   it("rejects a number of vectors that there is no kernel for", () => {
     assert.throws(() => depthwiseKernels(singles, 3), {
       name: "Error",
-      message: "internal: simd: no depthwise kernel works on 3 vectors.",
+      message: "internal: simd: no panel is 3 vectors wide.",
     });
   });
 });

@@ -164,7 +164,7 @@ describe("outerProductKernels", () => {
   it("rejects a width of panels that there is not", () => {
     assert.throws(() => outerProductKernels(singles, 3), {
       name: "Error",
-      message: "internal: simd: there are no panels of 3 vectors.",
+      message: "internal: simd: no panel is 3 vectors wide.",
     });
   });
 });
