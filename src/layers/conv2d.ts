@@ -260,7 +260,8 @@ export class Conv2D extends Layer {
     const { kernel, bias } = this.values();
     const { groups } = this.#config;
     const { activation } = this.#settings;
-    const { map, addend, rectify = activation === "relu" } = epilogue;
+    const { map, addend } = epilogue;
+    const rectify = epilogue.rectify === true || activation === "relu";
     expectFitting(x, { kernel, bias }, groups);
     const window = this.#windowOf(x, kernel);
     const y = conv2DFinished(contiguous(x), kernel, bias, window, groups, { map, addend, rectify }, execution);
