@@ -67,7 +67,7 @@ const productParameters: Record<ProductParameter, "i32"> = {
 };
 
 /** A kernel for panels of some width. */
-export type ProductKernel = NamedFunction<Record<ProductParameter, "i32">>;
+type ProductKernel = NamedFunction<Record<ProductParameter, "i32">>;
 
 /** Values of k in one turn of the inner loop. */
 const UNROLL = 8;
@@ -251,15 +251,15 @@ const panels = family(makePanelsKernel);
 /** The kernels for all panels. */
 export const productKernels: readonly NamedFunction<Signature>[] = [...tiles.all, ...panels.all];
 
-/** The kernel for a panel of `vectors` vectors of `lanes`. */
-export const productKernel: Family<ProductKernel> = tiles.of;
+/** The kernel for panels of `vectors` vectors of `lanes`. */
+export const productsKernel: Family<PanelsKernel> = panels.of;
 
-/** The kernel for several panels on this thread, for those who call it for every tile. */
+/** The kernel of {@link productsKernel} on this thread, for those who call it for every tile. */
 export function productFunction(
   lanes: Lanes,
   vectors: number,
 ): (values: Readonly<Record<PanelsParameter, number>>) => void {
-  const run = kernelFunction(panels.of(lanes, vectors));
+  const run = kernelFunction(productsKernel(lanes, vectors));
   return (v) =>
     run(
       v.rows,

@@ -11,7 +11,8 @@ import { doubles, type Lanes, PANEL_VECTORS, singles } from "./lanes.js";
 import { GROUP, outerProductKernels } from "./outer-product-kernels.js";
 import type { runKernel } from "./thread.js";
 
-type Run = typeof runKernel;
+/** What runs a kernel. */
+export type Run = typeof runKernel;
 
 const LEFT = [1.1, -2.3, 0.7, 1e-40, -5.9, 16777217, -0, 0.3, -1.4e-45, 1e20, 2.5, -0.1, 3e-39];
 const RIGHT = [0.3, -1.7, 2.9, -0, 4.1, 1e-38, -0.01, 1e-20, 7.7, 0.1, -3.3];
@@ -44,7 +45,7 @@ export function findGradientDifference(run: Run): string | undefined {
 type MakeArray = (lanes: Lanes, length: number, values: readonly number[]) => FloatArray;
 
 /** Calls `use` with a maker of arrays that last until it returns. */
-function withArrays<Result>(use: (make: MakeArray) => Result): Result {
+export function withArrays<Result>(use: (make: MakeArray) => Result): Result {
   const heap = sharedHeap();
   const offsets: number[] = [];
   try {
@@ -64,7 +65,8 @@ function roundingIn(lanes: Lanes): (value: number) => number {
   return lanes === singles ? Math.fround : (value) => value;
 }
 
-function firstDifference(what: string, actual: FloatArray, expected: (i: number) => number): string | undefined {
+/** The first value that is not the expected one, in words. */
+export function firstDifference(what: string, actual: FloatArray, expected: (i: number) => number): string | undefined {
   for (let i = 0; i < actual.length; i++) {
     if (!Object.is(actual[i], expected(i))) return `${what} gives ${actual[i]}, not ${expected(i)}`;
   }

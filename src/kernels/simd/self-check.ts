@@ -13,9 +13,10 @@ import { sharedHeap } from "../../tensor/heap.js";
 import { copyKernel } from "./copy-kernel.js";
 import { doubles, type Lanes, NARROW_TILE_ROWS, PANEL_VECTORS, singles, tileRows } from "./lanes.js";
 import { packKernel } from "./pack-kernel.js";
-import { productKernel, SPILL_BYTES } from "./product-kernel.js";
+import { productsKernel, SPILL_BYTES } from "./product-kernel.js";
 import { writeTable } from "./table-kernel.js";
 import { findGradientDifference } from "./self-check-gradients.js";
+import { findPassDifference } from "./self-check-passes.js";
 import { runKernel } from "./thread.js";
 
 /** Rows of the left operand: a tile of every kernel, and one row of the next. */
@@ -38,7 +39,7 @@ export function findDifference(run: typeof runKernel = runKernel): string | unde
       }
     }
   }
-  return findGradientDifference(run);
+  return findGradientDifference(run) ?? findPassDifference(run);
 }
 
 function checkProduct(lanes: Lanes, vectors: number, columns: number, run: typeof runKernel): string | undefined {
@@ -77,9 +78,9 @@ function checkProduct(lanes: Lanes, vectors: number, columns: number, run: typeo
     run(writeTable, { ...again, to: rows + 4 * ROWS, first: copy + (ROWS - 1) * DEPTH * lanes.bytes });
     run(writeTable, { ...again, to: results + 4 * ROWS, first: c.byteOffset + 4 * (ROWS - 1) * columns });
     run(writeTable, { lines: 1, lineStride: 0, to: segments, first: 0, count: 2, stride: LENGTH * lanes.bytes });
-    run(productKernel(lanes, vectors), {
+    run(productsKernel(lanes, vectors), {
       ...{ rows, results, resultOffset: 0, tiles, segments, segmentCount: 2, length: LENGTH },
-      ...{ panel, bias: bias.byteOffset, columns, spill: segments + 8 },
+      ...{ panel, bias: bias.byteOffset, columns, spill: segments + 8, panels: 1, panelBytes: 0 },
     });
 
     const round = lanes === singles ? Math.fround : (value: number) => value;

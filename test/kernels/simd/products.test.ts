@@ -204,7 +204,7 @@ describe("the self-check", () => {
   it("finds a kernel that drops a term, and says which", () => {
     const short: typeof runKernel = (kernel, values) => {
       const changed = { ...values };
-      if (kernel.name === "product_float64_2") Object.assign(changed, { segmentCount: 1 });
+      if (kernel.name === "products_float64_2") Object.assign(changed, { segmentCount: 1 });
       runKernel(kernel, changed);
     };
     assert.match(

@@ -1,0 +1,117 @@
+/**
+ * Convolutions of every kind on one thread, in one build or several by turns in one process:
+ *
+ *     node bench/kernels/by-turns.mjs float32|float64 TURNS BUILD [BUILD ...]
+ *
+ * A BUILD is the folder that `npm run build` made, `build` here, or one copied from another commit together with its
+ * package.json and node_modules. For each work and build: GFLOP/s where the best quarter of the turns ends, and in brackets
+ * how many times slower that is than the first work, a 3x3 convolution of 128 channels.
+ */
+import { cpus } from "node:os";
+import { resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+
+const WARM_UP = 5;
+const [accumulate, turns, ...builds] = process.argv.slice(2);
+if ((accumulate !== "float32" && accumulate !== "float64") || !(Number(turns) > 0) || builds.length === 0) {
+  console.error("usage: node bench/kernels/by-turns.mjs float32|float64 TURNS BUILD [BUILD ...]");
+  process.exit(2);
+}
+
+/** [batch, side, channels, filters (0: depthwise), kernel, stride], and of which products. */
+const WORKS = [
+  [[2, 28, 128, 128, 3, 1], ["forward"]],
+  [[1, 56, 64, 64, 1, 1], ["forward"]],
+  [[1, 28, 128, 512, 1, 1], ["forward"]],
+  [
+    [2, 14, 384, 0, 7, 1],
+    ["forward", "kernel", "input"],
+  ],
+  [
+    [2, 56, 128, 0, 3, 1],
+    ["forward", "kernel", "input"],
+  ],
+  [
+    [2, 112, 64, 0, 3, 2],
+    ["forward", "kernel", "input"],
+  ],
+  [[8, 32, 3, 64, 3, 1], ["input"]],
+  [[1, 224, 3, 64, 7, 2], ["input"]],
+  [[8, 32, 64, 5, 1, 1], ["forward"]],
+  [[8, 32, 64, 10, 1, 1], ["forward"]],
+  [[8, 32, 64, 3, 3, 1], ["kernel"]],
+];
+
+/** What a build does for each work: its name, operations, and a function. */
+async function worksOf(build) {
+  const load = (path) => import(pathToFileURL(resolve(build, path)).href);
+  const [conv, gradients, depthwise] = await Promise.all(
+    ["conv2d", "conv2d-gradients", "depthwise"].map((name) => load(`src/kernels/${name}.js`)),
+  );
+  const { window2D } = await load("src/kernels/window.js");
+  const { createExecution } = await load("src/kernels/execution.js");
+  const { Arena } = await load("src/tensor/arena.js");
+  const { numbers } = await load("bench/kernels/report.js");
+  const execution = createExecution({ accumulate });
+  const inputs = new Arena(); // in the heap, as in a training step
+  return WORKS.flatMap(([[batch, side, channels, filters, size, stride], products]) => {
+    const window = window2D([side, side], [size, size], [stride, stride], "same", [1, 1]);
+    const { outputHeight, outputWidth } = window;
+    const [x, kernel, dy] = inputs.run(() => [
+      numbers([batch, side, side, channels]),
+      numbers([size, size, channels, filters || 1]),
+      numbers([batch, outputHeight, outputWidth, filters || channels]),
+    ]);
+    const all =
+      filters === 0
+        ? {
+            forward: () => depthwise.depthwiseConv2D(x, kernel, undefined, window, execution),
+            kernel: () => depthwise.depthwiseConv2DKernelGradient(x, dy, window, execution),
+            input: () => depthwise.depthwiseConv2DInputGradient(dy, kernel, window, execution),
+          }
+        : {
+            forward: () => conv.conv2D(x, kernel, undefined, window, 1, execution),
+            kernel: () => gradients.conv2DKernelGradient(x, dy, window, 1, execution),
+            input: () => gradients.conv2DInputGradient(dy, kernel, window, 1, execution),
+          };
+    return products.map((product) => ({
+      work: `${batch}x${side}x${side}x${channels}, ${filters || "depthwise"}, ${size}x${size}/${stride}, ${product}`,
+      operations: 2 * batch * outputHeight * outputWidth * size ** 2 * channels * (filters || 1),
+      milliseconds: [],
+      run: () => {
+        const arena = new Arena();
+        arena.run(all[product]);
+        arena.reset();
+      },
+    }));
+  });
+}
+
+const sides = [];
+for (const build of builds) sides.push(await worksOf(build));
+for (let turn = 0; turn < WARM_UP + Number(turns); turn++) {
+  for (let i = 0; i < sides[0].length; i++) {
+    for (const side of sides) {
+      const { run, milliseconds } = side[i];
+      const begin = performance.now();
+      run();
+      if (turn >= WARM_UP) milliseconds.push(performance.now() - begin);
+    }
+  }
+}
+const rateOf = ({ operations, milliseconds }) =>
+  operations / milliseconds.toSorted((a, b) => a - b)[Math.floor(milliseconds.length / 4)] / 1e6;
+console.log(
+  `${cpus()[0].model}, Node ${process.versions.node}, ${process.execArgv.join(" ")}: ${accumulate} sums, one thread`,
+);
+console.table(
+  sides[0].map(({ work }, i) => ({
+    work,
+    ...Object.fromEntries(
+      sides.map((side, j) => {
+        const rate = rateOf(side[i]);
+        return [builds[j], `${rate.toFixed(1)} GFLOP/s (${(rateOf(side[0]) / rate).toFixed(1)})`];
+      }),
+    ),
+  })),
+);
