@@ -227,6 +227,8 @@ export const f64x2: Readonly<Record<LaneBinary, Binary<"v128", "v128">> & Record
   readonly extract_lane: Extract<"f64">;
   /** The first two of four floats, widened. */
   readonly promote_low_f32x4: Unary<"v128", "v128">;
+  /** `a * b + c`, with the product rounded or not, as the processor likes it better. Not in every engine: `features.ts`. */
+  readonly relaxed_madd: (a: Value<"v128">, b: Value<"v128">, c: Value<"v128">) => Value<"v128">;
 } = {
   ...table(
     {
@@ -239,6 +241,7 @@ export const f64x2: Readonly<Record<LaneBinary, Binary<"v128", "v128">> & Record
   splat: unary("f64", "v128", vector(20)),
   extract_lane: extract("f64", 33),
   promote_low_f32x4: vectorUnary(95),
+  relaxed_madd: (a, b, c) => ({ type: "v128", code: [a.code, b.code, c.code, ...vector(0x107)] }),
 };
 
 /** Runs of bytes; ranges of `copy` may overlap. */

@@ -9,6 +9,7 @@ import {
   wasmFunction,
 } from "../../src/assembly/code.js";
 import { call, doWhile, drop, returns, select, when, whileLoop } from "../../src/assembly/control.js";
+import { hasRelaxedMadd } from "../../src/assembly/features.js";
 import { list, name, section, signed, unsigned } from "../../src/assembly/encoding.js";
 import { f32, f32x4, f64, f64x2, i8x16, i32, i32x4, i64x2, memory, v128 } from "../../src/assembly/instructions.js";
 import { assemble } from "../../src/assembly/module.js";
@@ -387,6 +388,22 @@ describe("vector instructions", () => {
       for (const a of special) assert.ok(Object.is(run(a, 0), f(a)), `f64x2.${name}(${a})`);
     }
     assert.equal(pairRunner("nearest", f64x2, "f64")(3.5, 0), 4);
+  });
+
+  it("multiply and add in one instruction, where the engine has it, as in two where the product is exact", (t) => {
+    if (!hasRelaxedMadd()) return t.skip("this engine has no f64x2.relaxed_madd");
+    const values = special.map(Math.fround);
+    for (const a of values) {
+      for (const b of values) {
+        for (const c of [0, -0, 1e-300, -1.5, 1 / 3, Infinity, NaN]) {
+          const fill = floats([7, a, 8, b, 9, c], 8);
+          const view = runOn(fill, () =>
+            v128.store(48, f64x2.relaxed_madd(v128.load(0), v128.load(16), v128.load(32))),
+          );
+          assert.ok(Object.is(view.getFloat64(56, true), a * b + c), `${a} * ${b} + ${c}`);
+        }
+      }
+    }
   });
 
   it("load and store whole vectors, splats, low parts and single lanes", () => {

@@ -102,7 +102,7 @@ function weightedTile(lanes: Lanes, vectors: number): WeightedTileKernel {
             from.set(i32.add(p.source, i32.load(tap))),
             filter.map((vector, j) => vector.set(v128.load(weight, 16 * j))),
             sums.map((each, i) =>
-              each.map((sum, j) => sum.set(lanes.add(sum, lanes.mul(v128.load(from, i * pixel + 16 * j), filter[j])))),
+              each.map((sum, j) => sum.set(lanes.addProduct(sum, v128.load(from, i * pixel + 16 * j), filter[j]))),
             ),
             tap.set(i32.add(tap, 4)),
             weight.set(i32.add(weight, pixel)),
@@ -212,7 +212,7 @@ function tapTile(lanes: Lanes, vectors: number, taps: number): TapTileKernel {
             [
               dy.map((vector, j) => vector.set(v128.load(p.dy, 16 * j))),
               sums.map((each, t) =>
-                each.map((sum, j) => sum.set(lanes.add(sum, lanes.mul(v128.load(sources[t], 16 * j), dy[j])))),
+                each.map((sum, j) => sum.set(lanes.addProduct(sum, v128.load(sources[t], 16 * j), dy[j]))),
               ),
               advance(pixel, pixel),
               columns.set(i32.sub(columns, 1)),

@@ -4,7 +4,8 @@
  *     "float32": four sums a vector; products and sums are rounded to float32, each by an instruction of its own
  *     "float64": two sums a vector; operands are widened when they are copied or packed, sums are rounded when stored
  *
- * No instruction multiplies and adds in one: a fused product is not rounded, and would give float32 sums other bits.
+ * An instruction that multiplies and adds in one does not round the product. That would give float32 sums other bits; but
+ * the product of two widened floats is exact as a double, so that to round it or not is the same.
  *
  * A right operand is packed in panels of columns; each panel of columns has its own kernel. Panels are as wide as the sums
  * of one tile of four rows that registers hold: two vectors, or, where V8 makes one register of 256 bits out
@@ -13,6 +14,7 @@
  * @module
  */
 import type { Operand, Value } from "../../assembly/code.js";
+import { hasRelaxedMadd } from "../../assembly/features.js";
 import { f32x4, f64x2, v128 } from "../../assembly/instructions.js";
 import type { FloatArray } from "../../tensor/dtype.js";
 import type { Accumulate } from "../rounding.js";
@@ -40,7 +42,8 @@ export interface Lanes {
   readonly perVector: 4 | 2;
   readonly splat: (address: Operand<"i32">, offset?: number) => Value<"v128">;
   readonly add: (a: Value<"v128">, b: Value<"v128">) => Value<"v128">;
-  readonly mul: (a: Value<"v128">, b: Value<"v128">) => Value<"v128">;
+  /** `sum + a * b`, where a and b are float32 values. */
+  readonly addProduct: (sum: Value<"v128">, a: Value<"v128">, b: Value<"v128">) => Value<"v128">;
 }
 
 /** Float32 sums. */
@@ -50,7 +53,7 @@ export const singles: Lanes = {
   perVector: 4,
   splat: v128.load32_splat,
   add: f32x4.add,
-  mul: f32x4.mul,
+  addProduct: (sum, a, b) => f32x4.add(sum, f32x4.mul(a, b)),
 };
 
 /** Float64 sums. */
@@ -60,7 +63,9 @@ export const doubles: Lanes = {
   perVector: 2,
   splat: v128.load64_splat,
   add: f64x2.add,
-  mul: f64x2.mul,
+  addProduct: hasRelaxedMadd()
+    ? (sum, a, b) => f64x2.relaxed_madd(a, b, sum)
+    : (sum, a, b) => f64x2.add(sum, f64x2.mul(a, b)),
 };
 
 /** The lanes of an accumulation over float32 tensors. */

@@ -75,7 +75,7 @@ function tileKernel(lanes: Lanes, vectors: number, channels: number): TileKernel
       b.map((vector, j) => vector.set(v128.load(p.b, 16 * j))),
       sums.map((row, i) => [
         a.set(lanes.splat(p.a, lanes.bytes * i)),
-        row.map((sum, j) => sum.set(lanes.add(sum, lanes.mul(a, b[j])))),
+        row.map((sum, j) => sum.set(lanes.addProduct(sum, a, b[j]))),
       ]),
     ];
     const advance = (a: Local<"i32">, b: Local<"i32">): Body => [p.a.set(i32.add(p.a, a)), p.b.set(i32.add(p.b, b))];

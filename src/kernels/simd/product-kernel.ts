@@ -138,7 +138,7 @@ function addSegment(
     b.map((vector, j) => vector.set(v128.load(panel, 16 * (ahead * vectors + j)))),
     sums.map((row, i) => [
       a.set(lanes.splat(left[i], ahead * lanes.bytes)),
-      row.map((sum, j) => sum.set(lanes.add(sum, lanes.mul(a, b[j])))),
+      row.map((sum, j) => sum.set(lanes.addProduct(sum, a, b[j]))),
     ]),
   ];
   return [

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { after, describe, it } from "node:test";
 import fc from "fast-check";
+import { hasRelaxedMadd } from "../../../src/assembly/features.js";
 import { conv2D, conv2DNaive } from "../../../src/kernels/conv2d.js";
 import { conv2DInputGradient, conv2DInputGradientNaive } from "../../../src/kernels/conv2d-gradients.js";
 import { createExecution, type OwnedExecution } from "../../../src/kernels/execution.js";
@@ -236,6 +237,42 @@ describe("the self-check", () => {
       'scalar scalar\ncreateExecution: `kernel` "simd" needs WebAssembly with SIMD and shared memory. ' +
         "Received kernel=simd where one is missing.\n",
     );
+  });
+
+  it("finds nothing where kernels multiply and add in one instruction, and convolutions have the bits of loops there", () => {
+    const url = (path: string): string => JSON.stringify(new URL(`../../../src/${path}`, import.meta.url).href);
+    const program = `
+      const { hasRelaxedMadd } = await import(${url("assembly/features.js")});
+      const { findDifference } = await import(${url("kernels/simd/self-check.js")});
+      const { simdModule } = await import(${url("kernels/simd/module.js")});
+      const { createExecution } = await import(${url("kernels/execution.js")});
+      const { window2D } = await import(${url("kernels/window.js")});
+      const { conv2D } = await import(${url("kernels/conv2d.js")});
+      const { conv2DKernelGradient } = await import(${url("kernels/conv2d-gradients.js")});
+      const { depthwiseConv2D } = await import(${url("kernels/depthwise.js")});
+      const { tensor } = await import(${url("tensor/tensor.js")});
+      const values = (shape, step) => {
+        const length = shape.reduce((all, each) => all * each);
+        return tensor(Float32Array.from({ length }, (_, i) => ((i * step) % 251) / 7 - 17.3), shape);
+      };
+      const window = window2D([9, 11], [3, 2], [1, 2], "same", [1, 1]);
+      const [x, kernel, own] = [values([2, 9, 11, 5], 89), values([3, 2, 5, 7], 97), values([3, 2, 5, 1], 101)];
+      const all = (execution) => {
+        const y = conv2D(x, kernel, undefined, window, 1, execution);
+        return [
+          y,
+          conv2DKernelGradient(x, y, window, 1, execution),
+          depthwiseConv2D(x, own, undefined, window, execution),
+        ].map(({ data }) => Buffer.from(new Float32Array(data).buffer).toString("hex"));
+      };
+      const [fast, slow] = ["simd", "scalar"].map((kernel) => all(createExecution({ kernel, accumulate: "float64" })));
+      simdModule();
+      console.log(hasRelaxedMadd(), findDifference(), fast.every((bits, i) => bits === slow[i]), new Set(fast).size);`;
+    const flags = hasRelaxedMadd() ? [] : ["--experimental-wasm-relaxed-simd"];
+    const { stdout, stderr } = spawnSync(process.execPath, [...flags, "--input-type=module", "-e", program], {
+      encoding: "utf8",
+    });
+    assert.equal(stdout, "true undefined true 3\n", stderr);
   });
 
   it("leaves kernels alone that compute what they must", () => {
