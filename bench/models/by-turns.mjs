@@ -3,7 +3,8 @@
  *
  *     node bench/models/by-turns.mjs WORK THREADS TURNS BUILD BUILD...
  *
- * WORK is `step-resnet20v1-32` or `predict-resnet50-1`: what is done, the model, and the batch. A BUILD is the folder that
+ * WORK is `step-resnet20v1-32` or `predict-resnet50-1`: what is done, the model, and the batch; with float64 sums where
+ * `-float64` follows. A BUILD is the folder that
  * `npm run build` made, `build` here, or one copied from another commit together with its package.json and node_modules.
  * The ratio of a build is the median of its times by turns, each divided by that of the first build in the same turn.
  */
@@ -13,10 +14,13 @@ import { pathToFileURL } from "node:url";
 
 const WARM_UP = 20;
 const [work = "", threads = "2", turns = "100", ...builds] = process.argv.slice(2);
-const { kind, depth, version, batch } =
-  /^(?<kind>step|predict)-resnet(?<depth>\d+)(?<version>v[12])?-(?<batch>\d+)$/.exec(work)?.groups ?? {};
+const { kind, depth, version, batch, accumulate } =
+  /^(?<kind>step|predict)-resnet(?<depth>\d+)(?<version>v[12])?-(?<batch>\d+)(-(?<accumulate>float64))?$/.exec(work)
+    ?.groups ?? {};
 if (kind === undefined || builds.length === 0) {
-  console.error("usage: node bench/models/by-turns.mjs step|predict-resnetDEPTH[v1|v2]-BATCH THREADS TURNS BUILD...");
+  console.error(
+    "usage: node bench/models/by-turns.mjs step|predict-resnetDEPTH[v1|v2]-BATCH[-float64] THREADS TURNS BUILD...",
+  );
   process.exit(2);
 }
 
@@ -24,7 +28,7 @@ if (kind === undefined || builds.length === 0) {
 async function turnOf(build) {
   const load = (path) => import(pathToFileURL(resolve(build, path)).href);
   const { createExecution, createPredictor, ResNet50, resnetV1, resnetV2, tensor } = await load("src/index.js");
-  const execution = createExecution({ threads: Number(threads), accumulate: "float32" });
+  const execution = createExecution({ threads: Number(threads), accumulate: accumulate ?? "float32" });
   const model = version === undefined ? ResNet50() : { v1: resnetV1, v2: resnetV2 }[version](Number(depth));
   if (kind === "step") {
     const { trainStep } = await load("src/training/train-step.js");
