@@ -132,7 +132,7 @@ export const simdDepthwiseKernelGradientJob: Job = {
     const scratch = scratchFrom(scratchAddress(scratchMemory, numbers), plan);
     const width = vectors * lanes.perVector;
     const table = new Int32Array(scratchMemory.buffer, scratch.table, plan.taps.size);
-    const packLines = linePacker(lines, 4 * channels, scratch.zeros);
+    const packLine = linePacker(lines, 4 * channels, scratch.zeros);
     const packPixels = kernelFunction(outerProductKernels(lanes, vectors).packFilters);
     const multiply = kernelFunction(depthwiseKernels(lanes, vectors).tapProducts);
     const columns = window.outputWidth;
@@ -148,7 +148,7 @@ export const simdDepthwiseKernelGradientJob: Job = {
       );
       for (let i = 0; i < count; i++) {
         const kh = Math.floor((taps.from + i) / window.kernelWidth);
-        table[i] = tapPlace(lines, kh, taps.from + i - kh * window.kernelWidth);
+        table[i] = kh * window.dilationHeight * lines.line + tapPlace(lines, taps.from + i - kh * window.kernelWidth);
       }
       for (let n = 0; n < batch; n++) {
         const image = x.byteOffset + 4 * (n * window.inputHeight * window.inputWidth * channels + from);
@@ -156,7 +156,9 @@ export const simdDepthwiseKernelGradientJob: Job = {
           const down = blockOf(rows, block);
           const height = down.to - down.from;
           const top = down.from * window.strideHeight - window.padTop;
-          packLines(image, top, linesSeen(lines, height), to - from, scratch.lines, scratch.linePanel);
+          for (let i = 0, seen = linesSeen(lines, height); i < seen; i++) {
+            packLine(image, top + i, to - from, scratch.lines + i * lines.line, scratch.linePanel);
+          }
           const position = (n * window.outputHeight + down.from) * columns;
           const dyAt = dy.byteOffset + 4 * (position * channels + from);
           packPixels(dyAt, scratch.dy, height * columns, 4 * channels, to - from, scratch.dyPanel);

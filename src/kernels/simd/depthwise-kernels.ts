@@ -129,36 +129,21 @@ type WeightedParameter =
   | WeightedTileParameter
   /** Bytes from one panel to the next. */
   | "sourcePanel"
-  | "filterPanel"
-  /** Rows, and bytes from one to the next. */
-  | "rows"
-  | "sourceRow"
-  | "outRow";
+  | "filterPanel";
 
-/** A kernel that weighs the pixels of some rows. */
+/** A kernel that weighs the pixels of a row. */
 export type WeightedKernel = NamedFunction<Record<WeightedParameter, "i32">>;
 
 function weightedKernel(lanes: Lanes, vectors: number, tile: WeightedTileKernel): WeightedKernel {
   const parameters: Record<WeightedParameter, "i32"> = {
     ...weightedTileParameters,
-    ...{ sourcePanel: "i32", filterPanel: "i32", rows: "i32", sourceRow: "i32", outRow: "i32" },
+    ...{ sourcePanel: "i32", filterPanel: "i32" },
   };
-  return wasmFunction(`weightedPixels_${lanes.name}_${vectors}`, parameters, (p, local) => {
+  return wasmFunction(`weightedPixels_${lanes.name}_${vectors}`, parameters, (p) => {
     const width = vectors * lanes.perVector;
-    const [source, out, rows] = upTo(3).map(() => local("i32"));
-    // all rows of a panel come before the next panel, so that its lines stay in the first cache
     return doWhile(
       [
-        ...[source.set(p.source), out.set(p.out), rows.set(p.rows)],
-        doWhile(
-          [
-            call(tile, { ...p, source, out }),
-            source.set(i32.add(source, p.sourceRow)),
-            out.set(i32.add(out, p.outRow)),
-            rows.set(i32.sub(rows, 1)),
-          ],
-          rows,
-        ),
+        call(tile, p),
         p.source.set(i32.add(p.source, p.sourcePanel)),
         p.out.set(i32.add(p.out, 4 * width)),
         p.filter.set(i32.add(p.filter, p.filterPanel)),

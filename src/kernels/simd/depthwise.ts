@@ -6,8 +6,9 @@
  *
  * The gradient is a depthwise convolution again, or some: one for each phase of the strides (`phases.ts`).
  *
- * A tile is some channels of some rows of outputs of an image. It packs the lines of the image that it sees in panels, with
- * zeros for the padding, which are then multiplied like all else, as the definition has it (`panel-lines.ts`).
+ * A tile is some channels of some rows of outputs of an image. It goes down row by row: packs the lines of the image that a
+ * row is the first to see in panels, with zeros for the padding, which are then multiplied like all else, as the definition
+ * has it (`panel-lines.ts`), and weighs them. So a line is read and packed once, and what is written lies side by side.
  *
  * Several filters a channel are made one first (`channel-multiplier.ts`).
  *
@@ -27,7 +28,7 @@ import { depthwiseKernels } from "./depthwise-kernels.js";
 import { areFinite } from "./finite.js";
 import { doubles, lanesOf, singles } from "./lanes.js";
 import { outerProductKernels } from "./outer-product-kernels.js";
-import { linePacker, linesSeen, type PanelLines, panelLines, tapPlace } from "./panel-lines.js";
+import { linePacker, type PanelLines, panelLines, tapPlace } from "./panel-lines.js";
 import { phasesOf } from "./phases.js";
 import { runSimd, scratchAddress } from "./run.js";
 import { kernelFunction, runKernel } from "./thread.js";
@@ -36,8 +37,8 @@ import { panelVectors } from "./wide.js";
 /** How many tiles a thread should have, so that one that was held up leaves the others something to take. */
 const TILES_PER_THREAD = 4;
 /** Bytes of lines of a tile: they stay in the second cache while the taps pass over them. */
-const LINES_BYTES = 131_072;
-/** Rows that a tile should have at least: neighbours pack the lines between them twice. */
+const LINES_BYTES = 262_144;
+/** Rows that a tile should have at least: neighbours both pack the lines between them. */
 const FEWEST_ROWS = 8;
 /** Bytes between panels, so that the same pixels of several do not fall in the same set of a cache. */
 const PANEL_GAP = 64;
@@ -156,12 +157,12 @@ function widthOf({ lanes, vectors }: PanelLines): number {
   return vectors * lanes.perVector;
 }
 
-/** Bytes from one panel of lines to the next, for `rows` rows of outputs. */
-function panelBytes(lines: PanelLines, rows: number): number {
-  return linesSeen(lines, rows) * lines.line + PANEL_GAP;
+/** Bytes from one panel of the lines that a row of outputs sees to the next. */
+function panelBytes({ reach, line }: PanelLines): number {
+  return reach * line + PANEL_GAP;
 }
 
-/** Rows and channels of a tile: as many as stay in the cache, but enough tiles for all threads. */
+/** Rows and channels of a tile: as many channels as stay in the cache, but enough tiles for all threads. */
 function tilesOf(
   lines: PanelLines,
   planes: number,
@@ -169,16 +170,15 @@ function tilesOf(
   channels: number,
   threads: number,
 ): Pick<Plan, "rows" | "across"> {
-  const { outputHeight, strideHeight } = lines.window;
+  const { outputHeight } = lines.window;
   const width = widthOf(lines);
   const allPanels = Math.ceil(channels / width);
   const wanted = threads === 1 ? 1 : TILES_PER_THREAD * threads;
   const few = Math.min(outputHeight, FEWEST_ROWS);
-  let panels = Math.max(1, Math.min(allPanels, Math.floor(LINES_BYTES / planes / panelBytes(lines, few))));
-  const fitting = Math.floor((LINES_BYTES / planes / panels / lines.line - lines.reach) / strideHeight) + 1;
-  let rows = Math.max(1, Math.min(outputHeight, fitting));
+  let panels = Math.max(1, Math.min(allPanels, Math.floor(LINES_BYTES / planes / panelBytes(lines))));
+  let rows = outputHeight;
   const count = (): number => batch * Math.ceil(outputHeight / rows) * Math.ceil(allPanels / panels);
-  while (count() < wanted && rows > Math.max(1, few / 2)) rows = Math.ceil(rows / 2);
+  while (count() < wanted && rows > few) rows = Math.ceil(rows / 2);
   while (count() < wanted && panels > 1) panels = Math.ceil(panels / 2);
   while (count() < wanted && rows > 1) rows = Math.ceil(rows / 2);
   return { rows: splitEvenly(outputHeight, rows, 1), across: splitEvenly(channels, panels * width, width) };
@@ -210,7 +210,7 @@ function tapsOf({ planes, lines: { window } }: Plan): number {
 }
 
 function scratchFrom(table: number, plan: Plan): Scratch {
-  const { lines, planes, rows, across } = plan;
+  const { lines, planes, across } = plan;
   const panels = Math.ceil(across.size / widthOf(lines));
   const aligned = (bytes: number): number => Math.ceil(bytes / 64) * 64;
   const zeros = table + aligned(4 * tapsOf(plan));
@@ -219,7 +219,7 @@ function scratchFrom(table: number, plan: Plan): Scratch {
   const bias = filter + aligned(panels * filterPanel);
   const spill = bias + aligned(panels * lines.pixel);
   const linesAt = spill + aligned(SPILLED_PIXELS * lines.pixel);
-  const linePanel = panelBytes(lines, rows.size);
+  const linePanel = panelBytes(lines);
   const linePlane = panels * linePanel;
   const end = linesAt + planes * linePlane;
   return { table, zeros, filter, filterPanel, bias, spill, lines: linesAt, linePanel, linePlane, end };
@@ -274,7 +274,7 @@ export const simdDepthwiseJob: Job = {
       (scratch.zeros - scratchMemory.byteOffset) / 4,
       (scratch.spill - scratchMemory.byteOffset) / 4,
     );
-    writePlaces(plan, scratch, scratchMemory.buffer);
+    const places = new Int32Array(scratchMemory.buffer, scratch.table, tapsOf(plan));
     const pack = linePacker(lines, 4 * channels, scratch.zeros);
     const kernels = depthwiseKernels(lanes, vectors);
     const weighPixels = kernelFunction(kernels.weightedPixels);
@@ -287,41 +287,50 @@ export const simdDepthwiseJob: Job = {
       const down = blockOf(rows, strip % rows.count);
       if (packed !== from) packOperands(plan, scratch, kernel, bias, from, to - from);
       packed = from;
-      const seen = linesSeen(lines, down.to - down.from);
-      const top = down.from * window.strideHeight - window.padTop;
-      for (let plane = 0; plane < planes; plane++) {
-        const at = source.byteOffset + (plane * batch + ofImage) * imageBytes + 4 * from;
-        pack(at, top, seen, to - from, scratch.lines + plane * scratch.linePlane, scratch.linePanel);
+      let packedTo = Number.NEGATIVE_INFINITY; // the lines before this one are packed
+      for (let row = down.from; row < down.to; row++) {
+        const top = row * window.strideHeight - window.padTop;
+        for (let i = Math.max(top, packedTo); i < top + lines.reach; i++) {
+          for (let plane = 0; plane < planes; plane++) {
+            const at = source.byteOffset + (plane * batch + ofImage) * imageBytes + 4 * from;
+            const lineAt = scratch.lines + plane * scratch.linePlane + ringPlace(lines, i);
+            pack(at, i, to - from, lineAt, scratch.linePanel);
+          }
+        }
+        packedTo = top + lines.reach;
+        writePlaces(plan, top, scratch.linePlane, places);
+        weighPixels(
+          scratch.table,
+          places.length,
+          window.outputWidth,
+          scratch.lines,
+          scratch.filter,
+          scratch.bias,
+          out.byteOffset + 4 * (offset + ofImage * image + row * line + from),
+          4 * position,
+          to - from,
+          scratch.spill,
+          scratch.linePanel,
+          scratch.filterPanel,
+        );
       }
-      weighPixels(
-        scratch.table,
-        tapsOf(plan),
-        window.outputWidth,
-        scratch.lines,
-        scratch.filter,
-        scratch.bias,
-        out.byteOffset + 4 * (offset + ofImage * image + down.from * line + from),
-        4 * position,
-        to - from,
-        scratch.spill,
-        scratch.linePanel,
-        scratch.filterPanel,
-        down.to - down.from,
-        window.strideHeight * lines.line,
-        4 * line,
-      );
     };
   },
 };
 
-/** Writes the place of each tap in the lines of a tile, in the order of the sum. */
-function writePlaces(plan: Plan, { table, linePlane }: Scratch, memory: ArrayBufferLike): void {
-  const { lines, planes } = plan;
-  const { kernelHeight, kernelWidth } = lines.window;
-  const places = new Int32Array(memory, table, tapsOf(plan));
+/** Where line `row` of an image lies: as many lines are kept as a row of outputs sees, the next one over the first. */
+function ringPlace({ window, reach, line }: PanelLines, row: number): number {
+  return ((row + window.padTop) % reach) * line;
+}
+
+/** Writes the place of each tap in the lines from `top` on, in the order of the sum. */
+function writePlaces({ lines, planes }: Plan, top: number, linePlane: number, places: Int32Array): void {
+  const { kernelHeight, kernelWidth, dilationHeight } = lines.window;
   for (let kh = 0, i = 0; kh < kernelHeight; kh++) {
+    const lineAt = ringPlace(lines, top + kh * dilationHeight);
     for (let kw = 0; kw < kernelWidth; kw++) {
-      for (let plane = 0; plane < planes; plane++, i++) places[i] = tapPlace(lines, kh, kw) + plane * linePlane;
+      const place = lineAt + tapPlace(lines, kw);
+      for (let plane = 0; plane < planes; plane++, i++) places[i] = place + plane * linePlane;
     }
   }
 }

@@ -67,16 +67,18 @@ export function linesSeen({ window, reach }: PanelLines, rows: number): number {
   return (rows - 1) * window.strideHeight + reach;
 }
 
-/** Where the first output of a row reads through tap (kh, kw): bytes from the start of the first line that the row sees. */
-export function tapPlace({ window, line, pixel }: PanelLines, kh: number, kw: number): number {
-  const { strideWidth, dilationHeight, dilationWidth } = window;
+/** Where the first output of a row reads through a tap of column `kw`: bytes from the start of a line. */
+export function tapPlace({ window, line, pixel }: PanelLines, kw: number): number {
+  const { strideWidth, dilationWidth } = window;
   const column = kw * dilationWidth;
-  const place = (column % strideWidth) * (line / strideWidth) + Math.floor(column / strideWidth) * pixel;
-  return kh * dilationHeight * line + place;
+  return (column % strideWidth) * (line / strideWidth) + Math.floor(column / strideWidth) * pixel;
 }
 
-/** Packs `count` lines from `top` on, of which some may be outside, of some channels of an image. */
-type LinePacker = (image: number, top: number, count: number, channels: number, to: number, panelBytes: number) => void;
+/** Packs line `row`, which may be outside, of some channels of an image. */
+type LinePacker = (image: number, row: number, channels: number, to: number, panelBytes: number) => void;
+
+/** Bytes of an image that are read for all remainders of a column before those behind them: half the first cache. */
+const READ_BYTES = 16_384;
 
 /** What packs lines of images whose pixels are `pixelBytes` apart. At the address `zeros` are as many as the channels. */
 export function linePacker(
@@ -86,21 +88,24 @@ export function linePacker(
 ): LinePacker {
   const { inputHeight, inputWidth, strideWidth } = window;
   const pack = kernelFunction(outerProductKernels(lanes, vectors).packFilters); // from, to, count, fromStep, columns, panelBytes
-  return (image, top, count, channels, to, panelBytes) => {
-    for (let i = 0; i < count; i++) {
-      const lineAt = to + i * line;
-      const row = top + i;
-      if (row < 0 || row >= inputHeight) {
-        pack(zeros, lineAt, line / pixel, 0, channels, panelBytes);
-        continue;
-      }
-      const from = image + row * inputWidth * pixelBytes;
-      for (const { at, before, inside, after, first } of columns) {
-        const insideAt = lineAt + at + before * pixel;
-        if (before > 0) pack(zeros, lineAt + at, before, 0, channels, panelBytes);
-        if (inside > 0)
-          pack(from + first * pixelBytes, insideAt, inside, strideWidth * pixelBytes, channels, panelBytes);
-        if (after > 0) pack(zeros, insideAt + inside * pixel, after, 0, channels, panelBytes);
+  const step = strideWidth * pixelBytes;
+  const together = columns.length === 1 ? Number.POSITIVE_INFINITY : Math.ceil(READ_BYTES / step);
+  const longest = Math.max(...columns.map(({ inside }) => inside));
+  return (image, row, channels, to, panelBytes) => {
+    if (row < 0 || row >= inputHeight) {
+      pack(zeros, to, line / pixel, 0, channels, panelBytes);
+      return;
+    }
+    const from = image + row * inputWidth * pixelBytes;
+    for (const { at, before, inside, after } of columns) {
+      if (before > 0) pack(zeros, to + at, before, 0, channels, panelBytes);
+      if (after > 0) pack(zeros, to + at + (before + inside) * pixel, after, 0, channels, panelBytes);
+    }
+    for (let i = 0; i < longest; i += together) {
+      for (const { at, before, inside, first } of columns) {
+        const count = Math.min(together, inside - i);
+        if (count <= 0) continue;
+        pack(from + first * pixelBytes + i * step, to + at + (before + i) * pixel, count, step, channels, panelBytes);
       }
     }
   };

@@ -139,11 +139,11 @@ function checkWeightedPixels(lanes: Lanes, vectors: number, run: Run): string | 
     const out = make(singles, PIXELS * channels, [Number.NaN]);
     const spill = make(lanes, PIXELS * width, [0]);
     run(depthwiseKernels(lanes, vectors).weightedPixels, {
-      ...{ table: placesOf(make, 16 * vectors), taps: TAPS, channels, columns: PIXELS, rows: 1 },
-      ...{ source: source.byteOffset, sourcePanel: lanes.bytes * panel, sourceRow: 0 },
+      ...{ table: placesOf(make, 16 * vectors), taps: TAPS, channels, columns: PIXELS },
+      ...{ source: source.byteOffset, sourcePanel: lanes.bytes * panel },
       ...{ filter: filter.byteOffset, filterPanel: 16 * vectors * TAPS },
       ...{ bias: bias.byteOffset, spill: spill.byteOffset },
-      ...{ out: out.byteOffset, outStep: 4 * channels, outRow: 0 },
+      ...{ out: out.byteOffset, outStep: 4 * channels },
     });
     return firstDifference(`a weighted pixel with ${lanes.name} sums and ${vectors} vectors`, out, (i) => {
       const [pixel, channel] = [Math.floor(i / channels), i % channels];
