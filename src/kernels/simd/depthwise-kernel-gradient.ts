@@ -5,9 +5,9 @@
  *
  * Several filters a channel are made one first (`channel-multiplier.ts`).
  *
- * A tile is some taps of some channels, and runs through all positions in order, some rows at a time: their pixels of dy,
- * and the lines of x that they see, are packed in panels, the padding as zeros (`panel-lines.ts`), and stay in the cache
- * while the taps pass by.
+ * A tile is some taps of some channels, and runs through all positions in order, row by row: the pixels of dy of a row, and
+ * the lines of x that it is the first to see, are packed in panels, the padding as zeros (`panel-lines.ts`), and stay in the
+ * cache while the taps pass by.
  *
  * @module
  */
@@ -20,23 +20,21 @@ import { repeatChannels } from "./channel-multiplier.js";
 import { depthwiseKernels } from "./depthwise-kernels.js";
 import { doubles, lanesOf, singles, sumsAt } from "./lanes.js";
 import { outerProductKernels } from "./outer-product-kernels.js";
-import { linePacker, linesSeen, type PanelLines, panelLines, tapPlace } from "./panel-lines.js";
+import { type PanelLines, panelBytes, panelLines, rowPacker, tapPlace } from "./panel-lines.js";
 import { runSimd, scratchAddress } from "./run.js";
 import { kernelFunction } from "./thread.js";
 import { panelVectors } from "./wide.js";
 
 /** How many tiles a thread should have, so that one that was held up leaves the others something to take. */
 const TILES_PER_THREAD = 2;
-/** About how many bytes of x and dy are packed at a time. */
-const BLOCK_BYTES = 131_072;
+/** Bytes of lines of a tile: they stay in the second cache while the taps pass over them. */
+const LINES_BYTES = 262_144;
 
 /** What all tiles have in common. */
 interface Plan {
   readonly lines: PanelLines;
   readonly batch: number;
   readonly channels: number;
-  /** Rows of outputs that are packed together. */
-  readonly rows: Split;
   readonly taps: Split;
   readonly across: Split;
 }
@@ -60,22 +58,18 @@ export function simdDepthwiseKernelGradient(
   const allTaps = kernelHeight * kernelWidth;
   const wanted = threads === 1 ? 1 : TILES_PER_THREAD * threads;
   const width = vectors * lines.lanes.perVector;
-  const across = splitEvenly(channels, Math.max(width, Math.ceil(channels / wanted / width) * width), width);
+  const fitting = Math.floor(LINES_BYTES / panelBytes(lines));
+  const panels = Math.max(1, Math.min(fitting, Math.ceil(channels / wanted / width)));
+  const across = splitEvenly(channels, panels * width, width);
   // taps are only shared where there are too few panels: who shares them packs the same pixels again
   const parts = across.count < threads ? Math.ceil(wanted / across.count) : 1;
   const taps = splitEvenly(allTaps, Math.ceil(allTaps / parts), 1);
-  const row = window.strideHeight * lines.line + window.outputWidth * lines.pixel;
-  const most = Math.floor(BLOCK_BYTES / row / Math.ceil(across.size / width));
-  const rows = splitEvenly(window.outputHeight, Math.max(1, most), 1);
-  const plan = { lines, batch, channels, rows, taps, across };
+  const plan = { lines, batch, channels, taps, across };
   runSimd(execution, {
     job: simdDepthwiseKernelGradientJob,
     reads: [contiguous(image).data, contiguous(dy).data],
     writes: [dKernel.data],
-    numbers: [
-      ...[lines.lanes.bytes, vectors, batch, channels, rows.size, taps.size, across.size],
-      ...windowNumbers(window),
-    ],
+    numbers: [...[lines.lanes.bytes, vectors, batch, channels, taps.size, across.size], ...windowNumbers(window)],
     tiles: taps.count * across.count,
     scratch: scratchFrom(0, plan).end,
   });
@@ -83,12 +77,11 @@ export function simdDepthwiseKernelGradient(
 }
 
 function planFrom(numbers: readonly number[]): Plan {
-  const [bytes, vectors, batch, channels, rows, taps, across] = numbers;
-  const window = windowFrom(numbers, 7);
+  const [bytes, vectors, batch, channels, taps, across] = numbers;
+  const window = windowFrom(numbers, 6);
   return {
     lines: panelLines(window, bytes === 4 ? singles : doubles, vectors),
     ...{ batch, channels },
-    rows: splitBy(window.outputHeight, rows),
     taps: splitBy(window.kernelHeight * window.kernelWidth, taps),
     across: splitBy(channels, across),
   };
@@ -104,22 +97,20 @@ interface Scratch {
   readonly sums: number;
   /** [panel][line], and [panel][pixel] */
   readonly lines: number;
-  readonly linePanel: number;
   readonly dy: number;
   readonly dyPanel: number;
   readonly end: number;
 }
 
-function scratchFrom(table: number, { lines, rows, taps, across }: Plan): Scratch {
+function scratchFrom(table: number, { lines, taps, across }: Plan): Scratch {
   const panels = Math.ceil(across.size / (lines.vectors * lines.lanes.perVector));
   const aligned = (bytes: number): number => Math.ceil(bytes / 64) * 64;
   const zeros = table + aligned(4 * taps.size);
   const sums = zeros + aligned(4 * across.size);
   const linesAt = sums + aligned(panels * taps.size * lines.pixel);
-  const linePanel = linesSeen(lines, rows.size) * lines.line;
-  const dy = linesAt + panels * linePanel;
-  const dyPanel = rows.size * lines.window.outputWidth * lines.pixel;
-  return { table, zeros, sums, lines: linesAt, linePanel, dy, dyPanel, end: dy + panels * dyPanel };
+  const dy = linesAt + panels * panelBytes(lines);
+  const dyPanel = lines.window.outputWidth * lines.pixel;
+  return { table, zeros, sums, lines: linesAt, dy, dyPanel, end: dy + panels * dyPanel };
 }
 
 /** Some taps of some channels. */
@@ -127,15 +118,16 @@ export const simdDepthwiseKernelGradientJob: Job = {
   name: "simdDepthwiseKernelGradient",
   prepare([x, dy, scratchMemory, dKernel], numbers) {
     const plan = planFrom(numbers);
-    const { lines, batch, channels, rows } = plan;
-    const { window, lanes, vectors, pixel } = lines;
+    const { lines, batch, channels } = plan;
+    const { window, lanes, vectors } = lines;
     const scratch = scratchFrom(scratchAddress(scratchMemory, numbers), plan);
     const width = vectors * lanes.perVector;
-    const table = new Int32Array(scratchMemory.buffer, scratch.table, plan.taps.size);
-    const packLine = linePacker(lines, 4 * channels, scratch.zeros);
+    const places = new Int32Array(scratchMemory.buffer, scratch.table, plan.taps.size);
+    const packRow = rowPacker(lines, 4 * channels, scratch.zeros);
     const packPixels = kernelFunction(outerProductKernels(lanes, vectors).packFilters);
     const multiply = kernelFunction(depthwiseKernels(lanes, vectors).tapProducts);
     const columns = window.outputWidth;
+    const linePanel = panelBytes(lines);
     return (index) => {
       const taps = blockOf(plan.taps, index % plan.taps.count);
       const { from, to } = blockOf(plan.across, Math.floor(index / plan.taps.count));
@@ -146,34 +138,22 @@ export const simdDepthwiseKernelGradientJob: Job = {
         (scratch.zeros - scratchMemory.byteOffset) / 4,
         (scratch.lines - scratchMemory.byteOffset) / 4,
       );
-      for (let i = 0; i < count; i++) {
-        const kh = Math.floor((taps.from + i) / window.kernelWidth);
-        table[i] = kh * window.dilationHeight * lines.line + tapPlace(lines, taps.from + i - kh * window.kernelWidth);
-      }
       for (let n = 0; n < batch; n++) {
         const image = x.byteOffset + 4 * (n * window.inputHeight * window.inputWidth * channels + from);
-        for (let block = 0; block < rows.count; block++) {
-          const down = blockOf(rows, block);
-          const height = down.to - down.from;
-          const top = down.from * window.strideHeight - window.padTop;
-          for (let i = 0, seen = linesSeen(lines, height); i < seen; i++) {
-            packLine(image, top + i, to - from, scratch.lines + i * lines.line, scratch.linePanel);
-          }
-          const position = (n * window.outputHeight + down.from) * columns;
-          const dyAt = dy.byteOffset + 4 * (position * channels + from);
-          packPixels(dyAt, scratch.dy, height * columns, 4 * channels, to - from, scratch.dyPanel);
+        for (let row = 0; row < window.outputHeight; row++) {
+          packRow(image, row, row === 0, to - from, scratch.lines);
+          const dyAt = dy.byteOffset + 4 * ((n * window.outputHeight + row) * columns * channels + from);
+          packPixels(dyAt, scratch.dy, columns, 4 * channels, to - from, scratch.dyPanel);
+          for (let i = 0; i < count; i++) places[i] = tapPlace(lines, row, taps.from + i);
           multiply(
             scratch.table,
             scratch.lines,
             scratch.dy,
             scratch.sums,
-            height,
             columns,
-            window.strideHeight * lines.line - columns * pixel,
-            0,
             count,
             panels,
-            scratch.linePanel,
+            linePanel,
             scratch.dyPanel,
           );
         }

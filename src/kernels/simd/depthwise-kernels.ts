@@ -9,7 +9,7 @@
  *
  * **Tap products**, for the gradient for the filter:
  *
- *     sums[tap, c] += source[position + place of tap, c] * dy[position, c]        for all positions in ascending order
+ *     sums[tap, c] += source[position + place of tap, c] * dy[position, c]        for the positions of a row, in order
  *
  * Five taps at a time share the loads of dy, while their sums stay in registers.
  *
@@ -162,15 +162,11 @@ type TapTileParameter =
   | "dy"
   /** [tap][vectors] */
   | "sums"
-  | "rows"
-  | "columns"
-  /** Bytes from the end of a row to the next one. */
-  | "sourceSkip"
-  | "dySkip";
+  /** Positions: a row of them. */
+  | "columns";
 
 const tapTileParameters: Record<TapTileParameter, "i32"> = {
-  ...{ table: "i32", source: "i32", dy: "i32", sums: "i32", rows: "i32", columns: "i32" },
-  ...{ sourceSkip: "i32", dySkip: "i32" },
+  ...{ table: "i32", source: "i32", dy: "i32", sums: "i32", columns: "i32" },
 };
 
 type TapTileKernel = NamedFunction<Record<TapTileParameter, "i32">>;
@@ -181,33 +177,20 @@ function tapTile(lanes: Lanes, vectors: number, taps: number): TapTileKernel {
     const sums = upTo(taps).map(() => upTo(vectors).map(() => local("v128")));
     const sources = upTo(taps).map(() => local("i32"));
     const dy = upTo(vectors).map(() => local("v128"));
-    const columns = local("i32");
     const pixel = vectors * 16;
-    const advance = (source: Local<"i32"> | number, ofDy: Local<"i32"> | number): Body => [
-      sources.map((pointer) => pointer.set(i32.add(pointer, source))),
-      p.dy.set(i32.add(p.dy, ofDy)),
-    ];
     return [
       sums.map((each, t) => each.map((sum, j) => sum.set(v128.load(p.sums, t * pixel + 16 * j)))),
       sources.map((pointer, t) => pointer.set(i32.add(p.source, i32.load(p.table, 4 * t)))),
       doWhile(
         [
-          columns.set(p.columns),
-          doWhile(
-            [
-              dy.map((vector, j) => vector.set(v128.load(p.dy, 16 * j))),
-              sums.map((each, t) =>
-                each.map((sum, j) => sum.set(lanes.addProduct(sum, v128.load(sources[t], 16 * j), dy[j]))),
-              ),
-              advance(pixel, pixel),
-              columns.set(i32.sub(columns, 1)),
-            ],
-            columns,
+          dy.map((vector, j) => vector.set(v128.load(p.dy, 16 * j))),
+          sums.map((each, t) =>
+            each.map((sum, j) => sum.set(lanes.addProduct(sum, v128.load(sources[t], 16 * j), dy[j]))),
           ),
-          advance(p.sourceSkip, p.dySkip),
-          p.rows.set(i32.sub(p.rows, 1)),
+          [...sources, p.dy].map((pointer) => pointer.set(i32.add(pointer, pixel))),
+          p.columns.set(i32.sub(p.columns, 1)),
         ],
-        p.rows,
+        p.columns,
       ),
       storeSideBySide(p.sums, sums.flat()),
     ];
@@ -222,7 +205,7 @@ type TapParameter =
   | "sourcePanel"
   | "dyPanel";
 
-/** A kernel that adds the products of some taps, at least 1, of some panels to their sums, [panel][tap][vectors]. */
+/** A kernel that adds the products of some taps, at least 1, in a row of some panels to their sums, [panel][tap][vectors]. */
 export type TapKernel = NamedFunction<Record<TapParameter, "i32">>;
 
 function tapKernel(lanes: Lanes, vectors: number, tiles: readonly TapTileKernel[]): TapKernel {

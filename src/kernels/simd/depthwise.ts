@@ -28,7 +28,7 @@ import { depthwiseKernels } from "./depthwise-kernels.js";
 import { areFinite } from "./finite.js";
 import { doubles, lanesOf, singles } from "./lanes.js";
 import { outerProductKernels } from "./outer-product-kernels.js";
-import { linePacker, type PanelLines, panelLines, tapPlace } from "./panel-lines.js";
+import { type PanelLines, panelBytes, panelLines, rowPacker, tapPlace } from "./panel-lines.js";
 import { phasesOf } from "./phases.js";
 import { runSimd, scratchAddress } from "./run.js";
 import { kernelFunction, runKernel } from "./thread.js";
@@ -40,8 +40,6 @@ const TILES_PER_THREAD = 4;
 const LINES_BYTES = 262_144;
 /** Rows that a tile should have at least: neighbours both pack the lines between them. */
 const FEWEST_ROWS = 8;
-/** Bytes between panels, so that the same pixels of several do not fall in the same set of a cache. */
-const PANEL_GAP = 64;
 
 /** The most filters of a group of one channel that vectors should run along the channels for. */
 const FEW_FILTERS = 4;
@@ -157,11 +155,6 @@ function widthOf({ lanes, vectors }: PanelLines): number {
   return vectors * lanes.perVector;
 }
 
-/** Bytes from one panel of the lines that a row of outputs sees to the next. */
-function panelBytes({ reach, line }: PanelLines): number {
-  return reach * line + PANEL_GAP;
-}
-
 /** Rows and channels of a tile: as many channels as stay in the cache, but enough tiles for all threads. */
 function tilesOf(
   lines: PanelLines,
@@ -275,7 +268,7 @@ export const simdDepthwiseJob: Job = {
       (scratch.spill - scratchMemory.byteOffset) / 4,
     );
     const places = new Int32Array(scratchMemory.buffer, scratch.table, tapsOf(plan));
-    const pack = linePacker(lines, 4 * channels, scratch.zeros);
+    const packRow = rowPacker(lines, 4 * channels, scratch.zeros);
     const kernels = depthwiseKernels(lanes, vectors);
     const weighPixels = kernelFunction(kernels.weightedPixels);
     const imageBytes = 4 * window.inputHeight * window.inputWidth * channels;
@@ -287,18 +280,15 @@ export const simdDepthwiseJob: Job = {
       const down = blockOf(rows, strip % rows.count);
       if (packed !== from) packOperands(plan, scratch, kernel, bias, from, to - from);
       packed = from;
-      let packedTo = Number.NEGATIVE_INFINITY; // the lines before this one are packed
       for (let row = down.from; row < down.to; row++) {
-        const top = row * window.strideHeight - window.padTop;
-        for (let i = Math.max(top, packedTo); i < top + lines.reach; i++) {
-          for (let plane = 0; plane < planes; plane++) {
-            const at = source.byteOffset + (plane * batch + ofImage) * imageBytes + 4 * from;
-            const lineAt = scratch.lines + plane * scratch.linePlane + ringPlace(lines, i);
-            pack(at, i, to - from, lineAt, scratch.linePanel);
-          }
+        for (let plane = 0; plane < planes; plane++) {
+          const at = source.byteOffset + (plane * batch + ofImage) * imageBytes + 4 * from;
+          packRow(at, row, row === down.from, to - from, scratch.lines + plane * scratch.linePlane);
         }
-        packedTo = top + lines.reach;
-        writePlaces(plan, top, scratch.linePlane, places);
+        for (let i = 0; i < places.length; i++) {
+          const tap = Math.floor(i / planes);
+          places[i] = tapPlace(lines, row, tap) + (i - tap * planes) * scratch.linePlane;
+        }
         weighPixels(
           scratch.table,
           places.length,
@@ -317,23 +307,6 @@ export const simdDepthwiseJob: Job = {
     };
   },
 };
-
-/** Where line `row` of an image lies: as many lines are kept as a row of outputs sees, the next one over the first. */
-function ringPlace({ window, reach, line }: PanelLines, row: number): number {
-  return ((row + window.padTop) % reach) * line;
-}
-
-/** Writes the place of each tap in the lines from `top` on, in the order of the sum. */
-function writePlaces({ lines, planes }: Plan, top: number, linePlane: number, places: Int32Array): void {
-  const { kernelHeight, kernelWidth, dilationHeight } = lines.window;
-  for (let kh = 0, i = 0; kh < kernelHeight; kh++) {
-    const lineAt = ringPlace(lines, top + kh * dilationHeight);
-    for (let kw = 0; kw < kernelWidth; kw++) {
-      const place = lineAt + tapPlace(lines, kw);
-      for (let plane = 0; plane < planes; plane++, i++) places[i] = place + plane * linePlane;
-    }
-  }
-}
 
 /** Packs the filters and biases of `count` channels from `first` on. */
 function packOperands(

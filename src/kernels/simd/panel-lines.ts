@@ -5,8 +5,10 @@
  *     image [H, W, C]  ->  [panel of channels][line][column mod stride][column div stride][channels of the panel]
  *
  * With a stride, a tap reads every s-th column of a line. Columns that leave the same remainder lie next to each other
- * here, so that a kernel goes from a column to the next one of the same tap by one pixel, whatever the stride. A panel of
- * a few lines stays in the first cache while all taps pass over it.
+ * here, so that a kernel goes from a column to the next one of the same tap by one pixel, whatever the stride.
+ *
+ * Outputs are computed row by row, and only the lines that a row sees are kept: line i in place i mod their number, the next
+ * one over the first. So each line is packed once, and stays in the cache while all taps pass over it.
  *
  * Values are widened where sums are doubles. Channels that a panel lacks are zeros.
  *
@@ -62,50 +64,76 @@ export function panelLines(window: Window2D, lanes: Lanes, vectors: number): Pan
   return { window, lanes, vectors, pixel, line: strideWidth * each * pixel, reach, columns };
 }
 
-/** The lines that `rows` rows of outputs see. */
-export function linesSeen({ window, reach }: PanelLines, rows: number): number {
-  return (rows - 1) * window.strideHeight + reach;
+/** Bytes between panels, so that the same pixels of several do not fall in the same set of a cache. */
+const PANEL_GAP = 64;
+
+/** Bytes from one panel of the lines that a row of outputs sees to the next. */
+export function panelBytes({ reach, line }: PanelLines): number {
+  return reach * line + PANEL_GAP;
 }
 
-/** Where the first output of a row reads through a tap of column `kw`: bytes from the start of a line. */
-export function tapPlace({ window, line, pixel }: PanelLines, kw: number): number {
-  const { strideWidth, dilationWidth } = window;
-  const column = kw * dilationWidth;
-  return (column % strideWidth) * (line / strideWidth) + Math.floor(column / strideWidth) * pixel;
+/** Where line `row` of an image is kept: bytes from the start of the panel. */
+function linePlace({ window, reach, line }: PanelLines, row: number): number {
+  return ((row + window.padTop) % reach) * line;
 }
 
-/** Packs line `row`, which may be outside, of some channels of an image. */
-type LinePacker = (image: number, row: number, channels: number, to: number, panelBytes: number) => void;
+/** Where the first output of a row reads through tap number `tap`: bytes from the start of the panel. */
+export function tapPlace(lines: PanelLines, output: number, tap: number): number {
+  const { strideHeight, strideWidth, kernelWidth, dilationHeight, dilationWidth, padTop } = lines.window;
+  const kh = Math.floor(tap / kernelWidth);
+  const column = (tap - kh * kernelWidth) * dilationWidth;
+  const ofRemainder = (column % strideWidth) * (lines.line / strideWidth);
+  const row = output * strideHeight - padTop + kh * dilationHeight;
+  return linePlace(lines, row) + ofRemainder + Math.floor(column / strideWidth) * lines.pixel;
+}
+
+/**
+ * Packs the lines of some channels of the image at `image` that row `output` of the outputs sees. Where that is not the
+ * `first` row, the lines that the row before sees are there.
+ */
+type RowPacker = (image: number, output: number, first: boolean, channels: number, to: number) => void;
 
 /** Bytes of an image that are read for all remainders of a column before those behind them: half the first cache. */
 const READ_BYTES = 16_384;
 
 /** What packs lines of images whose pixels are `pixelBytes` apart. At the address `zeros` are as many as the channels. */
-export function linePacker(
-  { window, lanes, vectors, line, pixel, columns }: PanelLines,
-  pixelBytes: number,
-  zeros: number,
-): LinePacker {
+export function rowPacker(lines: PanelLines, pixelBytes: number, zeros: number): RowPacker {
+  const { reach } = lines;
+  const { strideHeight, padTop } = lines.window;
+  const packLine = linePacker(lines, pixelBytes, zeros);
+  return (image, output, first, channels, to) => {
+    const top = output * strideHeight - padTop;
+    const seen = first ? 0 : Math.max(0, reach - strideHeight);
+    for (let row = top + seen; row < top + reach; row++) packLine(image, row, channels, to + linePlace(lines, row));
+  };
+}
+
+/** Packs line `row`, which may be outside, of some channels of an image. */
+type LinePacker = (image: number, row: number, channels: number, to: number) => void;
+
+function linePacker(lines: PanelLines, pixelBytes: number, zeros: number): LinePacker {
+  const { window, lanes, vectors, line, pixel, columns } = lines;
   const { inputHeight, inputWidth, strideWidth } = window;
+  const panel = panelBytes(lines);
   const pack = kernelFunction(outerProductKernels(lanes, vectors).packFilters); // from, to, count, fromStep, columns, panelBytes
   const step = strideWidth * pixelBytes;
   const together = columns.length === 1 ? Number.POSITIVE_INFINITY : Math.ceil(READ_BYTES / step);
   const longest = Math.max(...columns.map(({ inside }) => inside));
-  return (image, row, channels, to, panelBytes) => {
+  return (image, row, channels, to) => {
     if (row < 0 || row >= inputHeight) {
-      pack(zeros, to, line / pixel, 0, channels, panelBytes);
+      pack(zeros, to, line / pixel, 0, channels, panel);
       return;
     }
     const from = image + row * inputWidth * pixelBytes;
     for (const { at, before, inside, after } of columns) {
-      if (before > 0) pack(zeros, to + at, before, 0, channels, panelBytes);
-      if (after > 0) pack(zeros, to + at + (before + inside) * pixel, after, 0, channels, panelBytes);
+      if (before > 0) pack(zeros, to + at, before, 0, channels, panel);
+      if (after > 0) pack(zeros, to + at + (before + inside) * pixel, after, 0, channels, panel);
     }
     for (let i = 0; i < longest; i += together) {
       for (const { at, before, inside, first } of columns) {
         const count = Math.min(together, inside - i);
         if (count <= 0) continue;
-        pack(from + first * pixelBytes + i * step, to + at + (before + i) * pixel, count, step, channels, panelBytes);
+        pack(from + first * pixelBytes + i * step, to + at + (before + i) * pixel, count, step, channels, panel);
       }
     }
   };

@@ -108,18 +108,17 @@ function checkTapProducts(lanes: Lanes, vectors: number, run: Run): string | und
   return withArrays((make) => {
     const round = roundingIn(lanes);
     const width = vectors * lanes.perVector;
-    const { rows, columns } = GRID;
-    const source = make(lanes, (rows * columns + TAPS - 1) * width, LEFT);
-    const dy = make(lanes, rows * columns * width, RIGHT);
+    const source = make(lanes, (POSITIONS + TAPS - 1) * width, LEFT);
+    const dy = make(lanes, POSITIONS * width, RIGHT);
     const sums = make(lanes, TAPS * width, [0]);
     run(depthwiseKernels(lanes, vectors).tapProducts, {
       ...{ table: placesOf(make, 16 * vectors), taps: TAPS, panels: 1, sourcePanel: 0, dyPanel: 0 },
       ...{ source: source.byteOffset, dy: dy.byteOffset, sums: sums.byteOffset },
-      ...{ rows, columns, sourceSkip: 0, dySkip: 0 },
+      columns: POSITIONS,
     });
     return firstDifference(`a product of taps with ${lanes.name} sums and ${vectors} vectors`, sums, (i) => {
       let sum = 0;
-      for (let k = 0; k < rows * columns; k++) {
+      for (let k = 0; k < POSITIONS; k++) {
         sum = round(sum + round(source[k * width + i] * dy[k * width + (i % width)]));
       }
       return sum;
