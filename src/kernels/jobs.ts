@@ -24,6 +24,7 @@ import { simdDepthwiseJob } from "./simd/depthwise.js";
 import { simdDepthwiseKernelGradientJob } from "./simd/depthwise-kernel-gradient.js";
 import { simdFilterGradientJob } from "./simd/filter-gradient.js";
 import { convolveJob } from "./simd/convolve.js";
+import { fewFiltersJob } from "./simd/few-filters.js";
 import { finiteJob } from "./simd/finite.js";
 import { gemmSimdJob } from "./simd/gemm.js";
 import { packJob } from "./simd/panels.js";
@@ -35,6 +36,7 @@ export const jobs: readonly Job[] = [
   packJob,
   gemmSimdJob,
   convolveJob,
+  fewFiltersJob,
   finiteJob,
   conv2DJob,
   conv2DKernelGradientJob,

@@ -7,6 +7,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { createExecution, type KernelPath, type OwnedExecution } from "../../src/kernels/execution.js";
 import type { Accumulate } from "../../src/kernels/rounding.js";
+import { panelVectors } from "../../src/kernels/simd/wide.js";
 import type { DType, FloatArray } from "../../src/tensor/dtype.js";
 import { formatShape, type Shape, sizeOf } from "../../src/tensor/shape.js";
 import { type Tensor, tensorOf } from "../../src/tensor/tensor.js";
@@ -64,4 +65,17 @@ export function assertSameBits(actual: Tensor, expected: Tensor, what: string): 
 /** An execution as a failing test names it. */
 export function nameOf({ accumulate, kernel, pool }: OwnedExecution): string {
   return `${kernel}, ${accumulate}, ${pool?.threads ?? 1} threads`;
+}
+
+const WIDE = "--experimental-wasm-revectorize";
+
+/** Runs `use` as if Node had been started with the flag for wide vectors. */
+export function withWideVectors(use: () => void): void {
+  process.execArgv.push(WIDE);
+  try {
+    assert.equal(panelVectors(), 4);
+    use();
+  } finally {
+    process.execArgv.splice(process.execArgv.lastIndexOf(WIDE), 1);
+  }
 }

@@ -16,7 +16,8 @@ import { contiguous, type Tensor } from "../../tensor/tensor.js";
 import { biasData, type Execution, NO_VALUES } from "../execution.js";
 import type { Window2D } from "../window.js";
 import { fillZeros } from "../zeros.js";
-import { type ConvolutionFinish, convolve } from "./convolve.js";
+import { type Convolution, type ConvolutionFinish, convolve } from "./convolve.js";
+import { convolveFewFilters } from "./few-filters.js";
 import { areFinite } from "./finite.js";
 import { phasesOf, type WindowPhase } from "./phases.js";
 
@@ -35,7 +36,7 @@ export function conv2DSimd(
   const columns = filters / groups;
   const depth = kernelWidth * channels;
   const { outputHeight, outputWidth } = window;
-  convolve(
+  convolveEitherWay(
     {
       finish,
       images: contiguous(x).data,
@@ -112,7 +113,7 @@ function convolvePhase(
   const channels = allChannels / groups;
   const depth = filters / groups;
   const tap = channels * filters; // values of one tap of the kernel
-  convolve(
+  convolveEitherWay(
     {
       images,
       batch,
@@ -144,4 +145,9 @@ function convolvePhase(
     execution,
     beside,
   );
+}
+
+/** Computes a convolution with the kernels that suit it. */
+function convolveEitherWay(convolution: Convolution, execution: Execution, beside?: Beside): void {
+  if (!convolveFewFilters(convolution, execution, beside)) convolve(convolution, execution, beside);
 }

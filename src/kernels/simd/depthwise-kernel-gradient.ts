@@ -17,7 +17,7 @@ import { type Execution, threadsOf } from "../execution.js";
 import { blockOf, type Split, splitBy, splitEvenly } from "../split.js";
 import { type Window2D, windowFrom, windowNumbers } from "../window.js";
 import { repeatChannels } from "./channel-multiplier.js";
-import { depthwiseKernels } from "./depthwise-kernels.js";
+import { type DepthwiseKernels, depthwiseKernels } from "./depthwise-kernels.js";
 import { doubles, lanesOf, singles, sumsAt } from "./lanes.js";
 import { outerProductKernels } from "./outer-product-kernels.js";
 import { type PanelLines, panelBytes, panelLines, rowPacker, tapPlace } from "./panel-lines.js";
@@ -32,6 +32,7 @@ const LINES_BYTES = 262_144;
 
 /** What all tiles have in common. */
 interface Plan {
+  readonly kernels: DepthwiseKernels;
   readonly lines: PanelLines;
   readonly batch: number;
   readonly channels: number;
@@ -54,22 +55,23 @@ export function simdDepthwiseKernelGradient(
   const { kernelHeight, kernelWidth } = window;
   const dKernel = empty([kernelHeight, kernelWidth, x.shape[3], multiplier], x);
   const threads = threadsOf(execution);
-  const lines = panelLines(window, lanesOf(execution.accumulate), vectors);
+  const kernels = depthwiseKernels(lanesOf(execution.accumulate), vectors);
+  const lines = panelLines(window, 16 * vectors);
   const allTaps = kernelHeight * kernelWidth;
   const wanted = threads === 1 ? 1 : TILES_PER_THREAD * threads;
-  const width = vectors * lines.lanes.perVector;
+  const width = vectors * kernels.lanes.perVector;
   const fitting = Math.floor(LINES_BYTES / panelBytes(lines));
   const panels = Math.max(1, Math.min(fitting, Math.ceil(channels / wanted / width)));
   const across = splitEvenly(channels, panels * width, width);
   // taps are only shared where there are too few panels: who shares them packs the same pixels again
   const parts = across.count < threads ? Math.ceil(wanted / across.count) : 1;
   const taps = splitEvenly(allTaps, Math.ceil(allTaps / parts), 1);
-  const plan = { lines, batch, channels, taps, across };
+  const plan = { kernels, lines, batch, channels, taps, across };
   runSimd(execution, {
     job: simdDepthwiseKernelGradientJob,
     reads: [contiguous(image).data, contiguous(dy).data],
     writes: [dKernel.data],
-    numbers: [...[lines.lanes.bytes, vectors, batch, channels, taps.size, across.size], ...windowNumbers(window)],
+    numbers: [...[kernels.lanes.bytes, vectors, batch, channels, taps.size, across.size], ...windowNumbers(window)],
     tiles: taps.count * across.count,
     scratch: scratchFrom(0, plan).end,
   });
@@ -80,7 +82,8 @@ function planFrom(numbers: readonly number[]): Plan {
   const [bytes, vectors, batch, channels, taps, across] = numbers;
   const window = windowFrom(numbers, 6);
   return {
-    lines: panelLines(window, bytes === 4 ? singles : doubles, vectors),
+    kernels: depthwiseKernels(bytes === 4 ? singles : doubles, vectors),
+    lines: panelLines(window, 16 * vectors),
     ...{ batch, channels },
     taps: splitBy(window.kernelHeight * window.kernelWidth, taps),
     across: splitBy(channels, across),
@@ -102,8 +105,8 @@ interface Scratch {
   readonly end: number;
 }
 
-function scratchFrom(table: number, { lines, taps, across }: Plan): Scratch {
-  const panels = Math.ceil(across.size / (lines.vectors * lines.lanes.perVector));
+function scratchFrom(table: number, { kernels, lines, taps, across }: Plan): Scratch {
+  const panels = Math.ceil(across.size / (kernels.vectors * kernels.lanes.perVector));
   const aligned = (bytes: number): number => Math.ceil(bytes / 64) * 64;
   const zeros = table + aligned(4 * taps.size);
   const sums = zeros + aligned(4 * across.size);
@@ -118,14 +121,16 @@ export const simdDepthwiseKernelGradientJob: Job = {
   name: "simdDepthwiseKernelGradient",
   prepare([x, dy, scratchMemory, dKernel], numbers) {
     const plan = planFrom(numbers);
-    const { lines, batch, channels } = plan;
-    const { window, lanes, vectors } = lines;
+    const { kernels, lines, batch, channels } = plan;
+    const { lanes, vectors } = kernels;
+    const { window } = lines;
     const scratch = scratchFrom(scratchAddress(scratchMemory, numbers), plan);
     const width = vectors * lanes.perVector;
     const places = new Int32Array(scratchMemory.buffer, scratch.table, plan.taps.size);
-    const packRow = rowPacker(lines, 4 * channels, scratch.zeros);
-    const packPixels = kernelFunction(outerProductKernels(lanes, vectors).packFilters);
-    const multiply = kernelFunction(depthwiseKernels(lanes, vectors).tapProducts);
+    const { packFilters } = outerProductKernels(lanes, vectors);
+    const packRow = rowPacker(lines, packFilters, 4 * channels, scratch.zeros);
+    const packPixels = kernelFunction(packFilters);
+    const multiply = kernelFunction(kernels.tapProducts);
     const columns = window.outputWidth;
     const linePanel = panelBytes(lines);
     return (index) => {

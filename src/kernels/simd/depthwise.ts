@@ -24,10 +24,11 @@ import { type Window2D, windowFrom, windowNumbers } from "../window.js";
 import { fillZeros } from "../zeros.js";
 import { partChannels, repeatChannels } from "./channel-multiplier.js";
 import type { ResultPlaces } from "./convolve.js";
-import { depthwiseKernels } from "./depthwise-kernels.js";
+import { type DepthwiseKernels, depthwiseKernels } from "./depthwise-kernels.js";
 import { areFinite } from "./finite.js";
 import { doubles, lanesOf, singles } from "./lanes.js";
 import { outerProductKernels } from "./outer-product-kernels.js";
+import type { PackKernel } from "./panel-kernels.js";
 import { type PanelLines, panelBytes, panelLines, rowPacker, tapPlace } from "./panel-lines.js";
 import { phasesOf } from "./phases.js";
 import { runSimd, scratchAddress } from "./run.js";
@@ -145,18 +146,20 @@ interface Weighing extends Operands {
 
 /** What all tiles have in common. */
 interface Plan extends Operands {
+  readonly kernels: DepthwiseKernels;
   readonly lines: PanelLines;
   readonly rows: Split;
   readonly across: Split;
 }
 
 /** Channels of a panel. */
-function widthOf({ lanes, vectors }: PanelLines): number {
+function widthOf({ lanes, vectors }: DepthwiseKernels): number {
   return vectors * lanes.perVector;
 }
 
 /** Rows and channels of a tile: as many channels as stay in the cache, but enough tiles for all threads. */
 function tilesOf(
+  kernels: DepthwiseKernels,
   lines: PanelLines,
   planes: number,
   batch: number,
@@ -164,7 +167,7 @@ function tilesOf(
   threads: number,
 ): Pick<Plan, "rows" | "across"> {
   const { outputHeight } = lines.window;
-  const width = widthOf(lines);
+  const width = widthOf(kernels);
   const allPanels = Math.ceil(channels / width);
   const wanted = threads === 1 ? 1 : TILES_PER_THREAD * threads;
   const few = Math.min(outputHeight, FEWEST_ROWS);
@@ -203,8 +206,8 @@ function tapsOf({ planes, lines: { window } }: Plan): number {
 }
 
 function scratchFrom(table: number, plan: Plan): Scratch {
-  const { lines, planes, across } = plan;
-  const panels = Math.ceil(across.size / widthOf(lines));
+  const { kernels, lines, planes, across } = plan;
+  const panels = Math.ceil(across.size / widthOf(kernels));
   const aligned = (bytes: number): number => Math.ceil(bytes / 64) * 64;
   const zeros = table + aligned(4 * tapsOf(plan));
   const filter = zeros + aligned(4 * across.size);
@@ -223,15 +226,16 @@ function weigh(
   execution: Execution,
   vectors: number,
 ): void {
-  const lines = panelLines(window, lanesOf(execution.accumulate), vectors);
-  const { rows, across } = tilesOf(lines, planes, batch, channels, threadsOf(execution));
-  const plan = { lines, planes, batch, channels, firstTap, rowTap, columnTap, rows, across };
+  const kernels = depthwiseKernels(lanesOf(execution.accumulate), vectors);
+  const lines = panelLines(window, 16 * vectors);
+  const { rows, across } = tilesOf(kernels, lines, planes, batch, channels, threadsOf(execution));
+  const plan = { kernels, lines, planes, batch, channels, firstTap, rowTap, columnTap, rows, across };
   runSimd(execution, {
     job: simdDepthwiseJob,
     reads: [source, kernel, bias],
     writes: [result.data],
     numbers: [
-      ...[lines.lanes.bytes, vectors, planes, batch, channels, firstTap, rowTap, columnTap, rows.size, across.size],
+      ...[kernels.lanes.bytes, vectors, planes, batch, channels, firstTap, rowTap, columnTap, rows.size, across.size],
       ...[result.offset, result.image, result.line, result.position, ...windowNumbers(window)],
     ],
     tiles: batch * rows.count * across.count,
@@ -246,7 +250,8 @@ function planFrom(numbers: readonly number[]): Plan {
   const [bytes, vectors, planes, batch, channels, firstTap, rowTap, columnTap, rows, across] = numbers;
   const window = windowFrom(numbers, OWN_NUMBERS);
   return {
-    lines: panelLines(window, bytes === 4 ? singles : doubles, vectors),
+    kernels: depthwiseKernels(bytes === 4 ? singles : doubles, vectors),
+    lines: panelLines(window, 16 * vectors),
     ...{ planes, batch, channels, firstTap, rowTap, columnTap },
     rows: splitBy(window.outputHeight, rows),
     across: splitBy(channels, across),
@@ -259,8 +264,8 @@ export const simdDepthwiseJob: Job = {
   prepare([source, kernel, bias, scratchMemory, out], numbers) {
     const plan = planFrom(numbers);
     const [offset, image, line, position] = numbers.slice(OWN_NUMBERS - 4);
-    const { lines, planes, batch, channels, rows, across } = plan;
-    const { window, lanes, vectors } = lines;
+    const { kernels, lines, planes, batch, channels, rows, across } = plan;
+    const { window } = lines;
     const scratch = scratchFrom(scratchAddress(scratchMemory, numbers), plan);
     scratchMemory.fill(
       0,
@@ -268,8 +273,7 @@ export const simdDepthwiseJob: Job = {
       (scratch.spill - scratchMemory.byteOffset) / 4,
     );
     const places = new Int32Array(scratchMemory.buffer, scratch.table, tapsOf(plan));
-    const packRow = rowPacker(lines, 4 * channels, scratch.zeros);
-    const kernels = depthwiseKernels(lanes, vectors);
+    const packRow = rowPacker(lines, packFiltersOf(kernels), 4 * channels, scratch.zeros);
     const weighPixels = kernelFunction(kernels.weightedPixels);
     const imageBytes = 4 * window.inputHeight * window.inputWidth * channels;
     let packed: number | undefined; // the first of the channels whose filters are packed
@@ -308,16 +312,21 @@ export const simdDepthwiseJob: Job = {
   },
 };
 
+/** The kernel that packs channels in panels; those of filters are as wide. */
+function packFiltersOf({ lanes, vectors }: DepthwiseKernels): PackKernel {
+  return outerProductKernels(lanes, vectors).packFilters;
+}
+
 /** Packs the filters and biases of `count` channels from `first` on. */
 function packOperands(
-  { lines, planes, channels, firstTap, rowTap, columnTap }: Plan,
+  { kernels, lines, planes, channels, firstTap, rowTap, columnTap }: Plan,
   scratch: Scratch,
   kernel: FloatArray,
   bias: FloatArray,
   first: number,
   count: number,
 ): void {
-  const { packFilters } = outerProductKernels(lines.lanes, lines.vectors);
+  const packFilters = packFiltersOf(kernels);
   const { kernelHeight, kernelWidth } = lines.window;
   const pack = (from: number, to: number, panel: number): void =>
     runKernel(packFilters, { from, to, count: 1, fromStep: 0, columns: count, panelBytes: panel });

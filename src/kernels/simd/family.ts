@@ -20,10 +20,13 @@ export function forEachWidth<T>(make: (vectors: number) => T): (vectors: number)
   };
 }
 
-/** What `make` makes for each way to sum and each width of a panel, and how to find one of them. */
-export function family<K>(make: Family<K>): { readonly all: readonly K[]; readonly of: Family<K> } {
+/** What `make` makes for each way to sum and each of `widths`, and how to find one of them. */
+export function family<K>(
+  make: Family<K>,
+  widths: readonly number[] = PANEL_VECTORS,
+): { readonly all: readonly K[]; readonly of: Family<K> } {
   const members = [singles, doubles].flatMap((lanes) =>
-    PANEL_VECTORS.map((vectors) => ({ lanes, vectors, made: make(lanes, vectors) })),
+    widths.map((vectors) => ({ lanes, vectors, made: make(lanes, vectors) })),
   );
   return {
     all: members.map(({ made }) => made),

@@ -8,6 +8,7 @@ import { assemble } from "../../assembly/module.js";
 import { sharedHeap } from "../../tensor/heap.js";
 import { copyKernels } from "./copy-kernel.js";
 import { depthwiseFunctions } from "./depthwise-kernels.js";
+import { fewFiltersFunctions } from "./few-filters-kernels.js";
 import { sumOfNothing } from "./finite-kernel.js";
 import { outerProductFunctions } from "./outer-product-kernels.js";
 import { packKernels } from "./pack-kernel.js";
@@ -26,6 +27,7 @@ const kernels: readonly NamedFunction<Signature>[] = [
   ...productKernels,
   ...outerProductFunctions,
   ...depthwiseFunctions,
+  ...fewFiltersFunctions,
   ...passKernels,
 ];
 

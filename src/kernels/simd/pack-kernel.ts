@@ -9,11 +9,12 @@
  */
 import { type Body, type Local, type NamedFunction, type Value, wasmFunction } from "../../assembly/code.js";
 import { doWhile, when, whileLoop } from "../../assembly/control.js";
-import { f32, f64, f64x2, i8x16, i32, v128 } from "../../assembly/instructions.js";
+import { f32, f64, f64x2, i32, v128 } from "../../assembly/instructions.js";
 import { type Family, family } from "./family.js";
 import type { Lanes } from "./lanes.js";
 import { storeSideBySide } from "./stores.js";
 import { kernelFunction } from "./thread.js";
+import { storeFour, transposed } from "./transpose.js";
 
 type PackParameter = "from" | "rowStride" | "columnStride" | "depth" | "columns" | "to";
 
@@ -58,9 +59,6 @@ function makePackKernel(lanes: Lanes, vectors: number): PackKernel {
   });
 }
 
-/** The bytes of 32-bit lanes, for `i8x16.shuffle`; lanes 4 to 7 are those of the second vector. */
-const bytesOf = (...lanes: number[]): number[] => lanes.flatMap((lane) => [0, 1, 2, 3].map((byte) => 4 * lane + byte));
-
 /**
  * Packs four columns whose values lie side by side, as those of a transposed matrix do: four values of each column are
  * read at once, and transposed.
@@ -72,25 +70,9 @@ function packFourColumns(
   local: <T extends "i32" | "v128">(type: T) => Local<T>,
 ): Body {
   const reads = upTo(4).map(() => local("i32"));
-  const values = upTo(4).map(() => local("v128"));
-  const pairs = upTo(4).map(() => local("v128"));
   const write = local("i32");
   const left = local("i32");
   const wide = lanes.name === "float64";
-  /** Row `k` of the transposed block: lanes 0 and 1, or 2 and 3, of what is paired. */
-  const row = (k: number): Value<"v128"> => {
-    const [first, second] = k < 2 ? [pairs[0], pairs[1]] : [pairs[2], pairs[3]];
-    return i8x16.shuffle(first, second, k % 2 === 0 ? bytesOf(0, 1, 4, 5) : bytesOf(2, 3, 6, 7));
-  };
-  const storeRow = (k: number): Body => {
-    if (!wide) return v128.store(write, row(k), k * rowBytes);
-    return [
-      values[0].set(row(k)),
-      v128.store(write, f64x2.promote_low_f32x4(values[0]), k * rowBytes),
-      values[0].set(i8x16.shuffle(values[0], values[0], bytesOf(2, 3, 2, 3))),
-      v128.store(write, f64x2.promote_low_f32x4(values[0]), k * rowBytes + 16),
-    ];
-  };
   const storeOne = (read: Local<"i32">, i: number): Body =>
     wide ? f64.store(write, f64.promote_f32(f32.load(read)), 8 * i) : f32.store(write, f32.load(read), 4 * i);
   const advance = (rows: number): Body => [
@@ -103,12 +85,11 @@ function packFourColumns(
     write.set(to),
     left.set(depth),
     whileLoop(i32.ge_s(left, 4), [
-      values.map((value, i) => value.set(v128.load(reads[i]))),
-      pairs[0].set(i8x16.shuffle(values[0], values[1], bytesOf(0, 4, 1, 5))),
-      pairs[1].set(i8x16.shuffle(values[2], values[3], bytesOf(0, 4, 1, 5))),
-      pairs[2].set(i8x16.shuffle(values[0], values[1], bytesOf(2, 6, 3, 7))),
-      pairs[3].set(i8x16.shuffle(values[2], values[3], bytesOf(2, 6, 3, 7))),
-      upTo(4).map(storeRow),
+      transposed(
+        reads.map((read) => v128.load(read)),
+        local,
+        (column, k) => storeFour(lanes, write, column, k * rowBytes),
+      ),
       advance(4),
     ]),
     whileLoop(left, [reads.map(storeOne), advance(1)]),

@@ -19,14 +19,15 @@ type PackParameter = "from" | "to" | "count" | "fromStep" | "columns" | "panelBy
 /** A kernel that packs pixels in panels of some width. */
 export type PackKernel = NamedFunction<Record<PackParameter, "i32">>;
 
+export const packParameters: PackKernel["signature"] = {
+  ...{ from: "i32", to: "i32", count: "i32", fromStep: "i32", columns: "i32", panelBytes: "i32" },
+};
+
 /** The kernel called `name` for panels of `width` values, a whole number of vectors. */
 export function packKernel(lanes: Lanes, width: number, name: string): PackKernel {
   const wide = lanes === doubles;
   const vectors = Array.from({ length: width / lanes.perVector }, (_, i) => i);
-  const parameters: Record<PackParameter, "i32"> = {
-    ...{ from: "i32", to: "i32", count: "i32", fromStep: "i32", columns: "i32", panelBytes: "i32" },
-  };
-  return wasmFunction(name, parameters, (p, local) => {
+  return wasmFunction(name, packParameters, (p, local) => {
     const from = local("i32");
     const to = local("i32");
     const left = local("i32");

@@ -15,8 +15,7 @@
  * @module
  */
 import type { Window2D } from "../window.js";
-import type { Lanes } from "./lanes.js";
-import { outerProductKernels } from "./outer-product-kernels.js";
+import type { PackKernel } from "./panel-kernels.js";
 import { kernelFunction } from "./thread.js";
 
 /** Columns of a line that leave the same remainder: zeros, some of the image, zeros. */
@@ -33,8 +32,7 @@ interface LineColumns {
 /** How the lines that a window sees lie in memory. Sizes are bytes of one panel. */
 export interface PanelLines {
   readonly window: Window2D;
-  readonly lanes: Lanes;
-  readonly vectors: number;
+  /** Of the channels of a panel. */
   readonly pixel: number;
   readonly line: number;
   /** Lines from the first to the last that one output sees. */
@@ -43,11 +41,10 @@ export interface PanelLines {
   readonly columns: readonly LineColumns[];
 }
 
-/** The lines that `window` sees, in panels of `vectors` vectors of `lanes`. */
-export function panelLines(window: Window2D, lanes: Lanes, vectors: number): PanelLines {
+/** The lines that `window` sees, in panels whose pixels take `pixel` bytes. */
+export function panelLines(window: Window2D, pixel: number): PanelLines {
   const { inputWidth, kernelHeight, kernelWidth, strideWidth, dilationHeight, dilationWidth, padLeft } = window;
   const seen = (window.outputWidth - 1) * strideWidth + (kernelWidth - 1) * dilationWidth + 1;
-  const pixel = 16 * vectors;
   const each = Math.ceil(seen / strideWidth);
   const remainders = new Set(Array.from({ length: kernelWidth }, (_, kw) => (kw * dilationWidth) % strideWidth));
   const columns = [...remainders].map((remainder) => {
@@ -61,7 +58,7 @@ export function panelLines(window: Window2D, lanes: Lanes, vectors: number): Pan
     return { at: remainder * each * pixel, before, inside, after: count - before - inside, first };
   });
   const reach = (kernelHeight - 1) * dilationHeight + 1;
-  return { window, lanes, vectors, pixel, line: strideWidth * each * pixel, reach, columns };
+  return { window, pixel, line: strideWidth * each * pixel, reach, columns };
 }
 
 /** Bytes between panels, so that the same pixels of several do not fall in the same set of a cache. */
@@ -96,11 +93,14 @@ type RowPacker = (image: number, output: number, first: boolean, channels: numbe
 /** Bytes of an image that are read for all remainders of a column before those behind them: half the first cache. */
 const READ_BYTES = 16_384;
 
-/** What packs lines of images whose pixels are `pixelBytes` apart. At the address `zeros` are as many as the channels. */
-export function rowPacker(lines: PanelLines, pixelBytes: number, zeros: number): RowPacker {
+/**
+ * What packs, with the kernel `pack`, lines of images whose pixels are `pixelBytes` apart. At the address `zeros` are as many
+ * as the channels.
+ */
+export function rowPacker(lines: PanelLines, pack: PackKernel, pixelBytes: number, zeros: number): RowPacker {
   const { reach } = lines;
   const { strideHeight, padTop } = lines.window;
-  const packLine = linePacker(lines, pixelBytes, zeros);
+  const packLine = linePacker(lines, pack, pixelBytes, zeros);
   return (image, output, first, channels, to) => {
     const top = output * strideHeight - padTop;
     const seen = first ? 0 : Math.max(0, reach - strideHeight);
@@ -111,11 +111,11 @@ export function rowPacker(lines: PanelLines, pixelBytes: number, zeros: number):
 /** Packs line `row`, which may be outside, of some channels of an image. */
 type LinePacker = (image: number, row: number, channels: number, to: number) => void;
 
-function linePacker(lines: PanelLines, pixelBytes: number, zeros: number): LinePacker {
-  const { window, lanes, vectors, line, pixel, columns } = lines;
+function linePacker(lines: PanelLines, kernel: PackKernel, pixelBytes: number, zeros: number): LinePacker {
+  const { window, line, pixel, columns } = lines;
   const { inputHeight, inputWidth, strideWidth } = window;
   const panel = panelBytes(lines);
-  const pack = kernelFunction(outerProductKernels(lanes, vectors).packFilters); // from, to, count, fromStep, columns, panelBytes
+  const pack = kernelFunction(kernel); // from, to, count, fromStep, columns, panelBytes
   const step = strideWidth * pixelBytes;
   const together = columns.length === 1 ? Number.POSITIVE_INFINITY : Math.ceil(READ_BYTES / step);
   const longest = Math.max(...columns.map(({ inside }) => inside));

@@ -1,5 +1,5 @@
 /**
- * Whether the assembled kernels of filter gradients and of depthwise convolution compute the bits that they must; see
+ * Whether the assembled kernels of filter gradients, of depthwise convolution and of few filters compute the bits that they must; see
  * `self-check.ts`.
  *
  * @module
@@ -7,6 +7,7 @@
 import type { FloatArray } from "../../tensor/dtype.js";
 import { sharedHeap } from "../../tensor/heap.js";
 import { depthwiseKernels } from "./depthwise-kernels.js";
+import { FEW_FILTERS, FEW_FILTERS_VECTORS, fewFiltersKernels } from "./few-filters-kernels.js";
 import { doubles, type Lanes, PANEL_VECTORS, singles } from "./lanes.js";
 import { GROUP, outerProductKernels } from "./outer-product-kernels.js";
 import type { runKernel } from "./thread.js";
@@ -24,6 +25,8 @@ const POSITIONS = GRID.images * GRID.rows * GRID.columns;
 const PIXELS = 6;
 /** Taps of depthwise convolution, some taken together and one alone; each is one pixel further on. */
 const TAPS = 6;
+/** Channels of a convolution with few filters: some packed four at a time, some alone, and not a whole turn of the loop. */
+const CHANNELS = 7;
 /** Space for arrays that are read and written in whole vectors. */
 const SLACK = 64;
 
@@ -35,6 +38,10 @@ export function findGradientDifference(run: Run): string | undefined {
         checkOuterProducts(lanes, vectors, run) ??
         checkTapProducts(lanes, vectors, run) ??
         checkWeightedPixels(lanes, vectors, run);
+      if (difference !== undefined) return difference;
+    }
+    for (const vectors of FEW_FILTERS_VECTORS) {
+      const difference = checkFewFilters(lanes, vectors, 3, run) ?? checkFewFilters(lanes, vectors, FEW_FILTERS, run);
       if (difference !== undefined) return difference;
     }
   }
@@ -153,6 +160,42 @@ function checkWeightedPixels(lanes: Lanes, vectors: number, run: Run): string | 
         sum = round(sum + round(value * filter[(ofPanel * TAPS + tap) * width + c]));
       }
       return Math.fround(round(sum + bias[channel]));
+    });
+  });
+}
+
+function checkFewFilters(lanes: Lanes, vectors: number, filters: number, run: Run): string | undefined {
+  return withArrays((make) => {
+    const round = roundingIn(lanes);
+    const width = vectors * lanes.perVector;
+    const columns = width + 1; // a vector of positions, and one more
+    const plane = 2 * width + TAPS; // all that is read, in whole vectors
+    const planes = make(lanes, CHANNELS * plane, [Number.NaN]);
+    const image = make(singles, plane * CHANNELS, LEFT);
+    const weights = make(lanes, TAPS * CHANNELS * FEW_FILTERS, RIGHT);
+    const bias = make(lanes, FEW_FILTERS, RIGHT);
+    const out = make(singles, columns * filters, [Number.NaN]);
+    const spill = make(lanes, FEW_FILTERS * width, [0]);
+    const kernels = fewFiltersKernels(lanes, vectors);
+    run(kernels.packPlanes, {
+      ...{ from: image.byteOffset, fromStep: 4 * CHANNELS, columns: CHANNELS, count: plane },
+      ...{ to: planes.byteOffset, panelBytes: lanes.bytes * plane },
+    });
+    run(kernels.weigh(filters), {
+      ...{ places: placesOf(make, lanes.bytes), taps: TAPS, channels: CHANNELS, planeBytes: lanes.bytes * plane },
+      ...{ source: planes.byteOffset, weights: weights.byteOffset, bias: bias.byteOffset, spill: spill.byteOffset },
+      ...{ out: out.byteOffset, outStep: 4 * filters, columns, filters },
+    });
+    return firstDifference(`one of ${filters} filters with ${lanes.name} sums and ${vectors} vectors`, out, (i) => {
+      const [position, filter] = [Math.floor(i / filters), i % filters];
+      let sum = 0;
+      for (let tap = 0; tap < TAPS; tap++) {
+        for (let c = 0; c < CHANNELS; c++) {
+          const value = image[(position + tap) * CHANNELS + c];
+          sum = round(sum + round(value * weights[(tap * CHANNELS + c) * FEW_FILTERS + filter]));
+        }
+      }
+      return Math.fround(round(sum + bias[filter]));
     });
   });
 }

@@ -17,25 +17,17 @@ import { runKernel } from "../../../src/kernels/simd/thread.js";
 import { panelVectors } from "../../../src/kernels/simd/wide.js";
 import { window2D } from "../../../src/kernels/window.js";
 import { sharedHeap } from "../../../src/tensor/heap.js";
-import { assertSameBits, fill, nameOf, seedValues } from "../support.js";
+import { assertSameBits, fill, nameOf, seedValues, withWideVectors } from "../support.js";
 
 const executions: OwnedExecution[] = (["float64", "float32"] as const).flatMap((accumulate) =>
   [1, 2, 3].map((threads) => createExecution({ threads, accumulate, kernel: "simd" })),
 );
 after(() => executions.forEach((execution) => execution.close()));
 
-const FLAG = "--experimental-wasm-revectorize";
-
 /** Runs `use` for both widths of panels: as Node was started, and as if it had the flag for wide vectors. */
 function forBothWidths(use: (width: string) => void): void {
   use(`${panelVectors()} vectors`);
-  process.execArgv.push(FLAG);
-  try {
-    assert.equal(panelVectors(), 4);
-    use("4 vectors");
-  } finally {
-    process.execArgv.splice(process.execArgv.lastIndexOf(FLAG), 1);
-  }
+  withWideVectors(() => use("4 vectors"));
 }
 
 describe("products on assembled kernels", () => {

@@ -16,6 +16,8 @@ describe("findGradientDifference", () => {
   for (const [name, message] of [
     ["tapProducts_float32_2", /^a product of taps with float32 sums and 2 vectors gives 0, not /],
     ["outerProducts_float64_2", /^an outer product with float64 sums and 2 vectors gives 0, not /],
+    ["fewFilters3_float64_4", /^one of 3 filters with float64 sums and 4 vectors gives NaN, not /],
+    ["packPlanes_float32", /^one of 3 filters with float32 sums and 4 vectors gives /],
     ["weightedPixels_float32_1", /^a weighted pixel with float32 sums and 1 vectors gives NaN, not /],
   ] as const) {
     it(`notices when ${name} computes nothing`, () => {
