@@ -11,7 +11,7 @@ import { cpus } from "node:os";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 
-const WARM_UP = 5;
+const WARM_UP = 20;
 const [accumulate, turns, ...builds] = process.argv.slice(2);
 if ((accumulate !== "float32" && accumulate !== "float64") || !(Number(turns) > 0) || builds.length === 0) {
   console.error("usage: node bench/kernels/by-turns.mjs float32|float64 TURNS BUILD [BUILD ...]");
@@ -89,8 +89,8 @@ async function worksOf(build) {
 
 const sides = [];
 for (const build of builds) sides.push(await worksOf(build));
-for (let turn = 0; turn < WARM_UP + Number(turns); turn++) {
-  for (let i = 0; i < sides[0].length; i++) {
+for (let i = 0; i < sides[0].length; i++) {
+  for (let turn = 0; turn < WARM_UP + Number(turns); turn++) {
     for (const side of sides) {
       const { run, milliseconds } = side[i];
       const begin = performance.now();

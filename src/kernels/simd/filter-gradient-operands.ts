@@ -10,8 +10,7 @@
  * @module
  */
 import { type Axis, horizontalAxis, inputsSeen, verticalAxis } from "./axes.js";
-import { GROUP } from "./outer-product-kernels.js";
-import type { FilterTile, Grid, Plan } from "./filter-gradient-plan.js";
+import { type FilterTile, type Grid, type Plan, tileUnits } from "./filter-gradient-plan.js";
 import type { ImageOperand, Operand, Positions } from "./tap-products.js";
 import { runKernel } from "./thread.js";
 
@@ -33,19 +32,29 @@ export function packedBytes(plan: Plan): { x: number; dy: number } {
       : Math.min(axis.input, (outputs - 1) * axis.stride + (axis.kernel - 1) * axis.dilation + 1);
   const pixels =
     positions.images * most(positions.rows, verticalAxis(window)) * most(positions.columns, horizontalAxis(window));
-  const channelPanels = Math.ceil(groupChannels.size / GROUP);
-  const filterPanels = Math.ceil(groupFilters.size / kernels.width);
+  const units = tileUnits(plan);
   const { bytes } = kernels.lanes;
   return {
-    x: channelPanels * (pixels * GROUP * bytes + STAGGER),
-    dy: filterPanels * (countOf(positions) * kernels.width * bytes + STAGGER),
+    x: Math.ceil(groupChannels.size / units.channels) * (pixels * units.channels * bytes + STAGGER),
+    dy: Math.ceil(groupFilters.size / units.filters) * (countOf(positions) * units.filters * bytes + STAGGER),
   };
 }
 
-/** Whether pixels of so many bytes are copied for a tile, if every tap multiplies each value with `partners` others. */
-function isPacked({ kernels }: Plan, { taps }: FilterTile, bytes: number, partners: number): boolean {
+/**
+ * Whether pixels of so many bytes are copied for a tile, if every tap multiplies each of the `count` values of the tile with
+ * `partners` others. Panels are read in whole vectors, so that those that are not full must be.
+ */
+function isPacked(
+  { kernels }: Plan,
+  { taps }: FilterTile,
+  inPanels: boolean,
+  bytes: number,
+  count: number,
+  partners: number,
+): boolean {
   const isBusy = (taps.to - taps.from) * partners >= MANY_PRODUCTS;
-  return kernels.lanes.bytes === 8 || bytes > (isBusy ? LONGEST_BUSY_PIXEL : LONGEST_PIXEL);
+  const isLong = bytes > (isBusy ? LONGEST_BUSY_PIXEL : LONGEST_PIXEL);
+  return kernels.lanes.bytes === 8 || isLong || (inPanels && count % kernels.width > 0);
 }
 
 function countOf({ images, rows, columns }: Grid): number {
@@ -54,32 +63,34 @@ function countOf({ images, rows, columns }: Grid): number {
 
 /** The channels of `tile` in all pixels that `block` sees; packed to `scratch` if need be. */
 export function imageOperand(plan: Plan, tile: FilterTile, block: Positions, x: number, scratch: number): ImageOperand {
-  const { window, channels, groups, kernels } = plan;
+  const { window, channels, groups, kernels, turned } = plan;
+  const unit = tileUnits(plan).channels;
+  const tileChannels = tile.channels.to - tile.channels.from;
   const pixel = 4 * channels;
   const row = window.inputWidth * pixel;
   const image = window.inputHeight * row;
   const from = x + block.images.from * image + 4 * (tile.group * (channels / groups) + tile.channels.from);
-  if (!isPacked(plan, tile, pixel, tile.filters.to - tile.filters.from)) {
+  if (!isPacked(plan, tile, turned, pixel, tileChannels, tile.filters.to - tile.filters.from)) {
     const rows = { first: 0, step: 1, count: window.inputHeight };
     const columns = { first: 0, step: 1, count: window.inputWidth };
-    return { address: from, column: pixel, row, image, panel: 4 * GROUP, rows, columns };
+    return { address: from, column: pixel, row, image, panel: 4 * unit, rows, columns };
   }
   const rows = inputsSeen(block.rows, verticalAxis(window));
   const columns = inputsSeen(block.columns, horizontalAxis(window));
   const images = block.images.to - block.images.from;
-  const packedPixel = GROUP * kernels.lanes.bytes;
+  const packedPixel = unit * kernels.lanes.bytes;
   const panel = images * rows.count * columns.count * packedPixel + STAGGER;
   // rows that follow each other in memory are copied in one go
   const together = rows.step === 1 && columns.step === 1 && columns.count === window.inputWidth ? rows.count : 1;
   const count = together * columns.count;
   for (let n = 0, to = scratch; n < images && count > 0; n++) {
     for (let r = 0; r < rows.count; r += together, to += count * packedPixel) {
-      runKernel(kernels.packChannels, {
+      runKernel(turned ? kernels.packFilters : kernels.packChannels, {
         from: from + n * image + (rows.first + r * rows.step) * row + columns.first * pixel,
         to,
         count,
         fromStep: columns.step * pixel,
-        columns: tile.channels.to - tile.channels.from,
+        columns: tileChannels,
         panelBytes: panel,
       });
     }
@@ -97,25 +108,24 @@ export function imageOperand(plan: Plan, tile: FilterTile, block: Positions, x: 
 
 /** The filters of `tile` at all positions of `block`; packed to `scratch` if need be. */
 export function gradientOperand(plan: Plan, tile: FilterTile, block: Positions, dy: number, scratch: number): Operand {
-  const { window, filters, groups, kernels } = plan;
+  const { window, filters, groups, kernels, turned } = plan;
+  const unit = tileUnits(plan).filters;
   const { outputHeight, outputWidth } = window;
   const columns = block.columns.to - block.columns.from;
   const rows = block.rows.to - block.rows.from;
   const images = block.images.to - block.images.from;
-  const width = kernels.width;
   const tileFilters = tile.filters.to - tile.filters.from;
   const firstPosition = (block.images.from * outputHeight + block.rows.from) * outputWidth + block.columns.from;
   const from = dy + 4 * (firstPosition * filters + tile.group * (filters / groups) + tile.filters.from);
-  const partners = tile.channels.to - tile.channels.from;
-  if (!isPacked(plan, tile, 4 * filters, partners) && tileFilters % width === 0) {
+  if (!isPacked(plan, tile, !turned, 4 * filters, tileFilters, tile.channels.to - tile.channels.from)) {
     const pixel = 4 * filters;
-    return { address: from, column: pixel, row: columns * pixel, image: rows * columns * pixel, panel: 4 * width };
+    return { address: from, column: pixel, row: columns * pixel, image: rows * columns * pixel, panel: 4 * unit };
   }
   // a block is whole images, whole rows of an image, or a part of one row: its positions follow each other
   const count = images * rows * columns;
-  const pixel = width * kernels.lanes.bytes;
+  const pixel = unit * kernels.lanes.bytes;
   const panel = count * pixel + STAGGER;
-  runKernel(kernels.packFilters, {
+  runKernel(turned ? kernels.packChannels : kernels.packFilters, {
     from,
     to: scratch,
     count,

@@ -42,6 +42,8 @@ export interface FilterGradientShape {
 /** What all tiles have in common. */
 export interface Plan extends FilterGradientShape {
   readonly kernels: OuterProductKernels;
+  /** Whether panels are of channels, and groups of filters: where there are too few filters for a panel. */
+  readonly turned: boolean;
   /** How the taps, and the channels and filters of a group, are shared between tiles. */
   readonly taps: Split;
   readonly groupChannels: Split;
@@ -62,21 +64,43 @@ export interface FilterTile {
 export function planFilterGradient(whole: FilterGradientShape, lanes: Lanes, vectors: number, threads: number): Plan {
   const shape = flattened(whole);
   const { batch, channels, filters, groups, window } = shape;
-  const kernels = outerProductKernels(lanes, panelFor(filters / groups, lanes, vectors));
-  const { width } = kernels;
+  const turned = filters / groups <= GROUP && channels / groups > GROUP;
+  const kernels = outerProductKernels(lanes, panelFor((turned ? channels : filters) / groups, lanes, vectors));
+  const units = unitsOf(kernels, turned);
   let taps = splitEvenly(window.kernelHeight * window.kernelWidth, Number.POSITIVE_INFINITY, 1);
-  let groupChannels = splitEvenly(channels / groups, MOST_ACROSS, GROUP);
-  let groupFilters = splitEvenly(filters / groups, MOST_ACROSS, width);
+  let groupChannels = splitEvenly(channels / groups, MOST_ACROSS, units.channels);
+  let groupFilters = splitEvenly(filters / groups, MOST_ACROSS, units.filters);
   const tooLarge = (): boolean => taps.size * groupChannels.size * groupFilters.size > MOST_SUMS;
   const tooFew = (): boolean => groups * taps.count * groupChannels.count * groupFilters.count < threads;
-  while (tooLarge() && groupChannels.size > 32) groupChannels = halved(groupChannels, GROUP);
+  while (tooLarge() && groupChannels.size > 32) groupChannels = halved(groupChannels, units.channels);
   while (tooLarge() && taps.size > 1) taps = halved(taps, 1);
-  while (tooFew() && groupChannels.size > GROUP) groupChannels = halved(groupChannels, GROUP);
-  while (tooFew() && groupFilters.size > width) groupFilters = halved(groupFilters, width);
+  while (tooFew() && groupChannels.size > units.channels) groupChannels = halved(groupChannels, units.channels);
+  while (tooFew() && groupFilters.size > units.filters) groupFilters = halved(groupFilters, units.filters);
   while (tooFew() && taps.size > 1) taps = halved(taps, 1);
   const pixels = groupChannels.size * window.strideHeight * window.strideWidth + groupFilters.size;
   const most = Math.min(MOST_POSITIONS, Math.ceil(BLOCK_BYTES / lanes.bytes / pixels));
-  return { ...shape, kernels, taps, groupChannels, groupFilters, positions: positionGrid(window, batch, most) };
+  return { ...shape, kernels, turned, taps, groupChannels, groupFilters, positions: positionGrid(window, batch, most) };
+}
+
+/** How many channels and filters the kernels take together: a group of one, and a panel of the other. */
+function unitsOf({ width }: OuterProductKernels, turned: boolean): { channels: number; filters: number } {
+  return turned ? { channels: width, filters: GROUP } : { channels: GROUP, filters: width };
+}
+
+/** How channels and filters are cut in a tile of a plan. */
+export function tileUnits({ kernels, turned, groupChannels, groupFilters }: Plan): {
+  /** Those that the kernels take together. */
+  readonly channels: number;
+  readonly filters: number;
+  /** Groups that are multiplied with panels. */
+  readonly groups: number;
+  readonly panels: number;
+} {
+  const units = unitsOf(kernels, turned);
+  const ofChannels = Math.ceil(groupChannels.size / units.channels);
+  const ofFilters = Math.ceil(groupFilters.size / units.filters);
+  const [groups, panels] = turned ? [ofFilters, ofChannels] : [ofChannels, ofFilters];
+  return { ...units, groups, panels };
 }
 
 /** Where every window is one pixel and every pixel is in one window, all images are one row of pixels. */
@@ -136,6 +160,7 @@ export function planNumbers(plan: Plan): number[] {
     groups,
     kernels.lanes.bytes,
     kernels.vectors,
+    Number(plan.turned),
     plan.taps.size,
     plan.groupChannels.size,
     plan.groupFilters.size,
@@ -147,13 +172,13 @@ export function planNumbers(plan: Plan): number[] {
 }
 
 /** Numbers that a plan takes. */
-export const PLAN_NUMBERS: number = 12 + WINDOW_NUMBERS;
+export const PLAN_NUMBERS: number = 13 + WINDOW_NUMBERS;
 
 /** The plan that {@link planNumbers} wrote. */
 export function planFrom(numbers: readonly number[]): Plan {
-  const [batch, channels, filters, groups, bytes, vectors] = numbers;
-  const [tapSize, channelSize, filterSize, images, rows, columns] = numbers.slice(6, 12);
-  const window = windowFrom(numbers, 12);
+  const [batch, channels, filters, groups, bytes, vectors, turned] = numbers;
+  const [tapSize, channelSize, filterSize, images, rows, columns] = numbers.slice(7, 13);
+  const window = windowFrom(numbers, 13);
   const split = (total: number, size: number): Split => ({ total, size, count: Math.ceil(total / size) });
   return {
     batch,
@@ -162,6 +187,7 @@ export function planFrom(numbers: readonly number[]): Plan {
     groups,
     window,
     kernels: outerProductKernels(bytes === 4 ? singles : doubles, vectors),
+    turned: turned === 1,
     taps: split(window.kernelHeight * window.kernelWidth, tapSize),
     groupChannels: split(channels / groups, channelSize),
     groupFilters: split(filters / groups, filterSize),

@@ -13,11 +13,12 @@
  * @module
  */
 import { Beside, type Job, type JobRun } from "../../parallel/job.js";
+import type { FloatArray } from "../../tensor/dtype.js";
 import { contiguous, empty, type Tensor } from "../../tensor/tensor.js";
 import { type Execution, runTiles, threadsOf } from "../execution.js";
 import type { Window2D } from "../window.js";
-import { lanesOf } from "./lanes.js";
-import { GROUP } from "./outer-product-kernels.js";
+import { lanesOf, sumsAt } from "./lanes.js";
+import { GROUP, type OuterProductKernels } from "./outer-product-kernels.js";
 import { everyOutputSees, ranges } from "./axes.js";
 import { areFinite } from "./finite.js";
 import { gradientOperand, imageOperand, packedBytes } from "./filter-gradient-operands.js";
@@ -29,9 +30,10 @@ import {
   planFilterGradient,
   planFrom,
   planNumbers,
+  tileUnits,
 } from "./filter-gradient-plan.js";
 import { runSimd, type SimdRun, scratchAddress, withScratch } from "./run.js";
-import { addTap } from "./tap-products.js";
+import { addTap, type TapProducts } from "./tap-products.js";
 import { kernelFunction, runKernel } from "./thread.js";
 import { panelVectors } from "./wide.js";
 
@@ -52,10 +54,11 @@ const CACHE_LINE = 64;
 
 /** How a tile uses the scratch memory at `zeros`. */
 function scratchFrom(zeros: number, plan: Plan): Scratch {
-  const { kernels, taps, groupChannels, groupFilters } = plan;
-  const panels = Math.ceil(groupFilters.size / kernels.width);
-  const tapPadding = panels * GROUP * 16 * kernels.vectors;
-  const tapSums = Math.ceil(groupChannels.size / GROUP) * tapPadding;
+  const { kernels, taps, turned } = plan;
+  const { groups, panels } = tileUnits(plan);
+  const tile = GROUP * 16 * kernels.vectors;
+  const tapPadding = (turned ? groups : panels) * tile;
+  const tapSums = groups * panels * tile;
   const packed = packedBytes(plan);
   const padding = zeros + CACHE_LINE;
   const sums = padding + taps.size * tapPadding;
@@ -119,7 +122,7 @@ export const simdFilterGradientJob: Job = {
   name: "simdFilterGradient",
   prepare([x, dy, scratchMemory, dKernel], numbers) {
     const plan = planFrom(numbers);
-    const { batch, window, channels, filters, groups, kernels } = plan;
+    const { batch, window, channels, filters, groups, kernels, turned } = plan;
     const skipsPadding = numbers[PLAN_NUMBERS] === 0;
     const imageRanges = ranges(batch, plan.positions.images);
     const rowRanges = ranges(window.outputHeight, plan.positions.rows);
@@ -127,11 +130,13 @@ export const simdFilterGradientJob: Job = {
     return (index) => {
       const tile = filterTile(plan, index);
       const scratch = scratchFrom(scratchAddress(scratchMemory, numbers), plan);
+      const [left, right] = turned ? [tile.filters, tile.channels] : [tile.channels, tile.filters];
       const products = {
         window,
         multiply: kernelFunction(kernels.outerProducts),
-        channels: tile.channels.to - tile.channels.from,
-        panels: Math.ceil((tile.filters.to - tile.filters.from) / kernels.width),
+        turned,
+        channels: left.to - left.from,
+        panels: Math.ceil((right.to - right.from) / kernels.width),
         zeros: scratch.zeros,
       };
       const start = (scratch.zeros - scratchMemory.byteOffset) / 4;
@@ -152,15 +157,43 @@ export const simdFilterGradientJob: Job = {
       }
       const firstFilter = tile.group * (filters / groups) + tile.filters.from;
       for (let tap = tile.taps.from, i = 0; tap < tile.taps.to; tap++, i++) {
-        runKernel(kernels.store, {
-          sums: scratch.sums + i * scratch.tapSums,
-          padding: scratch.padding + i * scratch.tapPadding,
-          to: dKernel.byteOffset + 4 * ((tap * (channels / groups) + tile.channels.from) * filters + firstFilter),
-          channels: tile.channels.to - tile.channels.from,
-          filters: tile.filters.to - tile.filters.from,
-          toStep: 4 * filters,
-        });
+        const sums = scratch.sums + i * scratch.tapSums;
+        const padding = scratch.padding + i * scratch.tapPadding;
+        const first = (tap * (channels / groups) + tile.channels.from) * filters + firstFilter;
+        if (turned) storeTurned(kernels, products, sums, padding, dKernel, first, filters, right.to - right.from);
+        else {
+          runKernel(kernels.store, {
+            ...{ sums, padding, to: dKernel.byteOffset + 4 * first, toStep: 4 * filters },
+            ...{ channels: left.to - left.from, filters: right.to - right.from },
+          });
+        }
       }
     };
   },
 };
+
+/**
+ * Rounds the sums of a tap in a tile that is turned, [panel of channels][group of filters][filter][channel], each added to
+ * what the padding gives for its filter, and stores them as `channels` rows, `step` values apart, from `first` on.
+ */
+function storeTurned(
+  { lanes, width }: OuterProductKernels,
+  { channels: filters }: TapProducts,
+  sums: number,
+  padding: number,
+  dKernel: FloatArray,
+  first: number,
+  step: number,
+  channels: number,
+): void {
+  const panel = Math.ceil(filters / GROUP) * GROUP * width;
+  const values = sumsAt(lanes, dKernel.buffer, sums, Math.ceil(channels / width) * panel);
+  const ofPadding = sumsAt(lanes, dKernel.buffer, padding, panel);
+  for (let channel = 0; channel < channels; channel++) {
+    const ofPanel = Math.floor(channel / width);
+    for (let filter = 0; filter < filters; filter++) {
+      const place = filter * width + channel - ofPanel * width;
+      dKernel[first + channel * step + filter] = values[ofPanel * panel + place] + ofPadding[filter * width];
+    }
+  }
+}

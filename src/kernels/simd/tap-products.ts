@@ -23,15 +23,19 @@ export interface Positions {
   readonly columns: Range;
 }
 
-/** Where an operand is read. All steps are in bytes. */
-export interface Operand {
-  /** The first pixel, of the first image of the block. */
-  readonly address: number;
+/** How far pixels are apart, in bytes. */
+interface Steps {
   readonly column: number;
   readonly row: number;
   readonly image: number;
-  /** From four channels to the next four, or from one panel of filters to the next. */
+  /** From one group of four channels, or one panel, to the next. */
   readonly panel: number;
+}
+
+/** Where an operand is read. */
+export interface Operand extends Steps {
+  /** The first pixel, of the first image of the block. */
+  readonly address: number;
 }
 
 /** The pixels of x: `address` is that of the input (firstRow, firstColumn), and every `step`th input is there. */
@@ -45,10 +49,12 @@ export interface TapProducts {
   readonly window: Window2D;
   /** The kernel; its parameters, in order, are `BlockParameter` of `outer-product-kernels.ts`. */
   readonly multiply: (...values: number[]) => void;
+  /** Whether the gradient is the left operand. */
+  readonly turned: boolean;
+  /** Channels of the left operand, which the kernel takes in groups, and panels of the right one. */
   readonly channels: number;
-  /** Panels of filters. */
   readonly panels: number;
-  /** The address of a zero: the one channel that the sums over the padding have. */
+  /** The address of as many zeros as a panel has. */
   readonly zeros: number;
 }
 
@@ -95,31 +101,66 @@ function addInside(
   const kw = tap - kh * window.kernelWidth;
   const row = rows.from * window.strideHeight + kh * window.dilationHeight - window.padTop;
   const column = columns.from * window.strideWidth + kw * window.dilationWidth - window.padLeft;
-  const aRow = (window.strideHeight / image.rows.step) * image.row;
-  const aColumn = (window.strideWidth / image.columns.step) * image.column;
-  products.multiply(
+  const steps = {
+    column: (window.strideWidth / image.columns.step) * image.column,
+    row: (window.strideHeight / image.rows.step) * image.row,
+    image: image.image,
+    panel: image.panel,
+  };
+  const imageAt =
     image.address +
-      ((row - image.rows.first) / image.rows.step) * image.row +
-      ((column - image.columns.first) / image.columns.step) * image.column,
-    image.panel,
-    products.channels,
-    gradient.address +
-      (rows.from - positions.rows.from) * gradient.row +
-      (columns.from - positions.columns.from) * gradient.column,
-    gradient.panel,
-    products.panels,
+    ((row - image.rows.first) / image.rows.step) * image.row +
+    ((column - image.columns.first) / image.columns.step) * image.column;
+  const { channels, panels } = products;
+  const gradientAt = placeOf(gradient, positions, rows, columns);
+  multiply(products, steps, imageAt, gradient, gradientAt, channels, panels, sums, positions.images, height, width);
+}
+
+/** Where an operand whose first pixel is the first of `positions` has the first one of `rows` and `columns`. */
+function placeOf(operand: Operand, positions: Positions, rows: Range, columns: Range): number {
+  const row = (rows.from - positions.rows.from) * operand.row;
+  return operand.address + row + (columns.from - positions.columns.from) * operand.column;
+}
+
+/** Multiplies `height` rows of `width` pixels of some images, in both operands, and adds the products to the sums. */
+function multiply(
+  products: TapProducts,
+  image: Steps,
+  imageAt: number,
+  gradient: Steps,
+  gradientAt: number,
+  channels: number,
+  panels: number,
+  sums: number,
+  images: Range,
+  height: number,
+  width: number,
+): void {
+  const { turned } = products;
+  const a = turned ? gradient : image;
+  const b = turned ? image : gradient;
+  products.multiply(
+    turned ? gradientAt : imageAt,
+    a.panel,
+    channels,
+    turned ? imageAt : gradientAt,
+    b.panel,
+    panels,
     sums,
-    positions.images.to - positions.images.from,
+    images.to - images.from,
     height,
     width,
-    aColumn,
-    aRow - width * aColumn,
-    image.image - height * aRow,
-    gradient.column,
-    gradient.row - width * gradient.column,
-    gradient.image - height * gradient.row,
+    a.column,
+    a.row - width * a.column,
+    a.image - height * a.row,
+    b.column,
+    b.row - width * b.column,
+    b.image - height * b.row,
   );
 }
+
+/** Zeros for all pixels. */
+const NO_STEPS: Steps = { column: 0, row: 0, image: 0, panel: 0 };
 
 /** The products of a tap at `rows` and `columns`, where it lies in the padding. */
 function addPadding(
@@ -132,24 +173,9 @@ function addPadding(
   const height = rows.to - rows.from;
   const width = columns.to - columns.from;
   if (height <= 0 || width <= 0) return;
-  products.multiply(
-    products.zeros,
-    0,
-    1,
-    gradient.address +
-      (rows.from - positions.rows.from) * gradient.row +
-      (columns.from - positions.columns.from) * gradient.column,
-    gradient.panel,
-    products.panels,
-    sums,
-    positions.images.to - positions.images.from,
-    height,
-    width,
-    0,
-    0,
-    0,
-    gradient.column,
-    gradient.row - width * gradient.column,
-    gradient.image - height * gradient.row,
-  );
+  const { zeros, turned } = products;
+  // they stand for one channel, or for a panel of channels
+  const [channels, panels] = turned ? [products.channels, 1] : [1, products.panels];
+  const gradientAt = placeOf(gradient, positions, rows, columns);
+  multiply(products, NO_STEPS, zeros, gradient, gradientAt, channels, panels, sums, positions.images, height, width);
 }

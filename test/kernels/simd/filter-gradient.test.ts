@@ -90,6 +90,8 @@ describe("simdFilterGradient", () => {
     ["rows longer than a block", 1, [2, 2100], 1, 2, [1, 3], [1, 1]],
     ["1 x 1 windows over more pixels than a block has", 3, [31, 29], 5, 6, [1, 1], [1, 1]],
     ["many channels, in several tiles", 1, [3, 4], 137, 9, [2, 3], [1, 1]],
+    ["panels of channels, in several tiles, packed, against three filters", 1, [3, 4], 1037, 3, [2, 3], [1, 1]],
+    ["panels of channels, read where they lie, against two filters", 2, [5, 4], 16, 2, [3, 3], [2, 1]],
   ] as const;
   for (const [what, batch, image, channels, filters, kernelSize, strides] of large) {
     it(`has the bits of the naive loops with ${what}`, () => {
