@@ -82,18 +82,21 @@ describe("depthwise convolution on the vector unit", () => {
     );
   });
 
-  // [what is reached, batch, image, channels]
+  // [what is reached, batch, image, channels, strides]
   const large = [
-    ["several whole panels and a part of one", 2, [5, 6], 63],
-    ["more positions than a block has", 1, [61, 60], 29],
-    ["one channel", 3, [4, 5], 1],
+    ["several whole panels and a part of one", 2, [5, 6], 63, [1, 1]],
+    ["many rows", 1, [61, 20], 29, [1, 1]],
+    ["more channels than the lines of some outputs may have in the cache", 1, [3, 300], 150, [1, 1]],
+    ["lines of which every second column is read in several parts", 1, [3, 67], 64, [1, 2]],
+    ["one channel", 3, [4, 5], 1, [1, 1]],
   ] as const;
-  for (const [what, batch, image, channels] of large) {
+  for (const [what, batch, image, channels, strides] of large) {
     it(`has the bits of the naive loops with ${what}`, () => {
-      const window = window2D(image, [3, 2], [1, 1], "same", [1, 1]);
+      const window = window2D(image, [3, 2], strides, "same", [1, 1]);
       const x = fill([0.7, -1.3, 2.9, 0.1, -0.4], [batch, ...image, channels], "float32");
       const kernel = fill([0.3, -1.1, 0.8], [3, 2, channels, 1], "float32");
-      const dy = fill([1.1, -0.6, 0.3, -2.2, 1.7, 0.9, -3.1], [batch, ...image, channels], "float32");
+      const dyShape = [batch, window.outputHeight, window.outputWidth, channels];
+      const dy = fill([1.1, -0.6, 0.3, -2.2, 1.7, 0.9, -3.1], dyShape, "float32");
       assertNaiveBits(x, kernel, undefined, dy, window);
     });
   }
