@@ -54,19 +54,34 @@ export function assemble(functions: readonly WasmFunction[], memory: MemoryType)
     ...typeList(result === undefined ? [] : [result]),
   ]);
   const limits = [memory.shared ? 3 : 1, ...unsigned(memory.minimum), ...unsigned(memory.maximum)];
-  const bodies = functions.map((f) => {
-    const locals = list(f.locals.map((type) => [1, TYPE_CODES[type]]));
+  const bodies = functions.flatMap((f) => {
+    const body = list(f.locals.map((type) => [1, TYPE_CODES[type]]));
     const end = f.result === undefined ? [END] : [UNREACHABLE, END]; // every path with a result has returned
-    const body = [...locals];
     write(body, [f.code, end], f, functions);
-    return [...unsigned(body.length), ...body];
+    return [unsigned(body.length), body];
   });
-  return new Uint8Array([
-    ...MAGIC_AND_VERSION,
-    ...section(1, list(types)),
-    ...section(2, list([[...name("env"), ...name("memory"), 2, ...limits]])),
-    ...section(3, list(functions.map((_, i) => unsigned(i)))),
-    ...section(7, list(functions.map((f, i) => [...name(f.name), 0, ...unsigned(i)]))),
-    ...section(10, list(bodies)),
+  const code = [unsigned(functions.length), ...bodies];
+  return joined([
+    MAGIC_AND_VERSION,
+    section(1, list(types)),
+    section(2, list([[...name("env"), ...name("memory"), 2, ...limits]])),
+    section(3, list(functions.map((_, i) => unsigned(i)))),
+    section(7, list(functions.map((f, i) => [...name(f.name), 0, ...unsigned(i)]))),
+    [10, ...unsigned(lengthOf(code))], // the bodies are most of the module, so they are not copied into a section first
+    ...code,
   ]);
+}
+
+function lengthOf(parts: readonly (readonly number[])[]): number {
+  return parts.reduce((sum, { length }) => sum + length, 0);
+}
+
+function joined(parts: readonly (readonly number[])[]): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(lengthOf(parts));
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
 }

@@ -1,6 +1,6 @@
 /**
  * Lines of an image as the kernels of depthwise convolution read them: a few channels side by side, with zeros for what a
- * window sees outside of the image.
+ * window sees outside of the image. The kernels of few filters read panels of one channel, planes.
  *
  *     image [H, W, C]  ->  [panel of channels][line][column mod stride][column div stride][channels of the panel]
  *

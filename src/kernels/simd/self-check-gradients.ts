@@ -25,8 +25,9 @@ const POSITIONS = GRID.images * GRID.rows * GRID.columns;
 const PIXELS = 6;
 /** Taps of depthwise convolution, some taken together and one alone; each is one pixel further on. */
 const TAPS = 6;
-/** Channels of a convolution with few filters: some packed four at a time, some alone, and not a whole turn of the loop. */
-const CHANNELS = 7;
+/** Taps and channels of a convolution with few filters: four channels are packed together and one alone. */
+const FEW_TAPS = 2;
+const CHANNELS = 5;
 /** Space for arrays that are read and written in whole vectors. */
 const SLACK = 64;
 
@@ -103,9 +104,9 @@ function checkOuterProducts(lanes: Lanes, vectors: number, run: Run): string | u
 }
 
 /** The place of each tap: one pixel of a panel further on than the one before. */
-function placesOf(make: MakeArray, pixelBytes: number): number {
-  const { buffer, byteOffset } = make(singles, TAPS, [0]);
-  new Int32Array(buffer, byteOffset, TAPS).forEach((_, tap, places) => {
+function placesOf(make: MakeArray, pixelBytes: number, taps: number = TAPS): number {
+  const { buffer, byteOffset } = make(singles, taps, [0]);
+  new Int32Array(buffer, byteOffset, taps).forEach((_, tap, places) => {
     places[tap] = tap * pixelBytes;
   });
   return byteOffset;
@@ -169,10 +170,10 @@ function checkFewFilters(lanes: Lanes, vectors: number, filters: number, run: Ru
     const round = roundingIn(lanes);
     const width = vectors * lanes.perVector;
     const columns = width + 1; // a vector of positions, and one more
-    const plane = 2 * width + TAPS; // all that is read, in whole vectors
+    const plane = 2 * width + FEW_TAPS; // all that is read, in whole vectors
     const planes = make(lanes, CHANNELS * plane, [Number.NaN]);
     const image = make(singles, plane * CHANNELS, LEFT);
-    const weights = make(lanes, TAPS * CHANNELS * FEW_FILTERS, RIGHT);
+    const weights = make(lanes, FEW_TAPS * CHANNELS * FEW_FILTERS, RIGHT);
     const bias = make(lanes, FEW_FILTERS, RIGHT);
     const out = make(singles, columns * filters, [Number.NaN]);
     const spill = make(lanes, FEW_FILTERS * width, [0]);
@@ -182,14 +183,19 @@ function checkFewFilters(lanes: Lanes, vectors: number, filters: number, run: Ru
       ...{ to: planes.byteOffset, panelBytes: lanes.bytes * plane },
     });
     run(kernels.weigh(filters), {
-      ...{ places: placesOf(make, lanes.bytes), taps: TAPS, channels: CHANNELS, planeBytes: lanes.bytes * plane },
+      ...{
+        places: placesOf(make, lanes.bytes, FEW_TAPS),
+        taps: FEW_TAPS,
+        channels: CHANNELS,
+        planeBytes: lanes.bytes * plane,
+      },
       ...{ source: planes.byteOffset, weights: weights.byteOffset, bias: bias.byteOffset, spill: spill.byteOffset },
       ...{ out: out.byteOffset, outStep: 4 * filters, columns, filters },
     });
     return firstDifference(`one of ${filters} filters with ${lanes.name} sums and ${vectors} vectors`, out, (i) => {
       const [position, filter] = [Math.floor(i / filters), i % filters];
       let sum = 0;
-      for (let tap = 0; tap < TAPS; tap++) {
+      for (let tap = 0; tap < FEW_TAPS; tap++) {
         for (let c = 0; c < CHANNELS; c++) {
           const value = image[(position + tap) * CHANNELS + c];
           sum = round(sum + round(value * weights[(tap * CHANNELS + c) * FEW_FILTERS + filter]));
