@@ -11,7 +11,7 @@ const layers = [
   ["ResNet20 first stack", 32, 32, 16, 16, 3, 1],
   ["ResNet20 first down-sampling", 32, 32, 16, 32, 3, 2],
   ["ResNet20 last stack", 32, 8, 64, 64, 3, 1],
-  ["ResNet20 first layer", 32, 32, 3, 16, 3, 1],
+  ["to a picture", 32, 32, 64, 3, 3, 1],
   ["ResNet20 shortcut", 32, 32, 16, 32, 1, 2],
   ["ResNet50 conv2 3x3", 2, 56, 64, 64, 3, 1],
   ["ResNet50 conv2 expansion", 2, 56, 64, 256, 1, 1],
