@@ -40,6 +40,8 @@ const WORKS = [
   [[8, 32, 64, 5, 1, 1], ["forward"]],
   [[8, 32, 64, 10, 1, 1], ["forward"]],
   [[8, 32, 64, 3, 3, 1], ["kernel"]],
+  [[32, 16, 32, 32, 3, 1], ["kernel"]],
+  [[32, 8, 64, 64, 3, 1], ["kernel"]],
 ];
 
 /** What a build does for each work: its name, operations, and a function. */

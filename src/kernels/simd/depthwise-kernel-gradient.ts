@@ -20,15 +20,13 @@ import { repeatChannels } from "./channel-multiplier.js";
 import { type DepthwiseKernels, depthwiseKernels } from "./depthwise-kernels.js";
 import { doubles, lanesOf, singles, sumsAt } from "./lanes.js";
 import { outerProductKernels } from "./outer-product-kernels.js";
-import { type PanelLines, panelBytes, panelLines, rowPacker, tapPlace } from "./panel-lines.js";
+import { LINES_BYTES, type PanelLines, panelBytes, panelLines, rowPacker, tapPlace } from "./panel-lines.js";
 import { runSimd, scratchAddress } from "./run.js";
 import { kernelFunction } from "./thread.js";
 import { panelVectors } from "./wide.js";
 
 /** How many tiles a thread should have, so that one that was held up leaves the others something to take. */
 const TILES_PER_THREAD = 2;
-/** Bytes of lines of a tile: they stay in the second cache while the taps pass over them. */
-const LINES_BYTES = 262_144;
 
 /** What all tiles have in common. */
 interface Plan {
@@ -127,9 +125,9 @@ export const simdDepthwiseKernelGradientJob: Job = {
     const scratch = scratchFrom(scratchAddress(scratchMemory, numbers), plan);
     const width = vectors * lanes.perVector;
     const places = new Int32Array(scratchMemory.buffer, scratch.table, plan.taps.size);
-    const { packFilters } = outerProductKernels(lanes, vectors);
-    const packRow = rowPacker(lines, packFilters, 4 * channels, scratch.zeros);
-    const packPixels = kernelFunction(packFilters);
+    const { packPanels } = outerProductKernels(lanes, vectors);
+    const packRow = rowPacker(lines, packPanels, 4 * channels, scratch.zeros);
+    const packPixels = kernelFunction(packPanels);
     const multiply = kernelFunction(kernels.tapProducts);
     const columns = window.outputWidth;
     const linePanel = panelBytes(lines);

@@ -29,7 +29,7 @@ import { areFinite } from "./finite.js";
 import { doubles, lanesOf, singles } from "./lanes.js";
 import { outerProductKernels } from "./outer-product-kernels.js";
 import type { PackKernel } from "./panel-kernels.js";
-import { type PanelLines, panelBytes, panelLines, rowPacker, tapPlace } from "./panel-lines.js";
+import { LINES_BYTES, type PanelLines, panelBytes, panelLines, rowPacker, tapPlace } from "./panel-lines.js";
 import { phasesOf } from "./phases.js";
 import { runSimd, scratchAddress } from "./run.js";
 import { kernelFunction, runKernel } from "./thread.js";
@@ -37,8 +37,6 @@ import { panelVectors } from "./wide.js";
 
 /** How many tiles a thread should have, so that one that was held up leaves the others something to take. */
 const TILES_PER_THREAD = 4;
-/** Bytes of lines of a tile: they stay in the second cache while the taps pass over them. */
-const LINES_BYTES = 262_144;
 /** Rows that a tile should have at least: neighbours both pack the lines between them. */
 const FEWEST_ROWS = 8;
 
@@ -273,7 +271,7 @@ export const simdDepthwiseJob: Job = {
       (scratch.spill - scratchMemory.byteOffset) / 4,
     );
     const places = new Int32Array(scratchMemory.buffer, scratch.table, tapsOf(plan));
-    const packRow = rowPacker(lines, packFiltersOf(kernels), 4 * channels, scratch.zeros);
+    const packRow = rowPacker(lines, packPanelsOf(kernels), 4 * channels, scratch.zeros);
     const weighPixels = kernelFunction(kernels.weightedPixels);
     const imageBytes = 4 * window.inputHeight * window.inputWidth * channels;
     let packed: number | undefined; // the first of the channels whose filters are packed
@@ -313,8 +311,8 @@ export const simdDepthwiseJob: Job = {
 };
 
 /** The kernel that packs channels in panels; those of filters are as wide. */
-function packFiltersOf({ lanes, vectors }: DepthwiseKernels): PackKernel {
-  return outerProductKernels(lanes, vectors).packFilters;
+function packPanelsOf({ lanes, vectors }: DepthwiseKernels): PackKernel {
+  return outerProductKernels(lanes, vectors).packPanels;
 }
 
 /** Packs the filters and biases of `count` channels from `first` on. */
@@ -326,10 +324,10 @@ function packOperands(
   first: number,
   count: number,
 ): void {
-  const packFilters = packFiltersOf(kernels);
+  const packPanels = packPanelsOf(kernels);
   const { kernelHeight, kernelWidth } = lines.window;
   const pack = (from: number, to: number, panel: number): void =>
-    runKernel(packFilters, { from, to, count: 1, fromStep: 0, columns: count, panelBytes: panel });
+    runKernel(packPanels, { from, to, count: 1, fromStep: 0, columns: count, panelBytes: panel });
   for (let kh = 0, to = scratch.filter; kh < kernelHeight; kh++) {
     for (let kw = 0; kw < kernelWidth; kw++) {
       for (let plane = 0; plane < planes; plane++, to += lines.pixel) {

@@ -24,8 +24,6 @@ import { panelVectors } from "./wide.js";
 
 /** How many tiles a thread should have, so that one that was held up leaves the others something to take. */
 const TILES_PER_THREAD = 4;
-/** Rows that a tile should have at least: neighbours both pack the lines between them. */
-const FEWEST_ROWS = 8;
 /** The most bytes of planes and weights: they must stay in the second cache. */
 const MOST_BYTES = 524_288;
 /** Positions of a row, and taps, below which to pack an image takes longer than is gained. */
@@ -79,9 +77,7 @@ function planOf({ right, window, batch, channels }: Convolution, lanes: Lanes, t
   const vectors = outputWidth > 2 * lanes.perVector ? 4 : 2;
   const wanted = threads === 1 ? 1 : TILES_PER_THREAD * threads;
   let rows = outputHeight;
-  const few = (): boolean => batch * Math.ceil(outputHeight / rows) < wanted;
-  while (few() && rows > FEWEST_ROWS) rows = Math.ceil(rows / 2);
-  while (few() && rows > 1) rows = Math.ceil(rows / 2);
+  while (rows > 1 && batch * Math.ceil(outputHeight / rows) < wanted) rows = Math.ceil(rows / 2);
   const layout = rightLayout(lanes, FEW_FILTERS / lanes.perVector, right);
   return {
     layout,

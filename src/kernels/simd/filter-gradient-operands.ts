@@ -4,7 +4,8 @@
  * Short pixels are read where they lie. A tile that reads 16 bytes of every long pixel would use a small part of each
  * line, and lines that far apart fall on few sets of the cache. There, and where sums are kept in float64, the channels
  * and filters of the tile are first copied into panels as wide as a tile of registers: x as [panel][pixel][4], only
- * those pixels that the block sees, dy as [panel][position][filters of the panel]. The more products a value is for, the
+ * those pixels that the block sees, dy as [panel][position][filters of the panel]; the other way round in a plan that is
+ * turned. The more products a value is for, the
  * sooner that pays: a 3x3 kernel of 32 channels and filters takes a fifth less time, a 1x1 kernel of 64 more.
  *
  * @module
@@ -40,21 +41,22 @@ export function packedBytes(plan: Plan): { x: number; dy: number } {
   };
 }
 
-/**
- * Whether pixels of so many bytes are copied for a tile, if every tap multiplies each of the `count` values of the tile with
- * `partners` others. Panels are read in whole vectors, so that those that are not full must be.
- */
-function isPacked(
-  { kernels }: Plan,
-  { taps }: FilterTile,
-  inPanels: boolean,
-  bytes: number,
-  count: number,
-  partners: number,
-): boolean {
+/** What tells whether the pixels of an operand are copied for a tile. */
+interface Pixels {
+  /** Bytes of a pixel of the tensor. */
+  readonly bytes: number;
+  /** Values of it that are in the tile, and how many values of the other operand each tap multiplies each of them with. */
+  readonly values: number;
+  readonly partners: number;
+  /** Whether they are read in panels: these are whole vectors, so panels that are not full must be copied. */
+  readonly inPanels: boolean;
+}
+
+/** Whether pixels are copied for a tile. */
+function isPacked({ kernels }: Plan, { taps }: FilterTile, { bytes, values, partners, inPanels }: Pixels): boolean {
   const isBusy = (taps.to - taps.from) * partners >= MANY_PRODUCTS;
   const isLong = bytes > (isBusy ? LONGEST_BUSY_PIXEL : LONGEST_PIXEL);
-  return kernels.lanes.bytes === 8 || isLong || (inPanels && count % kernels.width > 0);
+  return kernels.lanes.bytes === 8 || isLong || (inPanels && values % kernels.width > 0);
 }
 
 function countOf({ images, rows, columns }: Grid): number {
@@ -70,7 +72,8 @@ export function imageOperand(plan: Plan, tile: FilterTile, block: Positions, x: 
   const row = window.inputWidth * pixel;
   const image = window.inputHeight * row;
   const from = x + block.images.from * image + 4 * (tile.group * (channels / groups) + tile.channels.from);
-  if (!isPacked(plan, tile, turned, pixel, tileChannels, tile.filters.to - tile.filters.from)) {
+  const partners = tile.filters.to - tile.filters.from;
+  if (!isPacked(plan, tile, { bytes: pixel, values: tileChannels, partners, inPanels: turned })) {
     const rows = { first: 0, step: 1, count: window.inputHeight };
     const columns = { first: 0, step: 1, count: window.inputWidth };
     return { address: from, column: pixel, row, image, panel: 4 * unit, rows, columns };
@@ -85,7 +88,7 @@ export function imageOperand(plan: Plan, tile: FilterTile, block: Positions, x: 
   const count = together * columns.count;
   for (let n = 0, to = scratch; n < images && count > 0; n++) {
     for (let r = 0; r < rows.count; r += together, to += count * packedPixel) {
-      runKernel(turned ? kernels.packFilters : kernels.packChannels, {
+      runKernel(turned ? kernels.packPanels : kernels.packGroups, {
         from: from + n * image + (rows.first + r * rows.step) * row + columns.first * pixel,
         to,
         count,
@@ -117,7 +120,8 @@ export function gradientOperand(plan: Plan, tile: FilterTile, block: Positions, 
   const tileFilters = tile.filters.to - tile.filters.from;
   const firstPosition = (block.images.from * outputHeight + block.rows.from) * outputWidth + block.columns.from;
   const from = dy + 4 * (firstPosition * filters + tile.group * (filters / groups) + tile.filters.from);
-  if (!isPacked(plan, tile, !turned, 4 * filters, tileFilters, tile.channels.to - tile.channels.from)) {
+  const partners = tile.channels.to - tile.channels.from;
+  if (!isPacked(plan, tile, { bytes: 4 * filters, values: tileFilters, partners, inPanels: !turned })) {
     const pixel = 4 * filters;
     return { address: from, column: pixel, row: columns * pixel, image: rows * columns * pixel, panel: 4 * unit };
   }
@@ -125,7 +129,7 @@ export function gradientOperand(plan: Plan, tile: FilterTile, block: Positions, 
   const count = images * rows * columns;
   const pixel = unit * kernels.lanes.bytes;
   const panel = count * pixel + STAGGER;
-  runKernel(turned ? kernels.packChannels : kernels.packFilters, {
+  runKernel(turned ? kernels.packGroups : kernels.packPanels, {
     from,
     to: scratch,
     count,

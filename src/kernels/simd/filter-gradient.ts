@@ -24,6 +24,7 @@ import { areFinite } from "./finite.js";
 import { gradientOperand, imageOperand, packedBytes } from "./filter-gradient-operands.js";
 import {
   countTiles,
+  type FilterTile,
   filterTile,
   PLAN_NUMBERS,
   type Plan,
@@ -33,7 +34,7 @@ import {
   tileUnits,
 } from "./filter-gradient-plan.js";
 import { runSimd, type SimdRun, scratchAddress, withScratch } from "./run.js";
-import { addTap, type TapProducts } from "./tap-products.js";
+import { addTap } from "./tap-products.js";
 import { kernelFunction, runKernel } from "./thread.js";
 import { panelVectors } from "./wide.js";
 
@@ -160,7 +161,7 @@ export const simdFilterGradientJob: Job = {
         const sums = scratch.sums + i * scratch.tapSums;
         const padding = scratch.padding + i * scratch.tapPadding;
         const first = (tap * (channels / groups) + tile.channels.from) * filters + firstFilter;
-        if (turned) storeTurned(kernels, products, sums, padding, dKernel, first, filters, right.to - right.from);
+        if (turned) storeTurned(kernels, tile, sums, padding, dKernel, first, filters);
         else {
           runKernel(kernels.store, {
             ...{ sums, padding, to: dKernel.byteOffset + 4 * first, toStep: 4 * filters },
@@ -174,18 +175,20 @@ export const simdFilterGradientJob: Job = {
 
 /**
  * Rounds the sums of a tap in a tile that is turned, [panel of channels][group of filters][filter][channel], each added to
- * what the padding gives for its filter, and stores them as `channels` rows, `step` values apart, from `first` on.
+ * what the padding gives for its filter, and stores them as a row of filters for each channel, `step` values apart, from
+ * `first` on.
  */
 function storeTurned(
   { lanes, width }: OuterProductKernels,
-  { channels: filters }: TapProducts,
+  tile: FilterTile,
   sums: number,
   padding: number,
   dKernel: FloatArray,
   first: number,
   step: number,
-  channels: number,
 ): void {
+  const channels = tile.channels.to - tile.channels.from;
+  const filters = tile.filters.to - tile.filters.from;
   const panel = Math.ceil(filters / GROUP) * GROUP * width;
   const values = sumsAt(lanes, dKernel.buffer, sums, Math.ceil(channels / width) * panel);
   const ofPadding = sumsAt(lanes, dKernel.buffer, padding, panel);

@@ -3,7 +3,8 @@
  *
  *     sums[c, f] += a[position, c] * b[position, f]        for all positions in ascending order
  *
- * where `a` are pixels of the image and `b` pixels of dy.
+ * where `a` are pixels of the image and `b` pixels of dy; or, where there are too few filters for a panel, the other way
+ * round, so that what is said of channels here holds for filters, and of filters for channels.
  *
  *                          b[0..3]     b[4..7]
  *         a[0] x4          sum 00      sum 01          8 sums stay in registers while the positions run by: a panel of
@@ -183,8 +184,8 @@ export interface OuterProductKernels {
   /** Filters of a panel. */
   readonly width: number;
   readonly outerProducts: BlockKernel;
-  readonly packChannels: PackKernel;
-  readonly packFilters: PackKernel;
+  readonly packGroups: PackKernel;
+  readonly packPanels: PackKernel;
   readonly store: StoreKernel;
   /** What the module must contain. */
   readonly all: readonly NamedFunction<Signature>[];
@@ -193,12 +194,12 @@ export interface OuterProductKernels {
 function kernelsFor(lanes: Lanes, vectors: number): OuterProductKernels {
   const tiles = upTo(GROUP).map((i) => tileKernel(lanes, vectors, i + 1));
   const outerProducts = blockKernel(lanes, vectors, tiles);
-  const packChannels = packKernel(lanes, GROUP, `packChannels_${lanes.name}_${vectors}`);
-  const packFilters = packKernel(lanes, vectors * lanes.perVector, `packFilters_${lanes.name}_${vectors}`);
+  const packGroups = packKernel(lanes, GROUP, `packGroups_${lanes.name}_${vectors}`);
+  const packPanels = packKernel(lanes, vectors * lanes.perVector, `packPanels_${lanes.name}_${vectors}`);
   const store = storeKernel(lanes, vectors);
   return {
-    ...{ lanes, vectors, width: vectors * lanes.perVector, outerProducts, packChannels, packFilters, store },
-    all: [...tiles, outerProducts, packChannels, packFilters, store],
+    ...{ lanes, vectors, width: vectors * lanes.perVector, outerProducts, packGroups, packPanels, store },
+    all: [...tiles, outerProducts, packGroups, packPanels, store],
   };
 }
 

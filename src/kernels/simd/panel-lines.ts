@@ -61,6 +61,9 @@ export function panelLines(window: Window2D, pixel: number): PanelLines {
   return { window, pixel, line: strideWidth * each * pixel, reach, columns };
 }
 
+/** The most bytes of lines of a tile: they must stay in the second cache while the taps pass over them. */
+export const LINES_BYTES = 262_144;
+
 /** Bytes between panels, so that the same pixels of several do not fall in the same set of a cache. */
 const PANEL_GAP = 64;
 

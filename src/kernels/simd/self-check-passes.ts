@@ -48,11 +48,11 @@ function checkElements(run: Run): string | undefined {
 function checkPacking(run: Run): string | undefined {
   return withArrays((make) => {
     for (const vectors of PANEL_VECTORS) {
-      const { packFilters, width } = outerProductKernels(singles, vectors);
+      const { packPanels, width } = outerProductKernels(singles, vectors);
       const channels = width + 1;
       const pixels = make(singles, 2 * channels, FIRST);
       const packed = make(singles, 4 * width, [Number.NaN]);
-      run(packFilters, {
+      run(packPanels, {
         ...{ from: pixels.byteOffset, to: packed.byteOffset, count: 2 },
         ...{ fromStep: 4 * channels, columns: channels, panelBytes: 8 * width },
       });

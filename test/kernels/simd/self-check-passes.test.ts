@@ -17,7 +17,7 @@ describe("findPassDifference", () => {
     ["sum2Masked", /^a masked sum gives NaN, not /],
     ["rectify", /^a ReLU gives NaN, not /],
     ["finishAddRectify", /^a sum with a ReLU gives .*, not /],
-    ["packFilters_float32_2", /^packing with 2 vectors gives NaN, not /],
+    ["packPanels_float32_2", /^packing with 2 vectors gives NaN, not /],
   ] as const) {
     it(`notices when ${name} computes nothing`, () => {
       const run: typeof runKernel = (kernel, values) => {
