@@ -31,6 +31,9 @@ import { type Lanes, lanesOf } from "./lanes.js";
 import { TileScratch, tileMultiplier } from "./multiply.js";
 import { chooseNormalizeKernel } from "./normalize-kernels.js";
 import {
+  type Packing,
+  packingFrom,
+  packingNumber,
   panelBytes,
   RIGHT_NUMBERS,
   type RightLayout,
@@ -38,6 +41,7 @@ import {
   rightFrom,
   rightLayout,
   rightNumbers,
+  scratchPanelBytes,
   withRight,
 } from "./panels.js";
 import { planTiles, splitUnits } from "./plan.js";
@@ -142,8 +146,8 @@ export function convolve(convolution: Convolution, execution: Execution, beside?
   const shared = threads > 1;
   const tilesDown = splitUnits(units, plan.units, shared).count;
   const copies = reading.copied ? copyBytes(plan.units, batch, window, reading, pixel) : 0;
-  withRight(execution, layout, tilesDown > 1, kernel, bias, ({ packed, right, bias: biases }) => {
-    const scratch = tileScratch(0, layout, packed, plan.units * window.outputWidth, window, reading);
+  withRight(execution, layout, tilesDown > 1, kernel, bias, ({ packing, right, bias: biases }) => {
+    const scratch = tileScratch(0, layout, packing, plan.units * window.outputWidth, window, reading);
     const run: SimdRun = {
       job: convolveJob,
       reads: [images, right, biases, finish?.map ?? NO_VALUES, finish?.addend ?? NO_VALUES],
@@ -151,7 +155,7 @@ export function convolve(convolution: Convolution, execution: Execution, beside?
       numbers: [
         ...rightNumbers(layout),
         ...windowNumbers(window),
-        Number(packed),
+        packingNumber(packing),
         batch,
         channels,
         plan.units,
@@ -173,12 +177,12 @@ export function convolve(convolution: Convolution, execution: Execution, beside?
 function tileScratch(
   address: number,
   layout: RightLayout,
-  packed: boolean,
+  packing: Packing,
   rows: number,
   { kernelHeight }: Window2D,
   { segmentsPerLine }: Reading,
 ): TileScratch {
-  return new TileScratch(address, rows, kernelHeight * segmentsPerLine, packed ? 0 : panelBytes(layout));
+  return new TileScratch(address, rows, kernelHeight * segmentsPerLine, scratchPanelBytes(layout, packing));
 }
 
 /** Some lines of output, and some panels of one group of its channels. */
@@ -188,15 +192,15 @@ export const convolveJob: Job = {
     const layout = rightFrom(numbers);
     const { lanes, groups, columns } = layout;
     const window = windowFrom(numbers, RIGHT_NUMBERS);
-    const [isPacked, batch, channels, tileLines, tilePanels, offset, image, line, position, rectify, shared] =
+    const [packingIs, batch, channels, tileLines, tilePanels, offset, image, line, position, rectify, shared] =
       numbers.slice(RIGHT_NUMBERS + WINDOW_NUMBERS);
-    const packed = isPacked === 1;
+    const packing = packingFrom(packingIs);
     const reading = readingOf(window, lanes, groups, channels);
     const across = Math.ceil(layout.panels.length / tilePanels);
     const split = splitUnits(batch * window.outputHeight, tileLines, shared === 1);
 
     const address = scratchAddress(scratchMemory, numbers);
-    const scratch = tileScratch(address, layout, packed, tileLines * window.outputWidth, window, reading);
+    const scratch = tileScratch(address, layout, packing, tileLines * window.outputWidth, window, reading);
     const pixel = reading.copied ? channels * lanes.bytes : channels * 4;
     const pitch = (reading.copied ? reading.columns : window.inputWidth) * pixel;
     scratch.setSegments(
@@ -208,7 +212,7 @@ export const convolveJob: Job = {
     const copyLines = lineCopier(window, reading, lanes, channels, groups);
     const imageBytes = 4 * window.inputHeight * window.inputWidth * channels * groups;
     const multiply = tileMultiplier(scratch, window.kernelHeight * reading.segmentsPerLine, reading.length, layout, {
-      packed,
+      packing,
       right,
       bias,
     });

@@ -13,7 +13,17 @@ import { blockOf } from "../split.js";
 import { copyFunction } from "./copy-kernel.js";
 import { type Lanes, lanesOf } from "./lanes.js";
 import { TileScratch, tileMultiplier } from "./multiply.js";
-import { panelBytes, RIGHT_NUMBERS, rightFrom, rightLayout, rightNumbers, withRight } from "./panels.js";
+import {
+  packingFrom,
+  packingNumber,
+  panelBytes,
+  RIGHT_NUMBERS,
+  rightFrom,
+  rightLayout,
+  rightNumbers,
+  scratchPanelBytes,
+  withRight,
+} from "./panels.js";
 import { planTiles, splitUnits } from "./plan.js";
 import { runSimd, scratchAddress } from "./run.js";
 import { panelVectors } from "./wide.js";
@@ -44,14 +54,14 @@ export function gemmSimd(a: Tensor, b: Tensor, bias: Tensor | undefined, c: Tens
   const shared = threads > 1;
   const tilesDown = splitUnits(rows, plan.units, shared).count;
   const copied = isCopied(lanes, a.stride[1]) ? plan.units * bytesPerUnit : 0;
-  withRight(execution, layout, tilesDown > 1, b.data, biasData(bias), ({ packed, right, bias: biases }) => {
+  withRight(execution, layout, tilesDown > 1, b.data, biasData(bias), ({ packing, right, bias: biases }) => {
     runSimd(execution, {
       job: gemmSimdJob,
       reads: [a.data, right, biases],
       writes: [c.data],
       numbers: [
         ...rightNumbers(layout),
-        Number(packed),
+        packingNumber(packing),
         rows,
         plan.units,
         plan.panels,
@@ -60,7 +70,7 @@ export function gemmSimd(a: Tensor, b: Tensor, bias: Tensor | undefined, c: Tens
         ...a.stride,
       ],
       tiles: tilesDown * Math.ceil(panels / plan.panels),
-      scratch: new TileScratch(0, plan.units, 1, packed ? 0 : panelBytes(layout)).end + copied,
+      scratch: new TileScratch(0, plan.units, 1, scratchPanelBytes(layout, packing)).end + copied,
     });
   });
 }
@@ -76,18 +86,18 @@ export const gemmSimdJob: Job = {
   prepare([a, right, bias, scratchMemory, c], numbers) {
     const layout = rightFrom(numbers);
     const { lanes, columns, terms: depth } = layout;
-    const [isPacked, rows, tileRows, tilePanels, shared, aOffset, aRow, aColumn] = numbers.slice(RIGHT_NUMBERS);
-    const packed = isPacked === 1;
+    const [packingIs, rows, tileRows, tilePanels, shared, aOffset, aRow, aColumn] = numbers.slice(RIGHT_NUMBERS);
+    const packing = packingFrom(packingIs);
     const across = Math.ceil(layout.panels.length / tilePanels);
     const split = splitUnits(rows, tileRows, shared === 1);
 
     const address = scratchAddress(scratchMemory, numbers);
-    const scratch = new TileScratch(address, tileRows, 1, packed ? 0 : panelBytes(layout));
+    const scratch = new TileScratch(address, tileRows, 1, scratchPanelBytes(layout, packing));
     scratch.setSegments(1, 0, 1, 0);
     const copied = isCopied(lanes, aColumn);
     const sideBySide = aColumn === 1;
     const copy = copyFunction(lanes);
-    const multiply = tileMultiplier(scratch, 1, depth, layout, { packed, right, bias });
+    const multiply = tileMultiplier(scratch, 1, depth, layout, { packing, right, bias });
     return (tile) => {
       const { from, to } = blockOf(split, Math.floor(tile / across));
       let first = a.byteOffset + 4 * (aOffset + from * aRow);

@@ -5,7 +5,7 @@
  */
 import { forEachWidth } from "./family.js";
 import { NARROW_TILE_ROWS, tileRows } from "./lanes.js";
-import { type Panel, panelPacker, panelPlace, type RightArrays, type RightLayout } from "./panels.js";
+import { type Panel, panelPacker, panelPlace, panelWidener, type RightArrays, type RightLayout } from "./panels.js";
 import { productFunction, SPILL_BYTES } from "./product-kernel.js";
 import { tableFunction } from "./table-kernel.js";
 
@@ -95,11 +95,12 @@ export function tileMultiplier(
   segmentCount: number,
   length: number,
   layout: RightLayout,
-  { packed, right, bias }: RightArrays,
+  { packing, right, bias }: RightArrays,
 ): TileMultiplier {
   const { lanes, panels, paddedColumns, terms } = layout;
   const productOf = forEachWidth((vectors) => productFunction(lanes, vectors));
-  const pack = panelPacker(layout, right);
+  const packed = packing === "panels";
+  const pack = packing === "singles" ? panelWidener(layout, right) : panelPacker(layout, right);
   return (group, from, to) => {
     for (let i = from, count = 1; i < to && i < panels.length; i += count) {
       const panel = panels[i];

@@ -160,6 +160,27 @@ export function panelPacker(layout: RightLayout, data: FloatArray): PanelPacker 
   };
 }
 
+/**
+ * What widens panels for float64 sums that `right` has in those for float32 sums, which are twice as wide: every panel of
+ * `layout` lies in one of them.
+ */
+export function panelWidener(layout: RightLayout, right: FloatArray): PanelPacker {
+  const { lanes, vectors, terms } = layout;
+  const narrow = rightLayout(singles, vectors, layout);
+  const packOf = forEachWidth((width) => packFunction(lanes, width));
+  return (group, panel, to) => {
+    const { from, vectors: across } = narrow.panels[Math.floor(panel.from / (vectors * singles.perVector))];
+    packOf(panel.vectors)({
+      from: right.byteOffset + panelPlace(narrow, group, from) + 4 * (panel.from - from),
+      rowStride: 16 * across,
+      columnStride: 4,
+      depth: terms,
+      columns: panel.vectors * lanes.perVector,
+      to,
+    });
+  };
+}
+
 /** Packs one panel. */
 export const packJob: Job = {
   name: "packPanels",
@@ -177,10 +198,35 @@ export const packJob: Job = {
 /** Below this many values the calling thread packs alone: sharing would take longer. */
 const SMALL = 65_536;
 
+/**
+ * Above this many values a right operand that is kept is kept in single precision for float64 sums, too: as doubles it
+ * would fill a second-level cache, and twice the memory. Tiles widen its panels.
+ */
+const LARGE = 131_072;
+
+/** In what form a right operand is: not packed, packed for the sums, or packed for float32 sums while sums are doubles. */
+export type Packing = "none" | "panels" | "singles";
+
+const PACKINGS: readonly Packing[] = ["none", "panels", "singles"];
+
+/** A packing as a number for a job, to be read back with {@link packingFrom}. */
+export function packingNumber(packing: Packing): number {
+  return PACKINGS.indexOf(packing);
+}
+
+/** The packing that {@link packingNumber} wrote. */
+export function packingFrom(number: number): Packing {
+  return PACKINGS[number];
+}
+
+/** Bytes of the panel that a tile packs itself, or 0 where it finds them packed. */
+export function scratchPanelBytes(layout: RightLayout, packing: Packing): number {
+  return packing === "panels" ? 0 : panelBytes(layout);
+}
+
 /** A right operand and its biases, as the jobs of products take them. */
 export interface RightArrays {
-  /** Whether `right` is packed. */
-  readonly packed: boolean;
+  readonly packing: Packing;
   readonly right: FloatArray;
   /** As many for each group as its panels are wide. */
   readonly bias: FloatArray;
@@ -198,18 +244,26 @@ export function withRight(
   bias: FloatArray,
   use: (arrays: RightArrays) => void,
 ): void {
-  const length = panelPlace(layout, layout.groups, 0) / 4;
-  const pack = (packed: FloatArray): void => packAll(execution, layout, data, packed);
   const padded = paddedBias(layout, bias);
-  const constant = execution.constants?.find(data, rightNumbers(layout), length, pack);
-  if (constant !== undefined) use({ packed: true, right: constant, bias: padded });
-  else if (!ahead) use({ packed: false, right: data, bias: padded });
+  const { lanes, vectors, groups, columns, terms } = layout;
+  const isNarrow = lanes !== singles && groups * columns * terms > LARGE;
+  const kept = isNarrow ? rightLayout(singles, vectors, layout) : layout;
+  const constant = execution.constants?.find(data, rightNumbers(kept), packedLength(kept), (packed) =>
+    packAll(execution, kept, data, packed),
+  );
+  if (constant !== undefined) use({ packing: isNarrow ? "singles" : "panels", right: constant, bias: padded });
+  else if (!ahead) use({ packing: "none", right: data, bias: padded });
   else {
-    withBlock(length, (right) => {
-      pack(right);
-      use({ packed: true, right, bias: padded });
+    withBlock(packedLength(layout), (right) => {
+      packAll(execution, layout, data, right);
+      use({ packing: "panels", right, bias: padded });
     });
   }
+}
+
+/** Float32 values in the room that all panels take. */
+function packedLength(layout: RightLayout): number {
+  return panelPlace(layout, layout.groups, 0) / 4;
 }
 
 /** Packs all panels of `data`. */

@@ -7,6 +7,8 @@ import { conv2D, conv2DNaive } from "../../../src/kernels/conv2d.js";
 import { conv2DInputGradient, conv2DInputGradientNaive } from "../../../src/kernels/conv2d-gradients.js";
 import { createExecution, type OwnedExecution } from "../../../src/kernels/execution.js";
 import { gemm, gemmNaive } from "../../../src/kernels/gemm.js";
+import type { Accumulate } from "../../../src/kernels/rounding.js";
+import { PackedConstants } from "../../../src/kernels/simd/constants.js";
 import { areFinite } from "../../../src/kernels/simd/finite.js";
 import { doubles, singles } from "../../../src/kernels/simd/lanes.js";
 import { checkKernels, simdModule } from "../../../src/kernels/simd/module.js";
@@ -17,6 +19,7 @@ import { runKernel } from "../../../src/kernels/simd/thread.js";
 import { panelVectors } from "../../../src/kernels/simd/wide.js";
 import { window2D } from "../../../src/kernels/window.js";
 import { sharedHeap } from "../../../src/tensor/heap.js";
+import { type Tensor, tensor } from "../../../src/tensor/tensor.js";
 import { assertSameBits, fill, nameOf, seedValues, withWideVectors } from "../support.js";
 
 const executions: OwnedExecution[] = (["float64", "float32"] as const).flatMap((accumulate) =>
@@ -28,6 +31,14 @@ after(() => executions.forEach((execution) => execution.close()));
 function forBothWidths(use: (width: string) => void): void {
   use(`${panelVectors()} vectors`);
   withWideVectors(() => use("4 vectors"));
+}
+
+/** More values than a right operand has that is kept as doubles. */
+const LARGE = 131_072;
+
+/** What `compute` gives for both ways to sum. */
+function bothSums(compute: (accumulate: Accumulate) => Tensor): Readonly<Record<Accumulate, Tensor>> {
+  return { float64: compute("float64"), float32: compute("float32") };
 }
 
 describe("products on assembled kernels", () => {
@@ -93,6 +104,52 @@ describe("products on assembled kernels", () => {
       }),
       { numRuns: 25 },
     );
+  });
+
+  it("have the bits of the naive loops with operands that are kept, small ones and those too large to be kept as doubles", () => {
+    const columns = fc.integer({ min: 1, max: 45 });
+    const groups = fc.constantFrom(1, 1, 3);
+    fc.assert(
+      fc.property(columns, groups, fc.boolean(), seedValues, seedValues, (n, count, large, p, q) => {
+        const k = large ? Math.floor(LARGE / (n * count)) + 1 : 7;
+        const x = fill(p, [2, 2, 3, k * count], "float32");
+        const kernel = fill(q, [1, 1, k, n * count], "float32");
+        const bias = fill(p, [n * count], "float32");
+        const window = window2D([2, 3], [1, 1], [1, 1], "valid", [1, 1]);
+        const [a, b] = [tensor(x.data, [12, k * count]), fill(q, [k * count, n], "float32")];
+        const expected = bothSums((sums) => conv2DNaive(x, kernel, bias, window, count, sums));
+        const product = bothSums((sums) => gemmNaive(a, b, undefined, sums));
+        forBothWidths((width) => {
+          for (const execution of executions) {
+            const constants = new PackedConstants([kernel.data, b.data]);
+            try {
+              for (const call of ["first", "second"]) {
+                const how = `${nameOf(execution)}, ${width}, ${call} call`;
+                const y = conv2D(x, kernel, bias, window, count, { ...execution, constants });
+                assertSameBits(y, expected[execution.accumulate], how);
+                const c = gemm(a, b, undefined, { ...execution, constants });
+                assertSameBits(c, product[execution.accumulate], how);
+              }
+            } finally {
+              constants.close();
+            }
+          }
+        });
+      }),
+      { numRuns: 12 },
+    );
+  });
+
+  it("keeps a large operand in single precision for both ways to sum, once for both", () => {
+    const kernel = fill([1, 2], [1, 1, 2048, 70], "float32");
+    const window = window2D([2, 3], [1, 1], [1, 1], "valid", [1, 1]);
+    const constants = new PackedConstants([kernel.data]);
+    const before = sharedHeap().used;
+    const x = fill([1], [1, 2, 3, 2048], "float32");
+    for (const execution of executions) conv2D(x, kernel, undefined, window, 1, { ...execution, constants });
+    const kept = sharedHeap().used - before;
+    constants.close();
+    assert.ok(kept >= 4 * 2048 * 70 && kept < 6 * 2048 * 70, `${kept} bytes`);
   });
 
   it("give all memory back, whatever the product", () => {
