@@ -211,11 +211,14 @@ export const convolveJob: Job = {
     );
     const copyLines = lineCopier(window, reading, lanes, channels, groups);
     const imageBytes = 4 * window.inputHeight * window.inputWidth * channels * groups;
-    const multiply = tileMultiplier(scratch, window.kernelHeight * reading.segmentsPerLine, reading.length, layout, {
-      packing,
-      right,
-      bias,
-    });
+    const multiply = tileMultiplier(
+      scratch,
+      window.kernelHeight * reading.segmentsPerLine,
+      reading.length,
+      layout,
+      { packing, right, bias },
+      batch * window.outputHeight * window.outputWidth,
+    );
     const finish = finisher(layout, result.byteOffset, map, addend, rectify === 1, position);
     return (tile) => {
       const block = Math.floor(tile / across);

@@ -97,7 +97,7 @@ export const gemmSimdJob: Job = {
     const copied = isCopied(lanes, aColumn);
     const sideBySide = aColumn === 1;
     const copy = copyFunction(lanes);
-    const multiply = tileMultiplier(scratch, 1, depth, layout, { packing, right, bias });
+    const multiply = tileMultiplier(scratch, 1, depth, layout, { packing, right, bias }, rows);
     return (tile) => {
       const { from, to } = blockOf(split, Math.floor(tile / across));
       let first = a.byteOffset + 4 * (aOffset + from * aRow);

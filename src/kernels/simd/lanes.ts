@@ -33,6 +33,9 @@ export function tileRows(vectors: number): number {
 /** Vectors across a panel, the widest first: the kernels that there are. */
 export const PANEL_VECTORS: readonly number[] = [4, 2, 1];
 
+/** Those across panels that are not the narrowest. */
+export const WIDE_PANEL_VECTORS: readonly number[] = [4, 2];
+
 /** How sums lie in vectors. */
 export interface Lanes {
   readonly name: Accumulate;

@@ -6,6 +6,7 @@
 import type { NamedFunction, Signature } from "../../assembly/code.js";
 import { assemble } from "../../assembly/module.js";
 import { sharedHeap } from "../../tensor/heap.js";
+import { aheadKernels } from "./ahead-kernel.js";
 import { copyKernels } from "./copy-kernel.js";
 import { depthwiseFunctions } from "./depthwise-kernels.js";
 import { fewFiltersFunctions } from "./few-filters-kernels.js";
@@ -25,6 +26,7 @@ const kernels: readonly NamedFunction<Signature>[] = [
   ...copyKernels,
   ...packKernels,
   ...productKernels,
+  ...aheadKernels,
   ...outerProductFunctions,
   ...depthwiseFunctions,
   ...fewFiltersFunctions,

@@ -3,9 +3,10 @@
  *
  * @module
  */
+import { aheadFunction, aheadStep } from "./ahead-kernel.js";
 import { forEachWidth } from "./family.js";
 import { NARROW_TILE_ROWS, tileRows } from "./lanes.js";
-import { type Panel, panelPacker, panelPlace, panelWidener, type RightArrays, type RightLayout } from "./panels.js";
+import { packedPlaces, type Panel, panelPacker, panelWidener, type RightArrays, type RightLayout } from "./panels.js";
 import { productFunction, SPILL_BYTES } from "./product-kernel.js";
 import { tableFunction } from "./table-kernel.js";
 
@@ -86,43 +87,59 @@ function roundUp(value: number, unit: number): number {
   return Math.ceil(value / unit) * unit;
 }
 
+/**
+ * A larger right operand comes from memory each time, not from the second-level cache. Few rows of the result use a panel
+ * for so short a time that waiting for the next one takes longer than reading it ahead does.
+ */
+const LARGE_BYTES = 2 ** 18;
+const FEW_ROWS = 256;
+
 /** Multiplies the rows of a tile with the panels `from` to `to` of a group, and stores the results. */
 type TileMultiplier = (group: number, from: number, to: number) => void;
 
-/** What multiplies the rows in the tables of `scratch` with panels. */
+/** What multiplies the rows in the tables of `scratch`, some of `allRows` of the result, with panels. */
 export function tileMultiplier(
   scratch: TileScratch,
   segmentCount: number,
   length: number,
   layout: RightLayout,
   { packing, right, bias }: RightArrays,
+  allRows: number,
 ): TileMultiplier {
   const { lanes, panels, paddedColumns, terms } = layout;
   const productOf = forEachWidth((vectors) => productFunction(lanes, vectors));
+  const aheadOf = forEachWidth((vectors) => aheadFunction(lanes, vectors));
   const packed = packing === "panels";
   const pack = packing === "singles" ? panelWidener(layout, right) : panelPacker(layout, right);
+  const placeOf = packedPlaces(layout, packing, right);
+  const comesFromMemory = packing !== "none" && right.byteLength > LARGE_BYTES && allRows <= FEW_ROWS;
   return (group, from, to) => {
     for (let i = from, count = 1; i < to && i < panels.length; i += count) {
       const panel = panels[i];
-      count = packed ? alike(panels, i, to) : 1;
-      let panelAt = scratch.panel;
-      if (packed) panelAt = right.byteOffset + panelPlace(layout, group, panel.from);
-      else pack(group, panel, panelAt);
-      productOf(panel.vectors)({
+      const tiles = scratch.fillUp(tileRows(panel.vectors));
+      const readsAhead = comesFromMemory && panel.vectors > 1;
+      count = packed && !readsAhead ? alike(panels, i, to) : 1;
+      if (!packed) pack(group, panel, scratch.panel);
+      const product = {
         rows: scratch.rows,
         results: scratch.results,
         resultOffset: 4 * panel.from,
-        tiles: scratch.fillUp(tileRows(panel.vectors)),
+        tiles,
         segments: scratch.segments,
         segmentCount,
         length,
-        panel: panelAt,
+        panel: packed ? placeOf(group, panel).address : scratch.panel,
         bias: bias.byteOffset + 4 * (group * paddedColumns + panel.from),
         columns: panel.columns,
         spill: scratch.spill,
-        panels: count,
-        panelBytes: terms * panel.vectors * 16,
-      });
+      };
+      if (readsAhead) {
+        const next = placeOf(group, panels[Math.min(i + 1, panels.length - 1)]);
+        const step = aheadStep(next.bytes, tiles, segmentCount, length);
+        aheadOf(panel.vectors)({ ...product, ahead: next.address, aheadStep: step });
+      } else {
+        productOf(panel.vectors)({ ...product, panels: count, panelBytes: terms * panel.vectors * 16 });
+      }
     }
   };
 }

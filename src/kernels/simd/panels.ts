@@ -160,19 +160,44 @@ export function panelPacker(layout: RightLayout, data: FloatArray): PanelPacker 
   };
 }
 
-/**
- * What widens panels for float64 sums that `right` has in those for float32 sums, which are twice as wide: every panel of
- * `layout` lies in one of them.
- */
+/** Where in the memory of a packed operand a panel is found. */
+interface PackedPlace {
+  readonly address: number;
+  readonly bytes: number;
+}
+
+/** Where the panels of `layout` lie in `right`; those of float32 sums that hold them, where it is packed for these. */
+export function packedPlaces(
+  layout: RightLayout,
+  packing: Packing,
+  right: FloatArray,
+): (group: number, panel: Panel) => PackedPlace {
+  const held = packing === "singles" ? singlesLayout(layout) : layout;
+  return (group, panel) => {
+    const { from, vectors } = held === layout ? panel : holderOf(held, panel);
+    return { address: right.byteOffset + panelPlace(held, group, from), bytes: layout.terms * vectors * 16 };
+  };
+}
+
+/** The layout of the same operand for float32 sums. Its panels have twice the columns, so each holds some of `layout`. */
+function singlesLayout(layout: RightLayout): RightLayout {
+  return rightLayout(singles, layout.vectors, layout);
+}
+
+function holderOf({ panels, vectors }: RightLayout, panel: Panel): Panel {
+  return panels[Math.floor(panel.from / (vectors * singles.perVector))];
+}
+
+/** What widens panels of `right`, which is packed for float32 sums. */
 export function panelWidener(layout: RightLayout, right: FloatArray): PanelPacker {
-  const { lanes, vectors, terms } = layout;
-  const narrow = rightLayout(singles, vectors, layout);
-  const packOf = forEachWidth((width) => packFunction(lanes, width));
+  const { lanes, terms } = layout;
+  const held = singlesLayout(layout);
+  const packOf = forEachWidth((vectors) => packFunction(lanes, vectors));
   return (group, panel, to) => {
-    const { from, vectors: across } = narrow.panels[Math.floor(panel.from / (vectors * singles.perVector))];
+    const { from, vectors } = holderOf(held, panel);
     packOf(panel.vectors)({
-      from: right.byteOffset + panelPlace(narrow, group, from) + 4 * (panel.from - from),
-      rowStride: 16 * across,
+      from: right.byteOffset + panelPlace(held, group, from) + 4 * (panel.from - from),
+      rowStride: 16 * vectors,
       columnStride: 4,
       depth: terms,
       columns: panel.vectors * lanes.perVector,
@@ -199,10 +224,10 @@ export const packJob: Job = {
 const SMALL = 65_536;
 
 /**
- * Above this many values a right operand that is kept is kept in single precision for float64 sums, too: as doubles it
- * would fill a second-level cache, and twice the memory. Tiles widen its panels.
+ * Above this many values a right operand that is kept is kept in single precision for float64 sums, too, and tiles widen
+ * its panels: as doubles it would take 2 MB or more, and be read from memory as such each time.
  */
-const LARGE = 131_072;
+const LARGE = 262_144;
 
 /** In what form a right operand is: not packed, packed for the sums, or packed for float32 sums while sums are doubles. */
 export type Packing = "none" | "panels" | "singles";
@@ -245,9 +270,9 @@ export function withRight(
   use: (arrays: RightArrays) => void,
 ): void {
   const padded = paddedBias(layout, bias);
-  const { lanes, vectors, groups, columns, terms } = layout;
+  const { lanes, groups, columns, terms } = layout;
   const isNarrow = lanes !== singles && groups * columns * terms > LARGE;
-  const kept = isNarrow ? rightLayout(singles, vectors, layout) : layout;
+  const kept = isNarrow ? singlesLayout(layout) : layout;
   const constant = execution.constants?.find(data, rightNumbers(kept), packedLength(kept), (packed) =>
     packAll(execution, kept, data, packed),
   );

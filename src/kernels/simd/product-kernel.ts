@@ -37,7 +37,7 @@ import { storeSideBySide } from "./stores.js";
 import { kernelFunction } from "./thread.js";
 
 /** What a product kernel is told. Addresses and counts, all at least 1. */
-type ProductParameter =
+export type ProductParameter =
   /** The table of the addresses of rows of a, a whole number of tiles. */
   | "rows"
   /** The table of the addresses of rows of c. */
@@ -60,7 +60,7 @@ type ProductParameter =
   /** Scratch memory for the sums of one tile. */
   | "spill";
 
-const productParameters: Record<ProductParameter, "i32"> = {
+export const productParameters: Record<ProductParameter, "i32"> = {
   ...{ rows: "i32", results: "i32", resultOffset: "i32", tiles: "i32" },
   ...{ segments: "i32", segmentCount: "i32", length: "i32" },
   ...{ panel: "i32", bias: "i32", columns: "i32", spill: "i32" },
@@ -69,8 +69,8 @@ const productParameters: Record<ProductParameter, "i32"> = {
 /** A kernel for panels of some width. */
 type ProductKernel = NamedFunction<Record<ProductParameter, "i32">>;
 
-/** Values of k in one turn of the inner loop. */
-const UNROLL = 8;
+/** Values of k, or turns, in one round of the inner loop. */
+export const UNROLL = 8;
 
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 
@@ -80,42 +80,47 @@ type MakeLocal = <T extends ValueType>(type: T) => Local<T>;
 type Sums = readonly (readonly Local<"v128">[])[];
 
 function makeProductKernel(lanes: Lanes, vectors: number): ProductKernel {
+  return wasmFunction(`product_${lanes.name}_${vectors}`, productParameters, (p, local) =>
+    multiplyTiles(lanes, vectors, p, [], local),
+  );
+}
+
+/** Multiplies all tiles with the panel, and does `eachRound` after each whole round of the inner loop. */
+export function multiplyTiles(lanes: Lanes, vectors: number, p: Parameters, eachRound: Body, local: MakeLocal): Body {
   const width = vectors * lanes.perVector;
-  return wasmFunction(`product_${lanes.name}_${vectors}`, productParameters, (p, local) => {
-    const sums = upTo(tileRows(vectors)).map(() => upTo(vectors).map(() => local("v128")));
-    const segment = local("i32");
-    const segmentsLeft = local("i32");
-    const right = local("i32");
-    const segmentBytes = local("i32");
-    const throughSpill = [spillSums(sums, p.spill), finishSums(lanes, sums.length, width, p, local)];
-    return [
-      segmentBytes.set(i32.mul(p.length, width * lanes.bytes)),
-      doWhile(
-        [
-          sums.flat().map((sum) => sum.set(v128.zero())),
-          right.set(p.panel),
-          segment.set(p.segments),
-          segmentsLeft.set(p.segmentCount),
-          doWhile(
-            [
-              addSegment(lanes, sums, p, segment, right, local),
-              right.set(i32.add(right, segmentBytes)),
-              segment.set(i32.add(segment, 4)),
-              segmentsLeft.set(i32.sub(segmentsLeft, 1)),
-            ],
-            segmentsLeft,
-          ),
-          lanes.name === "float32"
-            ? when(i32.eq(p.columns, width), storeSingles(sums, p, local), throughSpill)
-            : throughSpill,
-          p.rows.set(i32.add(p.rows, 4 * sums.length)),
-          p.results.set(i32.add(p.results, 4 * sums.length)),
-          p.tiles.set(i32.sub(p.tiles, 1)),
-        ],
-        p.tiles,
-      ),
-    ];
-  });
+  const sums = upTo(tileRows(vectors)).map(() => upTo(vectors).map(() => local("v128")));
+  const segment = local("i32");
+  const segmentsLeft = local("i32");
+  const right = local("i32");
+  const segmentBytes = local("i32");
+  const throughSpill = [spillSums(sums, p.spill), finishSums(lanes, sums.length, width, p, local)];
+  return [
+    segmentBytes.set(i32.mul(p.length, width * lanes.bytes)),
+    doWhile(
+      [
+        sums.flat().map((sum) => sum.set(v128.zero())),
+        right.set(p.panel),
+        segment.set(p.segments),
+        segmentsLeft.set(p.segmentCount),
+        doWhile(
+          [
+            addSegment(lanes, sums, p, segment, right, eachRound, local),
+            right.set(i32.add(right, segmentBytes)),
+            segment.set(i32.add(segment, 4)),
+            segmentsLeft.set(i32.sub(segmentsLeft, 1)),
+          ],
+          segmentsLeft,
+        ),
+        lanes.name === "float32"
+          ? when(i32.eq(p.columns, width), storeSingles(sums, p, local), throughSpill)
+          : throughSpill,
+        p.rows.set(i32.add(p.rows, 4 * sums.length)),
+        p.results.set(i32.add(p.results, 4 * sums.length)),
+        p.tiles.set(i32.sub(p.tiles, 1)),
+      ],
+      p.tiles,
+    ),
+  ];
 }
 
 /** Adds the terms of one segment to the sums. */
@@ -125,6 +130,7 @@ function addSegment(
   { rows, length }: Parameters,
   segment: Local<"i32">,
   right: Local<"i32">,
+  eachRound: Body,
   local: MakeLocal,
 ): Body {
   const vectors = sums[0].length;
@@ -150,6 +156,7 @@ function addSegment(
     doWhile(
       [
         upTo(UNROLL).map((ahead) => [ahead === 0 ? [] : leaveWhen(i32.eq(k, ahead)), turn(ahead)]),
+        eachRound,
         left.map((pointer) => pointer.set(i32.add(pointer, UNROLL * lanes.bytes))),
         panel.set(i32.add(panel, UNROLL * vectors * 16)),
         k.set(i32.sub(k, UNROLL)),
@@ -259,7 +266,16 @@ export function productFunction(
   lanes: Lanes,
   vectors: number,
 ): (values: Readonly<Record<PanelsParameter, number>>) => void {
-  const run = kernelFunction(productsKernel(lanes, vectors));
+  return callWith(productsKernel(lanes, vectors), "panels", "panelBytes");
+}
+
+/** What calls a kernel on this thread that takes what a product takes, and two numbers more. */
+export function callWith<K extends string>(
+  kernel: NamedFunction<Record<ProductParameter | K, "i32">>,
+  first: K,
+  second: K,
+): (values: Readonly<Record<ProductParameter | K, number>>) => void {
+  const run = kernelFunction(kernel);
   return (v) =>
     run(
       v.rows,
@@ -273,7 +289,7 @@ export function productFunction(
       v.bias,
       v.columns,
       v.spill,
-      v.panels,
-      v.panelBytes,
+      v[first],
+      v[second],
     );
 }

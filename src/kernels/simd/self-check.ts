@@ -10,8 +10,17 @@
  * @module
  */
 import { sharedHeap } from "../../tensor/heap.js";
+import { aheadKernel } from "./ahead-kernel.js";
 import { copyKernel } from "./copy-kernel.js";
-import { doubles, type Lanes, NARROW_TILE_ROWS, PANEL_VECTORS, singles, tileRows } from "./lanes.js";
+import {
+  doubles,
+  type Lanes,
+  NARROW_TILE_ROWS,
+  PANEL_VECTORS,
+  singles,
+  tileRows,
+  WIDE_PANEL_VECTORS,
+} from "./lanes.js";
 import { packKernel } from "./pack-kernel.js";
 import { productsKernel, SPILL_BYTES } from "./product-kernel.js";
 import { writeTable } from "./table-kernel.js";
@@ -21,8 +30,8 @@ import { runKernel } from "./thread.js";
 
 /** Rows of the left operand: a tile of every kernel, and one row of the next. */
 const ROWS = NARROW_TILE_ROWS + 1;
-/** Two segments of a row, of an odd length that is not that of the inner loop. */
-const LENGTH = 7;
+/** Two segments of a row, of an odd length: a round of the inner loop and a part of one. */
+const LENGTH = 9;
 const DEPTH = 2 * LENGTH;
 
 const LEFT = [1.1, -2.3, 0.7, 1e-40, -5.9, 16777217, -0, 0.3, -1.4e-45, 1e20, 2.5, -0.1, 3e-39];
@@ -34,15 +43,23 @@ export function findDifference(run: typeof runKernel = runKernel): string | unde
     for (const vectors of PANEL_VECTORS) {
       const width = vectors * lanes.perVector;
       for (const columns of [width, width - 1]) {
-        const difference = checkProduct(lanes, vectors, columns, run);
-        if (difference !== undefined) return difference;
+        for (const readsAhead of WIDE_PANEL_VECTORS.includes(vectors) ? [false, true] : [false]) {
+          const difference = checkProduct(lanes, vectors, columns, readsAhead, run);
+          if (difference !== undefined) return difference;
+        }
       }
     }
   }
   return findGradientDifference(run) ?? findPassDifference(run);
 }
 
-function checkProduct(lanes: Lanes, vectors: number, columns: number, run: typeof runKernel): string | undefined {
+function checkProduct(
+  lanes: Lanes,
+  vectors: number,
+  columns: number,
+  readsAhead: boolean,
+  run: typeof runKernel,
+): string | undefined {
   const heap = sharedHeap();
   const width = vectors * lanes.perVector;
   const tiles = Math.ceil(ROWS / tileRows(vectors));
@@ -78,10 +95,12 @@ function checkProduct(lanes: Lanes, vectors: number, columns: number, run: typeo
     run(writeTable, { ...again, to: rows + 4 * ROWS, first: copy + (ROWS - 1) * DEPTH * lanes.bytes });
     run(writeTable, { ...again, to: results + 4 * ROWS, first: c.byteOffset + 4 * (ROWS - 1) * columns });
     run(writeTable, { lines: 1, lineStride: 0, to: segments, first: 0, count: 2, stride: LENGTH * lanes.bytes });
-    run(productsKernel(lanes, vectors), {
+    const product = {
       ...{ rows, results, resultOffset: 0, tiles, segments, segmentCount: 2, length: LENGTH },
-      ...{ panel, bias: bias.byteOffset, columns, spill: segments + 8, panels: 1, panelBytes: 0 },
-    });
+      ...{ panel, bias: bias.byteOffset, columns, spill: segments + 8 },
+    };
+    if (readsAhead) run(aheadKernel(lanes, vectors), { ...product, ahead: panel, aheadStep: 4 });
+    else run(productsKernel(lanes, vectors), { ...product, panels: 1, panelBytes: 0 });
 
     const round = lanes === singles ? Math.fround : (value: number) => value;
     for (let i = 0; i < ROWS; i++) {

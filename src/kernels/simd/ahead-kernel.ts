@@ -1,0 +1,62 @@
+/**
+ * Products that read the next panel ahead, while they multiply with this one.
+ *
+ * A panel of a large right operand comes from memory, at the pace of memory, when its first tile needs it. Where many tiles
+ * follow, that does not count. The last layers of a ResNet for one image have thirteen: they waited for a fifth of the time.
+ *
+ *     panel p      | tile 0 | tile 1 |  ...  | tile 12 |        rounds of all tiles, one after another
+ *     panel p + 1  ^---^---^---^---^---^---  ...  ---^          one number is read in each, some bytes further on
+ *
+ * What is read is not used. It is the pace that counts: the processor sees that memory is read from front to back, slowly
+ * enough that it has fetched each line before it is asked for. All lines in a row, between two panels, would be waited for.
+ *
+ * @module
+ */
+import { type NamedFunction, type Signature, wasmFunction } from "../../assembly/code.js";
+import { i32 } from "../../assembly/instructions.js";
+import { type Family, family } from "./family.js";
+import { type Lanes, WIDE_PANEL_VECTORS } from "./lanes.js";
+import { callWith, multiplyTiles, type ProductParameter, productParameters, UNROLL } from "./product-kernel.js";
+
+/** What is told beside what every product is: where to read, and how many bytes further on in each round. */
+type AheadParameter = ProductParameter | "ahead" | "aheadStep";
+
+/** A kernel for one panel of some width. */
+type AheadKernel = NamedFunction<Record<AheadParameter, "i32">>;
+
+function makeAheadKernel(lanes: Lanes, vectors: number): AheadKernel {
+  const parameters: Record<AheadParameter, "i32"> = { ...productParameters, ahead: "i32", aheadStep: "i32" };
+  return wasmFunction(`product_ahead_${lanes.name}_${vectors}`, parameters, (p, local) => {
+    const unused = local("i32");
+    const readAhead = [unused.set(i32.load(p.ahead)), p.ahead.set(i32.add(p.ahead, p.aheadStep))];
+    return multiplyTiles(lanes, vectors, p, readAhead, local);
+  });
+}
+
+const kernels = family(makeAheadKernel, WIDE_PANEL_VECTORS);
+
+/** The kernels for all panels but the narrowest. */
+export const aheadKernels: readonly NamedFunction<Signature>[] = kernels.all;
+
+/** The kernel for panels of `vectors` vectors of `lanes`, more than one. */
+export const aheadKernel: Family<AheadKernel> = kernels.of;
+
+/** The kernel of {@link aheadKernel} on this thread. */
+export function aheadFunction(
+  lanes: Lanes,
+  vectors: number,
+): (values: Readonly<Record<AheadParameter, number>>) => void {
+  return callWith(aheadKernel(lanes, vectors), "ahead", "aheadStep");
+}
+
+/** A step beyond a line of the cache would leave some out. */
+const CACHE_LINE = 64;
+
+/**
+ * How many bytes further a round reads, so that all rounds of `tiles` tiles of so many segments of so many values read no
+ * more than `bytes`.
+ */
+export function aheadStep(bytes: number, tiles: number, segmentCount: number, length: number): number {
+  const rounds = tiles * segmentCount * Math.ceil(length / UNROLL);
+  return Math.min(CACHE_LINE, Math.floor(bytes / rounds));
+}
