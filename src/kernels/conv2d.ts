@@ -19,11 +19,12 @@ import { expectRank, expectSameType, expectShape } from "./check.js";
 import { passRunsSimd } from "./element-tiles.js";
 import { biasData, type Execution, NO_VALUES, runsSimd, runTiles, tileRows } from "./execution.js";
 import { im2colBlock } from "./im2col.js";
-import { type Epilogue, interleavedMap, normalize } from "./normalize.js";
+import { type Epilogue, interleavedMap, normalize, type Prologue } from "./normalize.js";
 import { RELU, rectify } from "./rectify.js";
 import { type Accumulate, roundingOf, roundsToFloat32 } from "./rounding.js";
 import { conv2DSimd } from "./simd/conv2d.js";
 import type { ConvolutionFinish } from "./simd/convolve.js";
+import type { Prologue as SimdPrologue } from "./simd/image-lines.js";
 import { isDepthwise, simdDepthwise } from "./simd/depthwise.js";
 import { blockOf, splitEvenly } from "./split.js";
 import { sumTensors } from "./sum-tensors.js";
@@ -57,7 +58,7 @@ export function conv2D(
   return convolved(x, kernel, bias, window, groups, execution).y;
 }
 
-/** The convolution, and whether it has been finished as well. */
+/** The convolution of what `prologue` makes of `x`, and whether it has been finished as well. */
 function convolved(
   x: Tensor,
   kernel: Tensor,
@@ -66,7 +67,11 @@ function convolved(
   groups: number,
   execution: Execution,
   finish?: ConvolutionFinish,
+  prologue?: Prologue,
 ): { readonly y: Tensor; readonly finished: boolean } {
+  if (prologue !== undefined && !isReadOnce(x, window, groups, execution)) {
+    return convolved(prepared(x, prologue, execution), kernel, bias, window, groups, execution, finish);
+  }
   const finished = false;
   if (execution.kernel === "naive") {
     return { y: conv2DNaive(x, kernel, bias, window, groups, execution.accumulate), finished };
@@ -81,7 +86,13 @@ function convolved(
   }
   const y = empty([batch, window.outputHeight, window.outputWidth, filters], x);
   if (runsSimd(execution, x) && y.size > 0 && kernel.size > 0) {
-    conv2DSimd(x, kernel, bias, y, window, groups, execution, finish);
+    const convolve = (image: Tensor, first?: SimdPrologue): boolean =>
+      conv2DSimd(image, kernel, bias, y, window, groups, execution, finish, first);
+    if (prologue === undefined) convolve(x);
+    else {
+      const map = interleavedMap(prologue.map, execution);
+      if (!convolve(x, { map, rectify: prologue.rectify })) convolve(prepared(x, prologue, execution));
+    }
     return { y, finished: finish !== undefined };
   }
   const positions = batch * window.outputHeight * window.outputWidth;
@@ -98,9 +109,19 @@ function convolved(
   return { y, finished };
 }
 
+/** `x` after the prologue. */
+function prepared(x: Tensor, { map, rectify: rectifies }: Prologue, execution: Execution): Tensor {
+  return normalize(x, map, { rectify: rectifies }, execution);
+}
+
+/** Whether a convolution on the vector unit reads every value of `x` once at most, and sees no border. */
+function isReadOnce(x: Tensor, { kernelHeight, kernelWidth }: Window2D, groups: number, execution: Execution): boolean {
+  return kernelHeight === 1 && kernelWidth === 1 && groups === 1 && passRunsSimd(execution, x, x.shape[3]);
+}
+
 /**
- * {@link conv2D}, then what `epilogue` says: the bits of passes of their own. On the vector unit results are finished while
- * they are in the cache.
+ * {@link conv2D} of what the prologue makes of `x`, and then what `epilogue` says: the bits of passes of their own. On the
+ * vector unit a tile finishes its results while they are in the cache, and prepares what it reads where that is read once.
  *
  * @throws Error when shapes or element types disagree.
  */
@@ -110,10 +131,10 @@ export function conv2DFinished(
   bias: Tensor | undefined,
   window: Window2D,
   groups: number,
-  epilogue: Epilogue,
+  epilogue: Epilogue & { readonly prologue?: Prologue | undefined },
   execution: Execution,
 ): Tensor {
-  const { map, addend, rectify = false } = epilogue;
+  const { prologue, map, addend, rectify = false } = epilogue;
   if (addend !== undefined) {
     const { outputHeight, outputWidth } = window;
     expectShape("conv2D", "addend", addend, [x.shape[0], outputHeight, outputWidth, kernel.shape[3]]);
@@ -126,7 +147,7 @@ export function conv2DFinished(
         rectify,
       }
     : undefined;
-  const { y, finished } = convolved(x, kernel, bias, window, groups, execution, finish);
+  const { y, finished } = convolved(x, kernel, bias, window, groups, execution, finish, prologue);
   return finished ? y : finishApart(y, epilogue, execution);
 }
 

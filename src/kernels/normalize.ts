@@ -35,6 +35,14 @@ export interface ChannelMap {
   readonly offset: Float64Array;
 }
 
+/** What is done to what a layer reads, as layers before it would do it. */
+export interface Prologue {
+  /** By what channels are moved and stretched. */
+  readonly map: ChannelMap;
+  /** Whether max(., 0) is taken then. */
+  readonly rectify: boolean;
+}
+
 /** What follows a layer's own output, element by element. */
 export interface Epilogue {
   /** By what channels are moved and stretched first, behind a layer that does not do so itself. */

@@ -31,7 +31,7 @@
 import { conv2D, conv2DFinished } from "../kernels/conv2d.js";
 import { conv2DGradients, conv2DKernelGradient } from "../kernels/conv2d-gradients.js";
 import { type Execution, serial } from "../kernels/execution.js";
-import type { Epilogue } from "../kernels/normalize.js";
+import type { Epilogue, Prologue } from "../kernels/normalize.js";
 import { biasGradient } from "../kernels/reduce.js";
 import { sumTensors } from "../kernels/sum-tensors.js";
 import { type Window2D, window2D } from "../kernels/window.js";
@@ -255,8 +255,18 @@ export class Conv2D extends Layer {
     return this.#settings.activation === "linear" ? FINISHES : [];
   }
 
+  /** A kernel of one pixel reads every pixel once: what would have to be written for larger ones need not be for it. */
+  override get takesPrologue(): boolean {
+    return this.#kernelSize.every((size) => size === 1) && this.#config.groups === 1;
+  }
+
   /** Convolves, and finishes every part of the output while it is in the cache. */
-  override callFinished([x]: readonly Tensor[], { execution }: CallContext, epilogue: Epilogue): LayerPass {
+  override callFinished(
+    [x]: readonly Tensor[],
+    { execution }: CallContext,
+    epilogue: Epilogue,
+    prologue?: Prologue,
+  ): LayerPass {
     const { kernel, bias } = this.values();
     const { groups } = this.#config;
     const { activation } = this.#settings;
@@ -264,25 +274,24 @@ export class Conv2D extends Layer {
     const rectify = epilogue.rectify === true || activation === "relu";
     expectFitting(x, { kernel, bias }, groups);
     const window = this.#windowOf(x, kernel);
-    const y = conv2DFinished(contiguous(x), kernel, bias, window, groups, { map, addend, rectify }, execution);
+    const surroundings = { prologue, map, addend, rectify };
+    const y = conv2DFinished(contiguous(x), kernel, bias, window, groups, surroundings, execution);
     const cache = { x, kernel, window, groups, execution };
     const gradients = (dy: Tensor, { inputs = true }: BackwardOptions = {}): LayerGradients => {
+      if (prologue !== undefined || map !== undefined) {
+        throw new Error("internal: Conv2D: what was normalized with it in inference has no way back.");
+      }
       const dWeights = ({ dKernel, dBias }: Omit<Conv2DGradients, "dx">): WeightValues =>
         kernelGradients(this.#settings, dKernel, dBias);
       if (!inputs) return { dInputs: [], dWeights: dWeights(conv2DWeightsBackward(contiguous(dy), cache)) };
       const all = conv2DBackward(dy, cache);
       return { dInputs: addend === undefined ? [all.dx] : [all.dx, dy], dWeights: dWeights(all) };
     };
-    if (!rectify && map === undefined) return withActivation(activation, y, execution, [x], gradients);
+    if (!rectify) return withActivation(activation, y, execution, [x], gradients);
     return {
       y,
-      keeps: rectify ? [x, y] : [x],
-      backward: (dy, options) => {
-        if (map !== undefined) {
-          throw new Error("internal: Conv2D: what was normalized with it in inference has no way back.");
-        }
-        return gradients(sumTensors([dy], { start: -0, positive: y }, execution), options);
-      },
+      keeps: [x, y],
+      backward: (dy, options) => gradients(sumTensors([dy], { start: -0, positive: y }, execution), options),
     };
   }
 

@@ -12,7 +12,7 @@
  * @module
  */
 import { type Execution, serial } from "../kernels/execution.js";
-import type { ChannelMap, Epilogue } from "../kernels/normalize.js";
+import type { ChannelMap, Epilogue, Prologue } from "../kernels/normalize.js";
 import type { DType, FloatArray } from "../tensor/dtype.js";
 import { formatShape, type SymbolicShape } from "../tensor/shape.js";
 import type { Tensor } from "../tensor/tensor.js";
@@ -257,11 +257,16 @@ export abstract class Layer {
     return [];
   }
 
+  /** Whether {@link callFinished} can normalize what it reads, in inference, without writing that to memory. */
+  get takesPrologue(): boolean {
+    return false;
+  }
+
   /**
-   * Like {@link call}, followed by what `epilogue` says, with the bits of layers of their own. Gradients are those for the
-   * inputs, then for what was added. Layers that cannot do this leave it out.
+   * Like {@link call}, followed by what `epilogue` says, with the bits of layers of their own; and where the layer takes one,
+   * after `prologue`. Gradients are those for the inputs, then for what was added. Layers that cannot do this leave it out.
    */
-  callFinished?(inputs: readonly Tensor[], context: CallContext, epilogue: Epilogue): LayerPass;
+  callFinished?(inputs: readonly Tensor[], context: CallContext, epilogue: Epilogue, prologue?: Prologue): LayerPass;
 
   /** The arguments of this class as Keras's `get_config` gives them, without what all layers share. */
   protected abstract arguments(): KerasConfig;

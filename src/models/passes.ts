@@ -124,12 +124,12 @@ export function forwardPass(
  * may be overwritten.
  */
 function runUnit(
-  { head: { layer }, inputs, finishes, normalization }: Unit,
+  { prologue, head: { layer }, inputs, finishes, normalization }: Unit,
   xs: readonly Tensor[],
   context: CallContext,
   inPlace: boolean,
 ): LayerPass {
-  const isPlain = finishes.length === 0 && !inPlace;
+  const isPlain = prologue === undefined && finishes.length === 0 && !inPlace;
   if (layer.callFinished === undefined || isPlain) return layer.call(xs, context);
   const isAdded = finishes.includes("add");
   const addend = isAdded ? xs[inputs.length - 1] : undefined;
@@ -139,7 +139,9 @@ function runUnit(
     rectify: finishes.includes("rectify"),
     inPlace,
   };
-  return layer.callFinished(isAdded ? xs.slice(0, -1) : xs, context, epilogue);
+  const map = prologue?.normalization.channelMap?.(context);
+  const first = map === undefined ? undefined : { map, rectify: prologue?.rectify === true };
+  return layer.callFinished(isAdded ? xs.slice(0, -1) : xs, context, epilogue, first);
 }
 
 function valueOf<Value>(values: ReadonlyMap<LayerNode, Value>, node: LayerNode): Value {

@@ -5,9 +5,11 @@
  *     BatchNormalization -> Add -> ReLU     x and the other way through a residual block are read, y written
  *     Conv2D -> Add, Conv2D -> ReLU         a tile of y is finished while it is in the cache
  *     Conv2D -> BatchNormalization -> ...   the same, in inference
+ *     BatchNormalization -> ReLU -> Conv2D  in inference a tile normalizes what it reads, if the kernel is one pixel
  *
  * A node joins the unit before it when nobody else reads that one's output. Each layer says for itself whether it can be
- * a part ({@link Layer.finish}) or a head ({@link Layer.callFinished}). The numbers are those of single nodes, to the bit.
+ * a part ({@link Layer.finish}), a head ({@link Layer.callFinished}), or a head behind a normalization
+ * ({@link Layer.takesPrologue}). The numbers are those of single nodes, to the bit.
  *
  * @module
  */
@@ -16,7 +18,9 @@ import { shapesAgree } from "../tensor/shape.js";
 
 /** Nodes that run as one. */
 export interface Unit {
-  /** The first node: whatever has weights. */
+  /** What is done to the first input before the head reads it: a normalization, and perhaps max(., 0). */
+  readonly prologue?: { readonly normalization: Layer; readonly rectify: boolean } | undefined;
+  /** The first node after that: whatever has weights. */
   readonly head: LayerNode;
   /** The node whose output is the unit's. */
   readonly last: LayerNode;
@@ -51,7 +55,8 @@ export function joinedUnits(
     const before = unit.inputs
       .map((x) => unitEndingAt.get(x.node))
       .filter((candidate) => candidate !== undefined)
-      .filter((candidate) => reads.get(candidate.last) === 1 && canJoin(candidate, unit.head, inference))
+      .filter((candidate) => reads.get(candidate.last) === 1)
+      .filter((candidate) => canJoin(candidate, unit.head, inference) || isPrologue(candidate, unit.head, inference))
       // of two that could be finished, the one that runs last has the other's output to add
       .sort((a, b) => nodes.indexOf(a.last) - nodes.indexOf(b.last))
       .at(-1);
@@ -60,7 +65,10 @@ export function joinedUnits(
       continue;
     }
     unitEndingAt.delete(before.last);
-    unitEndingAt.set(unit.last, joined(before, unit.head));
+    unitEndingAt.set(
+      unit.last,
+      canJoin(before, unit.head, inference) ? joined(before, unit.head) : after(before, unit),
+    );
   }
   return [...unitEndingAt.values()];
 }
@@ -80,11 +88,25 @@ function canJoin({ head, last, finishes }: Unit, { layer, inputs }: LayerNode, i
   return inputs.length === 2 && inputs.every(({ shape }) => shapesAgree(shape, last.output.shape));
 }
 
-function joined({ head, last, inputs, finishes, normalization }: Unit, node: LayerNode): Unit {
+/** Whether `unit` is a normalization, with a ReLU or without, that the layer of `node` can do to what it reads. */
+function isPrologue({ prologue, head, finishes }: Unit, { layer }: LayerNode, inference: boolean): boolean {
+  if (!inference || !layer.takesPrologue || layer.nodes.length > 1 || layer.dtype !== head.layer.dtype) return false;
+  const isOne = prologue === undefined && head.layer.finish === "normalize" && head.layer.nodes.length === 1;
+  return isOne && finishes.every((finish) => finish === "rectify");
+}
+
+/** `unit`, behind the normalization `before`. */
+function after(before: Unit, unit: Unit): Unit {
+  const prologue = { normalization: before.head.layer, rectify: before.finishes.length > 0 };
+  return { ...unit, prologue, inputs: before.inputs };
+}
+
+function joined(unit: Unit, node: LayerNode): Unit {
+  const { last, inputs, finishes, normalization } = unit;
   const others = node.inputs.filter((x) => x.node !== last);
   const finish = node.layer.finish;
   return {
-    head,
+    ...unit,
     last: node,
     inputs: [...inputs, ...others],
     finishes: finish === undefined ? finishes : [...finishes, finish],

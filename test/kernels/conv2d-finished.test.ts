@@ -3,7 +3,7 @@ import { after, describe, it } from "node:test";
 import fc from "fast-check";
 import { conv2DNaive, conv2DFinished } from "../../src/kernels/conv2d.js";
 import { serial } from "../../src/kernels/execution.js";
-import { type ChannelMap, type Epilogue, normalizeNaive } from "../../src/kernels/normalize.js";
+import { type ChannelMap, type Epilogue, normalizeNaive, type Prologue } from "../../src/kernels/normalize.js";
 import { sumTensorsNaive } from "../../src/kernels/sum-tensors.js";
 import { type Window2D, window2D } from "../../src/kernels/window.js";
 import { type Tensor, tensor, tensorOf } from "../../src/tensor/tensor.js";
@@ -39,10 +39,12 @@ function assertBitsApart(
   bias: Tensor | undefined,
   window: Window2D,
   groups: number,
-  epilogue: Epilogue,
+  epilogue: Epilogue & { readonly prologue?: Prologue | undefined },
 ): void {
+  const { prologue } = epilogue;
+  const read = prologue === undefined ? x : normalizeNaive(x, prologue.map, { rectify: prologue.rectify });
   for (const execution of executions) {
-    const convolved = conv2DNaive(x, kernel, bias, window, groups, execution.accumulate);
+    const convolved = conv2DNaive(read, kernel, bias, window, groups, execution.accumulate);
     const expected = finishNaive(convolved, epilogue);
     const actual = conv2DFinished(x, kernel, bias, window, groups, epilogue, execution);
     assertSameBits(actual, expected, nameOf(execution));
@@ -67,18 +69,45 @@ describe("conv2DFinished", () => {
       normalizes: fc.boolean(),
       adds: fc.boolean(),
       rectify: fc.boolean(),
+      prepares: fc.boolean(),
     });
     fc.assert(
       fc.property(cases, ({ batch, kernelSize, stride, padding, groups, channels, filters, dtype, seeds, ...rest }) => {
         const window = window2D([6, 8], kernelSize, [stride, stride], padding, [1, 1]);
+        const prologue = rest.prepares ? { map: mapOf(groups * channels, seeds[1]), rectify: rest.adds } : undefined;
         const x = fill(seeds[0], [batch, 6, 8, groups * channels], dtype);
         const kernel = fill(seeds[1], [...kernelSize, channels, groups * filters], dtype);
         const yShape = [batch, window.outputHeight, window.outputWidth, groups * filters];
         const addend = rest.adds ? fill(seeds[2], yShape, dtype) : undefined;
         const map = rest.normalizes ? mapOf(groups * filters, seeds[2]) : undefined;
-        assertBitsApart(x, kernel, undefined, window, groups, { map, addend, rectify: rest.rectify });
+        assertBitsApart(x, kernel, undefined, window, groups, { prologue, map, addend, rectify: rest.rectify });
       }),
       { numRuns: 60 },
+    );
+  });
+
+  it("has them where a tile normalizes the pixels that it reads, whatever is left out between them", () => {
+    const cases = fc.record({
+      batch: fc.integer({ min: 1, max: 3 }),
+      image: fc.uniqueArray(fc.integer({ min: 3, max: 37 }), { minLength: 2, maxLength: 2 }),
+      strides: fc.tuple(fc.integer({ min: 1, max: 3 }), fc.integer({ min: 1, max: 3 })),
+      padding: fc.constantFrom("same" as const, "valid" as const),
+      vectors: fc.integer({ min: 1, max: 5 }),
+      filters: fc.constantFrom(1, 6, 8, 300),
+      seeds: fc.tuple(seedValues, seedValues, seedValues),
+      normalizes: fc.boolean(),
+      rectify: fc.boolean(),
+    });
+    fc.assert(
+      fc.property(cases, ({ batch, image: [height, width], strides, padding, vectors, filters, seeds, ...rest }) => {
+        const window = window2D([height, width], [1, 1], strides, padding, [1, 1]);
+        const x = fill(seeds[0], [batch, height, width, 4 * vectors], "float32");
+        const kernel = fill(seeds[1], [1, 1, 4 * vectors, filters], "float32");
+        const prologue = { map: mapOf(4 * vectors, seeds[2]), rectify: rest.rectify };
+        const map = rest.normalizes ? mapOf(filters, seeds[1]) : undefined;
+        assertBitsApart(x, kernel, undefined, window, 1, { prologue, map });
+      }),
+      { numRuns: 40 },
     );
   });
 

@@ -293,6 +293,23 @@ describe("the layer Conv2D", () => {
     });
   });
 
+  it("normalizes what it reads, before its own activation, if its kernel is one pixel; without a way back", () => {
+    const layer = new Conv2D({ filters: 2, kernelSize: 1, activation: "tanh", dtype: "float64" });
+    assert.ok(layer.takesPrologue && !new Conv2D(options).takesPrologue);
+    layer.apply(input({ shape: [5, 6, 3], dtype: "float64" }));
+    const context = { training: false, execution: serial, seed: 0, step: 0 };
+    const map = {
+      mean: Float64Array.of(1, 2, 3),
+      scale: Float64Array.of(0.5, 3, -2),
+      offset: Float64Array.of(-1, 4, 1),
+    };
+    const pass = layer.callFinished([x], context, {}, { map, rectify: true });
+    assertSameBits(pass.y, layer.call([normalize(x, map, { rectify: true }, serial)], context).y);
+    assert.throws(() => pass.backward(pass.y), {
+      message: "internal: Conv2D: what was normalized with it in inference has no way back.",
+    });
+  });
+
   it("leaves open what is open: an image of any height", () => {
     const image = input({ shape: [null, 6, 3] });
     assert.deepEqual(new Conv2D(options).apply(image).shape, [null, null, 6, 2]);

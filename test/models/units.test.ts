@@ -141,9 +141,11 @@ describe("A pass of which the gradients of trained weights are wanted", () => {
 
 describe("joinedUnits", () => {
   const namesOf = (model: Model, inference = false): string[] =>
-    joinedUnits(model.graphNodes, model.outputs, inference).map(({ head, finishes }) =>
-      [head.layer.name, ...finishes].join(" + "),
-    );
+    joinedUnits(model.graphNodes, model.outputs, inference).map(({ prologue, head, finishes }) => {
+      const first =
+        prologue === undefined ? [] : [prologue.normalization.name, ...(prologue.rectify ? ["rectify"] : [])];
+      return [...first, head.layer.name, ...finishes].join(" + ");
+    });
 
   it("make one of a normalization, the addition of the other way, and the ReLU behind it", () => {
     const names = namesOf(resnetV1(8));
@@ -179,6 +181,39 @@ describe("joinedUnits", () => {
     const x = input({ shape: [5, 6, 2] });
     const plain = new ReLU().apply(new Conv2D({ filters: 4, kernelSize: 1, name: "conv" }).apply(x));
     assert.deepEqual(namesOf(new Model({ inputs: x, outputs: plain })).slice(1), ["conv + rectify"]);
+  });
+
+  it("make one of a normalization, its ReLU and a convolution of one pixel behind them, in inference", () => {
+    const names = namesOf(resnetV2(11), true);
+    assert.deepEqual(names.slice(6, 10), [
+      "batch_normalization_3 + rectify + conv2d_5 + normalize + rectify",
+      "conv2d_6 + normalize + rectify",
+      "conv2d_8",
+      "conv2d_7 + add",
+    ]);
+    assert.equal(names.at(-4), "batch_normalization_9 + rectify");
+    const x = input({ shape: [5, 6, 2] });
+    const norm = new BatchNormalization({ name: "norm" }).apply(x);
+    const conv = new Conv2D({ filters: 4, kernelSize: 1, activation: "tanh", name: "conv" }).apply(norm);
+    const model = new Model({ inputs: x, outputs: conv });
+    assert.deepEqual(namesOf(model, true).slice(1), ["norm + conv"]);
+    assert.deepEqual(namesOf(model).slice(1), ["norm", "conv"]);
+  });
+
+  it("leave a normalization alone before convolutions of more pixels or of groups, two of them, or a shared one", () => {
+    const x = input({ shape: [5, 6, 4] });
+    const norm = () => new BatchNormalization().apply(x);
+    const conv = (options: { kernelSize: number; groups?: number }) => new Conv2D({ filters: 4, ...options });
+    const [read, shared] = [norm(), conv({ kernelSize: 1 })];
+    const outputs = [
+      conv({ kernelSize: 3 }).apply(norm()),
+      conv({ kernelSize: 1, groups: 2 }).apply(norm()),
+      conv({ kernelSize: 1 }).apply(read),
+      conv({ kernelSize: 1 }).apply(read),
+      shared.apply(norm()),
+      shared.apply(norm()),
+    ];
+    assert.ok(namesOf(new Model({ inputs: x, outputs }), true).every((name) => !name.includes("+")));
   });
 
   it("leave a normalization alone behind a convolution with an activation, or of another axis than the channels", () => {

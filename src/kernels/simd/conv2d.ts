@@ -19,9 +19,15 @@ import { fillZeros } from "../zeros.js";
 import { type Convolution, type ConvolutionFinish, convolve } from "./convolve.js";
 import { convolveFewFilters } from "./few-filters.js";
 import { areFinite } from "./finite.js";
+import type { Prologue } from "./image-lines.js";
 import { phasesOf, type WindowPhase } from "./phases.js";
 
-/** Writes the convolution of `x` [N, H, W, C] with `kernel`, plus `bias`, finished, to `y`; none of them is empty. */
+/**
+ * Writes the convolution of `x` [N, H, W, C], after the prologue, with `kernel`, plus `bias`, finished, to `y`; none of
+ * them is empty.
+ *
+ * Returns false, and has written nothing, where the prologue is better done apart.
+ */
 export function conv2DSimd(
   x: Tensor,
   kernel: Tensor,
@@ -31,13 +37,15 @@ export function conv2DSimd(
   groups: number,
   execution: Execution,
   finish?: ConvolutionFinish,
-): void {
+  prologue?: Prologue,
+): boolean {
   const [kernelHeight, kernelWidth, channels, filters] = kernel.shape;
   const columns = filters / groups;
   const depth = kernelWidth * channels;
   const { outputHeight, outputWidth } = window;
-  convolveEitherWay(
+  return convolveEitherWay(
     {
+      prologue,
       finish,
       images: contiguous(x).data,
       batch: x.shape[0],
@@ -148,6 +156,6 @@ function convolvePhase(
 }
 
 /** Computes a convolution with the kernels that suit it. */
-function convolveEitherWay(convolution: Convolution, execution: Execution, beside?: Beside): void {
-  if (!convolveFewFilters(convolution, execution, beside)) convolve(convolution, execution, beside);
+function convolveEitherWay(convolution: Convolution, execution: Execution, beside?: Beside): boolean {
+  return convolveFewFilters(convolution, execution, beside) || convolve(convolution, execution, beside);
 }

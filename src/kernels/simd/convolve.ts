@@ -24,10 +24,10 @@ import type { FloatArray } from "../../tensor/dtype.js";
 import { type Execution, NO_VALUES, threadsOf } from "../execution.js";
 import { blockOf } from "../split.js";
 import { WINDOW_NUMBERS, type Window2D, windowFrom, windowNumbers } from "../window.js";
-import { copyFunction } from "./copy-kernel.js";
 import { finishKernels } from "./element-kernels.js";
 import { LANES } from "./floats.js";
-import { type Lanes, lanesOf } from "./lanes.js";
+import { copyBytes, lineCopier, lineNormalizer, type Prologue, type Reading, readingOf } from "./image-lines.js";
+import { lanesOf } from "./lanes.js";
 import { TileScratch, tileMultiplier } from "./multiply.js";
 import { chooseNormalizeKernel } from "./normalize-kernels.js";
 import {
@@ -72,6 +72,8 @@ export interface Convolution {
   readonly right: RightOperand;
   readonly bias: FloatArray;
   readonly result: ResultPlaces;
+  /** What is done to the images first, of which windows must see no border; there is one group then. */
+  readonly prologue?: Prologue | undefined;
   /** What is done to a result that is one contiguous tensor, of whole vectors of columns. */
   readonly finish?: ConvolutionFinish | undefined;
 }
@@ -85,50 +87,16 @@ export interface ConvolutionFinish {
   readonly rectify: boolean;
 }
 
-/** How the windows of a tile find their values. */
-interface Reading {
-  /** Whether they read a copy. */
-  readonly copied: boolean;
-  /** Lines from the first to the last that a window sees, and columns that all windows of a line see. */
-  readonly reach: number;
-  readonly columns: number;
-  /** Segments of each line of a window, and values of each. */
-  readonly segmentsPerLine: number;
-  readonly length: number;
-}
-
-function readingOf(window: Window2D, lanes: Lanes, groups: number, channels: number): Reading {
-  const reach = (window.kernelHeight - 1) * window.dilationHeight + 1;
-  const columns = (window.outputWidth - 1) * window.strideWidth + (window.kernelWidth - 1) * window.dilationWidth + 1;
-  const bottom = (window.outputHeight - 1) * window.strideHeight - window.padTop + reach;
-  const inside =
-    window.padTop <= 0 &&
-    window.padLeft <= 0 &&
-    bottom <= window.inputHeight &&
-    columns - window.padLeft <= window.inputWidth;
-  const together = window.dilationWidth === 1;
-  return {
-    copied: !inside || groups > 1 || lanes.name === "float64",
-    reach,
-    columns,
-    segmentsPerLine: together ? 1 : window.kernelWidth,
-    length: together ? window.kernelWidth * channels : channels,
-  };
-}
-
-/** Bytes that the copies of a tile of `lines` lines take at most, over all images that it touches. */
-function copyBytes(lines: number, batch: number, window: Window2D, { reach, columns }: Reading, pixel: number): number {
-  const images = Math.min(batch, lines, Math.floor((lines - 2) / window.outputHeight) + 2);
-  const inputLines = lines * window.strideHeight + images * Math.max(0, reach - window.strideHeight);
-  return inputLines * columns * pixel;
-}
-
-/** Computes a convolution whose sums, images and results are not empty; and what waits `beside` it, if anything does. */
-export function convolve(convolution: Convolution, execution: Execution, beside?: Beside): void {
-  const { images, batch, channels, window, kernel, bias, result, finish } = convolution;
+/**
+ * Computes a convolution whose sums, images and results are not empty; and what waits `beside` it, if anything does.
+ *
+ * Returns false, and has written nothing, where several tiles would have to do the prologue to the same lines.
+ */
+export function convolve(convolution: Convolution, execution: Execution, beside?: Beside): boolean {
+  const { images, batch, channels, window, kernel, bias, result, prologue, finish } = convolution;
   const lanes = lanesOf(execution.accumulate);
   const layout = rightLayout(lanes, panelVectors(), convolution.right);
-  const reading = readingOf(window, lanes, layout.groups, channels);
+  const reading = readingOf(window, lanes, layout.groups, channels, prologue !== undefined);
   const pixel = channels * lanes.bytes;
   const units = batch * window.outputHeight;
   const threads = threadsOf(execution);
@@ -143,14 +111,15 @@ export function convolve(convolution: Convolution, execution: Execution, beside?
     threads,
   );
   const tilePanels = Math.min(layout.panels.length, plan.panels); // a tile does not go on into the next group
+  if (prologue !== undefined && tilePanels < layout.panels.length) return false;
   const shared = threads > 1;
   const tilesDown = splitUnits(units, plan.units, shared).count;
-  const copies = reading.copied ? copyBytes(plan.units, batch, window, reading, pixel) : 0;
+  const copies = reading.copied ? copyBytes(plan.units, batch, window, reading, pixel) + reading.lineBytes : 0;
   withRight(execution, layout, tilesDown > 1, kernel, bias, ({ packing, right, bias: biases }) => {
     const scratch = tileScratch(0, layout, packing, plan.units * window.outputWidth, window, reading);
     const run: SimdRun = {
       job: convolveJob,
-      reads: [images, right, biases, finish?.map ?? NO_VALUES, finish?.addend ?? NO_VALUES],
+      reads: [images, right, biases, prologue?.map ?? NO_VALUES, finish?.map ?? NO_VALUES, finish?.addend ?? NO_VALUES],
       writes: [result.data],
       numbers: [
         ...rightNumbers(layout),
@@ -164,6 +133,7 @@ export function convolve(convolution: Convolution, execution: Execution, beside?
         result.image,
         result.line,
         result.position,
+        Number(prologue?.rectify === true),
         Number(finish?.rectify === true),
         Number(shared),
       ],
@@ -172,6 +142,7 @@ export function convolve(convolution: Convolution, execution: Execution, beside?
     };
     runSimd(execution, run, beside);
   });
+  return true;
 }
 
 function tileScratch(
@@ -188,14 +159,27 @@ function tileScratch(
 /** Some lines of output, and some panels of one group of its channels. */
 export const convolveJob: Job = {
   name: "convolve",
-  prepare([images, right, bias, map, addend, scratchMemory, result], numbers) {
+  prepare([images, right, bias, before, map, addend, scratchMemory, result], numbers) {
     const layout = rightFrom(numbers);
     const { lanes, groups, columns } = layout;
     const window = windowFrom(numbers, RIGHT_NUMBERS);
-    const [packingIs, batch, channels, tileLines, tilePanels, offset, image, line, position, rectify, shared] =
-      numbers.slice(RIGHT_NUMBERS + WINDOW_NUMBERS);
+    const [
+      packingIs,
+      batch,
+      channels,
+      tileLines,
+      tilePanels,
+      offset,
+      image,
+      line,
+      position,
+      rectifyFirst,
+      rectify,
+      shared,
+    ] = numbers.slice(RIGHT_NUMBERS + WINDOW_NUMBERS);
     const packing = packingFrom(packingIs);
-    const reading = readingOf(window, lanes, groups, channels);
+    const prologue = before.length > 0 ? { map: before, rectify: rectifyFirst === 1 } : undefined;
+    const reading = readingOf(window, lanes, groups, channels, prologue !== undefined);
     const across = Math.ceil(layout.panels.length / tilePanels);
     const split = splitUnits(batch * window.outputHeight, tileLines, shared === 1);
 
@@ -209,7 +193,10 @@ export const convolveJob: Job = {
       reading.segmentsPerLine,
       window.dilationWidth * pixel,
     );
-    const copyLines = lineCopier(window, reading, lanes, channels, groups);
+    const copyLines =
+      prologue === undefined
+        ? lineCopier(window, reading, lanes, channels, groups)
+        : lineNormalizer(window, reading, lanes, channels, prologue, scratch.end);
     const imageBytes = 4 * window.inputHeight * window.inputWidth * channels * groups;
     const multiply = tileMultiplier(
       scratch,
@@ -225,7 +212,7 @@ export const convolveJob: Job = {
       const group = block % groups;
       const lines = blockOf(split, Math.floor(block / groups));
       scratch.clearRows();
-      let copyAt = scratch.end;
+      let copyAt = scratch.end + reading.lineBytes;
       for (let from = lines.from; from < lines.to; ) {
         const n = Math.floor(from / window.outputHeight);
         const oh = from - n * window.outputHeight;
@@ -293,47 +280,3 @@ function finisher(
     else runKernel(normalizeKernel, { ...part, x: part.y, map: map.byteOffset + 8 * valuesPerChannel * first });
   };
 }
-
-/** Copies `height` lines of the image at an address, from line `top` on, to `to`; returns where the copy ends. */
-type LineCopier = (image: number, top: number, height: number, to: number) => number;
-
-/** Copies lines of an image, with zeros for what is outside. */
-function lineCopier(
-  { inputHeight, inputWidth, padLeft }: Window2D,
-  { columns }: Reading,
-  lanes: Lanes,
-  channels: number,
-  groups: number,
-): LineCopier {
-  const left = Math.max(0, -padLeft); // the first column of the image that is seen, and the one behind the last
-  const right = Math.min(inputWidth, columns - padLeft);
-  const together = groups === 1;
-  const line = columns * channels;
-  const lineBytes = line * lanes.bytes;
-  const pixelBytes = 4 * channels * groups;
-  const copy = copyFunction(lanes);
-  return (image, top, height, to) => {
-    const above = Math.min(height, Math.max(0, -top));
-    const inside = right > left ? Math.max(0, Math.min(inputHeight, top + height) - (top + above)) : 0;
-    const below = height - above - inside;
-    if (above > 0) copy({ from: image, to, before: above * line, ...NO_RUNS });
-    if (inside > 0) {
-      copy({
-        from: image + ((top + above) * inputWidth + left) * pixelBytes,
-        to: to + above * lineBytes,
-        runs: together ? 1 : right - left,
-        runStride: pixelBytes,
-        runLength: together ? (right - left) * channels : channels,
-        before: (left + padLeft) * channels,
-        after: (columns - padLeft - right) * channels,
-        rows: inside,
-        rowStride: inputWidth * pixelBytes,
-      });
-    }
-    if (below > 0) copy({ from: image, to: to + (above + inside) * lineBytes, before: below * line, ...NO_RUNS });
-    return to + height * lineBytes;
-  };
-}
-
-/** Of a copy that is zeros. */
-const NO_RUNS = { runs: 1, runStride: 0, runLength: 0, after: 0, rows: 1, rowStride: 0 } as const;

@@ -1,0 +1,152 @@
+/**
+ * The lines of an image that a tile of a convolution reads, in its thread's scratch memory: copied, with zeros for what is
+ * outside; or normalized on the way, and rectified, as a layer before the convolution would have left them in memory.
+ *
+ * @module
+ */
+import type { FloatArray } from "../../tensor/dtype.js";
+import type { Window2D } from "../window.js";
+import { copyFunction } from "./copy-kernel.js";
+import { LANES } from "./floats.js";
+import type { Lanes } from "./lanes.js";
+import { chooseNormalizeKernel } from "./normalize-kernels.js";
+import { runKernel } from "./thread.js";
+
+/** What is done to an image of whole vectors of channels before it is convolved. */
+export interface Prologue {
+  /** What the kernels of `normalize-kernels.ts` read, interleaved. */
+  readonly map: FloatArray;
+  readonly rectify: boolean;
+}
+
+/** How the windows of a tile find their values. */
+export interface Reading {
+  /** Whether they read a copy. */
+  readonly copied: boolean;
+  /** Lines from the first to the last that a window sees, and columns that all windows of a line see. */
+  readonly reach: number;
+  readonly columns: number;
+  /** Segments of each line of a window, and values of each. */
+  readonly segmentsPerLine: number;
+  readonly length: number;
+  /** Bytes of a line that is rewritten before it is widened. */
+  readonly lineBytes: number;
+}
+
+/** How windows read images of groups of `channels` channels, which may have to be `rewritten` first. */
+export function readingOf(
+  window: Window2D,
+  lanes: Lanes,
+  groups: number,
+  channels: number,
+  rewritten: boolean,
+): Reading {
+  const reach = (window.kernelHeight - 1) * window.dilationHeight + 1;
+  const columns = (window.outputWidth - 1) * window.strideWidth + (window.kernelWidth - 1) * window.dilationWidth + 1;
+  const bottom = (window.outputHeight - 1) * window.strideHeight - window.padTop + reach;
+  const inside =
+    window.padTop <= 0 &&
+    window.padLeft <= 0 &&
+    bottom <= window.inputHeight &&
+    columns - window.padLeft <= window.inputWidth;
+  const together = window.dilationWidth === 1;
+  const wide = lanes.name === "float64";
+  return {
+    copied: !inside || groups > 1 || wide || rewritten,
+    reach,
+    columns,
+    segmentsPerLine: together ? 1 : window.kernelWidth,
+    length: together ? window.kernelWidth * channels : channels,
+    lineBytes: wide && rewritten ? columns * channels * 4 : 0,
+  };
+}
+
+/** Bytes that the copies of a tile of `lines` lines take at most, over all images that it touches. */
+export function copyBytes(
+  lines: number,
+  batch: number,
+  window: Window2D,
+  { reach, columns }: Reading,
+  pixel: number,
+): number {
+  const images = Math.min(batch, lines, Math.floor((lines - 2) / window.outputHeight) + 2);
+  const inputLines = lines * window.strideHeight + images * Math.max(0, reach - window.strideHeight);
+  return inputLines * columns * pixel;
+}
+
+/** Copies `height` lines of the image at an address, from line `top` on, to `to`; returns where the copy ends. */
+type LineCopier = (image: number, top: number, height: number, to: number) => number;
+
+/** Copies lines of an image, with zeros for what is outside. */
+export function lineCopier(
+  { inputHeight, inputWidth, padLeft }: Window2D,
+  { columns }: Reading,
+  lanes: Lanes,
+  channels: number,
+  groups: number,
+): LineCopier {
+  const left = Math.max(0, -padLeft); // the first column of the image that is seen, and the one behind the last
+  const right = Math.min(inputWidth, columns - padLeft);
+  const together = groups === 1;
+  const line = columns * channels;
+  const lineBytes = line * lanes.bytes;
+  const pixelBytes = 4 * channels * groups;
+  const copy = copyFunction(lanes);
+  return (image, top, height, to) => {
+    const above = Math.min(height, Math.max(0, -top));
+    const inside = right > left ? Math.max(0, Math.min(inputHeight, top + height) - (top + above)) : 0;
+    const below = height - above - inside;
+    if (above > 0) copy({ from: image, to, before: above * line, ...NO_RUNS });
+    if (inside > 0) {
+      copy({
+        from: image + ((top + above) * inputWidth + left) * pixelBytes,
+        to: to + above * lineBytes,
+        runs: together ? 1 : right - left,
+        runStride: pixelBytes,
+        runLength: together ? (right - left) * channels : channels,
+        before: (left + padLeft) * channels,
+        after: (columns - padLeft - right) * channels,
+        rows: inside,
+        rowStride: inputWidth * pixelBytes,
+      });
+    }
+    if (below > 0) copy({ from: image, to: to + (above + inside) * lineBytes, before: below * line, ...NO_RUNS });
+    return to + height * lineBytes;
+  };
+}
+
+/** Of a copy that is zeros. */
+const NO_RUNS = { runs: 1, runStride: 0, runLength: 0, after: 0, rows: 1, rowStride: 0 } as const;
+
+/**
+ * Normalizes the pixels that windows of a single one see; by way of a line at the address `scratch` where they are widened.
+ */
+export function lineNormalizer(
+  { inputWidth, strideHeight, strideWidth, outputWidth }: Window2D,
+  { columns }: Reading,
+  lanes: Lanes,
+  channels: number,
+  { map, rectify }: Prologue,
+  scratch: number,
+): LineCopier {
+  const kernel = chooseNormalizeKernel(false, rectify);
+  const copy = copyFunction(lanes);
+  const widens = lanes.name === "float64";
+  const line = columns * channels;
+  const lineBytes = line * lanes.bytes;
+  const pixels = { addend: 0, map: map.byteOffset, vectors: channels / LANES, skip: 4 * channels * (strideWidth - 1) };
+  return (image, top, height, to) => {
+    const from = image + 4 * top * inputWidth * channels;
+    if (!widens && strideHeight === 1 && strideWidth === 1) {
+      runKernel(kernel, { ...pixels, x: from, y: to, rows: height * columns });
+    } else {
+      for (let h = 0; h < height; h += strideHeight) {
+        const target = to + h * lineBytes;
+        const y = widens ? scratch : target;
+        runKernel(kernel, { ...pixels, x: from + 4 * h * inputWidth * channels, y, rows: outputWidth });
+        if (widens) copy({ from: scratch, to: target, before: 0, ...NO_RUNS, runLength: line });
+      }
+    }
+    return to + height * lineBytes;
+  };
+}
