@@ -107,9 +107,23 @@ describe("conv2DFinished", () => {
         const map = rest.normalizes ? mapOf(filters, seeds[1]) : undefined;
         assertBitsApart(x, kernel, undefined, window, 1, { prologue, map });
       }),
-      { numRuns: 40 },
+      { numRuns: 20 },
     );
   });
+
+  for (const [kernelSize, groups] of [
+    [[3, 1], 1],
+    [[1, 2], 1],
+    [[1, 1], 2],
+  ] as const) {
+    it(`has them where [${kernelSize.join(", ")}] pixels of ${groups} groups are read, and normalized before`, () => {
+      const window = window2D([5, 7], kernelSize, [1, 1], "same", [1, 1]);
+      const x = fill([0.7, -1.3, 2.9, 0.1, -0.4], [2, 5, 7, 8 * groups], "float32");
+      const kernel = fill([1.1, -0.6, 0.3], [...kernelSize, 8, 4 * groups], "float32");
+      const prologue = { map: mapOf(8 * groups, [0.3, -1.9, 0.8]), rectify: false };
+      assertBitsApart(x, kernel, undefined, window, groups, { prologue });
+    });
+  }
 
   // [what is reached, batch, image, channels, filters, kernel]
   const large = [

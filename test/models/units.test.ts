@@ -8,7 +8,7 @@ import { serial } from "../../src/kernels/execution.js";
 import { Activation } from "../../src/layers/activation.js";
 import { Add } from "../../src/layers/add.js";
 import { BatchNormalization } from "../../src/layers/batch-normalization.js";
-import { Conv2D } from "../../src/layers/conv2d.js";
+import { Conv2D, type Conv2DOptions } from "../../src/layers/conv2d.js";
 import { input } from "../../src/layers/input-layer.js";
 import type { SymbolicTensor } from "../../src/layers/layer.js";
 import { ReLU } from "../../src/layers/relu.js";
@@ -200,14 +200,15 @@ describe("joinedUnits", () => {
     assert.deepEqual(namesOf(model).slice(1), ["norm", "conv"]);
   });
 
-  it("leave a normalization alone before convolutions of more pixels or of groups, two of them, or a shared one", () => {
+  it("leave a normalization alone before convolutions of more pixels, of groups, of another type, two of them, or a shared one", () => {
     const x = input({ shape: [5, 6, 4] });
     const norm = () => new BatchNormalization().apply(x);
-    const conv = (options: { kernelSize: number; groups?: number }) => new Conv2D({ filters: 4, ...options });
+    const conv = (options: Omit<Conv2DOptions, "filters">) => new Conv2D({ filters: 4, ...options });
     const [read, shared] = [norm(), conv({ kernelSize: 1 })];
     const outputs = [
       conv({ kernelSize: 3 }).apply(norm()),
       conv({ kernelSize: 1, groups: 2 }).apply(norm()),
+      conv({ kernelSize: 1, dtype: "float64" }).apply(norm()),
       conv({ kernelSize: 1 }).apply(read),
       conv({ kernelSize: 1 }).apply(read),
       shared.apply(norm()),
