@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Execution, serial } from "../kernels/execution.js";
+import { type Execution, runsSimd, serial } from "../kernels/execution.js";
 import { PackedConstants } from "../kernels/simd/constants.js";
 import { Arena } from "../tensor/arena.js";
 import { floatArray } from "../tensor/dtype.js";
@@ -86,6 +86,7 @@ export function predict(model: Model, inputs: readonly Tensor[], options: Predic
   const arena = new Arena();
   const constants = total > batchSize ? packedConstants(model) : undefined; // nobody changes weights meanwhile
   const execution = { constants, ...(options.execution ?? serial) };
+  if (entering.some((x) => runsSimd(execution, x))) execution.constants?.makeRoom();
   try {
     for (let begin = 0; begin === 0 || begin < total; begin += batchSize) {
       const end = Math.min(begin + batchSize, total);

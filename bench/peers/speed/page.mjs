@@ -23,10 +23,33 @@ const milliseconds = (value) => (value < 100 ? value.toFixed(1) : Math.round(val
 /** The best quarter's bound; of one run, that run. */
 const best = ({ quarter, median }) => quarter ?? median;
 
-/** How many times as fast as `yardstick` this result is: of medians and, in brackets, of best quarters. */
+const medianOf = (values) => values.toSorted((a, b) => a - b)[values.length >> 1];
+
+/** What all rounds of a peer say: the median of their medians, the best of their best quarters, the worst of the others. */
+export function together(rounds) {
+  const failed = rounds.find((round) => round.failed !== undefined);
+  if (failed !== undefined || rounds.length === 1) return failed ?? rounds[0];
+  return {
+    ...rounds[0],
+    median: medianOf(rounds.map(({ median }) => median)),
+    quarter: Math.min(...rounds.map(best)),
+    threeQuarters: Math.max(...rounds.map(({ threeQuarters, median }) => threeQuarters ?? median)),
+    runs: rounds.reduce((sum, { runs }) => sum + runs, 0),
+    busy: medianOf(rounds.map(({ busy }) => busy)),
+    peakMegabytes: Math.max(...rounds.map(({ peakMegabytes }) => peakMegabytes)),
+  };
+}
+
+/**
+ * How many times as fast as `yardstick` this result is: of medians, round by round, the median of these; and, in brackets, of
+ * best quarters.
+ */
 function ratio(result, yardstick) {
   if (yardstick === undefined) return "";
-  return `${(yardstick.median / result.median).toFixed(2)} (${(best(yardstick) / best(result)).toFixed(2)})`;
+  const ratios = result.rounds
+    .slice(0, yardstick.rounds.length) // of a round that is not complete yet
+    .map(({ median }, i) => yardstick.rounds[i].median / median);
+  return `${medianOf(ratios).toFixed(2)} (${(best(yardstick) / best(result)).toFixed(2)})`;
 }
 
 /** One row; `yardsticks` are the results with as many threads that the ratios are taken of, where there are such. */
@@ -51,7 +74,8 @@ function row(result, yardsticks) {
 
 function table(workload, results) {
   const peers = YARDSTICKS[workload.split("-")[0]];
-  const own = results.filter((result) => result.workload === workload);
+  const all = results.filter((result) => result.workload === workload);
+  const own = [...new Set(all.map(({ peer }) => peer))].flatMap((name) => all.filter(({ peer }) => peer === name));
   const yardsticksFor = (threads) =>
     peers.map((peer) => own.find((other) => other.peer === peer && other.threads === threads && !other.failed));
   const ratios = peers.map((peer) => ` times as fast as ${peer} |`).join("");
@@ -62,6 +86,23 @@ function table(workload, results) {
     `|---|---:|---:|---:|${peers.map(() => "---:|").join("")}---:|---:|`,
     ...own.map((result) => row(result, yardsticksFor(result.threads))),
     "",
+  ];
+}
+
+/** What is said of the times of so many rounds. */
+function timesText(rounds) {
+  if (rounds === 1) {
+    return [
+      "The middle half begins where the best quarter of",
+      "the runs ends. Ratios are of equal numbers of threads, and of medians; in brackets, of the ends of the best quarters, which",
+      "say more where runs are uneven.",
+    ];
+  }
+  return [
+    `All were measured in turn, ${rounds} times.`,
+    "The median is that of the medians; the middle half goes from the end of the best quarter in the best round to that of the",
+    "third quarter in the worst. Ratios are of equal numbers of threads: the medians of those of the rounds; in brackets, of the ends of",
+    "the best quarters.",
   ];
 }
 
@@ -83,9 +124,9 @@ export function speedPage(results, arguments_) {
     `TOUCHSTONE_PYTHON=.venv/bin/python node bench/peers/speed/run.mjs ${arguments_.join(" ")}`.trim(),
     "```",
     "",
-    "*Wide vectors* are V8's `--experimental-wasm-revectorize` (see the README). The middle half begins where the best quarter of",
-    "the runs ends. Ratios are of equal numbers of threads, and of medians; in brackets, of the ends of the best quarters, which",
-    "say more where runs are uneven. *Cores busy* is the time of all threads over that on the clock, waits that spin included.",
+    "*Wide vectors* are V8's `--experimental-wasm-revectorize` (see the README).",
+    ...timesText(Math.max(...results.map(({ rounds }) => rounds.length))),
+    "*Cores busy* is the time of all threads over that on the clock, waits that spin included.",
     "Peak MB is the most resident memory of the whole process, the runtime included: it reads weights and inputs from files that",
     "another process wrote.",
     "",

@@ -1,5 +1,6 @@
 /**
- * Measures Touchstone and its peers on the same work, one process at a time, and writes `docs/speed.md`.
+ * Measures Touchstone and its peers on the same work, one process at a time, and writes `docs/speed.md`. On a machine that is
+ * slower for a while, with `--rounds`, so that it is slower for all of them.
  *
  * @module
  */
@@ -9,7 +10,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { speedPage } from "./page.mjs";
+import { speedPage, together } from "./page.mjs";
 import { WORKLOADS } from "./work.mjs";
 
 /** [peer, kinds of work, thread counts, whether it takes minutes] */
@@ -37,6 +38,7 @@ Options:
   --peers A,B    only these: ${[...new Set(PEERS.map(([peer]) => family(peer)))].join(", ")}
   --threads 1,2  only these numbers of threads
   --seconds 4    how long to measure each, after two seconds and twelve runs of warming up
+  --rounds 1     how often to measure each, in turn with the others; ratios are medians of those of the rounds
   --slow         also what takes minutes a run: jax-js and tfjs-backend-cpu
   --out FILE     the page, instead of docs/speed.md
 
@@ -64,6 +66,7 @@ const { values, positionals } = parseArgs({
     peers: { type: "string" },
     threads: { type: "string" },
     seconds: { type: "string", default: "4" },
+    rounds: { type: "string", default: "1" },
     slow: { type: "boolean" },
     out: { type: "string", default: join(here, "../../../docs/speed.md") },
     help: { type: "boolean", short: "h" },
@@ -74,6 +77,10 @@ if (values.help) {
   process.exit(0);
 }
 if (!(Number(values.seconds) > 0)) fail(`--seconds must be a number above 0. Received ${values.seconds}.`);
+const roundCount = Number(values.rounds);
+if (!Number.isSafeInteger(roundCount) || roundCount < 1) {
+  fail(`--rounds must be a whole number of at least 1. Received ${values.rounds}.`);
+}
 const workloads = chosen(
   positionals.length > 0 ? positionals.join(",") : undefined,
   WORKLOADS.map(({ name }) => name),
@@ -144,29 +151,42 @@ function measured(peer, folder, threads, first) {
 
 const partial = `${values.out}.partial`;
 const { out: _, ...published } = values;
+if (roundCount === 1) delete published.rounds;
 const options = Object.entries(published).map(([name, value]) => (value === true ? `--${name}` : `--${name} ${value}`));
 const results = [];
 
-function add(result) {
-  results.push(result);
+/** Adds a round to what is known of `peer`. */
+function add(workload, peer, threads, round) {
+  let known = results.find((other) => other.workload === workload && other.peer === peer && other.threads === threads);
+  if (known === undefined) results.push((known = { workload, peer, threads, rounds: [] }));
+  known.rounds.push(round);
+  Object.assign(known, together(known.rounds));
   writeFileSync(partial, speedPage(results, [...positionals, ...options]));
-  const { workload, peer, threads, failed, median, quarter, busy, peakMegabytes } = result;
+  const { failed, median, quarter, busy, peakMegabytes } = round;
   const numbers = () =>
     `${median.toFixed(1)} ms (best quarter ${(quarter ?? median).toFixed(1)}), ${busy.toFixed(2)} cores, ${peakMegabytes.toFixed(0)} MB`;
   console.error(workload, peer, threads, failed ?? numbers());
+}
+
+/** The peers that do this `kind` of work, in the order of the page. */
+function peersFor(kind, threads) {
+  return PEERS.filter(([peer, kinds, counts, slow]) => {
+    if (!kinds.includes(kind) || (slow && !values.slow) || (peer.includes("wide") && !knowsWide)) return false;
+    return families.includes(family(peer)) && counts.includes(threads);
+  }).map(([peer]) => peer);
 }
 
 for (const { name: workload, kind } of WORKLOADS.filter(({ name }) => workloads.includes(name))) {
   const folder = join(scratch, workload);
   mkdirSync(folder);
   const unprepared = wrongOf(process.execPath, [join(here, "prepare.mjs"), workload, folder]);
-  for (const [peer, kinds, counts, slow] of PEERS) {
-    if (!kinds.includes(kind) || (slow && !values.slow) || (peer.includes("wide") && !knowsWide)) continue;
-    if (!families.includes(family(peer))) continue;
-    for (const threads of counts.filter((count) => threadCounts.includes(count))) {
-      const first = results.find((other) => other.workload === workload && other.result !== undefined);
-      const outcome = unprepared === undefined ? measured(peer, folder, threads, first) : { failed: unprepared };
-      add({ workload, peer, threads, ...outcome });
+  for (const threads of threadCounts) {
+    for (let round = 0; round < roundCount; round++) {
+      for (const peer of peersFor(kind, threads)) {
+        const first = results.find((other) => other.workload === workload && other.result !== undefined);
+        const outcome = unprepared === undefined ? measured(peer, folder, threads, first) : { failed: unprepared };
+        add(workload, peer, threads, outcome);
+      }
     }
   }
   rmSync(folder, { recursive: true });

@@ -4,6 +4,9 @@
  *
  * Packing reads and writes all weights. For a batch of one image that is as much memory as everything else together.
  *
+ * Copies are made one by one, in the first pass, and stay. Each in a block of its own would lie between the tensors of that
+ * pass, and leave holes that no tensor of the next fits in: so there is one block for all of them.
+ *
  * @module
  */
 import type { DType, FloatArray } from "../../tensor/dtype.js";
@@ -13,8 +16,27 @@ import type { ChannelMap } from "../normalize.js";
 interface PackedCopy {
   /** How it is packed. */
   readonly layout: readonly number[];
-  readonly offset: number;
   readonly data: FloatArray;
+}
+
+/**
+ * Above this many values an operand is kept in single precision for float64 sums, too, and tiles widen its panels: as doubles
+ * it would take 2 MB or more, and be read from memory as such each time.
+ */
+export const MOST_DOUBLES = 262_144;
+
+/** Bytes of room for a copy: what panels add to the last columns is forgotten, but for a line of cache. */
+function roomFor({ length }: FloatArray): number {
+  return roundUp(length * (length > MOST_DOUBLES ? 4 : 8)) + CACHE_LINE;
+}
+
+/** What normalizations read takes so much less than the kernels: some numbers for each of their filters. */
+const MAPS_SHARE = 32;
+
+const CACHE_LINE = 64;
+
+function roundUp(bytes: number): number {
+  return Math.ceil(bytes / CACHE_LINE) * CACHE_LINE;
 }
 
 function isSame(a: readonly number[], b: readonly number[]): boolean {
@@ -26,6 +48,11 @@ function isSame(a: readonly number[], b: readonly number[]): boolean {
 export class PackedConstants {
   readonly #copies: Map<FloatArray, PackedCopy[]>;
   readonly #maps = new Map<object, ChannelMap>();
+  /** Where blocks begin: that for all copies, and those of copies that it had no room for. */
+  readonly #blocks: number[] = [];
+  /** Where the next copy goes in the first block, and where that ends. */
+  #next = 0;
+  #end = 0;
   #isClosed = false;
 
   constructor(arrays: Iterable<FloatArray>) {
@@ -57,24 +84,38 @@ export class PackedConstants {
     const copies = this.#copies.get(data);
     if (copies === undefined) return undefined;
     for (const copy of copies) if (isSame(copy.layout, layout)) return copy.data;
-    const heap = sharedHeap();
-    const offset = heap.allocate(length * (dtype === "float64" ? 8 : 4));
-    const packed = heap.view(dtype, offset, length);
-    try {
-      pack(packed);
-    } catch (error) {
-      heap.free(offset);
-      throw error;
-    }
-    copies.push({ layout, offset, data: packed });
+    const packed = sharedHeap().view(dtype, this.#reserve(length * (dtype === "float64" ? 8 : 4)), length);
+    pack(packed);
+    copies.push({ layout, data: packed });
     return packed;
+  }
+
+  /** Reserves memory for all copies, if that has not been done: best before a pass, whose tensors then lie behind it. */
+  makeRoom(): void {
+    if (this.#blocks.length > 0 || this.#copies.size === 0) return;
+    const kernels = [...this.#copies.keys()].reduce((sum, array) => sum + roomFor(array), 0);
+    const room = kernels + roundUp(kernels / MAPS_SHARE);
+    this.#next = sharedHeap().allocate(room);
+    this.#end = this.#next + room;
+    this.#blocks.push(this.#next);
+  }
+
+  /** Where there are `bytes` for a copy. */
+  #reserve(bytes: number): number {
+    this.makeRoom();
+    const offset = this.#next;
+    if (offset + bytes > this.#end) {
+      const block = sharedHeap().allocate(bytes);
+      this.#blocks.push(block);
+      return block;
+    }
+    this.#next += roundUp(bytes);
+    return offset;
   }
 
   /** Gives the memory of the copies back. */
   close(): void {
-    for (const copies of this.#copies.values()) {
-      for (const { offset } of copies.splice(0)) sharedHeap().free(offset);
-    }
+    for (const block of this.#blocks.splice(0)) sharedHeap().free(block);
     this.#copies.clear();
     this.#maps.clear();
     this.#isClosed = true;

@@ -16,6 +16,7 @@ import { allocateInScope } from "../../tensor/arena.js";
 import type { FloatArray } from "../../tensor/dtype.js";
 import { sharedHeap } from "../../tensor/heap.js";
 import type { Execution } from "../execution.js";
+import { MOST_DOUBLES } from "./constants.js";
 import { forEachWidth } from "./family.js";
 import { doubles, type Lanes, PANEL_VECTORS, singles } from "./lanes.js";
 import { packFunction } from "./pack-kernel.js";
@@ -223,12 +224,6 @@ export const packJob: Job = {
 /** Below this many values the calling thread packs alone: sharing would take longer. */
 const SMALL = 65_536;
 
-/**
- * Above this many values a right operand that is kept is kept in single precision for float64 sums, too, and tiles widen
- * its panels: as doubles it would take 2 MB or more, and be read from memory as such each time.
- */
-const LARGE = 262_144;
-
 /** In what form a right operand is: not packed, packed for the sums, or packed for float32 sums while sums are doubles. */
 export type Packing = "none" | "panels" | "singles";
 
@@ -271,7 +266,7 @@ export function withRight(
 ): void {
   const padded = paddedBias(layout, bias);
   const { lanes, groups, columns, terms } = layout;
-  const isNarrow = lanes !== singles && groups * columns * terms > LARGE;
+  const isNarrow = lanes !== singles && groups * columns * terms > MOST_DOUBLES;
   const kept = isNarrow ? singlesLayout(layout) : layout;
   const constant = execution.constants?.find(data, rightNumbers(kept), packedLength(kept), (packed) =>
     packAll(execution, kept, data, packed),

@@ -8,7 +8,7 @@ import { conv2DInputGradient, conv2DInputGradientNaive } from "../../../src/kern
 import { createExecution, type OwnedExecution } from "../../../src/kernels/execution.js";
 import { gemm, gemmNaive } from "../../../src/kernels/gemm.js";
 import type { Accumulate } from "../../../src/kernels/rounding.js";
-import { PackedConstants } from "../../../src/kernels/simd/constants.js";
+import { MOST_DOUBLES, PackedConstants } from "../../../src/kernels/simd/constants.js";
 import { areFinite } from "../../../src/kernels/simd/finite.js";
 import { doubles, singles } from "../../../src/kernels/simd/lanes.js";
 import { checkKernels, simdModule } from "../../../src/kernels/simd/module.js";
@@ -32,9 +32,6 @@ function forBothWidths(use: (width: string) => void): void {
   use(`${panelVectors()} vectors`);
   withWideVectors(() => use("4 vectors"));
 }
-
-/** More values than a right operand has that is kept as doubles. */
-const LARGE = 262_144;
 
 /** What `compute` gives for both ways to sum. */
 function bothSums(compute: (accumulate: Accumulate) => Tensor): Readonly<Record<Accumulate, Tensor>> {
@@ -155,7 +152,7 @@ describe("products on assembled kernels", () => {
     [45, 1, [1, 1]],
   ] as const) {
     it(`have them with operands too large to be kept as doubles, of ${n} columns and ${groups} groups`, () => {
-      const k = Math.floor(LARGE / (n * groups * size[0] * size[1])) + 1;
+      const k = Math.floor(MOST_DOUBLES / (n * groups * size[0] * size[1])) + 1;
       assertKept(n, groups, size, k, [0.7, -1.3, 2.9, 1e-3, -0.4]);
     });
   }
