@@ -18,7 +18,10 @@ if ((accumulate !== "float32" && accumulate !== "float64") || !(Number(turns) > 
   process.exit(2);
 }
 
-/** [batch, side, channels, filters (0: depthwise), kernel, stride], and of which products. */
+/**
+ * [batch, side, channels, filters (0: depthwise), kernel, stride], and of which products. "kept": as in a prediction, with a
+ * kernel that was packed long ago, and comes from memory.
+ */
 const WORKS = [
   [[2, 28, 128, 128, 3, 1], ["forward"]],
   [[1, 56, 64, 64, 1, 1], ["forward"]],
@@ -42,7 +45,12 @@ const WORKS = [
   [[8, 32, 64, 3, 3, 1], ["kernel"]],
   [[32, 16, 32, 32, 3, 1], ["kernel"]],
   [[32, 8, 64, 64, 3, 1], ["kernel"]],
+  [[1, 7, 512, 2048, 1, 1], ["kept"]],
+  [[1, 7, 512, 512, 3, 1], ["kept"]],
 ];
+
+/** Kept kernels that are used in turn: more than a cache holds. */
+const KEPT = 16;
 
 /** What a build does for each work: its name, operations, and a function. */
 async function worksOf(build) {
@@ -54,6 +62,7 @@ async function worksOf(build) {
   const { createExecution } = await load("src/kernels/execution.js");
   const { Arena } = await load("src/tensor/arena.js");
   const { numbers } = await load("bench/kernels/report.js");
+  const { PackedConstants } = await load("src/kernels/simd/constants.js");
   const execution = createExecution({ accumulate });
   const inputs = new Arena(); // in the heap, as in a training step
   return WORKS.flatMap(([[batch, side, channels, filters, size, stride], products]) => {
@@ -76,6 +85,12 @@ async function worksOf(build) {
             kernel: () => gradients.conv2DKernelGradient(x, dy, window, 1, execution),
             input: () => gradients.conv2DInputGradient(dy, kernel, window, 1, execution),
           };
+    if (products.includes("kept")) {
+      const kernels = inputs.run(() => Array.from({ length: KEPT }, () => numbers(kernel.shape)));
+      const predicting = { ...execution, constants: new PackedConstants(kernels.map(({ data }) => data)) };
+      let turn = 0;
+      all.kept = () => conv.conv2D(x, kernels[turn++ % KEPT], undefined, window, 1, predicting);
+    }
     return products.map((product) => ({
       work: `${batch}x${side}x${side}x${channels}, ${filters || "depthwise"}, ${size}x${size}/${stride}, ${product}`,
       operations: 2 * batch * outputHeight * outputWidth * size ** 2 * channels * (filters || 1),

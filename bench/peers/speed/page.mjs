@@ -23,7 +23,11 @@ const milliseconds = (value) => (value < 100 ? value.toFixed(1) : Math.round(val
 /** The best quarter's bound; of one run, that run. */
 const best = ({ quarter, median }) => quarter ?? median;
 
-const medianOf = (values) => values.toSorted((a, b) => a - b)[values.length >> 1];
+/** The median; of an even number, the middle between the two in the middle. */
+function medianOf(values) {
+  const sorted = values.toSorted((a, b) => a - b);
+  return (sorted[(sorted.length - 1) >> 1] + sorted[sorted.length >> 1]) / 2;
+}
 
 /** What all rounds of a peer say: the median of their medians, the best of their best quarters, the worst of the others. */
 export function together(rounds) {
