@@ -2,7 +2,7 @@
  * Products that read the next panel ahead, while they multiply with this one.
  *
  * A panel of a large right operand comes from memory, at the pace of memory, when its first tile needs it. Where many tiles
- * follow, that does not count. The last layers of a ResNet for one image have thirteen: they waited for a fifth of the time.
+ * follow, that does not count. In the last layers of a ResNet50, for one image, thirteen do.
  *
  *     panel p      | tile 0 | tile 1 |  ...  | tile 12 |        rounds of all tiles, one after another
  *     panel p + 1  ^---^---^---^---^---^---  ...  ---^          one number is read in each, some bytes further on
