@@ -31,9 +31,6 @@ import { lanesOf } from "./lanes.js";
 import { TileScratch, tileMultiplier } from "./multiply.js";
 import { chooseNormalizeKernel } from "./normalize-kernels.js";
 import {
-  type Packing,
-  packingFrom,
-  packingNumber,
   panelBytes,
   RIGHT_NUMBERS,
   type RightLayout,
@@ -41,10 +38,9 @@ import {
   rightFrom,
   rightLayout,
   rightNumbers,
-  scratchPanelBytes,
-  withRight,
 } from "./panels.js";
 import { planTiles, splitUnits } from "./plan.js";
+import { type Packing, packingFrom, packingNumber, scratchPanelBytes, withRight } from "./right-arrays.js";
 import { runSimd, type SimdRun, scratchAddress } from "./run.js";
 import { runKernel } from "./thread.js";
 import { panelVectors } from "./wide.js";

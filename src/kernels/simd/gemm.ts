@@ -13,18 +13,9 @@ import { blockOf } from "../split.js";
 import { copyFunction } from "./copy-kernel.js";
 import { type Lanes, lanesOf } from "./lanes.js";
 import { TileScratch, tileMultiplier } from "./multiply.js";
-import {
-  packingFrom,
-  packingNumber,
-  panelBytes,
-  RIGHT_NUMBERS,
-  rightFrom,
-  rightLayout,
-  rightNumbers,
-  scratchPanelBytes,
-  withRight,
-} from "./panels.js";
+import { panelBytes, RIGHT_NUMBERS, rightFrom, rightLayout, rightNumbers } from "./panels.js";
 import { planTiles, splitUnits } from "./plan.js";
+import { packingFrom, packingNumber, scratchPanelBytes, withRight } from "./right-arrays.js";
 import { runSimd, scratchAddress } from "./run.js";
 import { panelVectors } from "./wide.js";
 

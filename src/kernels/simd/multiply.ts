@@ -6,8 +6,9 @@
 import { aheadFunction, aheadStep } from "./ahead-kernel.js";
 import { forEachWidth } from "./family.js";
 import { NARROW_TILE_ROWS, tileRows } from "./lanes.js";
-import { packedPlaces, type Panel, panelPacker, panelWidener, type RightArrays, type RightLayout } from "./panels.js";
+import { type Panel, panelPacker, type RightLayout } from "./panels.js";
 import { productFunction, SPILL_BYTES } from "./product-kernel.js";
+import { packedPlaces, panelWidener, type RightArrays } from "./right-arrays.js";
 import { tableFunction } from "./table-kernel.js";
 
 /** Scratch memory of a tile: room for sums and for a panel, and three tables. What lies behind belongs to the caller. */
