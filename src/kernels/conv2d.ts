@@ -24,7 +24,7 @@ import { RELU, rectify } from "./rectify.js";
 import { type Accumulate, roundingOf, roundsToFloat32 } from "./rounding.js";
 import { conv2DSimd } from "./simd/conv2d.js";
 import type { ConvolutionFinish } from "./simd/convolve.js";
-import type { Prologue as SimdPrologue } from "./simd/image-lines.js";
+import type { LinePrologue } from "./simd/image-lines.js";
 import { isDepthwise, simdDepthwise } from "./simd/depthwise.js";
 import { blockOf, splitEvenly } from "./split.js";
 import { sumTensors } from "./sum-tensors.js";
@@ -69,7 +69,7 @@ function convolved(
   finish?: ConvolutionFinish,
   prologue?: Prologue,
 ): { readonly y: Tensor; readonly finished: boolean } {
-  if (prologue !== undefined && !isReadOnce(x, window, groups, execution)) {
+  if (prologue !== undefined && !isPreparedInTiles(x, window, groups, execution)) {
     return convolved(prepared(x, prologue, execution), kernel, bias, window, groups, execution, finish);
   }
   const finished = false;
@@ -86,7 +86,7 @@ function convolved(
   }
   const y = empty([batch, window.outputHeight, window.outputWidth, filters], x);
   if (runsSimd(execution, x) && y.size > 0 && kernel.size > 0) {
-    const convolve = (image: Tensor, first?: SimdPrologue): boolean =>
+    const convolve = (image: Tensor, first?: LinePrologue): boolean =>
       conv2DSimd(image, kernel, bias, y, window, groups, execution, finish, first);
     if (prologue === undefined) convolve(x);
     else {
@@ -114,8 +114,13 @@ function prepared(x: Tensor, { map, rectify: rectifies }: Prologue, execution: E
   return normalize(x, map, { rectify: rectifies }, execution);
 }
 
-/** Whether a convolution on the vector unit reads every value of `x` once at most, and sees no border. */
-function isReadOnce(x: Tensor, { kernelHeight, kernelWidth }: Window2D, groups: number, execution: Execution): boolean {
+/** Whether tiles can prepare what they read: on the vector unit, where every pixel is read once at most, without a border. */
+function isPreparedInTiles(
+  x: Tensor,
+  { kernelHeight, kernelWidth }: Window2D,
+  groups: number,
+  execution: Execution,
+): boolean {
   return kernelHeight === 1 && kernelWidth === 1 && groups === 1 && passRunsSimd(execution, x, x.shape[3]);
 }
 

@@ -9,8 +9,14 @@
  */
 import type { DType, FloatArray } from "./dtype.js";
 
-/** Bytes between the starts of blocks: one cache line, so that no two blocks share one. */
-const ALIGNMENT = 64;
+/** Bytes of a line of the cache. Two threads that write should not share one: so no two blocks do. */
+export const CACHE_LINE = 64;
+
+/** `bytes`, or as many as whole lines of the cache have that hold them. */
+export function wholeLines(bytes: number): number {
+  return Math.ceil(bytes / CACHE_LINE) * CACHE_LINE;
+}
+
 const PAGE = 65536;
 /**
  * 4 GiB, all that a 32-bit WebAssembly memory can address, but for one page: so the address behind the end of a block is
@@ -102,7 +108,7 @@ export class Heap {
    * @throws RangeError when the memory is full.
    */
   allocate(bytes: number): number {
-    const size = Math.max(ALIGNMENT, Math.ceil(bytes / ALIGNMENT) * ALIGNMENT);
+    const size = Math.max(CACHE_LINE, wholeLines(bytes));
     let offset: number;
     const fit = this.#firstFit(size);
     if (fit < this.#free.length) {

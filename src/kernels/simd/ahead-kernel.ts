@@ -14,6 +14,7 @@
  */
 import { type NamedFunction, type Signature, wasmFunction } from "../../assembly/code.js";
 import { i32 } from "../../assembly/instructions.js";
+import { CACHE_LINE } from "../../tensor/heap.js";
 import { type Family, family } from "./family.js";
 import { type Lanes, WIDE_PANEL_VECTORS } from "./lanes.js";
 import { callWith, multiplyTiles, type ProductParameter, productParameters, UNROLL } from "./product-kernel.js";
@@ -49,14 +50,16 @@ export function aheadFunction(
   return callWith(aheadKernel(lanes, vectors), "ahead", "aheadStep");
 }
 
-/** A step beyond a line of the cache would leave some out. */
-const CACHE_LINE = 64;
+/** Bytes that a round reads. */
+const READ_BYTES = 4;
 
 /**
- * How many bytes further a round reads, so that all rounds of `tiles` tiles of so many segments of so many values read no
- * more than `bytes`.
+ * How many bytes further a round reads, so that all rounds of `tiles` tiles of so many segments of so many values read
+ * nothing behind the first `bytes`; 0 where steps would be shorter than what is read. A step beyond a line of the cache would
+ * leave some out.
  */
 export function aheadStep(bytes: number, tiles: number, segmentCount: number, length: number): number {
   const rounds = tiles * segmentCount * Math.ceil(length / UNROLL);
-  return Math.min(CACHE_LINE, Math.floor(bytes / rounds));
+  const step = Math.min(CACHE_LINE, Math.floor(bytes / rounds));
+  return step < READ_BYTES ? 0 : step;
 }

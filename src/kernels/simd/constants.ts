@@ -10,7 +10,7 @@
  * @module
  */
 import type { DType, FloatArray } from "../../tensor/dtype.js";
-import { sharedHeap } from "../../tensor/heap.js";
+import { CACHE_LINE, sharedHeap, wholeLines } from "../../tensor/heap.js";
 import type { ChannelMap } from "../normalize.js";
 
 interface PackedCopy {
@@ -27,17 +27,11 @@ export const MOST_DOUBLES = 262_144;
 
 /** Bytes of room for a copy: what panels add to the last columns is forgotten, but for a line of cache. */
 function roomFor({ length }: FloatArray): number {
-  return roundUp(length * (length > MOST_DOUBLES ? 4 : 8)) + CACHE_LINE;
+  return wholeLines(length * (length > MOST_DOUBLES ? 4 : 8)) + CACHE_LINE;
 }
 
 /** What normalizations read takes so much less than the kernels: some numbers for each of their filters. */
 const MAPS_SHARE = 32;
-
-const CACHE_LINE = 64;
-
-function roundUp(bytes: number): number {
-  return Math.ceil(bytes / CACHE_LINE) * CACHE_LINE;
-}
 
 function isSame(a: readonly number[], b: readonly number[]): boolean {
   for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
@@ -94,7 +88,7 @@ export class PackedConstants {
   makeRoom(): void {
     if (this.#blocks.length > 0 || this.#copies.size === 0) return;
     const kernels = [...this.#copies.keys()].reduce((sum, array) => sum + roomFor(array), 0);
-    const room = kernels + roundUp(kernels / MAPS_SHARE);
+    const room = kernels + wholeLines(kernels / MAPS_SHARE);
     this.#next = sharedHeap().allocate(room);
     this.#end = this.#next + room;
     this.#blocks.push(this.#next);
@@ -109,7 +103,7 @@ export class PackedConstants {
       this.#blocks.push(block);
       return block;
     }
-    this.#next += roundUp(bytes);
+    this.#next += wholeLines(bytes);
     return offset;
   }
 

@@ -19,7 +19,7 @@ import { fillZeros } from "../zeros.js";
 import { type Convolution, type ConvolutionFinish, convolve } from "./convolve.js";
 import { convolveFewFilters } from "./few-filters.js";
 import { areFinite } from "./finite.js";
-import type { Prologue } from "./image-lines.js";
+import type { LinePrologue } from "./image-lines.js";
 import { phasesOf, type WindowPhase } from "./phases.js";
 
 /**
@@ -37,7 +37,7 @@ export function conv2DSimd(
   groups: number,
   execution: Execution,
   finish?: ConvolutionFinish,
-  prologue?: Prologue,
+  prologue?: LinePrologue,
 ): boolean {
   const [kernelHeight, kernelWidth, channels, filters] = kernel.shape;
   const columns = filters / groups;

@@ -26,7 +26,7 @@ import { blockOf } from "../split.js";
 import { WINDOW_NUMBERS, type Window2D, windowFrom, windowNumbers } from "../window.js";
 import { finishKernels } from "./element-kernels.js";
 import { LANES } from "./floats.js";
-import { copyBytes, lineCopier, lineNormalizer, type Prologue, type Reading, readingOf } from "./image-lines.js";
+import { copyBytes, lineCopier, lineNormalizer, type LinePrologue, type Reading, readingOf } from "./image-lines.js";
 import { lanesOf } from "./lanes.js";
 import { TileScratch, tileMultiplier } from "./multiply.js";
 import { chooseNormalizeKernel } from "./normalize-kernels.js";
@@ -69,7 +69,7 @@ export interface Convolution {
   readonly bias: FloatArray;
   readonly result: ResultPlaces;
   /** What is done to the images first, of which windows must see no border; there is one group then. */
-  readonly prologue?: Prologue | undefined;
+  readonly prologue?: LinePrologue | undefined;
   /** What is done to a result that is one contiguous tensor, of whole vectors of columns. */
   readonly finish?: ConvolutionFinish | undefined;
 }

@@ -11,6 +11,7 @@
  *
  * @module
  */
+import { wholeLines } from "../../tensor/heap.js";
 import type { Job } from "../../parallel/job.js";
 import { contiguous, empty, type Tensor } from "../../tensor/tensor.js";
 import { type Execution, threadsOf } from "../execution.js";
@@ -105,10 +106,9 @@ interface Scratch {
 
 function scratchFrom(table: number, { kernels, lines, taps, across }: Plan): Scratch {
   const panels = Math.ceil(across.size / (kernels.vectors * kernels.lanes.perVector));
-  const aligned = (bytes: number): number => Math.ceil(bytes / 64) * 64;
-  const zeros = table + aligned(4 * taps.size);
-  const sums = zeros + aligned(4 * across.size);
-  const linesAt = sums + aligned(panels * taps.size * lines.pixel);
+  const zeros = table + wholeLines(4 * taps.size);
+  const sums = zeros + wholeLines(4 * across.size);
+  const linesAt = sums + wholeLines(panels * taps.size * lines.pixel);
   const dy = linesAt + panels * panelBytes(lines);
   const dyPanel = lines.window.outputWidth * lines.pixel;
   return { table, zeros, sums, lines: linesAt, dy, dyPanel, end: dy + panels * dyPanel };

@@ -14,6 +14,7 @@
  *
  * @module
  */
+import { wholeLines } from "../../tensor/heap.js";
 import { withArraysInHeap } from "../../parallel/borrow.js";
 import type { Job } from "../../parallel/job.js";
 import type { FloatArray } from "../../tensor/dtype.js";
@@ -206,13 +207,12 @@ function tapsOf({ planes, lines: { window } }: Plan): number {
 function scratchFrom(table: number, plan: Plan): Scratch {
   const { kernels, lines, planes, across } = plan;
   const panels = Math.ceil(across.size / widthOf(kernels));
-  const aligned = (bytes: number): number => Math.ceil(bytes / 64) * 64;
-  const zeros = table + aligned(4 * tapsOf(plan));
-  const filter = zeros + aligned(4 * across.size);
+  const zeros = table + wholeLines(4 * tapsOf(plan));
+  const filter = zeros + wholeLines(4 * across.size);
   const filterPanel = tapsOf(plan) * lines.pixel;
-  const bias = filter + aligned(panels * filterPanel);
-  const spill = bias + aligned(panels * lines.pixel);
-  const linesAt = spill + aligned(SPILLED_PIXELS * lines.pixel);
+  const bias = filter + wholeLines(panels * filterPanel);
+  const spill = bias + wholeLines(panels * lines.pixel);
+  const linesAt = spill + wholeLines(SPILLED_PIXELS * lines.pixel);
   const linePanel = panelBytes(lines);
   const linePlane = panels * linePanel;
   const end = linesAt + planes * linePlane;

@@ -8,6 +8,7 @@
  *
  * @module
  */
+import { wholeLines } from "../../tensor/heap.js";
 import type { Beside, Job } from "../../parallel/job.js";
 import type { FloatArray } from "../../tensor/dtype.js";
 import { type Execution, threadsOf } from "../execution.js";
@@ -61,11 +62,10 @@ interface Scratch {
 function scratchFrom(places: number, { layout, lines, channels, vectors }: Plan): Scratch {
   const { lanes, groups, terms } = layout;
   const { kernelHeight, kernelWidth } = lines.window;
-  const aligned = (bytes: number): number => Math.ceil(bytes / 64) * 64;
-  const zeros = places + aligned(4 * kernelHeight * kernelWidth);
-  const weights = zeros + aligned(4 * groups * channels);
-  const bias = weights + aligned(groups * terms * FEW_FILTERS * lanes.bytes);
-  const spill = bias + aligned(groups * FEW_FILTERS * lanes.bytes);
+  const zeros = places + wholeLines(4 * kernelHeight * kernelWidth);
+  const weights = zeros + wholeLines(4 * groups * channels);
+  const bias = weights + wholeLines(groups * terms * FEW_FILTERS * lanes.bytes);
+  const spill = bias + wholeLines(groups * FEW_FILTERS * lanes.bytes);
   const planes = spill + FEW_FILTERS * 16 * vectors;
   // a kernel reads up to a vector behind the last line
   const end = planes + groups * channels * panelBytes(lines) + 16 * vectors;

@@ -12,6 +12,7 @@
  *
  * @module
  */
+import { CACHE_LINE } from "../../tensor/heap.js";
 import { Beside, type Job, type JobRun } from "../../parallel/job.js";
 import type { FloatArray } from "../../tensor/dtype.js";
 import { contiguous, empty, type Tensor } from "../../tensor/tensor.js";
@@ -50,8 +51,6 @@ interface Scratch {
   readonly dy: number;
   readonly end: number;
 }
-
-const CACHE_LINE = 64;
 
 /** How a tile uses the scratch memory at `zeros`. */
 function scratchFrom(zeros: number, plan: Plan): Scratch {

@@ -13,7 +13,7 @@ import { chooseNormalizeKernel } from "./normalize-kernels.js";
 import { runKernel } from "./thread.js";
 
 /** What is done to an image of whole vectors of channels before it is convolved. */
-export interface Prologue {
+export interface LinePrologue {
   /** What the kernels of `normalize-kernels.ts` read, interleaved. */
   readonly map: FloatArray;
   readonly rectify: boolean;
@@ -29,17 +29,17 @@ export interface Reading {
   /** Segments of each line of a window, and values of each. */
   readonly segmentsPerLine: number;
   readonly length: number;
-  /** Bytes of a line that is rewritten before it is widened. */
+  /** Bytes of a line that is prepared before it is widened. */
   readonly lineBytes: number;
 }
 
-/** How windows read images of groups of `channels` channels, which may have to be `rewritten` first. */
+/** How windows read images of groups of `channels` channels, which may be `prepared` first. */
 export function readingOf(
   window: Window2D,
   lanes: Lanes,
   groups: number,
   channels: number,
-  rewritten: boolean,
+  prepared: boolean,
 ): Reading {
   const reach = (window.kernelHeight - 1) * window.dilationHeight + 1;
   const columns = (window.outputWidth - 1) * window.strideWidth + (window.kernelWidth - 1) * window.dilationWidth + 1;
@@ -52,12 +52,12 @@ export function readingOf(
   const together = window.dilationWidth === 1;
   const wide = lanes.name === "float64";
   return {
-    copied: !inside || groups > 1 || wide || rewritten,
+    copied: !inside || groups > 1 || wide || prepared,
     reach,
     columns,
     segmentsPerLine: together ? 1 : window.kernelWidth,
     length: together ? window.kernelWidth * channels : channels,
-    lineBytes: wide && rewritten ? columns * channels * 4 : 0,
+    lineBytes: wide && prepared ? columns * channels * 4 : 0,
   };
 }
 
@@ -126,7 +126,7 @@ export function lineNormalizer(
   { columns }: Reading,
   lanes: Lanes,
   channels: number,
-  { map, rectify }: Prologue,
+  { map, rectify }: LinePrologue,
   scratch: number,
 ): LineCopier {
   const kernel = chooseNormalizeKernel(false, rectify);

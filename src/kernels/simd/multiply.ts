@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { wholeLines } from "../../tensor/heap.js";
 import { aheadFunction, aheadStep } from "./ahead-kernel.js";
 import { forEachWidth } from "./family.js";
 import { NARROW_TILE_ROWS, tileRows } from "./lanes.js";
@@ -33,7 +34,7 @@ export class TileScratch {
     this.segments = this.panel + panelBytes;
     this.rows = this.segments + 4 * segmentCount;
     this.results = this.rows + tableBytes;
-    this.end = roundUp(this.results + tableBytes, 64);
+    this.end = wholeLines(this.results + tableBytes);
   }
 
   get #table(): ReturnType<typeof tableFunction> {
@@ -111,8 +112,8 @@ export function tileMultiplier(
   const productOf = forEachWidth((vectors) => productFunction(lanes, vectors));
   const aheadOf = forEachWidth((vectors) => aheadFunction(lanes, vectors));
   const packed = packing === "panels";
-  const pack = packing === "singles" ? panelWidener(layout, right) : panelPacker(layout, right);
   const placeOf = packedPlaces(layout, packing, right);
+  const pack = packing === "singles" ? panelWidener(layout, placeOf) : panelPacker(layout, right);
   const comesFromMemory = packing !== "none" && right.byteLength > LARGE_BYTES && allRows <= FEW_ROWS;
   return (group, from, to) => {
     for (let i = from, count = 1; i < to && i < panels.length; i += count) {

@@ -50,20 +50,28 @@ export function scratchPanelBytes(layout: RightLayout, packing: Packing): number
 
 /** Where in the memory of a packed operand a panel is found. */
 interface PackedPlace {
+  /** The first column there, at `address`, and the bytes of a row and of all of them. */
+  readonly from: number;
   readonly address: number;
+  readonly rowBytes: number;
   readonly bytes: number;
 }
 
+/** Finds a panel of a group. */
+type PanelFinder = (group: number, panel: Panel) => PackedPlace;
+
 /** Where the panels of `layout` lie in `right`; those of float32 sums that hold them, where it is packed for these. */
-export function packedPlaces(
-  layout: RightLayout,
-  packing: Packing,
-  right: FloatArray,
-): (group: number, panel: Panel) => PackedPlace {
+export function packedPlaces(layout: RightLayout, packing: Packing, right: FloatArray): PanelFinder {
   const held = packing === "singles" ? singlesLayout(layout) : layout;
   return (group, panel) => {
     const { from, vectors } = held === layout ? panel : holderOf(held, panel);
-    return { address: right.byteOffset + panelPlace(held, group, from), bytes: layout.terms * vectors * 16 };
+    const rowBytes = 16 * vectors;
+    return {
+      from,
+      address: right.byteOffset + panelPlace(held, group, from),
+      rowBytes,
+      bytes: layout.terms * rowBytes,
+    };
   };
 }
 
@@ -76,16 +84,14 @@ function holderOf({ panels, vectors }: RightLayout, panel: Panel): Panel {
   return panels[Math.floor(panel.from / (vectors * singles.perVector))];
 }
 
-/** What widens panels of `right`, which is packed for float32 sums. */
-export function panelWidener(layout: RightLayout, right: FloatArray): PanelPacker {
-  const { lanes, terms } = layout;
-  const held = singlesLayout(layout);
+/** What widens panels of a right operand that is packed for float32 sums. */
+export function panelWidener({ lanes, terms }: RightLayout, placeOf: PanelFinder): PanelPacker {
   const packOf = forEachWidth((vectors) => packFunction(lanes, vectors));
   return (group, panel, to) => {
-    const { from, vectors } = holderOf(held, panel);
+    const { from, address, rowBytes } = placeOf(group, panel);
     packOf(panel.vectors)({
-      from: right.byteOffset + panelPlace(held, group, from) + 4 * (panel.from - from),
-      rowStride: 16 * vectors,
+      from: address + 4 * (panel.from - from),
+      rowStride: rowBytes,
       columnStride: 4,
       depth: terms,
       columns: panel.vectors * lanes.perVector,

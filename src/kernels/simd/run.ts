@@ -6,7 +6,7 @@
 import { withArraysInHeap } from "../../parallel/borrow.js";
 import type { Beside, JobRun } from "../../parallel/job.js";
 import type { FloatArray } from "../../tensor/dtype.js";
-import { sharedHeap } from "../../tensor/heap.js";
+import { sharedHeap, wholeLines } from "../../tensor/heap.js";
 import { type Execution, runTiles, threadsOf } from "../execution.js";
 import { countJob } from "./module.js";
 import { threadNumber } from "./thread.js";
@@ -16,9 +16,6 @@ export interface SimdRun extends JobRun {
   /** Bytes of scratch memory for each thread. A tile finds them with {@link scratchAddress}; they hold anything. */
   readonly scratch: number;
 }
-
-/** Lines of cache that two threads write must not be the same. */
-const CACHE_LINE = 64;
 
 /**
  * Computes all tiles of a job on the threads of `execution`, and of those that wait `beside` it. The job is given what it
@@ -36,7 +33,7 @@ export function withScratch<Result>(
 ): Result {
   countJob();
   const heap = sharedHeap();
-  const each = Math.ceil(scratch / CACHE_LINE) * CACHE_LINE;
+  const each = wholeLines(scratch); // threads that write share none
   const threads = threadsOf(execution);
   const offset = heap.allocate(each * threads);
   try {

@@ -9,6 +9,7 @@ import { createExecution, type OwnedExecution } from "../../../src/kernels/execu
 import { gemm, gemmNaive } from "../../../src/kernels/gemm.js";
 import type { Accumulate } from "../../../src/kernels/rounding.js";
 import { MOST_DOUBLES, PackedConstants } from "../../../src/kernels/simd/constants.js";
+import { aheadStep } from "../../../src/kernels/simd/ahead-kernel.js";
 import { areFinite } from "../../../src/kernels/simd/finite.js";
 import { doubles, singles } from "../../../src/kernels/simd/lanes.js";
 import { checkKernels, simdModule } from "../../../src/kernels/simd/module.js";
@@ -344,5 +345,22 @@ describe("the self-check", () => {
   it("leaves kernels alone that compute what they must", () => {
     checkKernels(() => undefined);
     assert.ok(simdModule() !== undefined);
+  });
+});
+
+describe("aheadStep", () => {
+  it("stays within what may be read, to the last byte of the last round, and leaves out no line of the cache", () => {
+    const [tileCounts, segmentCounts, lengths] = [64, 9, 3000].map((max) => fc.integer({ min: 1, max }));
+    const sizes = fc.integer({ min: 4, max: 200_000 });
+    fc.assert(
+      fc.property(sizes, tileCounts, segmentCounts, lengths, (bytes, tiles, segments, length) => {
+        const step = aheadStep(bytes, tiles, segments, length);
+        const rounds = tiles * segments * Math.floor(length / 8);
+        assert.ok(step >= 0 && step <= 64 && Math.max(0, rounds - 1) * step + 4 <= bytes, `${step} bytes`);
+      }),
+    );
+    assert.equal(aheadStep(64 * 512, 13, 1, 512), Math.floor((64 * 8) / 13));
+    assert.equal(aheadStep(64 * 512, 1, 1, 512), 64);
+    assert.equal(aheadStep(16 * 8, 64, 1, 8), 0);
   });
 });
