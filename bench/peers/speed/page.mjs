@@ -53,8 +53,11 @@ function ratio(result, yardstick) {
   const ratios = result.rounds
     .slice(0, yardstick.rounds.length) // of a round that is not complete yet
     .map(({ median }, i) => yardstick.rounds[i].median / median);
-  return `${medianOf(ratios).toFixed(2)} (${(best(yardstick) / best(result)).toFixed(2)})`;
+  return `${times(medianOf(ratios))} (${times(best(yardstick) / best(result))})`;
 }
+
+/** A ratio as the page shows it: two places, or two digits where these would say little more than zero. */
+const times = (ratio) => (ratio < 0.1 ? ratio.toPrecision(2) : ratio.toFixed(2));
 
 /** One row; `yardsticks` are the results with as many threads that the ratios are taken of, where there are such. */
 function row(result, yardsticks) {
