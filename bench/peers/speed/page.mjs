@@ -20,6 +20,9 @@ const TITLES = {
 
 const milliseconds = (value) => (value < 100 ? value.toFixed(1) : Math.round(value).toLocaleString("en"));
 
+/** A ratio as the page shows it: two places, or two digits where these would say little more than zero. */
+const times = (ratio) => (ratio < 0.1 ? ratio.toPrecision(2) : ratio.toFixed(2));
+
 /** The best quarter's bound; of one run, that run. */
 const best = ({ quarter, median }) => quarter ?? median;
 
@@ -55,9 +58,6 @@ function ratio(result, yardstick) {
     .map(({ median }, i) => yardstick.rounds[i].median / median);
   return `${times(medianOf(ratios))} (${times(best(yardstick) / best(result))})`;
 }
-
-/** A ratio as the page shows it: two places, or two digits where these would say little more than zero. */
-const times = (ratio) => (ratio < 0.1 ? ratio.toPrecision(2) : ratio.toFixed(2));
 
 /** One row; `yardsticks` are the results with as many threads that the ratios are taken of, where there are such. */
 function row(result, yardsticks) {
