@@ -63,12 +63,18 @@ export interface WasmFunction {
   readonly name: string;
   readonly parameters: readonly ValueType[];
   readonly result: ValueType | undefined;
+  /** Builds the code, anew each time: it is many times as large as the bytes that it becomes, and needed once. */
+  readonly build: () => FunctionBody;
+}
+
+/** What a function does. */
+export interface FunctionBody {
   /** The types of the local variables behind the parameters. */
   readonly locals: readonly ValueType[];
   readonly code: Code;
 }
 
-/** A function that takes parameters named as the keys of `P`, in that order, and whose code is built when asked for. */
+/** A function that takes parameters named as the keys of `P`, in that order. */
 export interface NamedFunction<P extends Signature> extends WasmFunction {
   /** The types of the parameters by name. */
   readonly signature: P;
@@ -116,27 +122,16 @@ export function wasmFunction<const P extends Signature>(
   build: BodyBuilder<P>,
   result?: ValueType,
 ): NamedFunction<P> {
-  const types = Object.values(parameters);
-  let built: { locals: readonly ValueType[]; code: Code } | undefined;
-  const body = (): { locals: readonly ValueType[]; code: Code } => {
-    built ??= buildBody(parameters, build);
-    return built;
-  };
   return {
     name,
-    parameters: types,
+    parameters: Object.values(parameters),
     signature: parameters,
     result,
-    get locals() {
-      return body().locals;
-    },
-    get code() {
-      return body().code;
-    },
+    build: () => buildBody(parameters, build),
   };
 }
 
-function buildBody<P extends Signature>(parameters: P, build: BodyBuilder<P>): { locals: ValueType[]; code: Code } {
+function buildBody<P extends Signature>(parameters: P, build: BodyBuilder<P>): FunctionBody {
   const entries = Object.entries(parameters);
   const locals: ValueType[] = [];
   const local = <T extends ValueType>(type: T): Local<T> => {

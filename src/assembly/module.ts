@@ -55,9 +55,10 @@ export function assemble(functions: readonly WasmFunction[], memory: MemoryType)
   ]);
   const limits = [memory.shared ? 3 : 1, ...unsigned(memory.minimum), ...unsigned(memory.maximum)];
   const bodies = functions.flatMap((f) => {
-    const body = list(f.locals.map((type) => [1, TYPE_CODES[type]]));
+    const { locals, code } = f.build();
+    const body = list(locals.map((type) => [1, TYPE_CODES[type]]));
     const end = f.result === undefined ? [END] : [UNREACHABLE, END]; // every path with a result has returned
-    write(body, [f.code, end], f, functions);
+    write(body, [code, end], f, functions);
     return [unsigned(body.length), body];
   });
   const code = [unsigned(functions.length), ...bodies];

@@ -4,19 +4,21 @@
  *
  * @module
  */
-import type { FloatArray } from "../../tensor/dtype.js";
-import { sharedHeap } from "../../tensor/heap.js";
 import { depthwiseKernels } from "./depthwise-kernels.js";
 import { FEW_FILTERS, FEW_FILTERS_VECTORS, fewFiltersKernels } from "./few-filters-kernels.js";
 import { doubles, type Lanes, PANEL_VECTORS, singles } from "./lanes.js";
 import { GROUP, outerProductKernels } from "./outer-product-kernels.js";
-import type { runKernel } from "./thread.js";
-
-/** What runs a kernel. */
-export type Run = typeof runKernel;
-
-const LEFT = [1.1, -2.3, 0.7, 1e-40, -5.9, 16777217, -0, 0.3, -1.4e-45, 1e20, 2.5, -0.1, 3e-39];
-const RIGHT = [0.3, -1.7, 2.9, -0, 4.1, 1e-38, -0.01, 1e-20, 7.7, 0.1, -3.3];
+import {
+  expectedOnce,
+  firstDifference,
+  LEFT,
+  type MakeArray,
+  RIGHT,
+  roundingIn,
+  type Run,
+  tableOf,
+  withArrays,
+} from "./self-check-arrays.js";
 
 /** Positions: a grid that lies in order in both operands. */
 const GRID = { images: 2, rows: 2, columns: 3, aRow: 0, aImage: 0, bRow: 0, bImage: 0 };
@@ -28,8 +30,6 @@ const TAPS = 6;
 /** Taps and channels of a convolution with few filters: four channels are packed together and one alone. */
 const FEW_TAPS = 2;
 const CHANNELS = 5;
-/** Space for arrays that are read and written in whole vectors. */
-const SLACK = 64;
 
 /** The first difference, in words; undefined where there is none. */
 export function findGradientDifference(run: Run): string | undefined {
@@ -49,38 +49,6 @@ export function findGradientDifference(run: Run): string | undefined {
   return undefined;
 }
 
-/** An array in the heap: numbers of the type of `lanes`, filled with `values` in turn. */
-type MakeArray = (lanes: Lanes, length: number, values: readonly number[]) => FloatArray;
-
-/** Calls `use` with a maker of arrays that last until it returns. */
-export function withArrays<Result>(use: (make: MakeArray) => Result): Result {
-  const heap = sharedHeap();
-  const offsets: number[] = [];
-  try {
-    return use((lanes, length, values) => {
-      const offset = heap.allocate(length * lanes.bytes + SLACK);
-      offsets.push(offset);
-      const array = heap.view(lanes === doubles ? "float64" : "float32", offset, length);
-      for (let i = 0; i < length; i++) array[i] = Math.fround(values[i % values.length]);
-      return array;
-    });
-  } finally {
-    for (const offset of offsets) heap.free(offset);
-  }
-}
-
-function roundingIn(lanes: Lanes): (value: number) => number {
-  return lanes === singles ? Math.fround : (value) => value;
-}
-
-/** The first value that is not the expected one, in words. */
-export function firstDifference(what: string, actual: FloatArray, expected: (i: number) => number): string | undefined {
-  for (let i = 0; i < actual.length; i++) {
-    if (!Object.is(actual[i], expected(i))) return `${what} gives ${actual[i]}, not ${expected(i)}`;
-  }
-  return undefined;
-}
-
 function checkOuterProducts(lanes: Lanes, vectors: number, run: Run): string | undefined {
   return withArrays((make) => {
     const kernels = outerProductKernels(lanes, vectors);
@@ -93,23 +61,24 @@ function checkOuterProducts(lanes: Lanes, vectors: number, run: Run): string | u
       ...{ a: a.byteOffset, aGroup: 0, channels: GROUP, b: b.byteOffset, bPanel: 0, panels: 1, sums: sums.byteOffset },
       ...{ ...GRID, aStep: GROUP * lanes.bytes, bStep: width * lanes.bytes },
     });
-    return firstDifference(`an outer product with ${lanes.name} sums and ${vectors} vectors`, sums, (i) => {
+    const what = `an outer product with ${lanes.name} sums and ${vectors} vectors`;
+    const expected = expectedOnce(what, sums.length, (i) => {
       const channel = Math.floor(i / width);
       const filter = i % width;
       let sum = 0;
       for (let k = 0; k < POSITIONS; k++) sum = round(sum + round(a[k * GROUP + channel] * b[k * width + filter]));
       return sum;
     });
+    return firstDifference(what, sums, expected);
   });
 }
 
-/** The place of each tap: one pixel of a panel further on than the one before. */
-function placesOf(make: MakeArray, pixelBytes: number, taps: number = TAPS): number {
-  const { buffer, byteOffset } = make(singles, taps, [0]);
-  new Int32Array(buffer, byteOffset, taps).forEach((_, tap, places) => {
-    places[tap] = tap * pixelBytes;
-  });
-  return byteOffset;
+/** The place of each tap: `step` bytes further on than the one before. */
+function placesOf(make: MakeArray, step: number, taps: number = TAPS): number {
+  return tableOf(
+    make,
+    Array.from({ length: taps }, (_, tap) => tap * step),
+  );
 }
 
 function checkTapProducts(lanes: Lanes, vectors: number, run: Run): string | undefined {
@@ -124,13 +93,15 @@ function checkTapProducts(lanes: Lanes, vectors: number, run: Run): string | und
       ...{ source: source.byteOffset, dy: dy.byteOffset, sums: sums.byteOffset },
       columns: POSITIONS,
     });
-    return firstDifference(`a product of taps with ${lanes.name} sums and ${vectors} vectors`, sums, (i) => {
+    const what = `a product of taps with ${lanes.name} sums and ${vectors} vectors`;
+    const expected = expectedOnce(what, sums.length, (i) => {
       let sum = 0;
       for (let k = 0; k < POSITIONS; k++) {
         sum = round(sum + round(source[k * width + i] * dy[k * width + (i % width)]));
       }
       return sum;
     });
+    return firstDifference(what, sums, expected);
   });
 }
 
@@ -152,7 +123,8 @@ function checkWeightedPixels(lanes: Lanes, vectors: number, run: Run): string | 
       ...{ bias: bias.byteOffset, spill: spill.byteOffset },
       ...{ out: out.byteOffset, outStep: 4 * channels },
     });
-    return firstDifference(`a weighted pixel with ${lanes.name} sums and ${vectors} vectors`, out, (i) => {
+    const what = `a weighted pixel with ${lanes.name} sums and ${vectors} vectors`;
+    const expected = expectedOnce(what, out.length, (i) => {
       const [pixel, channel] = [Math.floor(i / channels), i % channels];
       const [ofPanel, c] = [Math.floor(channel / width), channel % width];
       let sum = 0;
@@ -162,6 +134,7 @@ function checkWeightedPixels(lanes: Lanes, vectors: number, run: Run): string | 
       }
       return Math.fround(round(sum + bias[channel]));
     });
+    return firstDifference(what, out, expected);
   });
 }
 
@@ -192,7 +165,8 @@ function checkFewFilters(lanes: Lanes, vectors: number, filters: number, run: Ru
       ...{ source: planes.byteOffset, weights: weights.byteOffset, bias: bias.byteOffset, spill: spill.byteOffset },
       ...{ out: out.byteOffset, outStep: 4 * filters, columns, filters },
     });
-    return firstDifference(`one of ${filters} filters with ${lanes.name} sums and ${vectors} vectors`, out, (i) => {
+    const what = `one of ${filters} filters with ${lanes.name} sums and ${vectors} vectors`;
+    const expected = expectedOnce(what, out.length, (i) => {
       const [position, filter] = [Math.floor(i / filters), i % filters];
       let sum = 0;
       for (let tap = 0; tap < FEW_TAPS; tap++) {
@@ -203,5 +177,6 @@ function checkFewFilters(lanes: Lanes, vectors: number, filters: number, run: Ru
       }
       return Math.fround(round(sum + bias[filter]));
     });
+    return firstDifference(what, out, expected);
   });
 }

@@ -7,7 +7,7 @@
 import { finishKernels, rectifyKernel, sumKernels } from "./element-kernels.js";
 import { PANEL_VECTORS, singles } from "./lanes.js";
 import { outerProductKernels } from "./outer-product-kernels.js";
-import { firstDifference, type Run, withArrays } from "./self-check-gradients.js";
+import { firstDifference, type Run, withArrays } from "./self-check-arrays.js";
 
 const FIRST = [1.1, -2.3, -0, 1e-40, Number.NaN, 16777217, 0, -1.4e-45, Number.POSITIVE_INFINITY, 1e20, -0.1];
 const SECOND = [0.3, -1.7, -0, 2.9, 4.1, 1e-38, -1e20];
