@@ -1,21 +1,13 @@
 #!/usr/bin/env node
 /**
- * The command line: `touchstone <command>`. One file per command; this one only puts them together.
+ * The command line: `touchstone <command>`. One file per command; this one only puts them together. Of the library nothing
+ * is loaded before it is known what is asked for, and in which process: that is most of what a short command takes.
  *
  * @module
  */
 import { Command, CommanderError } from "commander";
 import { errorCode } from "../formats/file-reason.js";
-import { conformCommand } from "./conform.js";
-import { convertCommand } from "./convert.js";
 import { EXIT, fileError, report } from "./errors.js";
-import { evaluateCommand } from "./evaluate.js";
-import { judgeCommand } from "./judge.js";
-import { predictCommand } from "./predict.js";
-import { summaryCommand } from "./summary.js";
-import { traceCommand } from "./trace.js";
-import { trainCommand } from "./train.js";
-import { verifyCommand } from "./verify.js";
 import { version } from "./version.js";
 import { startWithWideVectors, wideVectorsOption } from "./wide-vectors.js";
 
@@ -32,19 +24,25 @@ const program = new Command("touchstone")
   // what commander says of bad use is said by `report`, in one line
   .configureOutput({ outputError: () => {}, writeErr: () => {} });
 
-const COMMANDS = [
-  summaryCommand,
-  predictCommand,
-  traceCommand,
-  trainCommand,
-  evaluateCommand,
-  verifyCommand,
-  judgeCommand,
-  conformCommand,
-  convertCommand,
-];
-for (const make of COMMANDS) {
-  program.addCommand(make().copyInheritedSettings(program));
+/** The commands, loaded when asked for, in the order of `--help`. */
+const COMMANDS: Readonly<Record<string, () => Promise<() => Command>>> = {
+  summary: async () => (await import("./summary.js")).summaryCommand,
+  predict: async () => (await import("./predict.js")).predictCommand,
+  trace: async () => (await import("./trace.js")).traceCommand,
+  train: async () => (await import("./train.js")).trainCommand,
+  evaluate: async () => (await import("./evaluate.js")).evaluateCommand,
+  verify: async () => (await import("./verify.js")).verifyCommand,
+  judge: async () => (await import("./judge.js")).judgeCommand,
+  conform: async () => (await import("./conform.js")).conformCommand,
+  convert: async () => (await import("./convert.js")).convertCommand,
+};
+
+/** Adds the command that is asked for; all of them where none is, for their list. */
+async function addCommands(): Promise<void> {
+  const asked = process.argv.slice(2).find((argument) => !argument.startsWith("-")) ?? "";
+  const load = Object.hasOwn(COMMANDS, asked) ? [COMMANDS[asked]] : Object.values(COMMANDS);
+  const made = await Promise.all(load.map((command) => command()));
+  for (const make of made) program.addCommand(make().copyInheritedSettings(program));
 }
 
 function end(error: unknown): number {
@@ -56,6 +54,7 @@ function end(error: unknown): number {
 
 async function run(): Promise<number> {
   try {
+    await addCommands();
     await program.parseAsync();
     return Number(process.exitCode ?? EXIT.success);
   } catch (error) {
