@@ -1,7 +1,7 @@
 /**
- * Convolutions of every kind on one thread, in one build or several by turns in one process:
+ * Convolutions of every kind, in one build or several by turns in one process:
  *
- *     node bench/kernels/by-turns.mjs float32|float64 TURNS BUILD [BUILD ...]
+ *     node bench/kernels/by-turns.mjs float32|float64 THREADS TURNS BUILD [BUILD ...]
  *
  * A BUILD is the folder that `npm run build` made, `build` here, or one copied from another commit together with its
  * package.json and node_modules. For each work and build: GFLOP/s where the best quarter of the turns ends, and in brackets
@@ -12,9 +12,10 @@ import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 
 const WARM_UP = 20;
-const [accumulate, turns, ...builds] = process.argv.slice(2);
-if ((accumulate !== "float32" && accumulate !== "float64") || !(Number(turns) > 0) || builds.length === 0) {
-  console.error("usage: node bench/kernels/by-turns.mjs float32|float64 TURNS BUILD [BUILD ...]");
+const [accumulate, threads, turns, ...builds] = process.argv.slice(2);
+const areNumbers = Number(threads) > 0 && Number(turns) > 0;
+if ((accumulate !== "float32" && accumulate !== "float64") || !areNumbers || builds.length === 0) {
+  console.error("usage: node bench/kernels/by-turns.mjs float32|float64 THREADS TURNS BUILD [BUILD ...]");
   process.exit(2);
 }
 
@@ -52,6 +53,8 @@ const WORKS = [
 /** Kept kernels that are used in turn: more than a cache holds. */
 const KEPT = 16;
 
+const executions = [];
+
 /** What a build does for each work: its name, operations, and a function. */
 async function worksOf(build) {
   const load = (path) => import(pathToFileURL(resolve(build, path)).href);
@@ -63,7 +66,8 @@ async function worksOf(build) {
   const { Arena } = await load("src/tensor/arena.js");
   const { numbers } = await load("bench/kernels/report.js");
   const { PackedConstants } = await load("src/kernels/simd/constants.js");
-  const execution = createExecution({ accumulate });
+  const execution = createExecution({ accumulate, threads: Number(threads) });
+  executions.push(execution);
   const inputs = new Arena(); // in the heap, as in a training step
   return WORKS.flatMap(([[batch, side, channels, filters, size, stride], products]) => {
     const window = window2D([side, side], [size, size], [stride, stride], "same", [1, 1]);
@@ -119,7 +123,7 @@ for (let i = 0; i < sides[0].length; i++) {
 const rateOf = ({ operations, milliseconds }) =>
   operations / milliseconds.toSorted((a, b) => a - b)[Math.floor(milliseconds.length / 4)] / 1e6;
 console.log(
-  `${cpus()[0].model}, Node ${process.versions.node}, ${process.execArgv.join(" ")}: ${accumulate} sums, one thread`,
+  `${cpus()[0].model}, Node ${process.versions.node}, ${process.execArgv.join(" ")}: ${accumulate} sums, threads: ${threads}`,
 );
 console.table(
   sides[0].map(({ work }, i) => ({
@@ -132,3 +136,4 @@ console.table(
     ),
   })),
 );
+for (const execution of executions) execution.close();

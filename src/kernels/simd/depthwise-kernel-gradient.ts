@@ -21,13 +21,16 @@ import { repeatChannels } from "./channel-multiplier.js";
 import { type DepthwiseKernels, depthwiseKernels } from "./depthwise-kernels.js";
 import { doubles, lanesOf, singles, sumsAt } from "./lanes.js";
 import { outerProductKernels } from "./outer-product-kernels.js";
-import { LINES_BYTES, type PanelLines, panelBytes, panelLines, rowPacker, tapPlace } from "./panel-lines.js";
+import { LINES_BYTES, type PanelLines, panelBytes, panelLines, rowPacker, tapPlaces } from "./panel-lines.js";
 import { runSimd, scratchAddress } from "./run.js";
 import { kernelFunction } from "./thread.js";
 import { panelVectors } from "./wide.js";
 
 /** How many tiles a thread should have, so that one that was held up leaves the others something to take. */
 const TILES_PER_THREAD = 2;
+
+/** Bytes of a pixel that a tile should read at least: lines of the cache come from memory in pairs. */
+const FEWEST_PIXEL_BYTES = 128;
 
 /** What all tiles have in common. */
 interface Plan {
@@ -57,13 +60,15 @@ export function simdDepthwiseKernelGradient(
   const kernels = depthwiseKernels(lanesOf(execution.accumulate), vectors);
   const lines = panelLines(window, 16 * vectors);
   const allTaps = kernelHeight * kernelWidth;
-  const wanted = threads === 1 ? 1 : TILES_PER_THREAD * threads;
   const width = vectors * kernels.lanes.perVector;
+  const panelsFor = (tiles: number): number => Math.ceil(channels / tiles / width);
+  const fewest = Math.min(panelsFor(threads), Math.ceil(FEWEST_PIXEL_BYTES / (4 * width)));
+  const wanted = threads === 1 ? 1 : TILES_PER_THREAD * threads;
   const fitting = Math.floor(LINES_BYTES / panelBytes(lines));
-  const panels = Math.max(1, Math.min(fitting, Math.ceil(channels / wanted / width)));
+  const panels = Math.max(1, Math.min(fitting, Math.max(fewest, panelsFor(wanted))));
   const across = splitEvenly(channels, panels * width, width);
   // taps are only shared where there are too few panels: who shares them packs the same pixels again
-  const parts = across.count < threads ? Math.ceil(wanted / across.count) : 1;
+  const parts = across.count < threads ? Math.ceil(threads / across.count) : 1;
   const taps = splitEvenly(allTaps, Math.ceil(allTaps / parts), 1);
   const plan = { kernels, lines, batch, channels, taps, across };
   runSimd(execution, {
@@ -91,7 +96,7 @@ function planFrom(numbers: readonly number[]): Plan {
 
 /** Where a tile keeps what, as addresses. All but the table and zeros are of the type of the sums. */
 interface Scratch {
-  /** The place of each tap. */
+  /** The places of taps. */
   readonly table: number;
   /** As many as the tile has channels. */
   readonly zeros: number;
@@ -106,7 +111,7 @@ interface Scratch {
 
 function scratchFrom(table: number, { kernels, lines, taps, across }: Plan): Scratch {
   const panels = Math.ceil(across.size / (kernels.vectors * kernels.lanes.perVector));
-  const zeros = table + wholeLines(4 * taps.size);
+  const zeros = table + wholeLines(tapPlaces(lines).bytes);
   const sums = zeros + wholeLines(4 * across.size);
   const linesAt = sums + wholeLines(panels * taps.size * lines.pixel);
   const dy = linesAt + panels * panelBytes(lines);
@@ -124,7 +129,7 @@ export const simdDepthwiseKernelGradientJob: Job = {
     const { window } = lines;
     const scratch = scratchFrom(scratchAddress(scratchMemory, numbers), plan);
     const width = vectors * lanes.perVector;
-    const places = new Int32Array(scratchMemory.buffer, scratch.table, plan.taps.size);
+    const placesFor = tapPlaces(lines).write(scratchMemory.buffer, scratch.table);
     const { packPanels } = outerProductKernels(lanes, vectors);
     const packRow = rowPacker(lines, packPanels, 4 * channels, scratch.zeros);
     const packPixels = kernelFunction(packPanels);
@@ -147,9 +152,8 @@ export const simdDepthwiseKernelGradientJob: Job = {
           packRow(image, row, row === 0, to - from, scratch.lines);
           const dyAt = dy.byteOffset + 4 * ((n * window.outputHeight + row) * columns * channels + from);
           packPixels(dyAt, scratch.dy, columns, 4 * channels, to - from, scratch.dyPanel);
-          for (let i = 0; i < count; i++) places[i] = tapPlace(lines, row, taps.from + i);
           multiply(
-            scratch.table,
+            placesFor(row) + 4 * taps.from,
             scratch.lines,
             scratch.dy,
             scratch.sums,

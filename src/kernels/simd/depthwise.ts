@@ -30,7 +30,7 @@ import { areFinite } from "./finite.js";
 import { doubles, lanesOf, singles } from "./lanes.js";
 import { outerProductKernels } from "./outer-product-kernels.js";
 import type { PackKernel } from "./panel-kernels.js";
-import { LINES_BYTES, type PanelLines, panelBytes, panelLines, rowPacker, tapPlace } from "./panel-lines.js";
+import { LINES_BYTES, type PanelLines, panelBytes, panelLines, rowPacker, tapPlaces } from "./panel-lines.js";
 import { phasesOf } from "./phases.js";
 import { runSimd, scratchAddress } from "./run.js";
 import { kernelFunction, runKernel } from "./thread.js";
@@ -181,7 +181,7 @@ function tilesOf(
 
 /** Where a tile keeps what, as addresses. Filter, bias and lines are of the type of the sums. */
 interface Scratch {
-  /** The place of each tap. */
+  /** The places of taps. */
   readonly table: number;
   /** As many as the tile has channels. */
   readonly zeros: number;
@@ -207,7 +207,7 @@ function tapsOf({ planes, lines: { window } }: Plan): number {
 function scratchFrom(table: number, plan: Plan): Scratch {
   const { kernels, lines, planes, across } = plan;
   const panels = Math.ceil(across.size / widthOf(kernels));
-  const zeros = table + wholeLines(4 * tapsOf(plan));
+  const zeros = table + wholeLines(tapPlaces(lines, planes).bytes);
   const filter = zeros + wholeLines(4 * across.size);
   const filterPanel = tapsOf(plan) * lines.pixel;
   const bias = filter + wholeLines(panels * filterPanel);
@@ -270,7 +270,8 @@ export const simdDepthwiseJob: Job = {
       (scratch.zeros - scratchMemory.byteOffset) / 4,
       (scratch.spill - scratchMemory.byteOffset) / 4,
     );
-    const places = new Int32Array(scratchMemory.buffer, scratch.table, tapsOf(plan));
+    const taps = tapsOf(plan);
+    const placesFor = tapPlaces(lines, planes, scratch.linePlane).write(scratchMemory.buffer, scratch.table);
     const packRow = rowPacker(lines, packPanelsOf(kernels), 4 * channels, scratch.zeros);
     const weighPixels = kernelFunction(kernels.weightedPixels);
     const imageBytes = 4 * window.inputHeight * window.inputWidth * channels;
@@ -287,13 +288,9 @@ export const simdDepthwiseJob: Job = {
           const at = source.byteOffset + (plane * batch + ofImage) * imageBytes + 4 * from;
           packRow(at, row, row === down.from, to - from, scratch.lines + plane * scratch.linePlane);
         }
-        for (let i = 0; i < places.length; i++) {
-          const tap = Math.floor(i / planes);
-          places[i] = tapPlace(lines, row, tap) + (i - tap * planes) * scratch.linePlane;
-        }
         weighPixels(
-          scratch.table,
-          places.length,
+          placesFor(row),
+          taps,
           window.outputWidth,
           scratch.lines,
           scratch.filter,

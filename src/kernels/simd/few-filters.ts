@@ -17,7 +17,7 @@ import { WINDOW_NUMBERS, windowFrom, windowNumbers } from "../window.js";
 import type { Convolution } from "./convolve.js";
 import { FEW_FILTERS, fewFiltersKernels } from "./few-filters-kernels.js";
 import { type Lanes, lanesOf, sumsAt } from "./lanes.js";
-import { type PanelLines, panelBytes, panelLines, rowPacker, tapPlace } from "./panel-lines.js";
+import { type PanelLines, panelBytes, panelLines, rowPacker, tapPlaces } from "./panel-lines.js";
 import { panelPacker, RIGHT_NUMBERS, type RightLayout, rightFrom, rightLayout, rightNumbers } from "./panels.js";
 import { runSimd, scratchAddress } from "./run.js";
 import { kernelFunction } from "./thread.js";
@@ -45,7 +45,7 @@ interface Plan {
 
 /** Where a tile keeps what, as addresses. Weights, biases, sums and planes are of the type of the sums. */
 interface Scratch {
-  /** The place of each tap. */
+  /** The places of taps. */
   readonly places: number;
   /** As many as an image has channels. */
   readonly zeros: number;
@@ -61,8 +61,7 @@ interface Scratch {
 
 function scratchFrom(places: number, { layout, lines, channels, vectors }: Plan): Scratch {
   const { lanes, groups, terms } = layout;
-  const { kernelHeight, kernelWidth } = lines.window;
-  const zeros = places + wholeLines(4 * kernelHeight * kernelWidth);
+  const zeros = places + wholeLines(tapPlaces(lines).bytes);
   const weights = zeros + wholeLines(4 * groups * channels);
   const bias = weights + wholeLines(groups * terms * FEW_FILTERS * lanes.bytes);
   const spill = bias + wholeLines(groups * FEW_FILTERS * lanes.bytes);
@@ -142,7 +141,8 @@ export const fewFiltersJob: Job = {
     const { lanes, groups, columns, terms } = layout;
     const { window } = lines;
     const scratch = scratchFrom(scratchAddress(scratchMemory, numbers), plan);
-    const places = new Int32Array(scratchMemory.buffer, scratch.places, window.kernelHeight * window.kernelWidth);
+    const taps = window.kernelHeight * window.kernelWidth;
+    const placesFor = tapPlaces(lines).write(scratchMemory.buffer, scratch.places);
     new Float32Array(scratchMemory.buffer, scratch.zeros, groups * channels).fill(0);
     packOperands(layout, kernel, bias, scratch, scratchMemory.buffer);
     const kernels = fewFiltersKernels(lanes, vectors);
@@ -155,11 +155,11 @@ export const fewFiltersJob: Job = {
       const { from, to } = blockOf(rows, index % rows.count);
       for (let row = from; row < to; row++) {
         packRow(images.byteOffset + n * imageBytes, row, row === from, groups * channels, scratch.planes);
-        for (let tap = 0; tap < places.length; tap++) places[tap] = tapPlace(lines, row, tap);
+        const places = placesFor(row);
         for (let group = 0; group < groups; group++) {
           weigh(
-            scratch.places,
-            places.length,
+            places,
+            taps,
             channels,
             planeBytes,
             scratch.planes + group * channels * planeBytes,

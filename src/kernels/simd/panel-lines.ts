@@ -77,14 +77,40 @@ function linePlace({ window, reach, line }: PanelLines, row: number): number {
   return ((row + window.padTop) % reach) * line;
 }
 
-/** Where the first output of a row reads through tap number `tap`: bytes from the start of the panel. */
-export function tapPlace(lines: PanelLines, output: number, tap: number): number {
-  const { strideHeight, strideWidth, kernelWidth, dilationHeight, dilationWidth, padTop } = lines.window;
+/** Where the first output of a row reads through tap number `tap`, if it sees the lines from place `start` on. */
+function tapPlace(lines: PanelLines, start: number, tap: number): number {
+  const { strideWidth, kernelWidth, dilationHeight, dilationWidth } = lines.window;
   const kh = Math.floor(tap / kernelWidth);
   const column = (tap - kh * kernelWidth) * dilationWidth;
   const ofRemainder = (column % strideWidth) * (lines.line / strideWidth);
-  const row = output * strideHeight - padTop + kh * dilationHeight;
-  return linePlace(lines, row) + ofRemainder + Math.floor(column / strideWidth) * lines.pixel;
+  const place = (start + kh * dilationHeight) % lines.reach;
+  return place * lines.line + ofRemainder + Math.floor(column / strideWidth) * lines.pixel;
+}
+
+/** Places of all taps, for every place where the first line that a row of outputs sees may be. */
+interface TapPlaces {
+  readonly bytes: number;
+  /** Writes the tables to `address` in `memory`; returns where the one for a row of outputs is. */
+  readonly write: (memory: ArrayBufferLike, address: number) => (output: number) => number;
+}
+
+/** The tables of the places of taps, each in `planes` planes, `planeBytes` apart, before the next one. */
+export function tapPlaces(lines: PanelLines, planes = 1, planeBytes = 0): TapPlaces {
+  const { kernelHeight, kernelWidth, strideHeight } = lines.window;
+  const { reach } = lines;
+  const length = kernelHeight * kernelWidth * planes;
+  return {
+    bytes: 4 * reach * length,
+    write: (memory, address) => {
+      const tables = new Int32Array(memory, address, reach * length);
+      for (let i = 0; i < tables.length; i++) {
+        const start = Math.floor(i / length);
+        const tap = Math.floor((i - start * length) / planes);
+        tables[i] = tapPlace(lines, start, tap) + (i % planes) * planeBytes;
+      }
+      return (output) => address + 4 * length * ((output * strideHeight) % reach);
+    },
+  };
 }
 
 /**
