@@ -25,7 +25,7 @@
 import type { Beside, Job } from "../parallel/job.js";
 import { contiguous, dtypeOf, empty, reshape, type Tensor } from "../tensor/tensor.js";
 import { expectRank, expectSameType, expectShape } from "./check.js";
-import { type Execution, NO_VALUES, runsSimd, runTiles, tileRows } from "./execution.js";
+import { type Execution, NO_VALUES, windowRunsSimd, runTiles, tileRows } from "./execution.js";
 import { im2colBlock } from "./im2col.js";
 import { countBlocks, inputBlock, outputThrough } from "./input-blocks.js";
 import { type Accumulate, roundingOf, roundsToFloat32 } from "./rounding.js";
@@ -77,7 +77,7 @@ export function conv2DKernelGradient(
 ): Tensor {
   if (execution.kernel === "naive") return conv2DKernelGradientNaive(x, dy, window, groups, execution.accumulate);
   checkKernelGradient(x, dy, window, groups);
-  if (runsSimd(execution, x)) {
+  if (windowRunsSimd(execution, x, window)) {
     if (!isDepthwise(groups, x.shape[3] / groups, dy.shape[3] / groups)) {
       return simdFilterGradient(x, dy, window, groups, execution);
     }
@@ -204,7 +204,7 @@ export function conv2DGradients(
   execution: Execution,
 ): { readonly dKernel: Tensor; readonly dx: Tensor; readonly dBias: Tensor } {
   const inputGradient = (beside?: Beside): Tensor => conv2DInputGradient(dy, kernel, window, groups, execution, beside);
-  if (!runsSimd(execution, x) || isDepthwise(groups, kernel.shape[2], kernel.shape[3] / groups)) {
+  if (!windowRunsSimd(execution, x, window) || isDepthwise(groups, kernel.shape[2], kernel.shape[3] / groups)) {
     const dKernel = conv2DKernelGradient(x, dy, window, groups, execution);
     return { dKernel, dx: inputGradient(), dBias: biasGradient(dy, execution) };
   }
@@ -234,14 +234,14 @@ export function conv2DInputGradient(
   const batch = dy.shape[0];
   const [, , groupChannels, filters] = kernel.shape;
   const depthwise = isDepthwise(groups, groupChannels, filters / groups);
-  if (runsSimd(execution, dy) && depthwise) {
+  if (windowRunsSimd(execution, dy, window) && depthwise) {
     const { kernelHeight, kernelWidth } = window;
     const filtersOf = reshape(contiguous(kernel), [kernelHeight, kernelWidth, groups, filters / groups]);
     const dx = simdDepthwiseInputGradient(dy, filtersOf, window, execution);
     if (dx !== undefined) return dx;
   }
   const dx = empty([batch, window.inputHeight, window.inputWidth, groupChannels * groups], dy);
-  if (runsSimd(execution, dy) && !depthwise && dx.size > 0 && dy.size > 0) {
+  if (windowRunsSimd(execution, dy, window) && !depthwise && dx.size > 0 && dy.size > 0) {
     if (conv2DInputGradientSimd(dy, kernel, dx, window, groups, execution, beside)) return dx;
   }
   const across = splitEvenly(groupChannels, COLUMNS, TILE_COLUMNS).count;

@@ -17,7 +17,7 @@ import type { Job } from "../parallel/job.js";
 import { contiguous, dtypeOf, empty, reshape, type Tensor } from "../tensor/tensor.js";
 import { expectRank, expectSameType, expectShape } from "./check.js";
 import { passRunsSimd } from "./element-tiles.js";
-import { biasData, type Execution, NO_VALUES, runsSimd, runTiles, tileRows } from "./execution.js";
+import { biasData, type Execution, NO_VALUES, windowRunsSimd, runTiles, tileRows } from "./execution.js";
 import { im2colBlock } from "./im2col.js";
 import { type Epilogue, interleavedMap, normalize, type Prologue } from "./normalize.js";
 import { RELU, rectify } from "./rectify.js";
@@ -79,13 +79,13 @@ function convolved(
   check(x, kernel, bias, window, groups);
   const [batch, , , channels] = x.shape;
   const filters = kernel.shape[3];
-  if (runsSimd(execution, x) && isDepthwise(groups, channels, filters / groups)) {
+  if (windowRunsSimd(execution, x, window) && isDepthwise(groups, channels, filters / groups)) {
     const { kernelHeight, kernelWidth } = window;
     const depthwise = reshape(contiguous(kernel), [kernelHeight, kernelWidth, groups, filters / groups]);
     return { y: simdDepthwise(x, depthwise, bias, window, execution), finished };
   }
   const y = empty([batch, window.outputHeight, window.outputWidth, filters], x);
-  if (runsSimd(execution, x) && y.size > 0 && kernel.size > 0) {
+  if (windowRunsSimd(execution, x, window) && y.size > 0 && kernel.size > 0) {
     const convolve = (image: Tensor, first?: LinePrologue): boolean =>
       conv2DSimd(image, kernel, bias, y, window, groups, execution, finish, first);
     if (prologue === undefined) convolve(x);

@@ -19,7 +19,7 @@ import { contiguous, dtypeOf, empty, reshape, type Tensor } from "../tensor/tens
 import { expectRank, expectSameType, expectShape } from "./check.js";
 import { conv2DNaive } from "./conv2d.js";
 import { conv2DInputGradientNaive, conv2DKernelGradientNaive } from "./conv2d-gradients.js";
-import { biasData, type Execution, runsSimd, runTiles } from "./execution.js";
+import { biasData, type Execution, windowRunsSimd, runTiles } from "./execution.js";
 import { type Accumulate, roundsToFloat32 } from "./rounding.js";
 import { simdDepthwise, simdDepthwiseInputGradient } from "./simd/depthwise.js";
 import { simdDepthwiseKernelGradient } from "./simd/depthwise-kernel-gradient.js";
@@ -116,7 +116,7 @@ export function depthwiseConv2D(
   checkImages("x", x, window.inputHeight, window.inputWidth, channels);
   if (bias !== undefined) expectShape("depthwiseConv2D", "bias", bias, [channels * multiplier]);
   expectSameType("depthwiseConv2D", x, kernel, bias);
-  if (runsSimd(execution, x)) return simdDepthwise(x, kernel, bias, window, execution);
+  if (windowRunsSimd(execution, x, window)) return simdDepthwise(x, kernel, bias, window, execution);
   const batch = x.shape[0];
   const y = empty([batch, window.outputHeight, window.outputWidth, channels * multiplier], x);
   runTiles(execution, {
@@ -185,7 +185,7 @@ export function depthwiseConv2DKernelGradient(x: Tensor, dy: Tensor, window: Win
   }
   expectSameType("depthwiseConv2D", x, dy);
   const multiplier = filters / channels;
-  if (runsSimd(execution, x)) return simdDepthwiseKernelGradient(x, dy, window, execution);
+  if (windowRunsSimd(execution, x, window)) return simdDepthwiseKernelGradient(x, dy, window, execution);
   const dKernel = empty([window.kernelHeight, window.kernelWidth, channels, multiplier], x);
   runTiles(execution, {
     job: depthwiseConv2DKernelGradientJob,
@@ -248,7 +248,9 @@ export function depthwiseConv2DInputGradient(
   const [, , channels, multiplier] = kernel.shape;
   checkImages("dy", dy, window.outputHeight, window.outputWidth, channels * multiplier);
   expectSameType("depthwiseConv2D", dy, kernel);
-  const simd = runsSimd(execution, dy) ? simdDepthwiseInputGradient(dy, kernel, window, execution) : undefined;
+  const simd = windowRunsSimd(execution, dy, window)
+    ? simdDepthwiseInputGradient(dy, kernel, window, execution)
+    : undefined;
   if (simd !== undefined) return simd;
   const batch = dy.shape[0];
   const dx = empty([batch, window.inputHeight, window.inputWidth, channels], dy);

@@ -12,6 +12,7 @@ import type { Accumulate } from "./rounding.js";
 import type { PackedConstants } from "./simd/constants.js";
 import { simdModule } from "./simd/module.js";
 import { ROWS, TILE_ROWS } from "./tile.js";
+import { isMostlyPadding, type Window2D } from "./window.js";
 
 export type { Accumulate } from "./rounding.js";
 
@@ -97,6 +98,11 @@ export function createExecution(options: ExecutionOptions = {}): OwnedExecution 
 /** Whether products of tensors with such `data` run on assembled kernels. */
 export function runsSimd({ kernel }: Execution, { data }: Pick<Tensor, "data">): boolean {
   return kernel === "simd" && data instanceof Float32Array && simdModule() !== undefined;
+}
+
+/** Whether a convolution of `x` seen through `window` does. */
+export function windowRunsSimd(execution: Execution, x: Pick<Tensor, "data">, window: Window2D): boolean {
+  return runsSimd(execution, x) && !isMostlyPadding(window);
 }
 
 /** The threads that share the work, the calling one included. */

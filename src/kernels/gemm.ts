@@ -6,13 +6,13 @@
  *
  * The fast path cuts c into blocks. For each of them it runs through the index k in pieces: pack a piece of the block's
  * rows of `a` and of its columns of `b`, multiply, go on; `tile.ts` holds the arithmetic. Both operands are read through
- * their strides, so a transposed or sliced view costs no copy.
+ * their strides, so a transposed view costs no copy, and neither does a slice, unless it is of an array many times as large.
  *
  * @module
  */
 import type { Job } from "../parallel/job.js";
 import type { FloatArray } from "../tensor/dtype.js";
-import { dtypeOf, empty, type Tensor } from "../tensor/tensor.js";
+import { contiguous, dtypeOf, empty, type Tensor } from "../tensor/tensor.js";
 import { expectRank, expectSameType, expectShape } from "./check.js";
 import { biasData, type Execution, runsSimd, runTiles, tileRows } from "./execution.js";
 import { type Accumulate, roundingOf, roundsToFloat32 } from "./rounding.js";
@@ -36,6 +36,18 @@ function check(a: Tensor, b: Tensor, bias: Tensor | undefined): void {
 export function gemm(a: Tensor, b: Tensor, bias: Tensor | undefined, execution: Execution): Tensor {
   if (execution.kernel === "naive") return gemmNaive(a, b, bias, execution.accumulate);
   check(a, b, bias);
+  return product(compact(a), compact(b), bias, execution);
+}
+
+/** A view of a small part of its array is copied: else all of the array might be, into the heap that threads share. */
+function compact(x: Tensor): Tensor {
+  return x.data.length > MOST_UNUSED * x.size ? contiguous(x) : x;
+}
+
+/** How many times as large as a view an array may be. */
+const MOST_UNUSED = 4;
+
+function product(a: Tensor, b: Tensor, bias: Tensor | undefined, execution: Execution): Tensor {
   const [rows, depth] = a.shape;
   const columns = b.shape[1];
   const c = empty([rows, columns], a);

@@ -3,7 +3,7 @@
  *
  *     sums[i, j] += sum over k of left[i, k] * right[k, j]        k ascending, onto what sums[i, j] holds already
  *
- * All products of this library end here. Callers cut their work into blocks of at most ROWS x COLUMNS sums, and the
+ * All products of matrices and all convolutions of the scalar path, but depthwise ones, end here. Callers cut their work into blocks of at most ROWS x COLUMNS sums, and the
  * index of the sums into pieces of at most DEPTH; they pack one piece of both operands, call {@link multiplyBlocks}, and
  * go on with the next piece. A partial sum rests in `sums` between pieces, as a double that is not rounded (or, with
  * float32 accumulation, as the float32 value that it is), so cutting changes no bit.
@@ -22,7 +22,7 @@ import type { FloatArray } from "../tensor/dtype.js";
 export const TILE_ROWS = 3;
 export const TILE_COLUMNS = 2;
 
-/** The largest block of sums, and how many of their terms are packed at a time. Together they fill 400 KB of cache. */
+/** The largest block of sums, and how many of their terms are packed at a time. Together they fill 544 KB of cache. */
 export const ROWS = 96;
 export const COLUMNS = 128;
 export const DEPTH = 256;

@@ -35,6 +35,21 @@ export interface Window2D {
   readonly outputWidth: number;
 }
 
+/** Pixels with zeros from which on an image with its padding may be too large to be copied. */
+const MANY_PIXELS = 65_536;
+/** How many times as large as the image that is then. */
+const MOSTLY = 16;
+
+/**
+ * Whether nearly all that windows see is padding, as it is where dilation goes far beyond the image: what copies an image
+ * with its border of zeros would copy little else, with the square of the dilation.
+ */
+export function isMostlyPadding(window: Window2D): boolean {
+  const { inputHeight, inputWidth, padTop, padBottom, padLeft, padRight } = window;
+  const padded = (inputHeight + padTop + padBottom) * (inputWidth + padLeft + padRight);
+  return padded > MANY_PIXELS && padded > MOSTLY * inputHeight * inputWidth;
+}
+
 interface Axis {
   readonly before: number;
   readonly after: number;

@@ -195,15 +195,16 @@ export abstract class Optimizer {
     }
     const dense = gradients.map((gradient, i) => likeWeight(this.className, "gradient", gradient, weights[i]));
     this.build(weights);
+    // all memory is there before the first weight changes: a step that finds none must not be half done
+    const changed = weights.map((weight, i) => ({
+      weight: weight.value.data,
+      slots: this.#slots[i].map((slot) => slot.value.data),
+    }));
     const updates = new Map<DType, Update>();
-    for (const [i, weight] of weights.entries()) {
-      const update = updates.get(weight.dtype) ?? this.update(this.#iterations + 1, weight.dtype, execution);
-      updates.set(weight.dtype, update);
-      update(
-        weight.value.data,
-        dense[i].data,
-        this.#slots[i].map((slot) => slot.value.data),
-      );
+    for (const [i, { dtype }] of weights.entries()) {
+      const update = updates.get(dtype) ?? this.update(this.#iterations + 1, dtype, execution);
+      updates.set(dtype, update);
+      update(changed[i].weight, dense[i].data, changed[i].slots);
     }
     this.#iterations += 1;
   }

@@ -23,7 +23,7 @@ export interface Job {
 export interface JobRun {
   readonly job: Job;
   readonly reads: readonly FloatArray[];
-  /** Every element of these is written by some tile. */
+  /** Every element of these is written by some tile; where they are in the heap already, no tile need write all. */
   readonly writes: readonly FloatArray[];
   /** Whatever else the tiles must know: sizes, strides, flags. */
   readonly numbers: readonly number[];

@@ -91,15 +91,17 @@ export class WorkerPool {
   #forkJoin(control: Control, prepare: () => ComputeTile): void {
     Atomics.store(control.words, NEXT, 0);
     control.addAndNotify(GENERATION, 1); // opens the job
+    let failure: string | undefined;
     try {
       control.claimTiles(prepare()); // while the workers do the same
     } finally {
       control.cancelTiles();
       control.addAndNotify(GENERATION, 1); // closes it: who comes now is too late
       this.#join(control);
+      // taken where the caller's own tile has thrown, too: the next run must not find it
+      failure = control.takeFailure() ?? this.#failure;
+      this.#failure = undefined;
     }
-    const failure = control.takeFailure() ?? this.#failure;
-    this.#failure = undefined;
     if (failure !== undefined) throw new Error(failure);
   }
 

@@ -20,6 +20,7 @@ import {
 import { createExecution, serial } from "../../src/kernels/execution.js";
 import { columnSumsNaive } from "../../src/kernels/reduce.js";
 import { type Pair, type Window2D, window2D } from "../../src/kernels/window.js";
+import { sharedHeap } from "../../src/tensor/heap.js";
 import { contiguous, type Tensor, tensorOf } from "../../src/tensor/tensor.js";
 import { assertSameBits, dtypes, fastExecutions, fill, nameOf, seedValues } from "./support.js";
 
@@ -167,6 +168,23 @@ describe("conv2D", () => {
     const x = fill(seeds, [1, 17, 18, 2], "float32");
     const kernel = fill([0.3, -1.7, 2.9], [1, 1, 2, 259], "float32"); // 259 filters > DEPTH
     assertFastIsNaive(x, kernel, undefined, fill(seeds, [1, 17, 18, 259], "float32"), pointwise, 1);
+  });
+
+  it("takes no memory for the padding where dilation goes far beyond the image", () => {
+    const far = window2D([3, 4], [3, 2], [1, 1], "same", [700, 1100]);
+    const [x, kernel, dy] = [
+      fill([1.5, -0.7], [2, 3, 4, 5], "float32"),
+      fill([0.3, 2.1, -1], [3, 2, 5, 6], "float32"),
+      fill([1, -2.5], [2, 3, 4, 6], "float32"),
+    ];
+    const before = sharedHeap().peak;
+    assertFastIsNaive(x, kernel, undefined, dy, far, 1);
+    const own = fill([0.3, 2.1, -1], [3, 2, 5, 1], "float32");
+    for (const execution of executions) {
+      const y = depthwiseConv2DNaive(x, own, undefined, far, execution.accumulate);
+      assertSameBits(depthwiseConv2D(x, own, undefined, far, execution), y, nameOf(execution));
+    }
+    assert.ok(sharedHeap().peak - before < 2 ** 20, `${sharedHeap().peak - before} bytes`);
   });
 
   it("gives an empty batch an empty result", () => {

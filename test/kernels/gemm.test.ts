@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { after, describe, it } from "node:test";
 import fc from "fast-check";
+import ndarray from "ndarray";
 import { createExecution, serial } from "../../src/kernels/execution.js";
 import { gemm, gemmNaive } from "../../src/kernels/gemm.js";
 import { COLUMNS, DEPTH, ROWS } from "../../src/kernels/tile.js";
+import { sharedHeap } from "../../src/tensor/heap.js";
 import { type Tensor, tensorOf } from "../../src/tensor/tensor.js";
 import { assertSameBits, dtypes, fastExecutions, fill, nameOf, seedValues } from "./support.js";
 
@@ -73,6 +75,18 @@ describe("gemm", () => {
       const b = fill([0.3, -1.7, 2.9, 4.1, -0.01], [depth, columns], dtype);
       assertFastIsNaive(a, b, fill([0.5, -7], [columns], dtype));
     }
+  });
+
+  it("copies of a much larger array only what it multiplies", (test) => {
+    const large = ndarray(
+      Float32Array.from({ length: 2 ** 20 }, (_, i) => (i % 31) / 7 - 2),
+      [1024, 1024],
+    );
+    const [a, b] = [large.lo(3, 5).hi(6, 7), large.lo(100, 9).hi(7, 5)];
+    const { mock } = test.mock.method(sharedHeap(), "allocate");
+    assertFastIsNaive(a, b, undefined);
+    const bytes = mock.calls.map(({ arguments: [size] }) => size);
+    assert.ok(Math.max(...bytes, 0) < 65_536, bytes.join(", "));
   });
 
   it("gives +0 plus the bias where there is nothing to sum", () => {

@@ -7,7 +7,9 @@ import { optimizerFromConfig, serializeOptimizer } from "../../src/optimizers/fr
 import type { Optimizer } from "../../src/optimizers/optimizer.js";
 import { SGD } from "../../src/optimizers/sgd.js";
 import type { DType } from "../../src/tensor/dtype.js";
-import { cast, tensorOf } from "../../src/tensor/tensor.js";
+import { Arena } from "../../src/tensor/arena.js";
+import { sharedHeap } from "../../src/tensor/heap.js";
+import { cast, tensorOf, zeros } from "../../src/tensor/tensor.js";
 import { assertClose, GRADIENTS, START } from "../support/steps.js";
 
 /** The weight [0.5, -1.25, 2] of a layer `dense`. */
@@ -168,6 +170,42 @@ describe("Optimizer", () => {
       message:
         'optimizer: must be one of Adam, AdamW, SGD with its config. Received {"class_name":"Lion","config":{}}.',
     });
+  });
+
+  it("changes no weight where there is no memory for all of its state", (test) => {
+    const heap = sharedHeap();
+    const allocate = heap.allocate.bind(heap);
+    const arena = new Arena(); // where the gradients of a step are
+    const gradients = arena.run(() => [zeros([9000], "float32"), zeros([9000], "float32")]);
+    for (const gradient of gradients) gradient.data.fill(1);
+    const failsAt = (allocation: number): boolean => {
+      const weights = ["a", "b"].map(
+        (name) => new Variable({ name, shape: [9000], initializer: { className: "Ones", config: {} } }, "float32"),
+      );
+      const areChanged = (): boolean => weights.some(({ value }) => value.data.some((number) => number !== 1));
+      assert.equal(areChanged(), false);
+      const optimizer = new Adam();
+      let count = 0;
+      const { mock } = test.mock.method(heap, "allocate", (bytes: number): number => {
+        if (++count === allocation) throw new RangeError("heap: full");
+        return allocate(bytes);
+      });
+      try {
+        optimizer.applyGradients(weights, gradients);
+      } catch {
+        assert.equal(areChanged(), false, `${allocation}`);
+        return true;
+      } finally {
+        mock.restore();
+      }
+      assert.equal(areChanged(), true);
+      return false;
+    };
+    assert.equal(failsAt(Number.POSITIVE_INFINITY), false); // the kernels have been started then
+    let failed = 0;
+    while (failsAt(failed + 1)) failed++;
+    assert.equal(failed, 4, "two slots of two weights");
+    arena.reset();
   });
 
   it("refuses gradients, weights and state that do not fit, and has changed nothing then", () => {

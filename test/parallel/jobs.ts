@@ -59,6 +59,17 @@ export const failInCallerJob: Job = {
   },
 };
 
+/** Fails in a worker, and then on the calling thread. */
+export const failEverywhereJob: Job = {
+  name: "failEverywhere",
+  prepare:
+    ([flags]) =>
+    () => {
+      meet(flags);
+      throw new RangeError(isMainThread ? "the caller's tile went wrong" : "the worker's tile went wrong");
+    },
+};
+
 /** Ends the thread of a worker in the midst of a tile. */
 export const dieJob: Job = {
   name: "die",
@@ -70,4 +81,4 @@ export const dieJob: Job = {
     },
 };
 
-export const jobs: readonly Job[] = [scaleJob, meetJob, failInWorkerJob, failInCallerJob, dieJob];
+export const jobs: readonly Job[] = [scaleJob, meetJob, failInWorkerJob, failInCallerJob, failEverywhereJob, dieJob];

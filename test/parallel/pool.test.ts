@@ -4,7 +4,7 @@ import { describe, it } from "node:test";
 import type { Job, JobRun } from "../../src/parallel/job.js";
 import { WorkerPool, type WorkerPoolOptions } from "../../src/parallel/pool.js";
 import { sharedHeap } from "../../src/tensor/heap.js";
-import { dieJob, failInCallerJob, failInWorkerJob, meetJob, scaleJob } from "./jobs.js";
+import { dieJob, failEverywhereJob, failInCallerJob, failInWorkerJob, meetJob, scaleJob } from "./jobs.js";
 
 const jobsUrl = new URL("./jobs.js", import.meta.url);
 
@@ -132,6 +132,13 @@ describe("WorkerPool", () => {
     withPool(2, (pool) => {
       const run = (): void => pool.run({ job: failInCallerJob, reads: [], writes: [], numbers: [], tiles: 100_000 });
       assert.throws(run, { name: "TypeError", message: "the caller's tile went wrong" });
+      assert.deepEqual(scale(pool, 3, 2), [0, 2, 4]);
+    });
+  });
+
+  it("throws what went wrong on the caller where a worker failed as well, and nothing in the next run", () => {
+    withPool(2, (pool) => {
+      assert.throws(() => runTogether(pool, failEverywhereJob), { message: "the caller's tile went wrong" });
       assert.deepEqual(scale(pool, 3, 2), [0, 2, 4]);
     });
   });

@@ -160,7 +160,7 @@ export const simdFilterGradientJob: Job = {
         const sums = scratch.sums + i * scratch.tapSums;
         const padding = scratch.padding + i * scratch.tapPadding;
         const first = (tap * (channels / groups) + tile.channels.from) * filters + firstFilter;
-        if (turned) storeTurned(kernels, tile, sums, padding, dKernel, first, filters);
+        if (turned) storeTurned(kernels, tile, scratchMemory.buffer, sums, padding, dKernel, first, filters);
         else {
           runKernel(kernels.store, {
             ...{ sums, padding, to: dKernel.byteOffset + 4 * first, toStep: 4 * filters },
@@ -175,11 +175,12 @@ export const simdFilterGradientJob: Job = {
 /**
  * Rounds the sums of a tap in a tile that is turned, [panel of channels][group of filters][filter][channel], each added to
  * what the padding gives for its filter, and stores them as a row of filters for each channel, `step` values apart, from
- * `first` on.
+ * `first` on. The buffer of dKernel may be one from before the memory grew, and end before the scratch memory.
  */
 function storeTurned(
   { lanes, width }: OuterProductKernels,
   tile: FilterTile,
+  memory: ArrayBufferLike,
   sums: number,
   padding: number,
   dKernel: FloatArray,
@@ -189,8 +190,8 @@ function storeTurned(
   const channels = tile.channels.to - tile.channels.from;
   const filters = tile.filters.to - tile.filters.from;
   const panel = Math.ceil(filters / GROUP) * GROUP * width;
-  const values = sumsAt(lanes, dKernel.buffer, sums, Math.ceil(channels / width) * panel);
-  const ofPadding = sumsAt(lanes, dKernel.buffer, padding, panel);
+  const values = sumsAt(lanes, memory, sums, Math.ceil(channels / width) * panel);
+  const ofPadding = sumsAt(lanes, memory, padding, panel);
   for (let channel = 0; channel < channels; channel++) {
     const ofPanel = Math.floor(channel / width);
     for (let filter = 0; filter < filters; filter++) {

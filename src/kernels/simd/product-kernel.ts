@@ -1,5 +1,5 @@
 /**
- * The kernels that every product of matrices ends in.
+ * The kernels that every product of matrices ends in, and every convolution but those with few filters and depthwise ones.
  *
  *     c[i, j] = sum over segments s and k of a[i, s, k] * panel[s, k, j]  + bias[j]         s ascending, then k
  *

@@ -11,6 +11,8 @@ import { doubles, PANEL_VECTORS, singles } from "../../../src/kernels/simd/lanes
 import { outerProductKernels } from "../../../src/kernels/simd/outer-product-kernels.js";
 import { kernelFunction } from "../../../src/kernels/simd/thread.js";
 import { type Window2D, window2D } from "../../../src/kernels/window.js";
+import { Arena } from "../../../src/tensor/arena.js";
+import { sharedHeap } from "../../../src/tensor/heap.js";
 import { type Tensor, tensorOf, zeros } from "../../../src/tensor/tensor.js";
 import { assertSameBits, fill, nameOf, seedValues } from "../support.js";
 
@@ -57,6 +59,30 @@ const cases = fc
   }));
 
 describe("simdFilterGradient", () => {
+  it("has those bits where the memory must grow for its sums, after dKernel has been made", () => {
+    const [batch, side, channels, filters] = [4, 16, 13, 3];
+    const window = window2D([side, side], [3, 3], [1, 1], "same", [1, 1]);
+    const x = fill([1.5, -2.25, 0.3], [batch, side, side, channels], "float32");
+    const dy = fill([0.7, -1.1], [batch, side, side, filters], "float32");
+    const heap = sharedHeap();
+    for (const execution of executions.filter(({ pool }) => pool === undefined)) {
+      const expected = conv2DKernelGradientNaive(x, dy, window, 1, execution.accumulate);
+      const arena = new Arena();
+      const left = arena.run(() => {
+        arena.allocate("float32", 16); // a page of the arena, which has room for dKernel
+        return heap.view("float32", 0, 1).buffer.byteLength - heap.peak; // of what the memory has now
+      });
+      const filled = left > 0 ? [heap.allocate(left)] : [];
+      try {
+        const actual = arena.run(() => simdFilterGradient(x, dy, window, 1, execution));
+        assertSameBits(actual, expected, nameOf(execution));
+      } finally {
+        arena.reset();
+        for (const offset of filled) heap.free(offset);
+      }
+    }
+  });
+
   it("is NaN where dy is infinite at an output that sees nothing but padding, along either axis", () => {
     for (const along of [0, 1]) {
       // along that axis taps are 5 apart, around an image of 2: none of them meets it
