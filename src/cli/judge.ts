@@ -18,7 +18,7 @@ import type { Operands, Operation } from "../oracle/operation.js";
 import type { OperationCase } from "../oracle/operation-case.js";
 import { OPERATIONS } from "../oracle/operations/table.js";
 import { describeJudgement, describeTrace, jsonLine } from "../oracle/report.js";
-import { judgeCommandLine, minimalReproduction } from "../oracle/reproduction.js";
+import { judgeCommandLine, minimalReproduction, optionOf } from "../oracle/reproduction.js";
 import { judgeTrace } from "../oracle/trace-judgement.js";
 import { LOSSES, type LossName } from "../models/objective.js";
 import type { KerasConfig } from "../serialization/config.js";
@@ -66,9 +66,22 @@ export function judgeCommand(): Command {
   return command.action((target: string, _arguments: readonly string[], flags: Flags) => {
     const given = readArguments(command.args.slice(1));
     const operation = OPERATIONS.get(target);
+    if (operation !== undefined) refuseModelOptions(command);
     const holds = operation === undefined ? judgeModel(target, given, flags) : judgeOperation(operation, given, flags);
     if (!holds) process.exitCode = EXIT.judgementFailed;
   });
+}
+
+/** The options that say something of a model, or of its trace. */
+const OF_MODELS = ["training", "loss", "all", ...modelOptions().map((option) => option.attributeName())];
+
+function refuseModelOptions(command: Command): void {
+  const given = command.options.find(
+    (option) =>
+      OF_MODELS.includes(option.attributeName()) && command.getOptionValueSource(option.attributeName()) === "cli",
+  );
+  if (given === undefined) return;
+  throw new UsageError(`${given.long} must go with a model, not with an operation.`, command.args[0]);
 }
 
 function arithmeticOf({ arithmetic, flush, functions }: Flags): ArithmeticModel {
@@ -81,7 +94,8 @@ function readArguments(words: readonly string[]): KerasConfig {
   const args: Record<string, unknown> = {};
   for (let i = 0; i < words.length; i++) {
     const [, name, assigned] = /^--([a-z][\w-]*)(?:=(.*))?$/is.exec(words[i]) ?? [];
-    if (name === undefined) throw new UsageError("arguments must be given as --name value.", JSON.stringify(words[i]));
+    if (name === undefined)
+      throw new UsageError("arguments must be given as --name value, lists as --name 2,1.", JSON.stringify(words[i]));
     const next = words[i + 1];
     const isFlag = assigned === undefined && (next === undefined || next.startsWith("--"));
     args[camelCase(name)] = isFlag ? true : valueOf(assigned ?? words[++i]);
@@ -204,8 +218,8 @@ function watch(args: KerasConfig): { readonly args: KerasConfig; refuseUnread(op
     refuseUnread(operation) {
       const unread = Object.keys(args).find((key) => !read.has(key));
       if (unread === undefined) return;
-      const list = [...read].sort().join(", ") || "none";
-      throw new UsageError(`arguments of ${operation} must be among ${list}.`, unread);
+      const list = [...read].sort().map(optionOf).join(", ") || "none";
+      throw new UsageError(`arguments of ${operation} must be among ${list}.`, optionOf(unread));
     },
   };
 }
@@ -224,7 +238,15 @@ function judgeModel(target: string, given: KerasConfig, flags: Flags): boolean {
   }
   const model = resolveModel(target, flags);
   const arrays = readInputs(flags.input);
-  const judgement = judgeTrace(model, modelInputs(model, arrays), readArrays(flags.candidate), {
+  const candidate = readArrays(flags.candidate);
+  const moving = [...candidate.keys()].find((name) => name.startsWith("moving/"));
+  if (moving !== undefined && flags.training !== true) {
+    throw new UsageError(
+      "--training must be given for a trace of training mode, which has moving/ statistics.",
+      moving,
+    );
+  }
+  const judgement = judgeTrace(model, modelInputs(model, arrays), candidate, {
     ...modelTargets(model, arrays, flags.loss),
     training: flags.training ?? false,
     arithmetic: arithmeticOf(flags),

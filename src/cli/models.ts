@@ -63,6 +63,13 @@ const APPLICATIONS: Readonly<Record<string, typeof ResNet50>> = {
   resnet152v2: ResNet152V2,
 };
 
+/** Whether `spec` is the name of a builder, and what it builds has the weights of its seed unless others are loaded. */
+export function isBuilder(spec: string): boolean {
+  return Object.hasOwn(APPLICATIONS, spec) || BUILDER.test(spec);
+}
+
+const BUILDER = /^resnet(\d+)v([12])$/;
+
 function build(name: string, { seed, classes, inputShape: shape, dtype }: ModelFlags): Model | undefined {
   const options = {
     seed,
@@ -72,7 +79,7 @@ function build(name: string, { seed, classes, inputShape: shape, dtype }: ModelF
   };
   const application = APPLICATIONS[name];
   if (application !== undefined) return application(options);
-  const [, depth, version] = /^resnet(\d+)v([12])$/.exec(name) ?? [];
+  const [, depth, version] = BUILDER.exec(name) ?? [];
   if (depth === undefined) return undefined;
   if (Number(depth) > MAX_DEPTH) throw new UsageError(`a builder's depth must be at most ${MAX_DEPTH}.`, name);
   return version === "1" ? resnetV1(Number(depth), options) : resnetV2(Number(depth), options);

@@ -17,15 +17,9 @@ import { listShapes, modelInputs, readArrays } from "./arrays.js";
 import { UsageError } from "./errors.js";
 import { prepareOutput } from "./files.js";
 import { readImage } from "./images.js";
-import { MODEL_HELP, type ModelFlags, modelOptions, resolveModel } from "./models.js";
+import { isBuilder, MODEL_HELP, type ModelFlags, modelOptions, resolveModel } from "./models.js";
 import { accumulateOption, choice, type ExecutionFlags, threadsOption, wholeNumber, withExecution } from "./options.js";
-import {
-  PREPROCESSINGS,
-  type Preprocessing,
-  preprocess,
-  preprocessAsTrained,
-  preprocessingOf,
-} from "./preprocessing.js";
+import { PREPROCESSINGS, type Preprocessing, preprocess, preprocessingOf } from "./preprocessing.js";
 import { startProgress } from "./progress.js";
 import { preprocessingOfFile } from "./train-model.js";
 
@@ -42,12 +36,16 @@ export function predictCommand(): Command {
   const command = new Command("predict")
     .description("run a model on arrays or images")
     .argument("<model>", MODEL_HELP)
-    .requiredOption("--input <file...>", "x.npy, x.npz, or PNG and JPEG images")
+    .requiredOption("--input <file...>", "x.npy, x.npz, or PNG and JPEG images, which are brought to the model's size")
     .option("--out <y.npy>", "write the outputs (.npy, or .npz for several)")
     .option("--top <k>", "print the k most probable classes of every sample", wholeNumber("--top", 1))
     .option("--batch-size <n>", "samples that run at once", wholeNumber("--batch-size", 1), 32)
     .addOption(
-      choice("--preprocess <mode>", "what happens to images (default: as the model was trained)", PREPROCESSINGS),
+      choice(
+        "--preprocess <mode>",
+        "what happens to pixels (default: to images what the model was trained with, to arrays nothing)",
+        PREPROCESSINGS,
+      ),
     )
     .addOption(threadsOption())
     .addOption(accumulateOption());
@@ -70,7 +68,14 @@ export function predictCommand(): Command {
       out.write(isSingle ? writeNpy(fromTensor(outputs[0])) : writeNpz(arrays));
       process.stdout.write(`${out.path}: ${listShapes(outputs)}\n`);
     }
-    if (out === undefined || flags.top !== undefined) printTop(named, flags);
+    if (out === undefined || flags.top !== undefined) {
+      printTop(named, flags);
+      if (isBuilder(spec) && flags.weights === undefined && outputs.some(isOfImageNet)) {
+        process.stderr.write(
+          `note: the weights of ${spec} are random, from seed ${flags.seed}; --weights reads others\n`,
+        );
+      }
+    }
   });
 }
 
@@ -78,19 +83,39 @@ const IMAGE = /\.(png|jpe?g)$/i;
 
 function readInputs(model: Model, spec: string, flags: Flags): readonly Tensor[] {
   const images = flags.input.filter((path) => IMAGE.test(path));
+  const trained = preprocessingOfFile(spec);
+  const usual = preprocessingOf(model, spec, trained);
   if (images.length === 0) {
     if (flags.input.length > 1) {
       throw new UsageError("--input must be one .npy or .npz file, or images.", flags.input.join(", "));
     }
-    return modelInputs(model, readArrays(flags.input[0]));
+    const inputs = modelInputs(model, readArrays(flags.input[0]));
+    if (flags.preprocess !== undefined) return [preprocess(pixelsOf(inputs), flags.preprocess, trained)];
+    if (usual !== "none" && inputs.length === 1 && arePixels(inputs[0])) {
+      process.stderr.write(
+        `note: ${flags.input[0]} holds pixels from 0 to 255, and goes into the model as it is; images would go through --preprocess ${usual}\n`,
+      );
+    }
+    return inputs;
   }
   if (images.length < flags.input.length) {
     throw new UsageError("--input must be either arrays or images.", flags.input.join(", "));
   }
-  const batch = imageBatch(model, images);
-  const saved = flags.preprocess === undefined ? preprocessingOfFile(spec) : undefined;
-  if (saved !== undefined) return [preprocessAsTrained(batch, saved)];
-  return [preprocess(batch, flags.preprocess ?? preprocessingOf(model, spec))];
+  return [preprocess(imageBatch(model, images), flags.preprocess ?? usual, trained)];
+}
+
+/** The only input, which must be a batch of images. */
+function pixelsOf(inputs: readonly Tensor[]): Tensor {
+  const [x] = inputs;
+  if (inputs.length === 1 && x.dimension === 4 && x.shape[3] === 3) return x;
+  throw new UsageError("--preprocess must go with images, or one array [N, H, W, 3] of pixels.", listShapes(inputs));
+}
+
+/** Whether `x` can hardly be anything but colours as bytes. */
+function arePixels(x: Tensor): boolean {
+  const isImage = x.dimension === 4 && x.shape[3] === 3;
+  const isByte = (value: number): boolean => Number.isInteger(value) && value >= 0 && value <= 255;
+  return isImage && x.data.every(isByte) && x.data.some((value) => value > 1);
 }
 
 /** All images as one batch of pixels [N, H, W, 3], of the model's input size. */
@@ -119,13 +144,18 @@ function printTop(outputs: ReadonlyMap<string, Tensor>, { top = 5, input }: Flag
     const [samples, classes] = y.shape;
     for (let n = 0; n < samples; n++) {
       const row = y.hi(n + 1, classes).lo(n, 0);
-      const ranked = classes === 1000 ? topImageNet(row, top) : topNumbers(row, top);
+      const ranked = isOfImageNet(y) ? topImageNet(row, top) : topNumbers(row, top);
       const name = input.length === samples && IMAGE.test(input[n]) ? input[n] : `sample ${n}`;
       process.stdout.write(
         `${prefix}${name}: ${ranked.map(({ label, score }) => `${label} ${score.toFixed(4)}`).join(", ")}\n`,
       );
     }
   }
+}
+
+/** Whether the classes of `y` [N, classes] are taken for ImageNet's. */
+function isOfImageNet(y: Tensor): boolean {
+  return y.dimension === 2 && y.shape[1] === 1000;
 }
 
 interface Ranked {

@@ -44,7 +44,7 @@ export function dataOptions(): readonly Option[] {
   return [
     new Option("--data <data>", DATA_HELP).makeOptionMandatory(),
     new Option("--image-size <h,w>", "the size that images of a folder are brought to").argParser(imageSize),
-    new Option("--classes <n>", "classes of an .npz (default: the highest label, and one)").argParser(
+    new Option("--classes <n>", "classes of an .npz (default: the highest label plus one)").argParser(
       wholeNumber("--classes", 1),
     ),
     new Option(

@@ -50,7 +50,7 @@ export async function summarize(run: FinishedRun): Promise<void> {
   const sha256 = await weightsSha256(model);
   const { epoch: epochs, history: records, stopped } = result.state;
   const seconds = records.reduce((sum, record) => sum + record.seconds, 0);
-  const done = `${epochs} epochs${stopped ? ", stopped early" : ""}, ${duration(1000 * seconds)}`;
+  const done = `${epochs} ${epochs === 1 ? "epoch" : "epochs"}${stopped ? ", stopped early" : ""}, ${duration(1000 * seconds)}`;
   const facts = [
     ["model", `${files.out.path}, weights SHA-256 ${sha256}`],
     ...bestFact(run),

@@ -85,9 +85,13 @@ function optimizerFor(spec: string, model: Model, recipe: Recipe, flags: TrainFl
 /** What watches validation needs some. */
 function checkMonitoring({ earlyStopping, reduceOnPlateau }: Recipe, { validation }: TrainData): void {
   if (validation !== undefined) return;
-  const option = earlyStopping !== undefined ? "--early-stopping" : reduceOnPlateau ? "--reduce-on-plateau" : undefined;
-  if (option === undefined) return;
-  throw new UsageError(`${option} must have data to watch: a test set, or --validation-split.`, "data with neither");
+  const rule = "must have data to watch: a test set, or --validation-split";
+  if (earlyStopping !== undefined) throw new UsageError(`--early-stopping ${rule}.`, "data with neither");
+  if (!reduceOnPlateau) return;
+  throw new UsageError(
+    `--reduce-on-plateau, the default, ${rule}; --no-reduce-on-plateau does without.`,
+    "data with neither",
+  );
 }
 
 /** Trains the model; nothing is returned when the run did not come to its end. */
@@ -177,7 +181,7 @@ function whereItStopped({ state }: FitResult, { batchesPerEpoch }: BatchSource):
 function resumeCommand(): string {
   const given = process.argv.slice(2).filter((word) => word !== "--resume");
   const words = given.filter((word, i) => !/^--stop-after(=|$)/.test(word) && given[i - 1] !== "--stop-after");
-  return ["  touchstone", ...words.map(quoted), "--resume"].join(" ");
+  return ["  npx touchstone", ...words.map(quoted), "--resume"].join(" ");
 }
 
 function quoted(word: string): string {

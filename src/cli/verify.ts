@@ -15,7 +15,7 @@ import { EXIT, fileError, UsageError } from "./errors.js";
 import { accumulateOption, type ExecutionFlags, threadsOption, withExecution } from "./options.js";
 
 interface Flags extends ExecutionFlags {
-  readonly fixtures: string;
+  readonly fixtures?: string;
   readonly only?: string;
   readonly tensors?: boolean;
   readonly json?: boolean;
@@ -28,7 +28,7 @@ const SHIPPED = fileURLToPath(new URL("../../../fixtures/", import.meta.url));
 export function verifyCommand(): Command {
   return new Command("verify")
     .description("compare this installation with what Keras computed; exit code 1 where a bound is broken")
-    .option("--fixtures <folder>", "a folder with layers/, files/ and models/ (default: those of the package)", SHIPPED)
+    .option("--fixtures <folder>", "a folder with layers/, files/ and models/ (default: those of the package)")
     .option("--only <part>", "only fixtures whose name contains this")
     .option("--tensors", "a line for every tensor")
     .option("--json", "one JSON object a line instead of the table")
@@ -36,9 +36,10 @@ export function verifyCommand(): Command {
     .addOption(accumulateOption())
     .action(async (flags: Flags) => {
       const start = performance.now();
+      const folder = flags.fixtures ?? SHIPPED;
       const results: Result[] = [];
       await withExecution(flags, async (execution) => {
-        for (const result of verify(fixtureFiles(flags.fixtures), execution, flags.only)) {
+        for (const result of verify(fixtureFiles(folder), execution, flags.only)) {
           if (results.length === 0 && flags.json !== true) process.stdout.write(HEADER);
           results.push(result);
           process.stdout.write(flags.json === true ? jsonLine(result) : tableLines(result, flags.tensors ?? false));
@@ -48,7 +49,7 @@ export function verifyCommand(): Command {
       });
       if (results.length === 0) {
         throw new UsageError(
-          `${flags.fixtures} must hold a fixture whose name contains --only.`,
+          `${folder} must hold a fixture whose name contains what --only says.`,
           flags.only ?? "no fixture",
         );
       }

@@ -13,6 +13,7 @@ import {
   sparseCategoricalCrossentropyBackward,
   sparseCategoricalCrossentropyForward,
 } from "../losses/sparse-categorical-crossentropy.js";
+import { describe } from "../serialization/config.js";
 import type { Tensor } from "../tensor/tensor.js";
 import type { OutputGradient } from "./passes.js";
 
@@ -51,6 +52,8 @@ export function objectiveOf(loss: LossName, yTrue: Tensor, output: LayerPass): O
         const { loss, cache } = sparseCategoricalCrossentropyForward(yTrue, yPred, { fromLogits });
         return { loss, dYPred: sparseCategoricalCrossentropyBackward(cache) };
       });
+    default:
+      throw new RangeError(`loss: it must be one of ${LOSSES.join(", ")}. Received ${describe(loss)}.`);
   }
 }
 

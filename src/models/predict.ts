@@ -9,6 +9,7 @@ import { Arena } from "../tensor/arena.js";
 import { floatArray } from "../tensor/dtype.js";
 import { formatShape, shapesAgree, sizeOf } from "../tensor/shape.js";
 import { contiguous, dtypeOf, type Tensor, tensor } from "../tensor/tensor.js";
+import { checkTensors } from "./check-tensors.js";
 import type { Model } from "./model.js";
 
 /** Options of {@link predict}. */
@@ -17,7 +18,7 @@ export interface PredictOptions {
   readonly batchSize?: number;
   /** Threads and accumulation. @defaultValue one thread, float64 */
   readonly execution?: Execution;
-  /** Told after every batch how many samples are done. */
+  /** Told after every batch how many samples are done. It must leave the weights alone: they may have been packed. */
   readonly onProgress?: (done: number, total: number) => void;
 }
 
@@ -34,7 +35,7 @@ export interface Predictor {
 
 /**
  * `model` made ready for many predictions: what is packed for the vector unit is packed once, not at every call. That is a
- * tenth of the time for an image through ResNet50, and needs the memory of the kernels once more. Until it is closed,
+ * tenth of the time for an image through ResNet50, and needs the memory of the kernels once or twice more. Until it is closed,
  * the weights must stay as they are: what was packed is not packed again.
  */
 export function createPredictor(model: Model, options: PredictorOptions = {}): Predictor {
@@ -69,6 +70,7 @@ export function predict(model: Model, inputs: readonly Tensor[], options: Predic
     throw new RangeError(`predict: \`batchSize\` must be a whole number of at least 1. Received ${batchSize}.`);
   }
   const wanted = model.inputs.map((x) => x.shape);
+  checkTensors("predict", "inputs", inputs);
   if (inputs.length !== wanted.length || !inputs.every((x, i) => shapesAgree(x.shape, wanted[i]))) {
     // said here, of all samples: the model would say it of the first batch
     throw new RangeError(
@@ -84,7 +86,7 @@ export function predict(model: Model, inputs: readonly Tensor[], options: Predic
   const entering = inputs.map(contiguous);
   const results: Tensor[] = [];
   const arena = new Arena();
-  const constants = total > batchSize ? packedConstants(model) : undefined; // nobody changes weights meanwhile
+  const constants = total > batchSize ? packedConstants(model) : undefined; // weights stay as they are meanwhile
   const execution = { constants, ...(options.execution ?? serial) };
   if (entering.some((x) => runsSimd(execution, x))) execution.constants?.makeRoom();
   try {

@@ -32,6 +32,7 @@ import { Flatten } from "../layers/flatten.js";
 import { input } from "../layers/input-layer.js";
 import type { SymbolicTensor } from "../layers/layer.js";
 import { l2 } from "../regularizers/regularizer.js";
+import { describe } from "../serialization/config.js";
 import type { DType } from "../tensor/dtype.js";
 import type { SymbolicShape } from "../tensor/shape.js";
 import { Model } from "./model.js";
@@ -97,6 +98,17 @@ function block(x: SymbolicTensor, filters: number, strides: number, dtype: DType
   return new Activation({ activation: "relu", dtype }).apply(sum);
 }
 
+/** Two of three stacks halve an image, rounded up, and then it is pooled over 8x8. */
+const SMALLEST_SIDE = 4 * 7 + 1;
+
+/** @throws RangeError when images of `shape` are too small for {@link cifarTop}. */
+export function checkImageShape(builder: string, shape: SymbolicShape = []): void {
+  const [height, width] = [shape[0] ?? SMALLEST_SIDE, shape[1] ?? SMALLEST_SIDE];
+  if (height >= SMALLEST_SIDE && width >= SMALLEST_SIDE) return;
+  const rule = `\`inputShape\` must be of images of at least ${SMALLEST_SIDE} by ${SMALLEST_SIDE} pixels`;
+  throw new RangeError(`${builder}: ${rule}. Received ${describe(height)} by ${describe(width)}.`);
+}
+
 /** The classifier on top of both versions: pooling over 8x8, then a dense layer with softmax. */
 export function cifarTop(x: SymbolicTensor, classes: number, dtype: DType | undefined): SymbolicTensor {
   const pooled = new AveragePooling2D({ poolSize: 8, dtype }).apply(x);
@@ -107,12 +119,15 @@ export function cifarTop(x: SymbolicTensor, classes: number, dtype: DType | unde
 /**
  * ResNet v1 of depth 6n + 2 (20, 32, 44, 56, 110): the example's `resnet_v1`.
  *
- * @throws RangeError when the depth is not 6n + 2.
+ * @throws RangeError when the depth is not 6n + 2, or images are smaller than 29 by 29.
  */
 export function resnetV1(depth: number, options: CifarResNetOptions = {}): Model {
   if (!Number.isSafeInteger(depth) || depth < 8 || (depth - 2) % 6 !== 0) {
-    throw new RangeError(`resnetV1: \`depth\` should be 6n+2 (eg 20, 32, 44 in [a]). Received depth=${depth}.`);
+    throw new RangeError(
+      `resnetV1: \`depth\` must be 6n + 2, n at least 1: 8, 14, 20, ... Received depth=${describe(depth)}.`,
+    );
   }
+  checkImageShape("resnetV1", options.inputShape);
   const { inputShape = [32, 32, 3], classes = 10, seed = 0, dtype } = options;
   const blocks = (depth - 2) / 6;
   const image = input({ shape: inputShape, dtype });

@@ -28,9 +28,10 @@ import { Add } from "../layers/add.js";
 import { BatchNormalization } from "../layers/batch-normalization.js";
 import { input } from "../layers/input-layer.js";
 import type { SymbolicTensor } from "../layers/layer.js";
+import { describe } from "../serialization/config.js";
 import type { DType } from "../tensor/dtype.js";
 import { Model } from "./model.js";
-import { type CifarResNetOptions, cifarTop, resnetLayer } from "./resnet-v1.js";
+import { type CifarResNetOptions, checkImageShape, cifarTop, resnetLayer } from "./resnet-v1.js";
 
 interface Bottleneck {
   /** Filters of the first two convolutions. */
@@ -70,12 +71,15 @@ function block(
 /**
  * ResNet v2 of depth 9n + 2 (20, 29, 56, 110): the example's `resnet_v2`.
  *
- * @throws RangeError when the depth is not 9n + 2.
+ * @throws RangeError when the depth is not 9n + 2, or images are smaller than 29 by 29.
  */
 export function resnetV2(depth: number, options: CifarResNetOptions = {}): Model {
   if (!Number.isSafeInteger(depth) || depth < 11 || (depth - 2) % 9 !== 0) {
-    throw new RangeError(`resnetV2: \`depth\` should be 9n+2 (eg 56 or 110 in [b]). Received depth=${depth}.`);
+    throw new RangeError(
+      `resnetV2: \`depth\` must be 9n + 2, n at least 1: 11, 20, 29, ... Received depth=${describe(depth)}.`,
+    );
   }
+  checkImageShape("resnetV2", options.inputShape);
   const { inputShape = [32, 32, 3], classes = 10, seed = 0, dtype } = options;
   const blocks = (depth - 2) / 9;
   const image = input({ shape: inputShape, dtype });

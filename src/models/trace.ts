@@ -15,6 +15,7 @@ import { type Execution, serial } from "../kernels/execution.js";
 import { Arena } from "../tensor/arena.js";
 import { formatShape, shapesAgree } from "../tensor/shape.js";
 import { cast, detach, type Tensor, tensorOf } from "../tensor/tensor.js";
+import { checkTensors } from "./check-tensors.js";
 import type { Model } from "./model.js";
 import { nodeNames } from "./node-names.js";
 import { type LossName, objectiveOf } from "./objective.js";
@@ -51,10 +52,13 @@ export type Trace = ReadonlyMap<string, Tensor>;
 /**
  * Runs `model` once on `inputs` and, where there are targets or cotangents, back. The model is not changed.
  *
- * @throws RangeError when inputs, targets or cotangents do not fit the model.
+ * @throws RangeError when inputs, targets or cotangents do not fit the model. @throws TypeError when they are no arrays of tensors.
  */
 export function trace(model: Model, inputs: readonly Tensor[], options: TraceOptions = {}): Trace {
-  const { training = false, execution = serial, seed = 0 } = options;
+  const { training = false, execution = serial, seed = 0, targets, cotangents } = options;
+  checkTensors("trace", "inputs", inputs);
+  if (targets !== undefined) checkTensors("trace", "targets", targets);
+  if (cotangents !== undefined) checkTensors("trace", "cotangents", cotangents);
   const arena = new Arena();
   try {
     return arena.run(() => {

@@ -203,7 +203,7 @@ function isPlain(x: Tensor, expectation: Expectation): boolean {
 export function describeDiagnosis({ causes, unexplained }: Diagnosis): readonly string[] {
   const lines = causes.map(({ name, outputs, remaining, others }) => {
     const more = others.length > MOST_OTHERS ? ", and more" : "";
-    const also = others.length === 0 ? "" : `; so does: ${others.slice(0, MOST_OTHERS).join(", or ")}${more}`;
+    const also = others.length === 0 ? "" : `; or by: ${others.slice(0, MOST_OTHERS).join(", or ")}${more}`;
     return `explained by: ${name} (${outputs.map((output) => `\`${output}\``).join(", ")}; remaining error ${short(remaining)} of the bound)${also}`;
   });
   for (const [name, { region, count, values, places }] of Object.entries(unexplained)) {

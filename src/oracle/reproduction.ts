@@ -124,12 +124,16 @@ function patchOf(wrong: WrongCase, index: readonly number[]): Cut | undefined {
   };
 }
 
+/** The option of the command line for the argument `name`: `--dilation-rate` for `dilationRate`. */
+export function optionOf(name: string): string {
+  return `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}
+
 /** The command that judges a reproduction again, written to the file `path`. */
 export function judgeCommandLine({ operation, args }: Reproduction, path: string): string {
   const words = Object.entries(args).flatMap(([name, value]) => {
     if (value === undefined || value === null) return [];
-    const flag = `--${name.replace(/[A-Z0-9]+/g, (part) => (/\d/.test(part) ? part : `-${part.toLowerCase()}`))}`;
-    return [flag, Array.isArray(value) ? value.join(",") : JSON.stringify(value).replaceAll('"', "")];
+    return [optionOf(name), Array.isArray(value) ? value.join(",") : JSON.stringify(value).replaceAll('"', "")];
   });
-  return ["touchstone judge", operation, "--input", path, "--candidate", path, ...words].join(" ");
+  return ["npx touchstone judge", operation, "--input", path, "--candidate", path, ...words].join(" ");
 }

@@ -18,7 +18,12 @@ export function isKerasConfig(value: unknown): value is KerasConfig {
 /** `value` as error messages print it, cut to one short line. */
 export function describe(value: unknown): string {
   // JSON has no NaN and no infinities
-  const text = value === undefined ? "nothing" : typeof value === "number" ? String(value) : JSON.stringify(value);
+  const text =
+    value === undefined
+      ? "nothing"
+      : typeof value === "number"
+        ? String(value)
+        : (JSON.stringify(value) ?? typeof value);
   return text.length > 120 ? `${text.slice(0, 117)}...` : text;
 }
 

@@ -22,6 +22,7 @@ export type Tensor = ndarray.NdArray<FloatArray>;
  *   `ndarray` itself does not check.
  */
 export function tensor(data: FloatArray, shape: Shape): Tensor {
+  if (!Array.isArray(shape)) throw new TypeError(`tensor: \`shape\` must be an array. Received ${String(shape)}.`);
   for (let axis = 0; axis < shape.length; axis++) {
     if (Number.isSafeInteger(shape[axis]) && shape[axis] >= 0) continue;
     throw new RangeError(

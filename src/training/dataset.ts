@@ -142,7 +142,8 @@ export function splitForValidation(data: Dataset, fraction: number, seed: number
   for (let i = 0; i < isHeld.length; i++) (isHeld[i] === 1 ? held : kept).push(i);
   if (held.length === 0) {
     throw new RangeError(
-      `validationSplit must take at least one of the ${data.labels.length} images of ${data.name}. Received ${fraction}.`,
+      `validationSplit must take at least one image of a class, and leave one, of the ${data.labels.length} of ${data.name}. ` +
+        `Received ${fraction}.`,
     );
   }
   return {

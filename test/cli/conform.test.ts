@@ -63,6 +63,10 @@ describe("touchstone conform", () => {
       ["conform", "empty.mjs"],
       "empty.mjs: the default export must be a backend. Received no default export.",
     );
+    await place.refuse(
+      ["conform", "good.mjs", "--operations", "conv2d"],
+      /`operations` must offer one of those that are asked for: conv2d\. Received relu6\.$/m,
+    );
     await place.refuse(["conform", "good.mjs", "other.mjs"], "one backend must be given. Received good.mjs other.mjs.");
     await place.refuse(
       ["conform", "good.mjs", "--shard", "0/2"],

@@ -5,7 +5,8 @@ import { describe, it, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import type { NpyArray } from "../../src/formats/npy.js";
 import { fromTensor, toTensor } from "../../src/formats/tensors.js";
-import { operationNamed } from "../../src/oracle/operations/table.js";
+import { caseAt } from "../../src/oracle/conformance/case.js";
+import { OPERATIONS, operationNamed } from "../../src/oracle/operations/table.js";
 import { counting, labels, MAIN, run, Workspace } from "../support/command-line.js";
 
 const root = new URL("../../../", import.meta.url);
@@ -124,7 +125,7 @@ describe("touchstone judge", { concurrency: 2 }, () => {
     const { code, out } = await workspace.touchstone(...given, "--reproduction", "case.npz");
     assert.equal(code, 1);
     assert.match(out, /\nexplained by: bias missing \(`y`; remaining error [\d.]+ of the bound\)/);
-    const [, command] = /\nto repeat it: touchstone (.*)\n/.exec(out) ?? [];
+    const [, command] = /\nto repeat it: npx touchstone (.*)\n/.exec(out) ?? [];
     assert.equal(command, "judge conv2d --input case.npz --candidate case.npz --padding valid");
     const again = await workspace.touchstone(...command.split(" "));
     assert.equal(again.code, 1);
@@ -151,7 +152,7 @@ describe("touchstone judge", { concurrency: 2 }, () => {
       out,
       /\n {2}explained by: nothing is rectified \(`output\/activation_1`; remaining error 0 of the bound\)/,
     );
-    const [, command] = /\nto repeat it: touchstone (.*)\n/.exec(out) ?? [];
+    const [, command] = /\nto repeat it: npx touchstone (.*)\n/.exec(out) ?? [];
     const again = await workspace.touchstone(...command.split(" "));
     assert.equal(again.code, 1);
     assert.match(again.out, /^relu `y` \(float32\): BROKEN\n {2}1 of 1 elements beyond their bound\n/);
@@ -174,11 +175,26 @@ describe("touchstone judge", { concurrency: 2 }, () => {
     );
     await workspace.refuse(
       ["judge", "conv2d", ...given, "--stride", "2"],
-      "arguments of conv2d must be among dilationRate, groups, padding, strides. Received stride.",
+      "arguments of conv2d must be among --dilation-rate, --groups, --padding, --strides. Received --stride.",
     );
     await workspace.refuse(
       ["judge", "conv2d", ...given, "same"],
-      'arguments must be given as --name value. Received "same".',
+      'arguments must be given as --name value, lists as --name 2,1. Received "same".',
+    );
+    await workspace.refuse(
+      ["judge", "conv2d", ...given, "--training"],
+      "--training must go with a model, not with an operation. Received conv2d.",
+    );
+    await workspace.refuse(
+      ["judge", "conv2d", ...given, "--weights", "none.h5"],
+      "--weights must go with a model, not with an operation. Received conv2d.",
+    );
+    workspace.putArrays("x.npz", { x: counting([2, 32, 32, 3]) });
+    workspace.putArrays("trace.npz", { "moving/batch_normalization/moving_mean": counting([16]) });
+    await workspace.refuse(
+      "judge resnet8v1 --input x.npz --candidate trace.npz".split(" "),
+      "--training must be given for a trace of training mode, which has moving/ statistics. " +
+        "Received moving/batch_normalization/moving_mean.",
     );
     workspace.putArrays("dense.npz", { x: counting([2, 3]), kernel: counting([3, 1]), dy: counting([2, 1]) });
     await workspace.refuse(
@@ -218,6 +234,35 @@ describe("docs/is-my-backend-right.md", () => {
   const page = readFileSync(new URL("docs/is-my-backend-right.md", root), "utf8");
   const blocks = [...page.matchAll(/^```sh\n([\s\S]*?)^```$(?:\n\n```text\n([\s\S]*?)^```$)?/gm)];
   const needs = works("python3", "-c", "import numpy") && works("bash", "-c", "true");
+
+  it("lists all operations, with what they take and give, and their arguments", () => {
+    const listed = [...page.matchAll(/^\| `([a-z0-9-]+)` \| (.*) \| (.*) \| (.*) \| (.*) \|$/gm)];
+    const names = (list: string): readonly string[] =>
+      list
+        .replace(/\b(d?x)1(\??), \.\.\. \1(\d)\2/, (_, x: string, mark: string, last: string) =>
+          Array.from({ length: Number(last) }, (_, i) => `${x}${i + 1}${mark}`).join(", "),
+        )
+        .split(", ")
+        .filter((name) => name !== "");
+    const forward = [...OPERATIONS.values()].filter(({ name }) => !name.endsWith("-backward"));
+    assert.deepEqual(
+      listed.map(([, name]) => name),
+      forward.map(({ name }) => name),
+    );
+    for (const [, name, takes, gives, args, backward] of listed) {
+      const [operands, gradients] = backward.split(": ");
+      for (const [operation, taken, given] of [
+        [name, takes, gives],
+        [`${name}-backward`, operands, gradients ?? ""],
+      ]) {
+        const { inputs = [], optional = [], outputs = [] } = OPERATIONS.get(operation) ?? {};
+        assert.deepEqual(names(taken), [...inputs, ...optional.map((each) => `${each}?`)], operation);
+        assert.deepEqual(names(given), outputs, operation);
+      }
+      const known = Array.from({ length: 60 }, (_, i) => Object.keys(caseAt(name, i, 0).args)).flat();
+      assert.deepEqual(new Set(names(args)), new Set(known), name);
+    }
+  });
 
   it("prints what it says, command by command", { skip: !needs }, async (test) => {
     assert.ok(blocks.length >= 4);

@@ -1,10 +1,14 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
+import { readImage } from "../../src/cli/images.js";
 import { writeModel } from "../../src/formats/write-model.js";
 import { input } from "../../src/layers/input-layer.js";
 import { ReLU } from "../../src/layers/relu.js";
 import { Model } from "../../src/models/model.js";
-import { counting, Workspace } from "../support/command-line.js";
+import { resnetV1 } from "../../src/models/resnet-v1.js";
+import { PREPROCESSING_ENTRY, writePreprocessing } from "../../src/training/preprocessing.js";
+import { counting, FIXTURES, Workspace } from "../support/command-line.js";
 
 /** A workspace with a model of three classes and an input of five samples. */
 function prepared(test: TestContext): Workspace {
@@ -87,8 +91,48 @@ describe("touchstone predict", { concurrency: 2 }, () => {
     const images = ["--input", "a.png", "b.jpg"];
     const out = await workspace.succeed("predict", "resnet20v1", ...images, "--top", "1");
     assert.match(out, /^a\.png: \d 0\.\d{4}\nb\.jpg: \d 0\.\d{4}\n$/);
-    const named = await workspace.succeed("predict", "resnet50", "--input-shape", "32,32,3", ...images, "--top", "1");
+    const { out: named, err } = await workspace.touchstone(
+      ...["predict", "resnet50", "--input-shape", "32,32,3", ...images, "--top", "1"],
+    );
     assert.match(named, /^a\.png: [a-zA-Z]\S* 0\.\d{4}\n/);
+    assert.equal(err, "note: the weights of resnet50 are random, from seed 0; --weights reads others\n");
+  });
+
+  it("takes pixels in an array as they are, says so, and does with them what --preprocess says", async (test) => {
+    const workspace = new Workspace(test);
+    workspace.putFixture("images/rgb8.png", "a.png");
+    const model = resnetV1(8, { inputShape: [29, 31, 3] });
+    const mean = Float32Array.from({ length: 29 * 31 * 3 }, (_, i) => (i % 7) / 16);
+    const preprocessing = writePreprocessing({ scale: 1 / 255, mean }, [29, 31, 3]);
+    workspace.put(
+      "m.keras",
+      writeModel(model, "m.keras", { entries: new Map([[PREPROCESSING_ENTRY, preprocessing]]) }),
+    );
+    const pixels = readImage(join(FIXTURES, "images/rgb8.png"), [29, 31]);
+    const bytes = Uint8Array.from(pixels.data);
+    workspace.putArrays("x.npy", { x: { dtype: "uint8", shape: [1, 29, 31, 3], data: bytes } });
+    const predict = async (input: string, ...options: string[]): Promise<string> => {
+      const { code, out, err } = await workspace.touchstone("predict", "m.keras", "--input", input, ...options);
+      return `${code} ${out.replace(/^.*?: /gm, "")}${err}`;
+    };
+    const asTrained = await predict("a.png");
+    assert.equal(await predict("x.npy", "--preprocess", "trained"), asTrained);
+    const asTheyAre = await predict("a.png", "--preprocess", "none");
+    assert.notEqual(asTheyAre, asTrained);
+    assert.equal(
+      await predict("x.npy"),
+      `${asTheyAre}note: x.npy holds pixels from 0 to 255, and goes into the model as it is; images would go through --preprocess trained\n`,
+    );
+    assert.equal(await predict("x.npy", "--preprocess", "none"), asTheyAre);
+    await workspace.refuse(
+      ["predict", "resnet20v1", "--input", "a.png", "--preprocess", "trained"],
+      "--preprocess trained must go with a .keras file that says how. Received one that does not.",
+    );
+    workspace.putArrays("y.npy", { x: counting([2, 8, 7, 2]) });
+    await workspace.refuse(
+      ["predict", "m.keras", "--input", "y.npy", "--preprocess", "scale"],
+      "--preprocess must go with images, or one array [N, H, W, 3] of pixels. Received [2, 8, 7, 2].",
+    );
   });
 
   it("divides the pixels of images by 255 unless it is told otherwise", async (test) => {

@@ -204,7 +204,7 @@ describe("touchstone train --resume", () => {
     assert.equal(code, 130, err);
     assert.match(err, /finishing this step, then writing a checkpoint; Ctrl-C again ends at once\n/);
     assert.match(err, /interrupted in epoch \d+, after \d of its 6 steps; to go on to the same bits:\n/);
-    assert.ok(err.endsWith(`\n  touchstone ${command.join(" ")} --resume\n`), err);
+    assert.ok(err.endsWith(`\n  npx touchstone ${command.join(" ")} --resume\n`), err);
     assert.ok(!existsSync(folder.path("broken.keras")));
 
     const resumed = await folder.touchstone(...command, "--resume");
@@ -232,7 +232,9 @@ describe("touchstone train --resume", () => {
     const { code, out, err } = await folder.touchstone(...command, "--stop-after", "2");
     assert.deepEqual([code, out], [0, ""]);
     assert.ok(
-      err.endsWith(`\nended after epoch 2; to go on to the same bits:\n  touchstone ${command.join(" ")} --resume\n`),
+      err.endsWith(
+        `\nended after epoch 2; to go on to the same bits:\n  npx touchstone ${command.join(" ")} --resume\n`,
+      ),
       err,
     );
     await folder.refuse(
@@ -343,6 +345,11 @@ describe("touchstone train refuses, before it begins,", () => {
     await folder.refuse(
       ["train", "tiny.keras", "--data", "alone.npz", "--early-stopping", "2", "--no-reduce-on-plateau"],
       "--early-stopping must have data to watch: a test set, or --validation-split. Received data with neither.",
+    );
+    await folder.refuse(
+      ["train", "tiny.keras", "--data", "alone.npz"],
+      "--reduce-on-plateau, the default, must have data to watch: a test set, or --validation-split; " +
+        "--no-reduce-on-plateau does without. Received data with neither.",
     );
   });
 });

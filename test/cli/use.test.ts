@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { mkdirSync } from "node:fs";
+import { mkdirSync, statSync } from "node:fs";
 import { describe, it } from "node:test";
-import { Workspace } from "../support/command-line.js";
+import { MAIN, Workspace } from "../support/command-line.js";
 
 const COMMANDS = ["summary", "predict", "trace", "verify", "convert"];
 
@@ -18,6 +18,10 @@ describe("touchstone --help", { concurrency: 2 }, () => {
       assert.match(out, /-h, --help/);
     });
   }
+
+  it("can be run as a program of its own, as npm links it", { skip: process.platform === "win32" }, () => {
+    assert.equal(statSync(MAIN).mode & 0o111, 0o111);
+  });
 
   it("prints the version of the package with --version", async (test) => {
     assert.match(await new Workspace(test).succeed("--version"), /^\d+\.\d+\.\d+\n$/);
@@ -58,7 +62,10 @@ describe("touchstone", { concurrency: 2 }, () => {
     ],
     [[...predict, "--accumulate", "float16"], '--accumulate must be one of float64, float32. Received "float16".'],
     [[...predict, "--dtype", "int8"], '--dtype must be one of float32, float64. Received "int8".'],
-    [[...predict, "--preprocess", "x"], '--preprocess must be one of caffe, tf, torch, scale, none. Received "x".'],
+    [
+      [...predict, "--preprocess", "x"],
+      '--preprocess must be one of caffe, tf, torch, scale, trained, none. Received "x".',
+    ],
     [
       ["trace", "resnet20v1", "--input", "x.npz", "--out", "t.npz", "--loss", "mae"],
       "--loss must be one of categorical_crossentropy, sparse_categorical_crossentropy, mean_squared_error. " +
@@ -73,8 +80,12 @@ describe("touchstone", { concurrency: 2 }, () => {
       ["summary", "resnet20v1", "--line-length", "9999"],
       '--line-length must be a whole number from 40 to 1000. Received "9999".',
     ],
-    [["summary", "resnet21v1"], "resnetV1: `depth` should be 6n+2 (eg 20, 32, 44 in [a]). Received depth=21."],
-    [["summary", "resnet28v2"], "resnetV2: `depth` should be 9n+2 (eg 56 or 110 in [b]). Received depth=28."],
+    [["summary", "resnet21v1"], "resnetV1: `depth` must be 6n + 2, n at least 1: 8, 14, 20, ... Received depth=21."],
+    [
+      ["summary", "resnet8v1", "--input-shape", "28,32,3"],
+      "resnetV1: `inputShape` must be of images of at least 29 by 29 pixels. Received 28 by 32.",
+    ],
+    [["summary", "resnet28v2"], "resnetV2: `depth` must be 9n + 2, n at least 1: 11, 20, 29, ... Received depth=28."],
     [["summary", "resnet60002v1"], "a builder's depth must be at most 2000. Received resnet60002v1."],
     [
       ["summary", "resnet50", "--input-shape", "31,64,3"],

@@ -85,7 +85,7 @@ describe("touchstone verify", { concurrency: 2 }, () => {
     );
     await workspace.refuse(
       [...VERIFY, "--only", "lstm"],
-      "f must hold a fixture whose name contains --only. Received lstm.",
+      "f must hold a fixture whose name contains what --only says. Received lstm.",
     );
     workspace.put("f/layers/add-2.npz", "PK");
     await workspace.refuse(VERIFY, /^touchstone: layers\/add-2\.npz: zip: .+ Received .+\.$/m);

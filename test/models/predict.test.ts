@@ -88,6 +88,23 @@ describe("predict", () => {
     assert.equal(sharedHeap().used, used);
   });
 
+  it("refuses inputs that are no array of tensors, and says what came", () => {
+    const refused: readonly (readonly [given: unknown, received: string])[] = [
+      [some([2, 3]), "one tensor"],
+      [undefined, "nothing"],
+      [[some([2, 3]), null], "[{"],
+    ];
+    for (const [given, received] of refused) {
+      assert.throws(
+        () => predict(pair(), given as readonly Tensor[]),
+        (error: Error) => {
+          assert.equal(error.name, "TypeError");
+          return error.message.startsWith(`predict: \`inputs\` must be an array of tensors. Received ${received}`);
+        },
+      );
+    }
+  });
+
   it("refuses a batch size below 1, inputs of another shape, and uneven numbers of samples", () => {
     const x = some([2, 3]);
     for (const batchSize of [0, 1.5, Number.NaN]) {

@@ -15,6 +15,7 @@ import { Model } from "../../src/models/model.js";
 import { type Trace, type TraceOptions, trace } from "../../src/models/trace.js";
 import { l2 } from "../../src/regularizers/regularizer.js";
 import type { DType } from "../../src/tensor/dtype.js";
+import type { LossName } from "../../src/models/objective.js";
 import { type Tensor, tensorOf } from "../../src/tensor/tensor.js";
 import { assertGradient } from "../support/gradients.js";
 import { assertSameBits, generate } from "../support/tensors.js";
@@ -194,6 +195,24 @@ describe("trace", () => {
       value(trace(model, [some([1, 40])], { training: true, seed }), "output/dropout");
     assertSameBits(y(3), y(3));
     assert.notDeepEqual(y(3).data, y(4).data);
+  });
+
+  it("refuses what is no array of tensors, and losses that there are not", () => {
+    const [x, y] = [some([2, 4, 3, 2]), some([2, 5])];
+    assert.throws(() => trace(small(), [x], { targets: y as unknown as readonly Tensor[] }), {
+      name: "TypeError",
+      message: "trace: `targets` must be an array of tensors. Received one tensor.",
+    });
+    assert.throws(() => trace(small(), x as unknown as readonly Tensor[]), {
+      name: "TypeError",
+      message: "trace: `inputs` must be an array of tensors. Received one tensor.",
+    });
+    assert.throws(() => trace(small(), [x], { targets: [y], loss: "mae" as LossName }), {
+      name: "RangeError",
+      message:
+        "loss: it must be one of categorical_crossentropy, sparse_categorical_crossentropy, mean_squared_error. " +
+        'Received "mae".',
+    });
   });
 
   it("refuses targets and cotangents that are not one for each output, or of another shape", () => {

@@ -161,11 +161,11 @@ describe("judgeCommandLine", () => {
     const found = ofOneElement("conv2d", image, { dilationRate: [2, 1], padding: "valid" }, [0, 1, 2, 3]);
     assert.equal(
       judgeCommandLine(found, "case.npz"),
-      "touchstone judge conv2d --input case.npz --candidate case.npz --dilation-rate 2,1 --padding valid",
+      "npx touchstone judge conv2d --input case.npz --candidate case.npz --dilation-rate 2,1 --padding valid",
     );
     assert.equal(
       judgeCommandLine({ operation: "adam-step", args: { beta1: 0.5, amsgrad: true }, operands: {} }, "a.npz"),
-      "touchstone judge adam-step --input a.npz --candidate a.npz --beta1 0.5 --amsgrad true",
+      "npx touchstone judge adam-step --input a.npz --candidate a.npz --beta1 0.5 --amsgrad true",
     );
   });
 });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import ndarray from "ndarray";
-import { formatShape, shapesAgree, sizeOf } from "../../src/tensor/shape.js";
+import { formatShape, type Shape, shapesAgree, sizeOf } from "../../src/tensor/shape.js";
 import {
   cast,
   contiguous,
@@ -49,6 +49,13 @@ describe("tensor", () => {
     assert.throws(() => tensor(new Float32Array(5), [2, 3]), {
       name: "RangeError",
       message: "tensor: `data` must hold 6 values for shape [2, 3]. Received data.length=5.",
+    });
+  });
+
+  it("rejects what is no shape at all", () => {
+    assert.throws(() => tensor(new Float32Array(6), undefined as unknown as Shape), {
+      name: "TypeError",
+      message: "tensor: `shape` must be an array. Received undefined.",
     });
   });
 

@@ -149,7 +149,8 @@ describe("splitForValidation", () => {
   it("refuses a fraction that takes nothing", () => {
     assert.throws(() => splitForValidation(labelled([0, 1, 2]), 0.9, 0), {
       name: "RangeError",
-      message: "validationSplit must take at least one of the 3 images of test data. Received 0.9.",
+      message:
+        "validationSplit must take at least one image of a class, and leave one, of the 3 of test data. Received 0.9.",
     });
   });
 });

@@ -46,7 +46,7 @@ const DEFAULT_BUDGET = 1000;
  * Checks `backend`.
  *
  * @throws TypeError when it is no backend, or has an operation that there is not.
- * @throws RangeError when an option has no meaning.
+ * @throws RangeError when an option has no meaning, or the backend has none of the operations.
  */
 export async function checkBackend(backend: Backend, options: CheckOptions = {}): Promise<Report> {
   const { arithmetic = FLOAT32, cases = DEFAULT_CASES, seed = 0, shard = "1/1", assume = {} } = options;
@@ -54,6 +54,12 @@ export async function checkBackend(backend: Backend, options: CheckOptions = {})
   const names = (options.operations ?? [...OPERATIONS.keys()]).map((name) => operationNamed(name).name);
   if (!Number.isSafeInteger(cases) || cases < 1) {
     throw new RangeError(`checkBackend: \`cases\` must be a whole number of at least 1. Received ${describe(cases)}.`);
+  }
+  if (!names.some((name) => offered.has(name))) {
+    throw new RangeError(
+      `checkBackend: \`operations\` must offer one of those that are asked for: ${names.join(", ")}. ` +
+        `Received ${[...offered.keys()].join(", ") || "none"}.`,
+    );
   }
   const indices = sharedIndices(shard, cases);
   const total = names.filter((name) => offered.has(name)).length * indices.length;
