@@ -25,6 +25,10 @@ import { Arena } from "../../../build/src/tensor/arena.js";
 
 const TESTED = 4000;
 const [start, data, folder, steps = "240", every = "40"] = process.argv.slice(2);
+if (folder === undefined) {
+  console.error("usage: node same-batches.mjs START.keras DATA FOLDER [STEPS] [EVERY]");
+  process.exit(2);
+}
 mkdirSync(folder, { recursive: true });
 const model = readModel(readFileSync(start), start);
 writeFileSync(join(folder, "start.keras"), writeModel(model, "start.keras"));

@@ -40,7 +40,7 @@ Options:
   --seconds 4    how long to measure each, after two seconds and twelve runs of warming up
   --rounds 1     how often to measure each, in turn with the others; ratios are medians of those of the rounds
   --slow         also what takes minutes a run: jax-js and tfjs-backend-cpu
-  --out FILE     the page, instead of docs/speed.md
+  --out FILE     the page; must be given where not everything is measured, else it is docs/speed.md
 
 A page that is not complete yet is FILE.partial. Python is TOUCHSTONE_PYTHON_TENSORFLOW, TOUCHSTONE_PYTHON_PYTORCH,
 TOUCHSTONE_PYTHON or python3.`;
@@ -68,7 +68,7 @@ const { values, positionals } = parseArgs({
     seconds: { type: "string", default: "4" },
     rounds: { type: "string", default: "1" },
     slow: { type: "boolean" },
-    out: { type: "string", default: join(here, "../../../docs/speed.md") },
+    out: { type: "string" },
     help: { type: "boolean", short: "h" },
   },
 });
@@ -81,6 +81,9 @@ const roundCount = Number(values.rounds);
 if (!Number.isSafeInteger(roundCount) || roundCount < 1) {
   fail(`--rounds must be a whole number of at least 1. Received ${values.rounds}.`);
 }
+const isPart = positionals.length > 0 || values.peers !== undefined || values.threads !== undefined;
+if (isPart && values.out === undefined) fail("--out must be given where not everything is measured. Received none.");
+const page = values.out ?? join(here, "../../../docs/speed.md");
 const workloads = chosen(
   positionals.length > 0 ? positionals.join(",") : undefined,
   WORKLOADS.map(({ name }) => name),
@@ -149,7 +152,7 @@ function measured(peer, folder, threads, first) {
   return { failed: `it gives ${result.result.slice(0, 3)} ..., and ${first.peer} ${first.result.slice(0, 3)} ...` };
 }
 
-const partial = `${values.out}.partial`;
+const partial = `${page}.partial`;
 const { out: _, ...published } = values;
 if (roundCount === 1) delete published.rounds;
 const options = Object.entries(published).map(([name, value]) => (value === true ? `--${name}` : `--${name} ${value}`));
@@ -193,5 +196,5 @@ for (const { name: workload, kind } of WORKLOADS.filter(({ name }) => workloads.
 }
 rmSync(scratch, { recursive: true });
 if (results.length === 0) fail("nothing to measure: no peer of these does this work with so many threads.");
-renameSync(partial, values.out);
+renameSync(partial, page);
 if (results.some(({ failed }) => failed !== undefined)) process.exitCode = 1;

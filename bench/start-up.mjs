@@ -1,0 +1,58 @@
+/**
+ * How long it takes to begin: processes that do next to nothing, of two builds or more by turns.
+ *
+ *     node bench/start-up.mjs TURNS BUILD BUILD...
+ *
+ * `command` is `touchstone predict --help`, from the beginning of the process to its end; `import` is the time until the
+ * library is there, `kernels` that until its kernels are, assembled, compiled and compared with plain loops. Node is that
+ * which runs this, with its flags. A BUILD is the folder that `npm run build` made, as in `models/by-turns.mjs`.
+ */
+import { spawnSync } from "node:child_process";
+import { cpus } from "node:os";
+import { resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+
+const [turns = "10", ...builds] = process.argv.slice(2);
+if (builds.length === 0) {
+  console.error("usage: node bench/start-up.mjs TURNS BUILD...");
+  process.exit(2);
+}
+
+function run(...args) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [...process.execArgv, ...args], { encoding: "utf8" });
+  if (status !== 0) throw new Error(stderr);
+  return stdout;
+}
+
+const clock = `async (what) => { const begin = performance.now(); await what(); return performance.now() - begin; }`;
+
+/** Milliseconds of one turn. */
+function turnOf(build) {
+  const url = (path) => JSON.stringify(pathToFileURL(resolve(build, "src", path)).href);
+  const begin = performance.now();
+  run(resolve(build, "src/cli/main.js"), "predict", "--help");
+  const command = performance.now() - begin;
+  const program = `const clock = ${clock};
+    const library = await clock(() => import(${url("index.js")}));
+    const { simdModule } = await import(${url("kernels/simd/module.js")});
+    console.log(JSON.stringify({ import: library, kernels: await clock(() => simdModule()) }));`;
+  return { command, ...JSON.parse(run("--input-type=module", "-e", program)) };
+}
+
+const results = builds.map(() => []);
+for (let turn = 0; turn < Number(turns); turn++) {
+  for (let i = 0; i < builds.length; i++) {
+    const side = (turn + i) % builds.length;
+    results[side].push(turnOf(builds[side]));
+  }
+}
+const medianOf = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
+console.log(`${cpus()[0].model}, Node ${process.versions.node}: ${turns} turns, medians in ms`);
+console.table(
+  builds.map((build, i) => ({
+    build,
+    ...Object.fromEntries(
+      ["command", "import", "kernels"].map((key) => [key, medianOf(results[i].map((each) => each[key])).toFixed(0)]),
+    ),
+  })),
+);
