@@ -5,18 +5,20 @@
  *
  * `command` is `touchstone predict --help`, from the beginning of the process to its end; `import` is the time until the
  * library is there, `kernels` that until its kernels are, assembled, compiled and compared with plain loops. Node is that
- * which runs this, with its flags. A BUILD is the folder that `npm run build` made, as in `models/by-turns.mjs`.
+ * which runs this, with its flags. What a BUILD is says `builds.mjs`.
  */
 import { spawnSync } from "node:child_process";
 import { cpus } from "node:os";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
+import { checkBuilds } from "./builds.mjs";
 
 const [turns = "10", ...builds] = process.argv.slice(2);
 if (builds.length === 0) {
   console.error("usage: node bench/start-up.mjs TURNS BUILD...");
   process.exit(2);
 }
+checkBuilds(builds);
 
 function run(...args) {
   const { status, stdout, stderr } = spawnSync(process.execPath, [...process.execArgv, ...args], { encoding: "utf8" });

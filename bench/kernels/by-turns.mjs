@@ -3,13 +3,13 @@
  *
  *     node bench/kernels/by-turns.mjs float32|float64 THREADS TURNS BUILD [BUILD ...]
  *
- * A BUILD is the folder that `npm run build` made, `build` here, or one copied from another commit together with its
- * package.json and node_modules. For each work and build: GFLOP/s where the best quarter of the turns ends, and in brackets
+ * What a BUILD is says `../builds.mjs`. For each work and build: GFLOP/s where the best quarter of the turns ends, and in brackets
  * how many times slower that is than the first work, a 3x3 convolution of 128 channels.
  */
 import { cpus } from "node:os";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
+import { checkBuilds } from "../builds.mjs";
 
 const WARM_UP = 20;
 const [accumulate, threads, turns, ...builds] = process.argv.slice(2);
@@ -18,6 +18,7 @@ if ((accumulate !== "float32" && accumulate !== "float64") || !areNumbers || bui
   console.error("usage: node bench/kernels/by-turns.mjs float32|float64 THREADS TURNS BUILD [BUILD ...]");
   process.exit(2);
 }
+checkBuilds(builds);
 
 /**
  * [batch, side, channels, filters (0: depthwise), kernel, stride], and of which products. "kept": as in a prediction, with a

@@ -4,13 +4,13 @@
  *     node bench/models/by-turns.mjs WORK THREADS TURNS BUILD BUILD...
  *
  * WORK is `step-resnet20v1-32` or `predict-resnet50-1`: what is done, the model, and the batch; with float64 sums where
- * `-float64` follows. A BUILD is the folder that
- * `npm run build` made, `build` here, or one copied from another commit together with its package.json and node_modules.
+ * `-float64` follows. What a BUILD is says `../builds.mjs`.
  * The ratio of a build is the median of its times by turns, each divided by that of the first build in the same turn.
  */
 import { cpus } from "node:os";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
+import { checkBuilds } from "../builds.mjs";
 
 const WARM_UP = 20;
 const [work = "", threads = "2", turns = "100", ...builds] = process.argv.slice(2);
@@ -23,6 +23,7 @@ if (kind === undefined || builds.length === 0) {
   );
   process.exit(2);
 }
+checkBuilds(builds);
 
 /** What one turn of `build` does. */
 async function turnOf(build) {

@@ -143,7 +143,7 @@ export function judgeTensor(candidate: Tensor, expectation: Expectation): Judgem
     beyond: beyond + specials,
     worstRatio,
     worst,
-    effectiveBits: relative === 0 ? 53 : Math.max(0, bitsOf(relative)),
+    effectiveBits: specials > 0 ? 0 : relative === 0 ? 53 : Math.max(0, bitsOf(relative)),
     variance,
     bias,
   };

@@ -193,8 +193,9 @@ export class Heap {
         this.#buffer = this.#memory.grow(bytes);
       }
     } catch (cause) {
+      const rule = bytes > limit ? "fit in 4 GiB of shared memory" : "fit in the memory that the system gives";
       throw new RangeError(
-        `heap: tensors must fit in 4 GiB of shared memory. Received a request that needs ${bytes} bytes ` +
+        `heap: tensors must ${rule}. Received a request that needs ${bytes} bytes ` +
           `with ${this.#used} in use; a smaller batch needs less.`,
         { cause },
       );

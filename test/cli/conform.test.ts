@@ -15,7 +15,7 @@ describe("touchstone conform", () => {
     assert.match(out, /^good 2 as float32: 16 cases an operation, seed 0\n/);
     assert.match(out, /^relu6 +16 +16 +0 +all$/m);
     assert.match(out, /^not offered: tanh$/m);
-    assert.match(out, /^no findings in 1 operations$/m);
+    assert.match(out, /^no findings in 1 operation$/m);
   });
 
   it("ends with 1 where there is a finding, and writes the minimal case in a form that judge reads", async (t) => {

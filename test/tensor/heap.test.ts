@@ -77,6 +77,19 @@ describe("Heap", () => {
     assert.equal(heap.allocate(64), 64);
   });
 
+  it("blames the system where it gives no more memory, though less than 4 GiB are asked for", (test) => {
+    const heap = new Heap();
+    test.mock.method(WebAssembly.Memory.prototype, "grow", () => {
+      throw new RangeError("WebAssembly.Memory.grow(): Unable to grow instance memory");
+    });
+    assert.throws(() => heap.allocate(2 ** 20), {
+      name: "RangeError",
+      message:
+        "heap: tensors must fit in the memory that the system gives. Received a request that needs 1048576 bytes " +
+        "with 0 in use; a smaller batch needs less.",
+    });
+  });
+
   it("is one per thread, and shared with workers where memory can be", () => {
     assert.equal(sharedHeap(), sharedHeap());
     assert.equal(sharedHeap().isShared, true);

@@ -150,11 +150,13 @@ export function formatReport(report: Report): string {
     ...rows.map(line),
     ...(absent.length > 0 ? ["", `not offered: ${absent.join(", ")}`] : []),
     "",
-    found === 0
-      ? `no findings in ${offered.length} operations`
-      : `findings in ${found} of ${offered.length} operations`,
+    `${found === 0 ? "no findings in" : `findings in ${found} of`} ${counted(offered.length, "operation")}`,
     "",
   ].join("\n");
+}
+
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? "" : "s"}`;
 }
 
 function rowOf(report: OperationReport): readonly string[] {
