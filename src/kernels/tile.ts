@@ -3,9 +3,9 @@
  *
  *     sums[i, j] += sum over k of left[i, k] * right[k, j]        k ascending, onto what sums[i, j] holds already
  *
- * All products of matrices and all convolutions of the scalar path, but depthwise ones, end here. Callers cut their work into blocks of at most ROWS x COLUMNS sums, and the
- * index of the sums into pieces of at most DEPTH; they pack one piece of both operands, call {@link multiplyBlocks}, and
- * go on with the next piece. A partial sum rests in `sums` between pieces, as a double that is not rounded (or, with
+ * All products of matrices and all convolutions of the scalar path, but depthwise ones, end here. Callers cut their work
+ * into blocks of at most ROWS x COLUMNS sums, and the index of the sums into pieces of at most DEPTH; they pack one piece of
+ * both operands, call {@link multiplyBlocks}, and go on with the next piece. A partial sum rests in `sums` between pieces, as a double that is not rounded (or, with
  * float32 accumulation, as the float32 value that it is), so cutting changes no bit.
  *
  * Packing pays twice. Rows that are far apart in a tensor lie together in the cache; and float32 values are widened once

@@ -34,7 +34,7 @@ export interface Objective {
 /**
  * The loss of one output for the targets `yTrue`.
  *
- * @throws RangeError when the targets do not fit the output.
+ * @throws RangeError when the targets do not fit the output, or there is no such loss.
  */
 export function objectiveOf(loss: LossName, yTrue: Tensor, output: LayerPass): Objective {
   switch (loss) {

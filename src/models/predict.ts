@@ -61,6 +61,7 @@ function samples(x: Tensor, begin: number, end: number): Tensor {
 /**
  * The outputs of `model`, in its order, for `inputs`, in its order; tensors of their own memory.
  *
+ * @throws TypeError when `inputs` is no array of tensors.
  * @throws RangeError when the inputs do not fit the model or differ in their number of samples, or an output does not have
  *   a row for each of them.
  */

@@ -52,7 +52,8 @@ export type Trace = ReadonlyMap<string, Tensor>;
 /**
  * Runs `model` once on `inputs` and, where there are targets or cotangents, back. The model is not changed.
  *
- * @throws RangeError when inputs, targets or cotangents do not fit the model. @throws TypeError when they are no arrays of tensors.
+ * @throws RangeError when inputs, targets or cotangents do not fit the model.
+ * @throws TypeError when they are no arrays of tensors.
  */
 export function trace(model: Model, inputs: readonly Tensor[], options: TraceOptions = {}): Trace {
   const { training = false, execution = serial, seed = 0, targets, cotangents } = options;

@@ -18,6 +18,7 @@ export type Tensor = ndarray.NdArray<FloatArray>;
 /**
  * Wraps `data`, in row-major order, as a tensor of `shape`. The memory is shared, not copied.
  *
+ * @throws TypeError when `shape` is no array.
  * @throws RangeError when a dimension is not a whole number, or `data.length` is not the product of `shape`:
  *   `ndarray` itself does not check.
  */

@@ -12,9 +12,9 @@
  *         a[2] x4          sum 20      sum 21          against a group of four channels
  *         a[3] x4          sum 30      sum 31
  *
- * Operands are read in place, or from panels in which they were packed (`filter-gradient-operands.ts`). The positions are a grid [images, rows, columns], which each operand walks with steps
- * of its own, so that borders, strides and dilation cost nothing inside. Between two grids the partial sums rest in
- * memory, unrounded, as [panel][group][4][filters of the panel].
+ * Operands are read in place, or from panels in which they were packed (`filter-gradient-operands.ts`). The positions are a
+ * grid [images, rows, columns], which each operand walks with steps of its own, so that borders, strides and dilation cost
+ * nothing inside. Between two grids the partial sums rest in memory, unrounded, as [panel][group][4][filters of the panel].
  *
  * @module
  */
