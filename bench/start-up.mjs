@@ -4,8 +4,9 @@
  *     node bench/start-up.mjs TURNS BUILD BUILD...
  *
  * `command` is `touchstone predict --help`, from the beginning of the process to its end; `import` is the time until the
- * library is there, `kernels` that until its kernels are, assembled, compiled and compared with plain loops. Node is that
- * which runs this, with its flags. What a BUILD is says `builds.mjs`.
+ * library is there, `kernels` that until its kernels are, assembled, compiled and compared with plain loops; `check` is that of
+ * the second comparison, and `hot` that of the hundredth. `heap` is what is kept then, in MB. Node is that which runs this, with
+ * its flags. What a BUILD is says `builds.mjs`.
  */
 import { spawnSync } from "node:child_process";
 import { cpus } from "node:os";
@@ -36,9 +37,15 @@ function turnOf(build) {
   const command = performance.now() - begin;
   const program = `const clock = ${clock};
     const library = await clock(() => import(${url("index.js")}));
-    const { simdModule } = await import(${url("kernels/simd/module.js")});
-    console.log(JSON.stringify({ import: library, kernels: await clock(() => simdModule()) }));`;
-  return { command, ...JSON.parse(run("--input-type=module", "-e", program)) };
+    const { checkKernels, simdModule } = await import(${url("kernels/simd/module.js")});
+    const kernels = await clock(() => simdModule());
+    gc();
+    const heap = process.memoryUsage().heapUsed / 1e6;
+    const checks = [];
+    while (checks.length < 99) checks.push(await clock(() => checkKernels()));
+    const [check, hot] = [checks[0], checks.at(-1)];
+    console.log(JSON.stringify({ import: library, kernels, check, hot, heap }));`;
+  return { command, ...JSON.parse(run("--expose-gc", "--input-type=module", "-e", program)) };
 }
 
 const results = builds.map(() => []);
@@ -48,13 +55,14 @@ for (let turn = 0; turn < Number(turns); turn++) {
     results[side].push(turnOf(builds[side]));
   }
 }
+const short = (value) => (value < 100 ? value.toPrecision(2) : value.toFixed(0));
 const medianOf = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
 console.log(`${cpus()[0].model}, Node ${process.versions.node}: ${turns} turns, medians in ms`);
 console.table(
   builds.map((build, i) => ({
     build,
     ...Object.fromEntries(
-      ["command", "import", "kernels"].map((key) => [key, medianOf(results[i].map((each) => each[key])).toFixed(0)]),
+      Object.keys(results[i][0]).map((key) => [key, short(medianOf(results[i].map((each) => each[key])))]),
     ),
   })),
 );

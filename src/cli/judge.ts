@@ -94,8 +94,9 @@ function readArguments(words: readonly string[]): KerasConfig {
   const args: Record<string, unknown> = {};
   for (let i = 0; i < words.length; i++) {
     const [, name, assigned] = /^--([a-z][\w-]*)(?:=(.*))?$/is.exec(words[i]) ?? [];
-    if (name === undefined)
+    if (name === undefined) {
       throw new UsageError("arguments must be given as --name value, lists as --name 2,1.", JSON.stringify(words[i]));
+    }
     const next = words[i + 1];
     const isFlag = assigned === undefined && (next === undefined || next.startsWith("--"));
     args[camelCase(name)] = isFlag ? true : valueOf(assigned ?? words[++i]);

@@ -55,7 +55,10 @@ export interface Judgement {
   readonly worstRatio: number;
   /** Where it is. */
   readonly worst: Element | undefined;
-  /** Significant bits that all elements have: -log2 of the largest |e| / |truth|, of elements whose truth is not tiny. */
+  /**
+   * Significant bits that all elements have: -log2 of the largest |e| / |truth|, of elements whose truth is not tiny; 0 where
+   * there is NaN or an infinity in the wrong place.
+   */
   readonly effectiveBits: number;
   /** Mean of z^2, and of z or z sign(truth), whichever is further from 0. */
   readonly variance: number;

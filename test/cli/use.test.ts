@@ -85,6 +85,10 @@ describe("touchstone", { concurrency: 2 }, () => {
       ["summary", "resnet8v1", "--input-shape", "28,32,3"],
       "resnetV1: `inputShape` must be of images of at least 29 by 29 pixels. Received 28 by 32.",
     ],
+    [
+      ["summary", "resnet11v2", "--input-shape", "32,16,3"],
+      "resnetV2: `inputShape` must be of images of at least 29 by 29 pixels. Received 32 by 16.",
+    ],
     [["summary", "resnet28v2"], "resnetV2: `depth` must be 9n + 2, n at least 1: 11, 20, 29, ... Received depth=28."],
     [["summary", "resnet60002v1"], "a builder's depth must be at most 2000. Received resnet60002v1."],
     [

@@ -33,8 +33,8 @@ export function withArrays<Result>(use: (make: MakeArray) => Result): Result {
       const offset = heap.allocate(length * lanes.bytes + SLACK);
       offsets.push(offset);
       const array = heap.view(lanes === doubles ? "float64" : "float32", offset, length);
-      array.fill(values[0]);
-      if (values.length > 1) for (let i = 0; i < length; i++) array[i] = Math.fround(values[i % values.length]);
+      if (values.length === 1) array.fill(Math.fround(values[0]));
+      else for (let i = 0; i < length; i++) array[i] = Math.fround(values[i % values.length]);
       return array;
     });
   } finally {
