@@ -34,9 +34,10 @@
  */
 import { type InitializerConfig, initializerFromConfig, initializerToConfig } from "../initializers/initializer.js";
 import { type Execution, serial } from "../kernels/execution.js";
-import { type ChannelMap, deviationSquares, type Epilogue, normalize } from "../kernels/normalize.js";
+import { columnMoments, type Moments } from "../kernels/column-moments.js";
+import { type ChannelMap, type Epilogue, normalize } from "../kernels/normalize.js";
 import { type GradientOptions, normalizationGradient, normalizationSums } from "../kernels/normalize-gradients.js";
-import { columnSums, quotients } from "../kernels/reduce.js";
+import { quotients } from "../kernels/reduce.js";
 import { sumTensors } from "../kernels/sum-tensors.js";
 import { type Regularizer, regularizerFromConfig, regularizerToConfig } from "../regularizers/regularizer.js";
 import { type KerasConfig, readConfig } from "../serialization/config.js";
@@ -67,13 +68,8 @@ export interface BatchNormalizationWeights {
   readonly beta?: Tensor | undefined;
 }
 
-/** Mean and variance of every channel. */
-export interface Statistics {
-  /** [C]. */
-  readonly mean: Float64Array;
-  /** [C], the population variance. */
-  readonly variance: Float64Array;
-}
+/** Mean and population variance of every channel, [C] each. */
+export type Statistics = Moments;
 
 /** What backward needs from forward. xHat is left out: recomputing it is cheaper than keeping M*C floats. */
 export interface BatchNormalizationCache {
@@ -99,16 +95,9 @@ export interface BatchNormalizationGradients {
   readonly dBeta: Tensor;
 }
 
-/** Mean and population variance of the columns of `x` [M, C], C last. */
+/** Mean and population variance of the columns of `x` [M, C], C last; the variance in a second pass, once the mean is there. */
 export function batchStatistics(x: Tensor, execution: Execution = serial): Statistics {
-  x = contiguous(x);
-  const channels = x.shape[x.dimension - 1];
-  const rows = x.size / channels;
-  const sums = columnSums(x.data, rows, channels, execution);
-  const mean = quotients(sums, rows);
-  // a second pass, over the deviations from the mean
-  const squares = deviationSquares(x, mean, execution);
-  return { mean, variance: quotients(squares, rows) };
+  return columnMoments(x, execution);
 }
 
 /**

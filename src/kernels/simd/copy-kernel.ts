@@ -121,3 +121,12 @@ export function copyFunction(lanes: Lanes): (values: CopyArguments) => void {
   const run = kernelFunction(copyKernel(lanes));
   return (v) => run(v.from, v.to, v.runs, v.runStride, v.runLength, v.before, v.after, v.rows, v.rowStride);
 }
+
+/**
+ * What writes `count` zeros of `lanes` at the address `to`: a copy of nothing, with zeros before it. `fill` of an array in
+ * shared memory stores one element after another.
+ */
+export function zeroFunction(lanes: Lanes): (to: number, count: number) => void {
+  const run = kernelFunction(copyKernel(lanes));
+  return (to, count) => run(to, to, 1, 0, 0, count, 0, 1, 0);
+}

@@ -18,6 +18,7 @@ import { type Execution, threadsOf } from "../execution.js";
 import { blockOf, type Split, splitBy, splitEvenly } from "../split.js";
 import { type Window2D, windowFrom, windowNumbers } from "../window.js";
 import { repeatChannels } from "./channel-multiplier.js";
+import { zeroFunction } from "./copy-kernel.js";
 import { type DepthwiseKernels, depthwiseKernels } from "./depthwise-kernels.js";
 import { doubles, lanesOf, singles, sumsAt } from "./lanes.js";
 import { outerProductKernels } from "./outer-product-kernels.js";
@@ -134,6 +135,7 @@ export const simdDepthwiseKernelGradientJob: Job = {
     const packRow = rowPacker(lines, packPanels, 4 * channels, scratch.zeros);
     const packPixels = kernelFunction(packPanels);
     const multiply = kernelFunction(kernels.tapProducts);
+    const putZeros = zeroFunction(singles);
     const columns = window.outputWidth;
     const linePanel = panelBytes(lines);
     return (index) => {
@@ -141,11 +143,7 @@ export const simdDepthwiseKernelGradientJob: Job = {
       const { from, to } = blockOf(plan.across, Math.floor(index / plan.taps.count));
       const panels = Math.ceil((to - from) / width);
       const count = taps.to - taps.from;
-      scratchMemory.fill(
-        0,
-        (scratch.zeros - scratchMemory.byteOffset) / 4,
-        (scratch.lines - scratchMemory.byteOffset) / 4,
-      );
+      putZeros(scratch.zeros, (scratch.lines - scratch.zeros) / 4);
       for (let n = 0; n < batch; n++) {
         const image = x.byteOffset + 4 * (n * window.inputHeight * window.inputWidth * channels + from);
         for (let row = 0; row < window.outputHeight; row++) {

@@ -25,6 +25,7 @@ import { type Window2D, windowFrom, windowNumbers } from "../window.js";
 import { fillZeros } from "../zeros.js";
 import { partChannels, repeatChannels } from "./channel-multiplier.js";
 import type { ResultPlaces } from "./convolve.js";
+import { zeroFunction } from "./copy-kernel.js";
 import { type DepthwiseKernels, depthwiseKernels } from "./depthwise-kernels.js";
 import { areFinite } from "./finite.js";
 import { doubles, lanesOf, singles } from "./lanes.js";
@@ -265,11 +266,7 @@ export const simdDepthwiseJob: Job = {
     const { kernels, lines, planes, batch, channels, rows, across } = plan;
     const { window } = lines;
     const scratch = scratchFrom(scratchAddress(scratchMemory, numbers), plan);
-    scratchMemory.fill(
-      0,
-      (scratch.zeros - scratchMemory.byteOffset) / 4,
-      (scratch.spill - scratchMemory.byteOffset) / 4,
-    );
+    zeroFunction(singles)(scratch.zeros, (scratch.spill - scratch.zeros) / 4);
     const taps = tapsOf(plan);
     const placesFor = tapPlaces(lines, planes, scratch.linePlane).write(scratchMemory.buffer, scratch.table);
     const packRow = rowPacker(lines, packPanelsOf(kernels), 4 * channels, scratch.zeros);

@@ -18,7 +18,8 @@ import type { FloatArray } from "../../tensor/dtype.js";
 import { contiguous, empty, type Tensor } from "../../tensor/tensor.js";
 import { type Execution, runTiles, threadsOf } from "../execution.js";
 import type { Window2D } from "../window.js";
-import { lanesOf, sumsAt } from "./lanes.js";
+import { zeroFunction } from "./copy-kernel.js";
+import { lanesOf, singles, sumsAt } from "./lanes.js";
 import { GROUP, type OuterProductKernels } from "./outer-product-kernels.js";
 import { everyOutputSees, ranges } from "./axes.js";
 import { areFinite } from "./finite.js";
@@ -127,6 +128,7 @@ export const simdFilterGradientJob: Job = {
     const imageRanges = ranges(batch, plan.positions.images);
     const rowRanges = ranges(window.outputHeight, plan.positions.rows);
     const columnRanges = ranges(window.outputWidth, plan.positions.columns);
+    const putZeros = zeroFunction(singles);
     return (index) => {
       const tile = filterTile(plan, index);
       const scratch = scratchFrom(scratchAddress(scratchMemory, numbers), plan);
@@ -139,8 +141,7 @@ export const simdFilterGradientJob: Job = {
         panels: Math.ceil((right.to - right.from) / kernels.width),
         zeros: scratch.zeros,
       };
-      const start = (scratch.zeros - scratchMemory.byteOffset) / 4;
-      scratchMemory.fill(0, start, start + (scratch.x - scratch.zeros) / 4);
+      putZeros(scratch.zeros, (scratch.x - scratch.zeros) / 4);
       for (const images of imageRanges) {
         for (const rows of rowRanges) {
           for (const columns of columnRanges) {

@@ -6,11 +6,11 @@
  */
 import type { FloatArray } from "../../tensor/dtype.js";
 import type { Window2D } from "../window.js";
-import { copyFunction } from "./copy-kernel.js";
+import { copyFunction, zeroFunction } from "./copy-kernel.js";
 import { LANES } from "./floats.js";
 import type { Lanes } from "./lanes.js";
 import { chooseNormalizeKernel } from "./normalize-kernels.js";
-import { runKernel } from "./thread.js";
+import { kernelFunction } from "./thread.js";
 
 /** What is done to an image of whole vectors of channels before it is convolved. */
 export interface LinePrologue {
@@ -92,11 +92,12 @@ export function lineCopier(
   const lineBytes = line * lanes.bytes;
   const pixelBytes = 4 * channels * groups;
   const copy = copyFunction(lanes);
+  const putZeros = zeroFunction(lanes);
   return (image, top, height, to) => {
     const above = Math.min(height, Math.max(0, -top));
     const inside = right > left ? Math.max(0, Math.min(inputHeight, top + height) - (top + above)) : 0;
     const below = height - above - inside;
-    if (above > 0) copy({ from: image, to, before: above * line, ...NO_RUNS });
+    if (above > 0) putZeros(to, above * line);
     if (inside > 0) {
       copy({
         from: image + ((top + above) * inputWidth + left) * pixelBytes,
@@ -110,13 +111,10 @@ export function lineCopier(
         rowStride: inputWidth * pixelBytes,
       });
     }
-    if (below > 0) copy({ from: image, to: to + (above + inside) * lineBytes, before: below * line, ...NO_RUNS });
+    if (below > 0) putZeros(to + (above + inside) * lineBytes, below * line);
     return to + height * lineBytes;
   };
 }
-
-/** Of a copy that is zeros. */
-const NO_RUNS = { runs: 1, runStride: 0, runLength: 0, after: 0, rows: 1, rowStride: 0 } as const;
 
 /**
  * Normalizes the pixels that windows of a single one see; by way of a line at the address `scratch` where they are widened.
@@ -129,22 +127,24 @@ export function lineNormalizer(
   { map, rectify }: LinePrologue,
   scratch: number,
 ): LineCopier {
-  const kernel = chooseNormalizeKernel(false, rectify);
+  const normalize = kernelFunction(chooseNormalizeKernel(false, rectify)); // x, map, addend, y, vectors, rows, skip
   const copy = copyFunction(lanes);
   const widens = lanes.name === "float64";
   const line = columns * channels;
   const lineBytes = line * lanes.bytes;
-  const pixels = { addend: 0, map: map.byteOffset, vectors: channels / LANES, skip: 4 * channels * (strideWidth - 1) };
+  const one = { runs: 1, runStride: 0, runLength: line, before: 0, after: 0, rows: 1, rowStride: 0 };
+  const vectors = channels / LANES;
+  const skip = 4 * channels * (strideWidth - 1);
   return (image, top, height, to) => {
     const from = image + 4 * top * inputWidth * channels;
     if (!widens && strideHeight === 1 && strideWidth === 1) {
-      runKernel(kernel, { ...pixels, x: from, y: to, rows: height * columns });
+      normalize(from, map.byteOffset, 0, to, vectors, height * columns, skip);
     } else {
       for (let h = 0; h < height; h += strideHeight) {
         const target = to + h * lineBytes;
         const y = widens ? scratch : target;
-        runKernel(kernel, { ...pixels, x: from + 4 * h * inputWidth * channels, y, rows: outputWidth });
-        if (widens) copy({ from: scratch, to: target, before: 0, ...NO_RUNS, runLength: line });
+        normalize(from + 4 * h * inputWidth * channels, map.byteOffset, 0, y, vectors, outputWidth, skip);
+        if (widens) copy({ ...one, from: scratch, to: target });
       }
     }
     return to + height * lineBytes;

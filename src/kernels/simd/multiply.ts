@@ -122,6 +122,7 @@ export function tileMultiplier(
       const readsAhead = comesFromMemory && panel.vectors > 1;
       count = packed && !readsAhead ? alike(panels, i, to) : 1;
       if (!packed) pack(group, panel, scratch.panel);
+      const next = readsAhead ? placeOf(group, panels[Math.min(i + 1, panels.length - 1)]) : undefined;
       const product = {
         rows: scratch.rows,
         results: scratch.results,
@@ -134,14 +135,13 @@ export function tileMultiplier(
         bias: bias.byteOffset + 4 * (group * paddedColumns + panel.from),
         columns: panel.columns,
         spill: scratch.spill,
+        panels: count,
+        panelBytes: terms * panel.vectors * 16,
+        ahead: next?.address ?? 0,
+        aheadStep: next === undefined ? 0 : aheadStep(next.bytes, tiles, segmentCount, length),
       };
-      if (readsAhead) {
-        const next = placeOf(group, panels[Math.min(i + 1, panels.length - 1)]);
-        const step = aheadStep(next.bytes, tiles, segmentCount, length);
-        aheadOf(panel.vectors)({ ...product, ahead: next.address, aheadStep: step });
-      } else {
-        productOf(panel.vectors)({ ...product, panels: count, panelBytes: terms * panel.vectors * 16 });
-      }
+      if (next === undefined) productOf(panel.vectors)(product);
+      else aheadOf(panel.vectors)(product);
     }
   };
 }
