@@ -161,7 +161,7 @@ export { type Trace, type TraceOptions, trace } from "./models/trace.js";
 export { FormatError } from "./formats/format-error.js";
 export { type NpyArray, readNpy, writeNpy } from "./formats/npy.js";
 export { readNpz, writeNpz } from "./formats/npz.js";
-export { loadWeights, readModel, readTraining } from "./formats/read-model.js";
+export { loadWeights, readLoss, readModel, readTraining } from "./formats/read-model.js";
 export { fromTensor, toTensor } from "./formats/tensors.js";
 export type { Training } from "./formats/training-config.js";
 export { writeModel, type WriteModelOptions } from "./formats/write-model.js";

@@ -10,6 +10,7 @@ import { readZip } from "../formats/zip.js";
 import { PREPROCESSING_ENTRY } from "../training/preprocessing.js";
 import { UsageError } from "./errors.js";
 import { prepareOutput, readBytes } from "./files.js";
+import { preprocessingLeftOut } from "./train-model.js";
 
 /** The command. */
 export function convertCommand(): Command {
@@ -24,15 +25,18 @@ export function convertCommand(): Command {
       const out = prepareOutput(to, "<out>", [".keras", ".h5", ".hdf5", ".npz"]);
       const source = readBytes(from);
       const model = readModel(source, from);
-      const bytes = writeModel(model, to, { entries: preprocessingEntry(source, from, to) });
+      const entry = preprocessingEntry(source, from);
+      const holdsEntry = /\.keras$/i.test(to);
+      const bytes = writeModel(model, to, holdsEntry ? { entries: entry } : {});
       out.write(bytes);
+      if (entry !== undefined && !holdsEntry) process.stderr.write(preprocessingLeftOut(to));
       process.stdout.write(`${to}: ${model.countParams()} parameters, ${bytes.length} bytes\n`);
     });
 }
 
-/** What pixels go through before the model sees them, where the one archive says it and the other has a place for it. */
-function preprocessingEntry(source: Uint8Array, from: string, to: string): ReadonlyMap<string, Uint8Array> | undefined {
-  if (![from, to].every((name) => /\.keras$/i.test(name))) return undefined;
+/** What pixels go through before the model sees them, where the archive says it. */
+function preprocessingEntry(source: Uint8Array, from: string): ReadonlyMap<string, Uint8Array> | undefined {
+  if (!/\.keras$/i.test(from)) return undefined;
   const entry = readZip(source).get(PREPROCESSING_ENTRY);
   return entry && new Map([[PREPROCESSING_ENTRY, entry.read()]]);
 }

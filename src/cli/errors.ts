@@ -29,7 +29,7 @@ export function fileError(action: "read" | "written", path: string, error: unkno
 }
 
 /** What engines say when memory runs out. */
-const OUT_OF_MEMORY = /allocat|out of memory|Invalid (typed )?array length|Invalid string length/i;
+const OUT_OF_MEMORY = /allocat|out of memory|Invalid (typed )?array (buffer )?length|Invalid string length/i;
 
 /** The line for stderr and the exit code for whatever a command threw. */
 export function report(error: unknown): { line: string; code: number } {

@@ -11,7 +11,7 @@ import { MODEL_HELP } from "./models.js";
 import { accumulateOption, choice, type ExecutionFlags, threadsOption, wholeNumber, withExecution } from "./options.js";
 import { startProgress } from "./progress.js";
 import { type DataFlags, readData } from "./train-data.js";
-import { modelForData } from "./train-model.js";
+import { lossOf, modelForData, oneHotLoss } from "./train-model.js";
 import { dataOptions } from "./train-options.js";
 import { measures } from "./train-summary.js";
 
@@ -45,10 +45,11 @@ export function evaluateCommand(): Command {
       const data = flags.part === "training" ? training : flags.part === "test" ? test : (test ?? training);
       if (data === undefined) throw new UsageError("--part test must go with data that have a test set.", flags.data);
       const { model, preprocessing } = modelForData(spec, training, flags);
+      const loss = oneHotLoss(lossOf(spec));
       const source = batchSource(data, preprocessing, { batchSize: flags.batchSize, shuffle: false });
       const progress = startProgress("evaluate");
       const evaluation = await withExecution(flags, (execution) =>
-        evaluate(model, source, { execution, onProgress: progress.update }),
+        evaluate(model, source, { loss, execution, onProgress: progress.update }),
       ).finally(progress.end);
       process.stdout.write(`${data.name}, ${source.samples} images: ${measures(evaluation)}\n`);
     });

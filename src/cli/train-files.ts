@@ -9,7 +9,7 @@
  * @module
  */
 import { mkdirSync } from "node:fs";
-import { basename, join } from "node:path";
+import { basename, join, resolve } from "node:path";
 import { fileError, UsageError } from "./errors.js";
 import { exists, type Output, prepareOutput } from "./files.js";
 
@@ -53,7 +53,11 @@ export function prepareTrainFiles(model: string, flags: FileFlags): TrainFiles {
   const csv = optional(flags.csv, "--csv", [".csv"])?.path;
   const log = optional(flags.log, "--log", [".jsonl"])?.path;
   const folder = flags.checkpointDir ?? `${out.path.replace(/\.[^.]*$/, "")}-checkpoints`;
-  const last = join(folder, "last.keras");
+  const [last, best] = [join(folder, "last.keras"), join(folder, "best.keras")];
+  if (/\.weights\.h5$/i.test(out.path)) {
+    throw new UsageError("--out must be a whole model, ending in .keras or .h5.", out.path);
+  }
+  checkDistinct([out.path, report?.path, csv, log ?? join(folder, "log.jsonl"), last, best]);
   if (flags.resume === true && !exists(last)) {
     throw new UsageError("--resume must find the checkpoint of an unfinished run.", `${last}, where there is none`);
   }
@@ -74,6 +78,17 @@ export function prepareTrainFiles(model: string, flags: FileFlags): TrainFiles {
     return { last: within("last.keras"), best: within("best.keras"), log: log ?? within("log.jsonl").path };
   };
   return { out, report, csv, openFolder };
+}
+
+/** @throws UsageError when two of the files of a run are one. */
+function checkDistinct(paths: readonly (string | undefined)[]): void {
+  const places = paths.flatMap((path) => (path === undefined ? [] : [resolve(path)]));
+  const twice = places.find((place, i) => places.indexOf(place) !== i);
+  if (twice === undefined) return;
+  throw new UsageError(
+    "the model, the report, the logs and the checkpoints must be files of their own.",
+    `${twice} twice`,
+  );
 }
 
 /** A path's last part, without its ending: what a model or data in a file is called. */

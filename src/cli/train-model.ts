@@ -3,10 +3,12 @@
  *
  * @module
  */
-import { readTraining } from "../formats/read-model.js";
+import { readLoss, readTraining } from "../formats/read-model.js";
+import type { Training } from "../formats/training-config.js";
 import { writeModel } from "../formats/write-model.js";
 import { readZip } from "../formats/zip.js";
 import type { Model } from "../models/model.js";
+import type { LossName } from "../models/objective.js";
 import type { Optimizer } from "../optimizers/optimizer.js";
 import { formatShape, shapesAgree } from "../tensor/shape.js";
 import { type Dataset, type ImageShape, imageShapeOf } from "../training/dataset.js";
@@ -57,7 +59,10 @@ function preprocessingOf(
   subtractMean: boolean,
 ): Preprocessing {
   const saved = file === undefined ? undefined : preprocessingOfFile(file);
-  if (saved !== undefined) return preprocessingLike(saved, training);
+  if (saved !== undefined) {
+    if (subtractMean || saved.mean === undefined) return preprocessingLike(saved, training);
+    throw new UsageError("--no-subtract-mean must go with a model whose file holds no mean.", `${file}, which does`);
+  }
   // a model that begins with Rescaling takes pixels as they are
   if (model.layers.some(({ className }) => className === "Rescaling")) return { scale: 1, mean: undefined };
   return preprocessingFor(training, { subtractMean });
@@ -102,16 +107,49 @@ export function optimizerOfFile(spec: string, model: Model): Optimizer | undefin
   return isModelFile(spec) ? readTraining(model, readBytes(spec), spec)?.optimizer : undefined;
 }
 
+/**
+ * The loss that the model of a file was compiled with; the cross-entropy of one-hot labels for builders, files that say
+ * nothing and, with a note on stderr, those whose loss is not implemented.
+ */
+export function lossOf(spec: string): LossName {
+  try {
+    return (isModelFile(spec) ? readLoss(readBytes(spec), spec) : undefined) ?? CROSSENTROPY;
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    process.stderr.write(`note: the loss is the cross-entropy of probabilities, since ${error.message}\n`);
+    return CROSSENTROPY;
+  }
+}
+
+const CROSSENTROPY = "categorical_crossentropy";
+
+/** `loss` for labels that are one-hot, as batches have them: that of class numbers is the same number. */
+export function oneHotLoss(loss: LossName): LossName {
+  return loss === "sparse_categorical_crossentropy" ? CROSSENTROPY : loss;
+}
+
+/** What a `.keras` file holds beside what Keras has in it: what pixels go through. */
+export function preprocessingEntries(
+  preprocessing: Preprocessing,
+  imageShape: ImageShape,
+): ReadonlyMap<string, Uint8Array> {
+  return new Map([[PREPROCESSING_ENTRY, writePreprocessing(preprocessing, imageShape)]]);
+}
+
 /** The bytes of a file that can be evaluated, and trained on, here and by Keras. `.h5` has no place for preprocessing. */
 export function trainedModelFile(
   path: string,
-  { model, preprocessing, optimizer }: TrainableModel & { readonly optimizer: Optimizer },
+  { model, preprocessing, optimizer, loss }: TrainableModel & Training,
   imageShape: ImageShape,
 ): Uint8Array {
-  const training = { optimizer, loss: "categorical_crossentropy" } as const;
+  const training = { optimizer, loss };
   if (!/\.keras$/i.test(path)) return writeModel(model, path, { training });
-  const entries = new Map([[PREPROCESSING_ENTRY, writePreprocessing(preprocessing, imageShape)]]);
-  return writeModel(model, path, { training, entries });
+  return writeModel(model, path, { training, entries: preprocessingEntries(preprocessing, imageShape) });
+}
+
+/** What is said of the file `path`, which has no place for what pixels go through. */
+export function preprocessingLeftOut(path: string): string {
+  return `note: ${path} does not say what pixels go through before the model sees them; a .keras file does\n`;
 }
 
 function isModelFile(spec: string): boolean {

@@ -6,6 +6,7 @@
 import { type Command, Option } from "commander";
 import { UsageError } from "./errors.js";
 import { choice, threadsOption, wholeNumber } from "./options.js";
+import { MAX_SIDE } from "../training/data-loader.js";
 import type { FileFlags } from "./train-files.js";
 import { ACCUMULATIONS, OPTIMIZERS, type RecipeFlags, SCHEDULES } from "./train-recipe.js";
 
@@ -135,9 +136,12 @@ function number(name: string, rule: string, holds: (x: number) => boolean): (tex
 }
 
 function imageSize(text: string): readonly [number, number] {
-  const [, height, width] = /^(\d{1,4}),(\d{1,4})$/.exec(text) ?? [];
-  if (!(Number(height) > 0 && Number(width) > 0)) {
-    throw new UsageError("--image-size must be two whole numbers from 1 to 9999, height,width.", JSON.stringify(text));
+  const [, height, width] = /^(\d{1,4}),(\d{1,4})$/.exec(text)?.map(Number) ?? [];
+  if (!(height >= 1 && width >= 1 && Math.max(height, width) <= MAX_SIDE)) {
+    throw new UsageError(
+      `--image-size must be two whole numbers from 1 to ${MAX_SIDE}, height,width.`,
+      JSON.stringify(text),
+    );
   }
-  return [Number(height), Number(width)];
+  return [height, width];
 }

@@ -6,14 +6,18 @@
  *
  * @module
  */
+import { crc32 } from "../formats/crc32.js";
 import { Adam } from "../optimizers/adam.js";
 import { AdamW } from "../optimizers/adamw.js";
 import type { Optimizer } from "../optimizers/optimizer.js";
 import { SGD } from "../optimizers/sgd.js";
 import type { Augmentation } from "../training/augmentation.js";
 import type { Fingerprint } from "../training/checkpoint.js";
+import type { Dataset } from "../training/dataset.js";
+import { formatShape } from "../tensor/shape.js";
 import { cosineSchedule, oneCycleSchedule, originalSchedule, type Schedule } from "../training/schedules.js";
 import { UsageError } from "./errors.js";
+import type { TrainData } from "./train-data.js";
 
 /** Names of optimizers. */
 export const OPTIMIZERS = ["adam", "adamw", "sgd"] as const;
@@ -191,13 +195,23 @@ export function scheduleOf({
   }
 }
 
-/** A recipe as checkpoints keep it: by the names of the options, without those that were left out. */
-export function fingerprintOf(recipe: Recipe): Fingerprint {
-  return Object.fromEntries(
-    Object.entries(recipe)
-      .filter(([, value]) => value !== undefined)
-      .map(([key, value]) => [optionName(key), typeof value === "object" ? JSON.stringify(value) : value]),
+/** A recipe as checkpoints keep it: by the names of the options, without those that were left out, and what the data hold. */
+export function fingerprintOf(recipe: Recipe, { training, validation }: TrainData): Fingerprint {
+  const options = Object.entries(recipe)
+    .filter(([, value]) => value !== undefined)
+    .map(([key, value]) => [optionName(key), typeof value === "object" ? JSON.stringify(value) : value]);
+  const contents = [training, ...(validation === undefined ? [] : [validation])].map(contentOf).join("; ");
+  return Object.fromEntries([...options, ["what --data holds", contents]]);
+}
+
+/** A data set in a line that another one has not. */
+function contentOf({ images, labels, shape, classNames }: Dataset): string {
+  const sums = [images, labels].map(({ buffer, byteOffset, byteLength }) =>
+    crc32(new Uint8Array(buffer, byteOffset, byteLength))
+      .toString(16)
+      .padStart(8, "0"),
   );
+  return `images ${formatShape(shape)} of ${classNames.length} classes, ${sums.join(" ")}`;
 }
 
 function optionName(key: string): string {

@@ -6,6 +6,7 @@
 import { readFileSync } from "node:fs";
 import type { Execution } from "../kernels/execution.js";
 import type { Model } from "../models/model.js";
+import type { LossName } from "../models/objective.js";
 import { batchSource } from "../training/batches.js";
 import type { Dataset } from "../training/dataset.js";
 import { weightsSha256 } from "../training/digest.js";
@@ -22,6 +23,7 @@ import { startProgress } from "./progress.js";
 import { sparkline } from "./sparkline.js";
 import type { TrainData } from "./train-data.js";
 import { type CheckpointFolder, stem, type TrainFiles } from "./train-files.js";
+import { oneHotLoss } from "./train-model.js";
 import type { Recipe } from "./train-recipe.js";
 import { duration, percent } from "./training-progress.js";
 
@@ -29,6 +31,7 @@ import { duration, percent } from "./training-progress.js";
 export interface FinishedRun {
   readonly model: Model;
   readonly preprocessing: Preprocessing;
+  readonly loss: LossName;
   readonly recipe: Recipe;
   readonly files: TrainFiles;
   readonly folder: CheckpointFolder;
@@ -83,11 +86,12 @@ function measuredData({ training, validation, test }: TrainData): Dataset {
   return test ?? validation ?? training;
 }
 
-async function measure({ model, preprocessing, recipe, execution }: FinishedRun, data: Dataset): Promise<Evaluation> {
+async function measure(run: FinishedRun, data: Dataset): Promise<Evaluation> {
+  const { model, preprocessing, loss, recipe, execution } = run;
   const source = batchSource(data, preprocessing, { batchSize: recipe.batchSize, shuffle: false });
   const progress = startProgress(`evaluate on ${data.name}`);
   try {
-    return await evaluate(model, source, { execution, onProgress: progress.update });
+    return await evaluate(model, source, { loss: oneHotLoss(loss), execution, onProgress: progress.update });
   } finally {
     progress.end();
   }

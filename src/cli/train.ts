@@ -6,6 +6,8 @@
  * @module
  */
 import { Command } from "commander";
+import type { Training } from "../formats/training-config.js";
+import { withKerasNames } from "../formats/write-model.js";
 import type { Execution } from "../kernels/execution.js";
 import type { Model } from "../models/model.js";
 import type { Optimizer } from "../optimizers/optimizer.js";
@@ -31,7 +33,16 @@ import { MODEL_HELP } from "./models.js";
 import { withExecution } from "./options.js";
 import { loadTrainData, type TrainData } from "./train-data.js";
 import { type CheckpointFolder, prepareTrainFiles, type TrainFiles } from "./train-files.js";
-import { modelForData, optimizerOfFile, type TrainableModel, trainedModelFile } from "./train-model.js";
+import {
+  lossOf,
+  modelForData,
+  oneHotLoss,
+  optimizerOfFile,
+  preprocessingEntries,
+  preprocessingLeftOut,
+  type TrainableModel,
+  trainedModelFile,
+} from "./train-model.js";
 import { addTrainOptions, type TrainFlags } from "./train-options.js";
 import { fingerprintOf, optimizerOf, type Recipe, recipeOf, scheduleOf } from "./train-recipe.js";
 import { summarize } from "./train-summary.js";
@@ -44,12 +55,11 @@ export function trainCommand(): Command {
 }
 
 /** A run, made ready. */
-interface Run extends TrainableModel {
+interface Run extends TrainableModel, Training {
   readonly recipe: Recipe;
   readonly files: TrainFiles;
   readonly folder: CheckpointFolder;
   readonly data: TrainData;
-  readonly optimizer: Optimizer;
   readonly flags: TrainFlags;
 }
 
@@ -60,12 +70,15 @@ async function train(spec: string, flags: TrainFlags): Promise<void> {
   const data = await loadTrainData(flags);
   checkMonitoring(recipe, data);
   const made = modelForData(spec, data.training, recipe);
+  withKerasNames(made.model); // checkpoints are files of Keras
   const optimizer = optimizerFor(spec, made.model, recipe, flags);
-  const run: Run = { ...made, recipe, files, folder: files.openFolder(), data, optimizer, flags };
+  const loss = lossOf(spec);
+  const run: Run = { ...made, recipe, files, folder: files.openFolder(), data, optimizer, loss, flags };
   await withExecution({ threads: flags.threads, accumulate: recipe.accumulate }, async (execution) => {
     const result = await learn(run, execution);
     if (result === undefined) return;
     files.out.write(trainedModelFile(files.out.path, run, imageShapeOf(data.training)));
+    if (!/\.keras$/i.test(files.out.path)) process.stderr.write(preprocessingLeftOut(files.out.path));
     await summarize({ ...run, result, execution });
     run.folder.last.remove();
   });
@@ -96,13 +109,14 @@ function checkMonitoring({ earlyStopping, reduceOnPlateau }: Recipe, { validatio
 
 /** Trains the model; nothing is returned when the run did not come to its end. */
 async function learn(run: Run, execution: Execution): Promise<FitResult | undefined> {
-  const { model, optimizer, recipe, folder, data, preprocessing, flags } = run;
+  const { model, optimizer, loss, recipe, folder, data, preprocessing, flags } = run;
   const { batchSize, shuffle, seed, augment, epochs } = recipe;
   const augmentation = augment === false ? undefined : augment;
   const source = batchSource(data.training, preprocessing, { batchSize, shuffle, seed, augmentation });
   const validation = data.validation && batchSource(data.validation, preprocessing, { batchSize, shuffle: false });
   const progress = new TrainingProgress({ samples: source.samples });
-  const parts = { model, optimizer, fingerprint: fingerprintOf(recipe) };
+  const entries = preprocessingEntries(preprocessing, imageShapeOf(data.training));
+  const parts = { model, optimizer, loss, fingerprint: fingerprintOf(recipe, data), entries };
   const state =
     flags.resume === true ? readCheckpoint(readBytes(folder.last.path), folder.last.path, parts) : undefined;
   const partEnd = endOfPart(flags.stopAfter, state);
@@ -114,6 +128,7 @@ async function learn(run: Run, execution: Execution): Promise<FitResult | undefi
     const result = await fit(model, source, {
       epochs,
       optimizer,
+      loss: oneHotLoss(loss),
       validation,
       callbacks: [...callbacksOf(run, validation), progress, partEnd],
       execution,

@@ -1,10 +1,36 @@
 /**
- * JSON inside model files, with the errors of this room.
+ * JSON inside model files: read with the errors of this room, written as Python writes it.
  *
  * @module
  */
 import { isKerasConfig, type KerasConfig } from "../serialization/config.js";
 import { FormatError, quote } from "./format-error.js";
+
+/**
+ * A number that Python must read as a float: it is written 1.0, not 1. Keras refuses an int where an optimizer has a float.
+ */
+export class PythonFloat {
+  readonly value: number;
+
+  constructor(value: number) {
+    this.value = value;
+  }
+
+  /** As JSON has it, with a point or an exponent. */
+  toString(): string {
+    const text = JSON.stringify(this.value);
+    return Number.isInteger(this.value) && !text.includes("e") ? `${text}.0` : text;
+  }
+}
+
+/** The JSON text of a configuration, in which numbers may be of {@link PythonFloat}. */
+export function configText(value: unknown): string {
+  if (value instanceof PythonFloat) return value.toString();
+  if (Array.isArray(value)) return `[${value.map((item) => configText(item ?? null)).join(",")}]`;
+  if (!isKerasConfig(value)) return JSON.stringify(value);
+  const entries = Object.entries(value).filter(([, item]) => item !== undefined);
+  return `{${entries.map(([key, item]) => `${JSON.stringify(key)}:${configText(item)}`).join(",")}}`;
+}
 
 /** Deeper than any model, and far from the end of the stack for whoever walks the result by recursion. */
 const MAX_DEPTH = 256;

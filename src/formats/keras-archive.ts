@@ -14,15 +14,23 @@
 import { type FromConfigOptions, modelFromConfig } from "../models/from-config.js";
 import { serializeLayer } from "../models/graph-config.js";
 import type { Model } from "../models/model.js";
+import type { LossName } from "../models/objective.js";
 import { isKerasConfig, type KerasConfig } from "../serialization/config.js";
 import { type StoredValue, storedDataset } from "./assign.js";
 import { decodeUtf8 } from "./byte-reader.js";
 import { FormatError } from "./format-error.js";
 import { openHdf5 } from "./hdf5/open.js";
 import { writeHdf5 } from "./hdf5/writer.js";
-import { checkConfigSize, parseConfig } from "./json.js";
+import { checkConfigSize, configText, parseConfig } from "./json.js";
 import { kerasWeightsSpec, readKerasNpz, readKerasWeights } from "./keras-weights.js";
-import { compileConfig, restoreState, stateDataset, type Training, trainingFromConfig } from "./training-config.js";
+import {
+  compileConfig,
+  lossName,
+  restoreState,
+  stateDataset,
+  type Training,
+  trainingFromConfig,
+} from "./training-config.js";
 import { readZip, type ZipEntry } from "./zip.js";
 import { writeZip } from "./zip-writer.js";
 
@@ -89,13 +97,19 @@ export function readArchiveTraining(model: Model, entries: ReadonlyMap<string, Z
   return training;
 }
 
+/** The loss that the model of an archive was compiled with, if any. @throws RangeError when it is not implemented. */
+export function readArchiveLoss(entries: ReadonlyMap<string, ZipEntry>): LossName | undefined {
+  const compiled = configOf(entries)["compile_config"];
+  return isKerasConfig(compiled) && compiled["loss"] !== undefined ? lossName(compiled["loss"]) : undefined;
+}
+
 /** The bytes of an archive of `model`, compiled where `training` is given, with `extra` entries behind Keras's own. */
 export function writeKerasArchive(
   model: Model,
   training?: Training,
   extra: ReadonlyMap<string, Uint8Array> = new Map(),
 ): Uint8Array {
-  const text = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value));
+  const text = (value: unknown): Uint8Array => new TextEncoder().encode(configText(value));
   const root = kerasWeightsSpec(model);
   const config = { ...serializeLayer(model), ...(training && { compile_config: compileConfig(training) }) };
   if (training !== undefined) {

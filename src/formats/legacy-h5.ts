@@ -21,16 +21,18 @@ import type { Variable } from "../layers/variable.js";
 import { type FromConfigOptions, modelFromConfig } from "../models/from-config.js";
 import { serializeLayer } from "../models/graph-config.js";
 import type { Model } from "../models/model.js";
+import type { LossName } from "../models/objective.js";
 import { UniqueNames } from "../models/names.js";
 import { assignAll, storedDataset } from "./assign.js";
 import { FormatError, quote } from "./format-error.js";
 import { GroupBuilder } from "./group-builder.js";
 import type { Hdf5Group } from "./hdf5/group.js";
 import { writeHdf5 } from "./hdf5/writer.js";
-import { parseConfig } from "./json.js";
+import { configText, parseConfig } from "./json.js";
 import { KERAS_VERSION } from "./keras-archive.js";
 import {
   legacyTrainingConfig,
+  lossName,
   restoreState,
   stateDataset,
   type Training,
@@ -169,11 +171,19 @@ export function readLegacyTraining(model: Model, root: Hdf5Group): Training | un
   return training;
 }
 
+/** The loss that the model of a file was compiled with, if any. @throws RangeError when it is not implemented. */
+export function readLegacyLoss(root: Hdf5Group): LossName | undefined {
+  const [text] = root.attributes.get("training_config")?.read() ?? [];
+  if (typeof text !== "string") return undefined;
+  const { loss } = parseConfig("HDF5", text);
+  return loss === undefined ? undefined : lossName(loss);
+}
+
 /** Adds how `model` is trained to a file. */
 function addTraining(root: GroupBuilder, model: Model, training: Training): void {
   const { optimizer } = training;
   optimizer.build(model.trainableWeights);
-  root.attributes.set("training_config", JSON.stringify(legacyTrainingConfig(training)));
+  root.attributes.set("training_config", configText(legacyTrainingConfig(training)));
   const state = root.at(STATE);
   const taken = new UniqueNames();
   const names = optimizer.variables().map(({ name }) => `${optimizer.name}/${taken.takeNumbered(name)}`);

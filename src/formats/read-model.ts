@@ -5,11 +5,24 @@
  */
 import type { FromConfigOptions } from "../models/from-config.js";
 import type { Model } from "../models/model.js";
+import type { LossName } from "../models/objective.js";
 import { FormatError, oneLine } from "./format-error.js";
 import { openHdf5 } from "./hdf5/open.js";
-import { isKerasArchive, readArchiveTraining, readArchiveWeights, readKerasArchive } from "./keras-archive.js";
+import {
+  isKerasArchive,
+  readArchiveLoss,
+  readArchiveTraining,
+  readArchiveWeights,
+  readKerasArchive,
+} from "./keras-archive.js";
 import { readKerasWeights } from "./keras-weights.js";
-import { isLegacyWeights, readLegacyModel, readLegacyTraining, readLegacyWeights } from "./legacy-h5.js";
+import {
+  isLegacyWeights,
+  readLegacyLoss,
+  readLegacyModel,
+  readLegacyTraining,
+  readLegacyWeights,
+} from "./legacy-h5.js";
 import { readNpz } from "./npz.js";
 import { readNpzModel, readNpzWeights } from "./npz-model.js";
 import type { Training } from "./training-config.js";
@@ -75,6 +88,19 @@ export function readTraining(model: Model, bytes: Uint8Array, name: string): Tra
     if (containerOf(bytes, name) === "hdf5") return readLegacyTraining(model, openHdf5(bytes));
     const entries = readZip(bytes);
     return isKerasArchive(entries) ? readArchiveTraining(model, entries) : undefined;
+  });
+}
+
+/**
+ * The loss that the model in `bytes` was compiled with, whatever its optimizer is; undefined where it was not compiled.
+ *
+ * @throws FormatError when the file is corrupt; RangeError when the loss is not one that this project implements.
+ */
+export function readLoss(bytes: Uint8Array, name: string): LossName | undefined {
+  return named(name, () => {
+    if (containerOf(bytes, name) === "hdf5") return readLegacyLoss(openHdf5(bytes));
+    const entries = readZip(bytes);
+    return isKerasArchive(entries) ? readArchiveLoss(entries) : undefined;
   });
 }
 

@@ -22,6 +22,7 @@ import { formatShape, shapesAgree } from "../tensor/shape.js";
 import type { StoredValue } from "./assign.js";
 import { FormatError } from "./format-error.js";
 import type { Hdf5DatasetSpec } from "./hdf5/spec.js";
+import { PythonFloat } from "./json.js";
 
 /** How a model is trained. */
 export interface Training {
@@ -48,12 +49,20 @@ function rest({ loss }: Training): KerasConfig {
 
 /** `compile_config` of a `.keras` archive. */
 export function compileConfig(training: Training): KerasConfig {
-  return { optimizer: serializeOptimizer(training.optimizer), ...rest(training) };
+  return { optimizer: withFloats(serializeOptimizer(training.optimizer)), ...rest(training) };
+}
+
+/** A serialized optimizer whose numbers Python reads as floats, as all of them are in Keras. */
+function withFloats(optimizer: KerasConfig): KerasConfig {
+  const { config } = optimizer;
+  const entries = Object.entries(isKerasConfig(config) ? config : {});
+  const floats = entries.map(([key, value]) => [key, typeof value === "number" ? new PythonFloat(value) : value]);
+  return { ...optimizer, config: Object.fromEntries(floats) };
 }
 
 /** `training_config` of an `.h5` file. */
 export function legacyTrainingConfig(training: Training): KerasConfig {
-  const { class_name, config } = serializeOptimizer(training.optimizer);
+  const { class_name, config } = withFloats(serializeOptimizer(training.optimizer));
   return { ...rest(training), optimizer_config: { class_name, config } };
 }
 
@@ -88,8 +97,12 @@ const PLAIN: Readonly<Record<string, readonly unknown[]>> = {
   reduction: ["sum_over_batch_size", "auto"],
 };
 
-/** The loss that `loss` is: its name, or a dictionary of one of Keras's loss classes with default options. */
-function lossName(loss: unknown): LossName {
+/**
+ * The loss that `loss` is: its name, or a dictionary of one of Keras's loss classes with default options.
+ *
+ * @throws RangeError when it is another.
+ */
+export function lossName(loss: unknown): LossName {
   const only = Array.isArray(loss) && loss.length === 1 ? loss[0] : loss;
   const { class_name: className, config } = isKerasConfig(only) ? only : {};
   const arguments_ = isKerasConfig(config) ? Object.entries(config) : [];

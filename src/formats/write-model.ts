@@ -40,8 +40,12 @@ export function writeModel(model: Model, name: string, { training, entries }: Wr
   throw new RangeError(`writeModel: \`name\` must end in .keras, .h5 or .npz. Received ${name}.`);
 }
 
-/** `model`, all of whose layers have names that Keras 3 takes; older ones could have a slash in them. */
-function withKerasNames(model: Model): Model {
+/**
+ * `model`, all of whose layers have names that Keras 3 takes; older ones could have a slash in them.
+ *
+ * @throws RangeError when one has another.
+ */
+export function withKerasNames(model: Model): Model {
   for (const layer of model.layers) {
     if (layer.name.includes("/") || layer.name === ".") {
       throw new RangeError(

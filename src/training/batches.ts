@@ -36,7 +36,7 @@ export interface BatchSource {
   readonly samples: number;
   /** Classes that labels tell apart. */
   readonly classes: number;
-  /** Samples in every batch but, perhaps, the last. */
+  /** Samples in every batch but, perhaps, the last; no more than there are. */
   readonly batchSize: number;
   /**
    * Batch `index`, from 0 to batchesPerEpoch - 1, of `epoch`, counted from 0. Any may be asked for at any time; in
@@ -89,7 +89,9 @@ export function batchSource(data: Dataset, preprocessing: Preprocessing, options
   checkPreprocessing(preprocessing, imageShapeOf(data));
   if (augmentation !== undefined) checkAugmentation(augmentation);
   const { images, shape, labels, classNames } = data;
-  const recipe = { images, shape, labels, preprocessing, batchSize, shuffle, seed, augmentation };
+  // one batch of all samples at most: memory follows the data
+  const atOnce = Math.min(batchSize, Math.max(1, shape[0]));
+  const recipe = { images, shape, labels, preprocessing, batchSize: atOnce, shuffle, seed, augmentation };
   return new Batches(recipe, classNames.length, options.prefetch ?? augmentation !== undefined);
 }
 

@@ -6,6 +6,8 @@
  *     touchstone/training.json                         position, sums, what callbacks remember, and the fingerprint
  *     touchstone/arrays.npz                            tensors that callbacks remember
  *
+ * and what else the caller adds, such as what pixels go through before the model sees them.
+ *
  * The fingerprint says what the run was made of: the model's architecture, the optimizer's arguments, and what the caller adds
  * (data, batch size, seed, augmentation, ...). A run is only resumed with the same, since it could not go on to the same
  * bits with others.
@@ -45,6 +47,8 @@ export interface CheckpointParts {
   readonly state: TrainingState;
   /** What else must be the same when the run is resumed. */
   readonly fingerprint: Fingerprint;
+  /** Further entries of the archive, such as what pixels go through before the model sees them. */
+  readonly entries?: ReadonlyMap<string, Uint8Array> | undefined;
 }
 
 const FORMAT = 1;
@@ -63,6 +67,7 @@ export function writeCheckpoint(parts: CheckpointParts): Uint8Array {
   return writeModel(model, "checkpoint.keras", {
     training: { optimizer, loss },
     entries: new Map([
+      ...(parts.entries ?? []),
       [STATE_ENTRY, new TextEncoder().encode(JSON.stringify(training))],
       [ARRAYS_ENTRY, writeNpz(arrays)],
     ]),

@@ -60,14 +60,35 @@ export interface DataOptions {
 export async function loadData(spec: string, options: DataOptions = {}): Promise<DataSplit> {
   const { validationSplit, seed = 0 } = options;
   checkSize(options.imageSize);
-  const data = spec === "digits" ? digits() : await readPath(spec, options);
+  const data = spec === "digits" ? readDigits(options) : await readPath(spec, options);
   return validationSplit === undefined ? data : splitForValidation(data.training, validationSplit, seed);
 }
 
+/** The longest side that images are resized to. */
+export const MAX_SIDE = 4096;
+
 function checkSize(size: DataOptions["imageSize"]): void {
-  if (size !== undefined && !size.every((side) => Number.isInteger(side) && side >= 1 && side <= 4096)) {
-    throw new RangeError(`imageSize must be two whole numbers from 1 to 4096. Received [${size.join(", ")}].`);
+  if (size !== undefined && !size.every((side) => Number.isInteger(side) && side >= 1 && side <= MAX_SIDE)) {
+    throw new RangeError(`imageSize must be two whole numbers from 1 to ${MAX_SIDE}. Received [${size.join(", ")}].`);
   }
+}
+
+/** What goes with each option that not all data take. */
+const GOES_WITH = {
+  imageSize: "a folder of images",
+  classes: "an .npz",
+  download: "a directory",
+} as const;
+
+/** @throws RangeError when one of `names` is given, which `data` do not take. */
+function refuse(options: DataOptions, names: readonly (keyof typeof GOES_WITH)[], data: string): void {
+  const given = names.find((name) => options[name] !== undefined && options[name] !== false);
+  if (given !== undefined) throw new RangeError(`${given} must go with ${GOES_WITH[given]}. Received ${data}.`);
+}
+
+function readDigits(options: DataOptions): DataSplit {
+  refuse(options, ["imageSize", "classes", "download"], "digits");
+  return digits();
 }
 
 async function readPath(path: string, options: DataOptions): Promise<DataSplit> {
@@ -77,7 +98,10 @@ async function readPath(path: string, options: DataOptions): Promise<DataSplit> 
   const { readFile, statOf } = await import("./data/files.js");
   if (options.download === true) await download(path, options);
   const stat = statOf(path);
-  if (stat?.isFile() && /\.npz$/i.test(path)) return dataOfNpz(path, readFile(path), { classes: options.classes });
+  if (stat?.isFile() && /\.npz$/i.test(path)) {
+    refuse(options, ["imageSize"], path);
+    return dataOfNpz(path, readFile(path), { classes: options.classes });
+  }
   if (stat?.isDirectory()) return readDirectory(path, options);
   const received = stat === undefined ? `${path}, where there is no such file` : `${path}, another kind of file`;
   throw new RangeError(
@@ -98,12 +122,16 @@ async function download(path: string, { archive, onDownload }: DataOptions): Pro
   await downloadCifar10(path, { archive, onProgress: onDownload });
 }
 
-async function readDirectory(path: string, { imageSize }: DataOptions): Promise<DataSplit> {
+async function readDirectory(path: string, options: DataOptions): Promise<DataSplit> {
+  refuse(options, ["classes"], `the directory ${path}`);
   const { readCifar10Directory } = await import("./data/cifar10-directory.js");
   const cifar10 = readCifar10Directory(path);
-  if (cifar10 !== undefined) return cifar10;
+  if (cifar10 !== undefined) {
+    refuse(options, ["imageSize"], `CIFAR-10 in ${path}`);
+    return cifar10;
+  }
   const { readImageFolder } = await import("./data/image-folder.js");
-  const images = readImageFolder(path, imageSize);
+  const images = readImageFolder(path, options.imageSize);
   if (images !== undefined) return images;
   throw new FormatError(
     "data",

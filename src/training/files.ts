@@ -5,6 +5,7 @@
  * @module
  */
 import type fs from "node:fs";
+import { fileReason } from "../formats/file-reason.js";
 import type { LogFile } from "./callbacks/logs.js";
 
 type FileSystem = typeof fs;
@@ -15,13 +16,29 @@ function fileSystem(): FileSystem {
   return found;
 }
 
+/** `work()`, which writes to `path`; what the system refuses is said in words. */
+function writing<Result>(path: string, work: () => Result): Result {
+  try {
+    return work();
+  } catch (cause) {
+    throw new Error(`${path}: must be a file that can be written. Received "${fileReason(cause)}".`, { cause });
+  }
+}
+
 /**
  * Writes `bytes` to `path` so that, whenever the process or the machine dies, the file there is whole: the old one or the new
  * one. They are written to a file beside it and forced to the disk before that takes the name.
+ *
+ * @throws Error when they cannot be written; the file that was there is as it was.
  */
 export function writeFileAtomically(path: string, bytes: Uint8Array): void {
   const disk = fileSystem();
   const temporary = `${path}.tmp`; // what a killed process left there is written over
+  writing(path, () => replaceFile(disk, path, temporary, bytes));
+  syncFolderOf(disk, path);
+}
+
+function replaceFile(disk: FileSystem, path: string, temporary: string, bytes: Uint8Array): void {
   try {
     const file = disk.openSync(temporary, "w");
     try {
@@ -32,10 +49,23 @@ export function writeFileAtomically(path: string, bytes: Uint8Array): void {
     }
     disk.renameSync(temporary, path);
   } catch (error) {
-    disk.rmSync(temporary, { force: true });
+    try {
+      disk.rmSync(temporary, { force: true });
+    } catch {
+      // why it could not be written says more than why it could not be removed
+    }
     throw error;
   }
-  syncFolderOf(disk, path);
+}
+
+/** Forces the content to the disk. */
+function syncFile(disk: FileSystem, path: string): void {
+  const file = disk.openSync(path, "r+");
+  try {
+    disk.fsyncSync(file);
+  } finally {
+    disk.closeSync(file);
+  }
 }
 
 /** Forces the name itself to the disk, where the system lets folders be opened. */
@@ -53,25 +83,19 @@ function syncFolderOf(disk: FileSystem, path: string): void {
   }
 }
 
-/** The file `path` as a log; it is made when the first line is written. */
+/** The file `path` as a log; it is made when the first line is written. Its methods throw an Error where that is refused. */
 export function logFile(path: string): LogFile {
   const disk = fileSystem();
   const exists = (): boolean => disk.existsSync(path);
   return {
     name: path,
     size: () => (exists() ? disk.statSync(path).size : 0),
-    append: (text) => disk.appendFileSync(path, text),
+    append: (text) => writing(path, () => disk.appendFileSync(path, text)),
     truncate(size) {
-      if (exists()) disk.truncateSync(path, size);
+      if (exists()) writing(path, () => disk.truncateSync(path, size));
     },
     sync() {
-      if (!exists()) return;
-      const file = disk.openSync(path, "r+");
-      try {
-        disk.fsyncSync(file);
-      } finally {
-        disk.closeSync(file);
-      }
+      if (exists()) writing(path, () => syncFile(disk, path));
     },
   };
 }

@@ -73,7 +73,8 @@ export async function fit(model: Model, source: BatchSource, options: FitOptions
   return run.start();
 }
 
-function checkOptions(model: Model, source: BatchSource, { epochs, callbacks = [], checkpoint }: FitOptions): void {
+function checkOptions(model: Model, source: BatchSource, options: FitOptions): void {
+  const { epochs, callbacks = [], checkpoint, state } = options;
   const fail = (rule: string, received: string): never => {
     throw new RangeError(`fit: ${rule}. Received ${received}.`);
   };
@@ -94,6 +95,13 @@ function checkOptions(model: Model, source: BatchSource, { epochs, callbacks = [
   const repeated = names.find((name, i) => name === "" || names.indexOf(name) !== i);
   if (repeated !== undefined) {
     fail("every callback that saves its state must have a `name` of its own", `name="${repeated}"`);
+  }
+  if (state === undefined) return;
+  // one that began anew in the middle of a run would forget, or empty, what it has kept so far
+  const saved = Object.keys(state.callbacks);
+  if (saved.length !== names.length || names.some((name) => !saved.includes(name))) {
+    const listed = (all: readonly string[]): string => all.join(", ") || "none";
+    fail(`callbacks that save a state must be those of the run that is resumed, ${listed(saved)}`, listed(names));
   }
 }
 
@@ -181,6 +189,7 @@ class Run implements TrainingRun {
   /** Runs the epoch, or what is left of it. False when the signal has aborted it: then it is not over. */
   async #runEpoch(): Promise<boolean> {
     const { signal } = this.#options;
+    if (signal?.aborted) return false; // before anybody is told of an epoch, who would be told again
     if (this.#step === 0) {
       this.#epochBegin = now();
       this.#sums = NO_SAMPLES;

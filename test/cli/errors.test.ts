@@ -45,12 +45,14 @@ describe("report", () => {
   });
 
   it("says what it means when the engine has no memory for a tensor", () => {
-    const { line, code } = report(thrownBy(() => new Float64Array(2 ** 50)));
-    assert.equal(code, 2);
-    assert.match(
-      line,
-      /^touchstone: the model and what it computes must fit into the memory of this process\. Received ".+"\.$/,
-    );
+    const requests = [() => new Float64Array(2 ** 50), () => new ArrayBuffer(2 ** 53), () => new Array(-1)];
+    for (const { line, code } of requests.map((request) => report(thrownBy(request)))) {
+      assert.equal(code, 2, line);
+      assert.match(
+        line,
+        /^touchstone: the model and what it computes must fit into the memory of this process\. Received ".+"\.$/,
+      );
+    }
   });
 
   it("keeps to one line, and lets no name from a file move the cursor", () => {

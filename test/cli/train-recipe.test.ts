@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { fingerprintOf, optimizerOf, type RecipeFlags, recipeOf, scheduleOf } from "../../src/cli/train-recipe.js";
+import { loadData } from "../../src/training/data-loader.js";
 
 const FLAGS: RecipeFlags = {
   data: "cifar-10-batches-bin",
@@ -59,8 +60,10 @@ describe("recipeOf", () => {
 });
 
 describe("fingerprintOf", () => {
-  it("has every option by its name, without those that were left out", () => {
-    const fingerprint = fingerprintOf(recipeOf("resnet20v1", { ...FLAGS, validationSplit: 0.25 }));
+  it("has every option by its name, without those that were left out, and a sum of the data", async () => {
+    const { training } = await loadData("digits");
+    const recipe = recipeOf("resnet20v1", { ...FLAGS, validationSplit: 0.25 });
+    const fingerprint = fingerprintOf(recipe, { training, validation: undefined, test: undefined });
     assert.deepEqual(
       [
         fingerprint["<model>"],
@@ -71,5 +74,9 @@ describe("fingerprintOf", () => {
       ["resnet20v1", 0.25, 32, '{"widthShiftRange":0.1,"heightShiftRange":0.1,"horizontalFlip":true}'],
     );
     assert.ok(!("--weights" in fingerprint));
+    assert.match(
+      String(fingerprint["what --data holds"]),
+      /^images \[1500, 32, 32, 3\] of 10 classes, [0-9a-f]{8} [0-9a-f]{8}$/,
+    );
   });
 });

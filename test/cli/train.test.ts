@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync } from "node:fs";
 import { describe, it, type TestContext } from "node:test";
 import { PNG } from "pngjs";
 import type { NpyArray } from "../../src/formats/npy.js";
@@ -11,8 +11,10 @@ import { BatchNormalization } from "../../src/layers/batch-normalization.js";
 import { Conv2D } from "../../src/layers/conv2d.js";
 import { Dense } from "../../src/layers/dense.js";
 import { Dropout } from "../../src/layers/dropout.js";
+import { Flatten } from "../../src/layers/flatten.js";
 import { GlobalAveragePooling2D } from "../../src/layers/global-average-pooling2d.js";
 import { Sequential } from "../../src/models/sequential.js";
+import { SGD } from "../../src/optimizers/sgd.js";
 import { l2 } from "../../src/regularizers/regularizer.js";
 import { PREPROCESSING_ENTRY, readPreprocessing } from "../../src/training/preprocessing.js";
 import { parseHistory } from "../../src/training/report/history.js";
@@ -183,6 +185,53 @@ describe("touchstone train", () => {
     assert.equal(one, other);
   });
 
+  it("says where a file has no place for what pixels go through", async (test) => {
+    const folder = workspace(test);
+    const note = "does not say what pixels go through before the model sees them; a .keras file does\n";
+    const trained = await folder.touchstone(...TRAIN, "1", "--out", "tiny.h5");
+    assert.ok(trained.err.endsWith(`note: tiny.h5 ${note}`), trained.err);
+    const converted = await folder.touchstone("convert", "tiny-checkpoints/best.keras", "best.h5");
+    assert.deepEqual([converted.code, converted.err], [0, `note: best.h5 ${note}`]);
+  });
+
+  it("goes on with the loss that a file was compiled with, which evaluate takes too", async (test) => {
+    const folder = workspace(test);
+    for (const [compiled, name] of [
+      ["mean_squared_error", "squares"],
+      ["sparse_categorical_crossentropy", "sparse"],
+    ] as const) {
+      const model = readModel(MODEL, "tiny.keras");
+      const training = { optimizer: new SGD({ learningRate: 0.25 }), loss: compiled };
+      folder.put(`${name}.keras`, writeModel(model, `${name}.keras`, { training }));
+      const args = ["--data", "data.npz", "--epochs", "1", "--schedule", "constant"];
+      const { code, out, err } = await folder.touchstone("train", `${name}.keras`, ...args, "--out", "more.keras");
+      assert.equal(code, 0, err);
+      const bytes = new Uint8Array(readFileSync(folder.path("more.keras")));
+      assert.equal(readTraining(readModel(bytes, "more.keras"), bytes, "more.keras")?.loss, compiled);
+      const evaluated = await folder.succeed("evaluate", "more.keras", "--data", "data.npz");
+      const [, measures] = /^data\.npz, test set +(loss .*)$/m.exec(out) ?? assert.fail(out);
+      assert.equal(evaluated, `data.npz, test set, 13 images: ${measures}\n`);
+      const [, loss] = /^loss (.*?),/.exec(measures) ?? assert.fail(measures);
+      // squares of numbers from 0 to 1, and a penalty that is small
+      assert.equal(Number(loss) < 1, compiled === "mean_squared_error", measures);
+    }
+  });
+
+  it("says in one line which file could not be written, and leaves the checkpoint before it whole", async (test) => {
+    const folder = workspace(test);
+    await folder.touchstone(...TRAIN, "9", "--stop-after", "1");
+    const last = "tiny-data-checkpoints/last.keras";
+    const before = readFileSync(folder.path(last));
+    mkdirSync(folder.path(`${last}.tmp`)); // where the next one would be written first
+    const { code, err } = await folder.touchstone(...TRAIN, "9", "--resume");
+    assert.equal(code, 2);
+    assert.ok(
+      err.endsWith(`touchstone: ${last}: must be a file that can be written. Received "it is a directory".\n`),
+      err,
+    );
+    assert.deepEqual(readFileSync(folder.path(last)), before);
+  });
+
   it("stops with exit code 1 where the loss is not finite, and names the step", async (test) => {
     const folder = workspace(test);
     const { code, err } = await folder.touchstone(
@@ -247,6 +296,39 @@ describe("touchstone train --resume", () => {
     );
     const end = await folder.touchstone(...command, "--resume", "--stop-after", "5");
     assert.equal(sha256Of(end.out), sha256Of(alone.out));
+  });
+
+  it("goes on with its logs, whatever their folder is called by now", async (test) => {
+    const folder = workspace(test);
+    const command = [...TRAIN, "3", "--out", "m.keras", "--csv", "log.csv", "--checkpoint-dir"];
+    await folder.touchstone(...command, "before", "--stop-after", "1");
+    renameSync(folder.path("before"), folder.path("after"));
+    const { code, err } = await folder.touchstone(...command, folder.path("after"), "--resume");
+    assert.equal(code, 0, err);
+    const { steps, epochs } = parseHistory(readFileSync(folder.path("after/log.jsonl"), "utf8"));
+    assert.deepEqual([steps[0].step, steps.length, epochs.length], [1, 18, 3]);
+    assert.equal(readFileSync(folder.path("log.csv"), "utf8").trim().split("\n").length, 4);
+  });
+
+  it("has checkpoints that say what pixels go through, as the model at the end does", async (test) => {
+    const folder = workspace(test);
+    await folder.touchstone(...TRAIN, "3", "--no-subtract-mean", "--stop-after", "1");
+    const last = new Uint8Array(readFileSync(folder.path("tiny-data-checkpoints/last.keras")));
+    const entry = readZip(last).get(PREPROCESSING_ENTRY)?.read() ?? assert.fail();
+    assert.deepEqual(readPreprocessing(entry), { scale: 1 / 255, mean: undefined });
+  });
+
+  it("refuses data that have changed, and logs that were not there", async (test) => {
+    const folder = workspace(test);
+    await folder.touchstone(...TRAIN, "3", "--stop-after", "1");
+    const resume = [...TRAIN, "3", "--resume"];
+    await folder.refuse([...resume, "--csv", "new.csv"], /^touchstone: fit: callbacks that save a state must be those/);
+    const [training, held] = [images(44, 2), images(13, 1)];
+    folder.putArrays("data.npz", { x: training.x, y: training.y, x_test: held.x, y_test: held.y });
+    await folder.refuse(
+      resume,
+      /^touchstone: resume: `what --data holds` must be images \[44, 5, 4, 3\] of 6 classes, .*\. Received images .*\.$/m,
+    );
   });
 
   it("refuses other options than the run had, and a run where one is unfinished or none is", async (test) => {
@@ -314,6 +396,26 @@ describe("touchstone train refuses, before it begins,", () => {
       [...TRAIN, "1", "--report", "r.pdf"],
       "--report must end in .html or .svg. Received r.pdf.",
     ],
+    [
+      "weights alone as an output",
+      [...TRAIN, "1", "--out", "m.weights.h5"],
+      "--out must be a whole model, ending in .keras or .h5. Received m.weights.h5.",
+    ],
+    [
+      "a model where the checkpoints go",
+      [...TRAIN, "1", "--out", "best.keras", "--checkpoint-dir", "."],
+      /^touchstone: the model, the report, the logs and the checkpoints must be files of their own\. Received .*best\.keras twice\.$/m,
+    ],
+    [
+      "sizes of images that have one",
+      [...TRAIN, "1", "--image-size", "8,8"],
+      "imageSize must go with a folder of images. Received data.npz.",
+    ],
+    [
+      "sides of more than 4096 pixels",
+      [...TRAIN, "1", "--image-size", "5,4097"],
+      '--image-size must be two whole numbers from 1 to 4096, height,width. Received "5,4097".',
+    ],
     ["a log of another kind", [...TRAIN, "1", "--log", "log.txt"], "--log must end in .jsonl. Received log.txt."],
     [
       "a model that is not there",
@@ -337,6 +439,25 @@ describe("touchstone train refuses, before it begins,", () => {
       await workspace(test).refuse(args, line);
     });
   }
+
+  it("a model with names that Keras does not take, of which there could be no checkpoint", async (test) => {
+    const folder = workspace(test);
+    const layers = [new Flatten(), new Dense({ units: CLASSES, activation: "softmax", name: "block1/dense" })];
+    folder.put("slash.npz", writeModel(new Sequential({ batchShape: [null, 5, 4, 3], layers }), "slash.npz"));
+    await folder.refuse(
+      ["train", "slash.npz", "--data", "data.npz"],
+      "writeModel: layer names must have no slash, as Keras 3 asks; .npz takes any. Received `block1/dense`.",
+    );
+  });
+
+  it("a mean that is to be left out of a model whose file holds one", async (test) => {
+    const folder = workspace(test);
+    await folder.touchstone(...TRAIN, "1");
+    await folder.refuse(
+      ["train", "tiny-data.keras", "--data", "data.npz", "--out", "m.keras", "--no-subtract-mean"],
+      "--no-subtract-mean must go with a model whose file holds no mean. Received tiny-data.keras, which does.",
+    );
+  });
 
   it("watching validation where there is none", async (test) => {
     const folder = workspace(test);

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { FormatError } from "../../src/formats/format-error.js";
+import { openHdf5 } from "../../src/formats/hdf5/open.js";
 import { readModel, readTraining } from "../../src/formats/read-model.js";
 import { compileConfig, type Training, trainingFromConfig } from "../../src/formats/training-config.js";
 import { writeModel } from "../../src/formats/write-model.js";
@@ -185,6 +186,27 @@ describe("writeModel with training", () => {
     const { bytes, model, training } = load("keras3-trained.keras");
     const written = writeModel(model, "a.keras", { training });
     assert.deepEqual(configOf(written)["compile_config"], configOf(bytes)["compile_config"]);
+  });
+
+  it("writes every number of an optimizer as a Python float, since Keras refuses an int", () => {
+    const model = denseModel(3);
+    for (const [optimizer, numbers] of [
+      [new SGD({ learningRate: 1 }), ['"learning_rate":1.0,"weight_decay":null', '"momentum":0.0']],
+      [new AdamW({ weightDecay: 0, beta1: 0 }), ['"weight_decay":0.0', '"beta_1":0.0']],
+      [new SGD({ learningRate: 2 ** 70 }), ['"learning_rate":1.1805916207174113e+21,']],
+      [new Adam({ learningRate: 0.5 }), ['"learning_rate":0.5,', '"use_ema":false']],
+    ] as const) {
+      const training = { optimizer, loss } as const;
+      const archive = readZip(writeModel(model, "a.keras", { training }))
+        .get("config.json")
+        ?.read();
+      const legacy = openHdf5(writeModel(model, "a.h5", { training }))
+        .attributes.get("training_config")
+        ?.read();
+      for (const text of [new TextDecoder().decode(archive), String(legacy?.[0])]) {
+        for (const number of numbers) assert.ok(text.includes(number), `${number} in ${text}`);
+      }
+    }
   });
 
   it("names no accuracy where the loss is one of numbers", () => {

@@ -95,6 +95,16 @@ describe("batchSource", () => {
     );
   });
 
+  it("takes memory for all samples at most, however large a batch is asked for", () => {
+    const data = example(23);
+    const source = batchSource(data, preprocessingFor(data), {
+      batchSize: 1e12,
+      augmentation: { horizontalFlip: true },
+    });
+    assert.deepEqual([source.batchSize, source.batchesPerEpoch, source.batch(0, 0).x.shape[0]], [23, 1, 23]);
+    source.close();
+  });
+
   it("changes a sample the same way wherever in the epoch it is seen, and differently in another epoch", () => {
     const seen = (options: BatchOptions, epoch: number): Map<string, string> =>
       withSource({ ...options, seed: 3, augmentation: EVERYTHING, prefetch: false }, (source) => {

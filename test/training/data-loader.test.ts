@@ -93,6 +93,15 @@ describe("loadData", () => {
       "imageSize must be two whole numbers from 1 to 4096. Received [0, 4].",
     ],
     [
+      "a size for images that have one",
+      "digits",
+      { imageSize: [8, 8] },
+      "imageSize must go with a folder of images. Received digits.",
+    ],
+    ["classes of data that name theirs", "digits", { classes: 10 }, "classes must go with an .npz. Received digits."],
+    ["to fetch what is here", "digits", { download: true }, "download must go with a directory. Received digits."],
+    ["classes of a directory", "@", { classes: 3 }, "classes must go with an .npz. Received the directory @."],
+    [
       "a negative seed",
       "digits",
       { validationSplit: 0.5, seed: -1 },

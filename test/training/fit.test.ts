@@ -208,6 +208,21 @@ describe("fit", () => {
     }
   });
 
+  it("begins an epoch once, also where it was aborted before the first step", async () => {
+    const rates: number[] = [];
+    const halve: Callback = {
+      onEpochBegin: (_epoch, { optimizer }) => void (optimizer.learningRate /= 2),
+      onStepEnd: ({ learningRate }) => void rates.push(learningRate),
+    };
+    const [model, optimizer] = [denseModel(), new SGD({ learningRate: 1 })];
+    const aborted = await fit(model, training, {
+      ...{ epochs: 1, optimizer, callbacks: [halve], signal: AbortSignal.abort() },
+    });
+    assert.deepEqual([aborted.outcome, optimizer.learningRate], ["aborted", 1]);
+    await fit(model, training, { epochs: 1, optimizer, callbacks: [halve], state: aborted.state });
+    assert.deepEqual(rates, [0.5, 0.5, 0.5]);
+  });
+
   it("gives the event loop a turn between steps", async () => {
     let turns = 0;
     const timer = setInterval(() => turns++, 0);
@@ -329,6 +344,18 @@ describe("fit", () => {
     ];
     for (const [call, message] of refusals) {
       await assert.rejects(call, { name: "RangeError", message: `fit: ${message}` });
+    }
+    const named = (name: string): Callback => ({ name, saveState: () => ({}) });
+    const begun = await fit(denseModel(), training, { epochs: 0, optimizer, callbacks: [named("a"), named("b")] });
+    for (const [callbacks, received] of [
+      [[named("b")], "b"],
+      [[], "none"],
+      [[named("a"), named("c")], "a, c"],
+    ] as const) {
+      await assert.rejects(() => fit(denseModel(), training, { epochs: 1, optimizer, callbacks, state: begun.state }), {
+        name: "RangeError",
+        message: `fit: callbacks that save a state must be those of the run that is resumed, a, b. Received ${received}.`,
+      });
     }
     const { state } = await fit(denseModel(), training, { epochs: 0, optimizer: new SGD() });
     await assert.rejects(

@@ -18,6 +18,8 @@ import { readModel, readTraining } from "../../src/formats/read-model.js";
 import { fromTensor } from "../../src/formats/tensors.js";
 import { writeModel } from "../../src/formats/write-model.js";
 import { serial } from "../../src/kernels/execution.js";
+import { AdamW } from "../../src/optimizers/adamw.js";
+import { SGD } from "../../src/optimizers/sgd.js";
 import { isKerasConfig, type KerasConfig } from "../../src/serialization/config.js";
 import { Arena } from "../../src/tensor/arena.js";
 import { evaluate } from "../../src/training/evaluate.js";
@@ -52,6 +54,26 @@ describe("a model on its way to Keras and back", {
     folder = mkdtempSync(join(tmpdir(), "touchstone-round-trip-"));
   });
   after(() => rmSync(folder, { recursive: true }));
+
+  for (const optimizer of [new SGD(), new AdamW({ learningRate: 1, weightDecay: 0 })]) {
+    it(`goes on under Keras with ${optimizer.className}, whose arguments are whole numbers`, () => {
+      const [run] = kerasRuns();
+      const { model } = startOf(run);
+      const [from, batches, to] = ["from.keras", "batches.npz", "to.keras"].map((file) => join(folder, file));
+      writeFileSync(from, writeModel(model, from, { training: { optimizer, loss } }));
+      const { x, yTrue } = batchOf(run, model, 0);
+      writeFileSync(
+        batches,
+        writeNpz(
+          new Map([
+            ["x0", fromTensor(x)],
+            ["y0", fromTensor(yTrue)],
+          ]),
+        ),
+      );
+      assert.equal(continueInKeras(from, batches, to)["optimizer"], optimizer.className);
+    });
+  }
 
   for (const run of kerasRuns()) {
     it(`${run.name}: three steps here, two under Keras and one here are six steps`, async () => {

@@ -30,8 +30,8 @@ class Log {
   readonly #file: LogFile;
   #begun = false;
 
-  constructor(kind: string, file: LogFile) {
-    this.name = `${kind} ${file.name}`;
+  constructor(name: string, file: LogFile) {
+    this.name = name;
     this.#file = file;
   }
 
@@ -76,8 +76,9 @@ class Log {
 
 /** Writes every step and every epoch as one JSON object a line. */
 export class JsonLinesLog extends Log implements Callback {
-  constructor(file: LogFile) {
-    super("JsonLinesLog", file);
+  /** @param name - By which checkpoints know it: not the file's, which may be moved, or called from another folder. */
+  constructor(file: LogFile, name = "JsonLinesLog") {
+    super(name, file);
   }
 
   onStepEnd({ step, epoch, loss, accuracy, learningRate }: StepRecord): void {
@@ -93,8 +94,9 @@ const COLUMNS = ["epoch", "loss", "accuracy", "valLoss", "valAccuracy", "learnin
 
 /** Writes every epoch as a line of a CSV table; what a run does not have stays empty. */
 export class CSVLog extends Log implements Callback {
-  constructor(file: LogFile) {
-    super("CSVLog", file);
+  /** @param name - By which checkpoints know it. */
+  constructor(file: LogFile, name = "CSVLog") {
+    super(name, file);
   }
 
   onEpochEnd(record: EpochRecord): void {
