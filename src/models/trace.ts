@@ -14,7 +14,7 @@
 import { type Execution, serial } from "../kernels/execution.js";
 import { Arena } from "../tensor/arena.js";
 import { formatShape, shapesAgree } from "../tensor/shape.js";
-import { cast, detach, type Tensor, tensorOf } from "../tensor/tensor.js";
+import { cast, contiguous, detach, type Tensor, tensorOf } from "../tensor/tensor.js";
 import { checkTensors } from "./check-tensors.js";
 import type { Model } from "./model.js";
 import { nodeNames } from "./node-names.js";
@@ -105,7 +105,7 @@ function objectives(model: Model, pass: ModelPass, options: TraceOptions): Goal 
   let sum = 0;
   const gradients = given.map((tensor, i): OutputGradient => {
     const y = pass.outputs[i];
-    const value = cast(tensor, model.dtype);
+    const value = contiguous(cast(tensor, model.dtype)); // read by index, as y is
     if (targets === undefined) {
       if (!shapesAgree(value.shape, y.shape)) {
         throw new RangeError(

@@ -18,7 +18,7 @@ import type { DType } from "../../src/tensor/dtype.js";
 import type { LossName } from "../../src/models/objective.js";
 import { type Tensor, tensorOf } from "../../src/tensor/tensor.js";
 import { assertGradient } from "../support/gradients.js";
-import { assertSameBits, generate } from "../support/tensors.js";
+import { assertReadsViews, assertSameBits, generate } from "../support/tensors.js";
 
 /** Some numbers of the order of 1 that do not repeat soon. */
 const some = (shape: readonly number[], dtype: DType = "float32", from = 0): Tensor => {
@@ -179,6 +179,16 @@ describe("trace", () => {
     assertSameBits(value(first, "gradOutput/hidden"), a);
     assertSameBits(value(both, "gradOutput/head"), b);
     assert.notDeepEqual(value(second, "gradOutput/hidden").data, value(both, "gradOutput/hidden").data);
+  });
+
+  it("reads inputs, targets and cotangents through strided views like their contiguous copies", () => {
+    const [x, dy] = [some([2, 4, 3, 2]), some([2, 5], "float32", 9)];
+    assertReadsViews([x, dy], (inputs, cotangent) => [
+      ...trace(small(), [inputs], { cotangents: [cotangent] }).values(),
+    ]);
+    assertReadsViews([x, dy], (inputs, target) => [...trace(small(), [inputs], { targets: [target] }).values()]);
+    const wide = some([2, 5], "float64", 9);
+    assertReadsViews([wide], (cotangent) => [...trace(small(), [x], { cotangents: [cotangent] }).values()]);
   });
 
   it("leaves the model as it was", () => {
