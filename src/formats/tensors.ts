@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { dtypeOf, type Tensor, tensor } from "../tensor/tensor.js";
+import { contiguous, dtypeOf, type Tensor, tensor } from "../tensor/tensor.js";
 import type { NpyArray } from "./npy.js";
 
 /** The numbers of `array` as a tensor: float64 stays float64, all else becomes float32. */
@@ -12,7 +12,7 @@ export function toTensor({ data, shape }: NpyArray): Tensor {
   return tensor(Float32Array.from(data, Number), shape);
 }
 
-/** A contiguous tensor as an array of a file; the memory is shared. */
+/** A tensor as an array of a file, row-major; the memory is shared with a contiguous one. */
 export function fromTensor(x: Tensor): NpyArray {
-  return { dtype: dtypeOf(x), shape: x.shape, data: x.data };
+  return { dtype: dtypeOf(x), shape: x.shape, data: contiguous(x).data };
 }

@@ -10,7 +10,7 @@ import ndarray from "ndarray";
 import ops from "ndarray-ops";
 import { allocateInScope } from "./arena.js";
 import { type DType, type FloatArray, floatArray } from "./dtype.js";
-import { formatShape, type Shape, sizeOf } from "./shape.js";
+import { formatShape, type Shape, shapesAgree, sizeOf } from "./shape.js";
 
 /** A float tensor of any rank. */
 export type Tensor = ndarray.NdArray<FloatArray>;
@@ -98,8 +98,18 @@ export function contiguous(x: Tensor): Tensor {
   return isContiguous(x) ? x : copyInto(empty(x.shape, x), x);
 }
 
-/** Copies `x`, of any strides and element type, into the contiguous tensor `target` of the same size, row-major. */
+/**
+ * Copies `x`, of any strides and element type, into the contiguous tensor `target` of the same shape, row-major.
+ *
+ * @throws RangeError when `target` is not contiguous, or has another shape.
+ */
 export function copyInto(target: Tensor, x: Tensor): Tensor {
+  if (!isContiguous(target) || !shapesAgree(target.shape, x.shape)) {
+    throw new RangeError(
+      `copyInto: \`target\` must be contiguous and have the shape ${formatShape(x.shape)} of \`x\`. ` +
+        `Received shape ${formatShape(target.shape)}, strides [${target.stride.join(", ")}].`,
+    );
+  }
   if (isContiguous(x)) {
     target.data.set(x.data);
     return target;

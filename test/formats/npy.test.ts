@@ -4,7 +4,9 @@ import fc from "fast-check";
 import { type ElementArray, type ElementType, elementTypeOf } from "../../src/formats/elements.js";
 import { FormatError } from "../../src/formats/format-error.js";
 import { readNpy, writeNpy } from "../../src/formats/npy.js";
+import { fromTensor } from "../../src/formats/tensors.js";
 import { readZip } from "../../src/formats/zip.js";
+import { type Tensor, tensorOf } from "../../src/tensor/tensor.js";
 import { fixture } from "./fixture-files.js";
 import { assertSurvives, damages } from "./mutations.js";
 
@@ -219,5 +221,21 @@ describe("writeNpy", () => {
 describe("FormatError", () => {
   it("is one line whatever the file says", () => {
     assert.equal(new FormatError("x", "a rule\n.", "\u0000\u2028y").message, "x: a rule . Received  y.");
+  });
+});
+
+describe("fromTensor", () => {
+  it("writes the elements of a transposed, stepped or shifted tensor in the order of its own shape", () => {
+    const x = tensorOf([1, 2, 3, 4, 5, 6], [2, 3]);
+    assert.equal(fromTensor(x).data, x.data, "shares contiguous memory");
+    const views: [Tensor, number[]][] = [
+      [x.transpose(1, 0), [1, 4, 2, 5, 3, 6]],
+      [x.step(1, -1), [3, 2, 1, 6, 5, 4]],
+      [x.lo(1, 1), [5, 6]],
+    ];
+    for (const [view, expected] of views) {
+      const { shape, data } = readNpy(writeNpy(fromTensor(view)));
+      assert.deepEqual([shape, plain(data)], [view.shape, expected]);
+    }
   });
 });

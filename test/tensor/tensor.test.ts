@@ -6,6 +6,7 @@ import { formatShape, type Shape, shapesAgree, sizeOf } from "../../src/tensor/s
 import {
   cast,
   contiguous,
+  copyInto,
   detach,
   dtypeOf,
   isContiguous,
@@ -97,6 +98,22 @@ describe("tensor", () => {
     assert.ok(isContiguous(tensorOf([1, 2, 3], [1, 3]).transpose(1, 0)), "strides of dimensions of 1 do not matter");
     assert.ok(!isContiguous(x.pick(0, null)), "data goes on after the row");
     assert.ok(!isContiguous(x.pick(null, 1)));
+  });
+
+  it("is copied only into contiguous memory of the same shape", () => {
+    const x = tensorOf([1, 2, 3, 4, 5, 6], [2, 3]);
+    const filled = copyInto(zeros([3, 2], "float64"), x.transpose(1, 0));
+    assert.deepEqual(Array.from(filled.data), [1, 4, 2, 5, 3, 6]);
+    assert.throws(() => copyInto(zeros([3, 2], "float32").transpose(1, 0), x), {
+      name: "RangeError",
+      message:
+        "copyInto: `target` must be contiguous and have the shape [2, 3] of `x`. " +
+        "Received shape [2, 3], strides [1, 2].",
+    });
+    assert.throws(() => copyInto(zeros([3, 3], "float32"), x), {
+      message: /must be contiguous and have the shape \[2, 3\] of `x`\. Received shape \[3, 3\], strides \[3, 1\]/,
+    });
+    assert.throws(() => copyInto(zeros([3, 2], "float32"), x), { message: /Received shape \[3, 2\]/ });
   });
 
   it("changes type by rounding, and shape by sharing", () => {
