@@ -9,6 +9,7 @@
  *
  * @module
  */
+import { describe } from "../serialization/config.js";
 import { formatShape } from "../tensor/shape.js";
 
 /** How the borders are treated: `"valid"` adds nothing, `"same"` pads until output = ceil(input / stride). */
@@ -68,11 +69,23 @@ function slideAlong(input: number, kernel: number, stride: number, padding: Padd
   return { before, after: total - before, output };
 }
 
+function expectPair(name: string, pair: Pair): void {
+  if (!Array.isArray(pair)) {
+    throw new TypeError(`window2D: \`${name}\` must be a pair [height, width]. Received ${name}=${describe(pair)}.`);
+  }
+  if (pair.length !== 2 || !pair.every((value) => Number.isSafeInteger(value) && value >= 1)) {
+    throw new RangeError(
+      `window2D: \`${name}\` must be two integers of at least 1. Received ${name}=${formatShape(pair)}.`,
+    );
+  }
+}
+
 /**
  * The geometry of a window of `kernelSize` over an input of `inputSize`, all as [height, width].
  *
- * @throws RangeError when a size, stride or dilation is not an integer of at least 1, or when a `"valid"` window is
- *   larger than the input.
+ * @throws TypeError when one of them is no pair.
+ * @throws RangeError when a size, stride or dilation is not an integer of at least 1, when the padding is neither `"same"`
+ *   nor `"valid"`, or when a `"valid"` window is larger than the input.
  */
 export function window2D(
   inputSize: Pair,
@@ -81,12 +94,9 @@ export function window2D(
   padding: Padding,
   dilationRate: Pair,
 ): Window2D {
-  for (const [name, pair] of Object.entries({ inputSize, kernelSize, strides, dilationRate })) {
-    if (!pair.every((value) => Number.isSafeInteger(value) && value >= 1)) {
-      throw new RangeError(
-        `window2D: \`${name}\` must be two integers of at least 1. Received ${name}=${formatShape(pair)}.`,
-      );
-    }
+  for (const [name, pair] of Object.entries({ inputSize, kernelSize, strides, dilationRate })) expectPair(name, pair);
+  if (padding !== "same" && padding !== "valid") {
+    throw new RangeError(`window2D: \`padding\` must be "same" or "valid". Received padding=${describe(padding)}.`);
   }
   const vertical = slideAlong(inputSize[0], kernelSize[0], strides[0], padding, dilationRate[0]);
   const horizontal = slideAlong(inputSize[1], kernelSize[1], strides[1], padding, dilationRate[1]);

@@ -1,7 +1,14 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { onceForWindow, window2D, windowFrom, windowNumbers } from "../../src/kernels/window.js";
+import {
+  onceForWindow,
+  type Padding,
+  type Pair,
+  window2D,
+  windowFrom,
+  windowNumbers,
+} from "../../src/kernels/window.js";
 
 describe("window2D", () => {
   it("pads an odd zero at the end, as TensorFlow does", () => {
@@ -51,6 +58,28 @@ describe("window2D", () => {
       message:
         'window2D: with padding "valid" the window, dilation included, must not be larger than the input. ' +
         "Received kernelSize=[3, 3], dilationRate=[2, 1], inputSize=[4, 9].",
+    });
+  });
+
+  it("rejects a padding that is neither same nor valid, in whatever letters", () => {
+    for (const padding of ["VALID", "SAME", "full", undefined, null]) {
+      assert.throws(() => window2D([5, 7], [3, 2], [1, 1], padding as Padding, [1, 1]), {
+        name: "RangeError",
+        message:
+          'window2D: `padding` must be "same" or "valid". ' +
+          `Received padding=${padding === undefined ? "nothing" : JSON.stringify(padding)}.`,
+      });
+    }
+  });
+
+  it("rejects one number, or three, where it wants a pair", () => {
+    assert.throws(() => window2D([5, 7], [3, 2], 2 as unknown as Pair, "same", [1, 1]), {
+      name: "TypeError",
+      message: "window2D: `strides` must be a pair [height, width]. Received strides=2.",
+    });
+    assert.throws(() => window2D([5, 7], [3, 2, 1] as unknown as Pair, [1, 1], "same", [1, 1]), {
+      name: "RangeError",
+      message: "window2D: `kernelSize` must be two integers of at least 1. Received kernelSize=[3, 2, 1].",
     });
   });
 
