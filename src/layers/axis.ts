@@ -9,13 +9,13 @@ import { contiguous, type Tensor } from "../tensor/tensor.js";
 /**
  * `axis` of `shape`, counted from the front.
  *
- * @throws RangeError when there is no such axis.
+ * @throws RangeError when there is no such axis, as there is none between two axes.
  */
 export function resolveAxis(className: string, axis: number, shape: SymbolicShape): number {
   const resolved = axis < 0 ? axis + shape.length : axis;
-  if (!(resolved >= 0 && resolved < shape.length)) {
+  if (!(Number.isInteger(resolved) && resolved >= 0 && resolved < shape.length)) {
     throw new RangeError(
-      `${className}: \`axis\` must be between ${-shape.length} and ${shape.length - 1} for an input of shape ` +
+      `${className}: \`axis\` must be a whole number between ${-shape.length} and ${shape.length - 1} for an input of shape ` +
         `${formatShape(shape)}. Received axis=${axis}.`,
     );
   }

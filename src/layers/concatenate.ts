@@ -115,9 +115,10 @@ export class Concatenate extends Layer {
   /** The axis along which the inputs are joined. */
   readonly axis: number;
 
+  /** @throws TypeError when the axis is not a whole number. */
   constructor(options: ConcatenateOptions = {}) {
     super(options);
-    this.axis = options.axis ?? -1;
+    this.axis = readConfig("Concatenate", { ...options }).integer("axis", Number.MIN_SAFE_INTEGER, -1);
   }
 
   /** Reads the layer from a Keras configuration. */

@@ -92,14 +92,15 @@ export class Softmax extends Layer {
   /** The axis that sums to 1. */
   readonly axis: number;
 
+  /** @throws TypeError when the axis is not a whole number. */
   constructor(options: SoftmaxOptions = {}) {
     super(options);
-    this.axis = options.axis ?? -1;
+    this.axis = readConfig("Softmax", { ...options }).integer("axis", Number.MIN_SAFE_INTEGER, -1);
   }
 
   /** Reads the layer from a Keras configuration. */
   static fromConfig(config: KerasConfig): Softmax {
-    const axis = readConfig("Softmax", config).number("axis", -1);
+    const axis = readConfig("Softmax", config).integer("axis", Number.MIN_SAFE_INTEGER, -1);
     return new Softmax({ ...layerOptionsFromConfig("Softmax", config), axis });
   }
 

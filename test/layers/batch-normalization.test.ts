@@ -362,7 +362,7 @@ describe("the layer BatchNormalization", () => {
     assert.throws(() => make({ axis: 4 }).apply(input({ shape: [2, 3, 5] })), {
       name: "RangeError",
       message:
-        "BatchNormalization: `axis` must be between -4 and 3 for an input of shape [null, 2, 3, 5]. Received axis=4.",
+        "BatchNormalization: `axis` must be a whole number between -4 and 3 for an input of shape [null, 2, 3, 5]. Received axis=4.",
     });
   });
 });

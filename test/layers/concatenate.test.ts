@@ -137,7 +137,9 @@ describe("Concatenate", () => {
     );
     assert.throws(
       () => new Concatenate({ axis: -3 }).apply(input({ shape: [2] })),
-      range("Concatenate: `axis` must be between -2 and 1 for an input of shape [null, 2]. Received axis=-3."),
+      range(
+        "Concatenate: `axis` must be a whole number between -2 and 1 for an input of shape [null, 2]. Received axis=-3.",
+      ),
     );
     assert.throws(
       () => new Concatenate().apply([]),

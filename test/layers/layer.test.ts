@@ -195,10 +195,10 @@ describe("axes", () => {
       [-3, -1, 0, 2].map((axis) => resolveAxis("Softmax", axis, [4, 5, 6])),
       [0, 2, 0, 2],
     );
-    for (const axis of [3, -4, Number.NaN]) {
+    for (const axis of [3, -4, 0.5, -1.5, Number.NaN]) {
       assert.throws(() => resolveAxis("Softmax", axis, [4, 5, 6]), {
         name: "RangeError",
-        message: `Softmax: \`axis\` must be between -3 and 2 for an input of shape [4, 5, 6]. Received axis=${axis}.`,
+        message: `Softmax: \`axis\` must be a whole number between -3 and 2 for an input of shape [4, 5, 6]. Received axis=${axis}.`,
       });
     }
   });

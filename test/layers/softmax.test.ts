@@ -135,7 +135,18 @@ describe("Softmax", () => {
   it("refuses an axis that its input does not have", () => {
     assert.throws(() => layerFromConfig("Softmax", { axis: 3 }).apply(input({ shape: [4, 5] })), {
       name: "RangeError",
-      message: "Softmax: `axis` must be between -3 and 2 for an input of shape [null, 4, 5]. Received axis=3.",
+      message:
+        "Softmax: `axis` must be a whole number between -3 and 2 for an input of shape [null, 4, 5]. Received axis=3.",
+    });
+    for (const make of [() => new Softmax({ axis: 0.5 }), () => layerFromConfig("Softmax", { axis: 0.5 })]) {
+      assert.throws(make, {
+        name: "TypeError",
+        message: /^Softmax: `axis` must be a whole number .* Received 0\.5\.$/,
+      });
+    }
+    assert.throws(() => softmaxForward(tensorOf([1, 2, 3, 4], [2, 2]), 0.5), {
+      name: "RangeError",
+      message: /^Softmax: `axis` must be a whole number .* Received axis=0\.5\.$/,
     });
   });
 });
