@@ -75,14 +75,18 @@ export class Dropout extends Layer {
   readonly rate: number;
   readonly #seed: number | undefined;
 
-  /** @throws RangeError when the rate is not within [0, 1]. */
+  /**
+   * @throws TypeError when rate or seed is not a finite number.
+   * @throws RangeError when the rate is not within [0, 1].
+   */
   constructor(options: DropoutOptions) {
     super(options);
-    this.rate = readConfig("Dropout", { ...options }).number("rate");
+    const read = readConfig("Dropout", { ...options });
+    this.rate = read.number("rate");
     if (!(this.rate >= 0 && this.rate <= 1)) {
       throw new RangeError(`Dropout: \`rate\` must be between 0 and 1. Received rate=${this.rate}.`);
     }
-    this.#seed = options.seed;
+    this.#seed = read.optionalNumber("seed");
   }
 
   /** Reads the layer from a Keras configuration. */

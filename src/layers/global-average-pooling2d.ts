@@ -61,8 +61,9 @@ export function globalAveragePooling2DBackward(dy: Tensor, { shape, execution }:
 export class GlobalAveragePooling2D extends GlobalPooling2D {
   readonly className = "GlobalAveragePooling2D";
 
+  /** @throws TypeError when an option is of another type than {@link GlobalPooling2DOptions} says. */
   constructor(options: GlobalPooling2DOptions = {}) {
-    super(options);
+    super("GlobalAveragePooling2D", options);
   }
 
   /** Reads the layer from a Keras configuration. */

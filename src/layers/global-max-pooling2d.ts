@@ -90,8 +90,9 @@ export function globalMaxPooling2DBackward(dy: Tensor, { x, y }: GlobalMaxPoolin
 export class GlobalMaxPooling2D extends GlobalPooling2D {
   readonly className = "GlobalMaxPooling2D";
 
+  /** @throws TypeError when an option is of another type than {@link GlobalPooling2DOptions} says. */
   constructor(options: GlobalPooling2DOptions = {}) {
-    super(options);
+    super("GlobalMaxPooling2D", options);
   }
 
   /** Reads the layer from a Keras configuration. */

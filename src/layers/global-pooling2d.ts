@@ -44,9 +44,10 @@ export abstract class GlobalPooling2D extends Layer {
   /** Whether height and width stay, as dimensions of 1. */
   readonly keepdims: boolean;
 
-  constructor(options: GlobalPooling2DOptions) {
+  /** @throws TypeError when an option is of another type than {@link GlobalPooling2DOptions} says. */
+  constructor(className: string, options: GlobalPooling2DOptions) {
     super(options);
-    this.keepdims = options.keepdims ?? false;
+    this.keepdims = readConfig(className, { ...options }).boolean("keepdims", false);
   }
 
   computeOutputShape(inputShapes: readonly SymbolicShape[]): SymbolicShape {

@@ -48,7 +48,7 @@ type KernelPrefix = "kernel" | "depthwise";
 export function kernelSettings(className: string, options: KernelOptions): KernelSettings {
   return {
     activation: activationFromConfig(options.activation, `${className}: \`activation\``),
-    useBias: options.useBias ?? true,
+    useBias: readConfig(className, { ...options }).boolean("useBias", true),
     kernelInitializer: initializerFromConfig(options.kernelInitializer ?? "glorot_uniform"),
     biasInitializer: initializerFromConfig(options.biasInitializer ?? "zeros"),
     kernelRegularizer: options.kernelRegularizer,

@@ -153,10 +153,12 @@ export abstract class Layer {
   #trainable: boolean;
   #weights: readonly Variable[] | undefined;
 
+  /** @throws TypeError when an option is of another type than {@link LayerOptions} says. */
   constructor(options: LayerOptions) {
-    this.#name = options.name;
-    this.#trainable = options.trainable ?? true;
-    this.dtype = options.dtype ?? "float32";
+    const read = readConfig(new.target.name, { ...options }); // fields of the class are not there yet
+    this.#name = read.optionalString("name");
+    this.#trainable = read.boolean("trainable", true);
+    this.dtype = read.dtype("dtype");
   }
 
   /** The name, or undefined as long as neither the author nor a model has given one. */

@@ -9,7 +9,7 @@
 import ndarray from "ndarray";
 import ops from "ndarray-ops";
 import { allocateInScope } from "./arena.js";
-import { type DType, type FloatArray, floatArray } from "./dtype.js";
+import { type DType, expectDType, type FloatArray, floatArray } from "./dtype.js";
 import { formatShape, type Shape, shapesAgree, sizeOf } from "./shape.js";
 
 /** A float tensor of any rank. */
@@ -18,11 +18,15 @@ export type Tensor = ndarray.NdArray<FloatArray>;
 /**
  * Wraps `data`, in row-major order, as a tensor of `shape`. The memory is shared, not copied.
  *
- * @throws TypeError when `shape` is no array.
+ * @throws TypeError when `data` is neither a Float32Array nor a Float64Array, or `shape` is no array.
  * @throws RangeError when a dimension is not a whole number, or `data.length` is not the product of `shape`:
  *   `ndarray` itself does not check.
  */
 export function tensor(data: FloatArray, shape: Shape): Tensor {
+  if (!(data instanceof Float32Array || data instanceof Float64Array)) {
+    const received = Object.prototype.toString.call(data).slice("[object ".length, -1);
+    throw new TypeError(`tensor: \`data\` must be a Float32Array or a Float64Array. Received ${received}.`);
+  }
   if (!Array.isArray(shape)) throw new TypeError(`tensor: \`shape\` must be an array. Received ${String(shape)}.`);
   for (let axis = 0; axis < shape.length; axis++) {
     if (Number.isSafeInteger(shape[axis]) && shape[axis] >= 0) continue;
@@ -60,9 +64,16 @@ function viewOf(data: FloatArray, shape: Shape): Tensor {
   return x;
 }
 
-/** A float32 tensor of `shape` filled from plain numbers in row-major order; for examples and tests. */
+/**
+ * A tensor of `shape` filled from plain numbers in row-major order, rounded to `dtype`; for examples and tests.
+ *
+ * @throws TypeError when there is no such element type, and as {@link tensor} does.
+ */
 export function tensorOf(values: Iterable<number>, shape: Shape, dtype: DType = "float32"): Tensor {
-  return tensor(dtype === "float64" ? Float64Array.from(values) : Float32Array.from(values), shape);
+  return tensor(
+    expectDType("tensorOf", dtype) === "float64" ? Float64Array.from(values) : Float32Array.from(values),
+    shape,
+  );
 }
 
 /** The element type of `x`. */
@@ -70,7 +81,11 @@ export function dtypeOf(x: Tensor): DType {
   return x.data instanceof Float64Array ? "float64" : "float32";
 }
 
-/** Zeros of `shape`, row-major, with the element type of `like`. Inside a step it comes from the step's arena. */
+/**
+ * Zeros of `shape`, row-major, with the element type of `like`. Inside a step it comes from the step's arena.
+ *
+ * @throws TypeError when there is no such element type.
+ */
 export function zeros(shape: Shape, like: Tensor | DType): Tensor {
   const x = empty(shape, like);
   x.data.fill(0);
@@ -79,7 +94,11 @@ export function zeros(shape: Shape, like: Tensor | DType): Tensor {
 
 /** Like {@link zeros}, but the values are whatever the memory held: only for results whose every element is written. */
 export function empty(shape: Shape, like: Tensor | DType): Tensor {
-  return tensor(allocateInScope(typeof like === "string" ? like : dtypeOf(like), sizeOf(shape)), shape);
+  return tensor(allocateInScope(elementType(like), sizeOf(shape)), shape);
+}
+
+function elementType(like: Tensor | DType): DType {
+  return typeof like === "object" ? dtypeOf(like) : expectDType("tensor", like);
 }
 
 /** Whether the elements of `x` lie row-major from `data[0]` to the end of `data`. */
@@ -123,7 +142,11 @@ export function detach(x: Tensor): Tensor {
   return copyInto(tensor(floatArray(dtypeOf(x), x.size), x.shape), x);
 }
 
-/** `x` with element type `dtype`: `x` itself where it has it already, else a rounded or widened copy. */
+/**
+ * `x` with element type `dtype`: `x` itself where it has it already, else a rounded or widened copy.
+ *
+ * @throws TypeError when there is no such element type.
+ */
 export function cast(x: Tensor, dtype: DType): Tensor {
   return dtypeOf(x) === dtype ? x : copyInto(empty(x.shape, dtype), x);
 }

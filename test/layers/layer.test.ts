@@ -3,7 +3,9 @@ import { describe, it } from "node:test";
 import { Add } from "../../src/layers/add.js";
 import { axisFromLast, axisToLast, resolveAxis } from "../../src/layers/axis.js";
 import { BatchNormalization } from "../../src/layers/batch-normalization.js";
-import { Dense } from "../../src/layers/dense.js";
+import { Dense, type DenseOptions } from "../../src/layers/dense.js";
+import { Dropout } from "../../src/layers/dropout.js";
+import { GlobalMaxPooling2D } from "../../src/layers/global-max-pooling2d.js";
 import { InputLayer, input } from "../../src/layers/input-layer.js";
 import { inference } from "../../src/layers/layer.js";
 import { layerFromConfig } from "../../src/layers/registry.js";
@@ -85,6 +87,35 @@ describe("Layer", () => {
       name: "TypeError",
       message: 'ReLU: `trainable` must be true or false. Received "yes".',
     });
+  });
+});
+
+describe("the constructor of a layer", () => {
+  const options = (wrong: object): DenseOptions => ({ units: 2, ...wrong });
+
+  it("refuses options of another type than it says, as a configuration is refused", () => {
+    for (const [wrong, message] of [
+      [{ dtype: "float16" }, 'Dense: `dtype` must be float32 or float64. Received "float16".'],
+      [{ name: 5 }, "Dense: `name` must be a string. Received 5."],
+      [{ trainable: "no" }, 'Dense: `trainable` must be true or false. Received "no".'],
+      [{ useBias: "no" }, 'Dense: `useBias` must be true or false. Received "no".'],
+    ] as const) {
+      assert.throws(() => new Dense(options(wrong)), { name: "TypeError", message });
+    }
+    assert.throws(() => new GlobalMaxPooling2D({ keepdims: 1 } as object), {
+      name: "TypeError",
+      message: "GlobalMaxPooling2D: `keepdims` must be true or false. Received 1.",
+    });
+    assert.throws(() => new Dropout({ rate: 0.5, seed: "a" as unknown as number }), {
+      name: "TypeError",
+      message: 'Dropout: `seed` must be a finite number. Received "a".',
+    });
+  });
+
+  it("takes options that are undefined for those that are not there", () => {
+    const layer = new Dense(options({ name: undefined, trainable: undefined, dtype: undefined, useBias: undefined }));
+    assert.deepEqual([layer.givenName, layer.trainable, layer.dtype], [undefined, true, "float32"]);
+    assert.equal(layer.getConfig()["use_bias"], true);
   });
 });
 

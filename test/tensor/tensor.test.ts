@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import ndarray from "ndarray";
+import type { DType, FloatArray } from "../../src/tensor/dtype.js";
 import { formatShape, type Shape, shapesAgree, sizeOf } from "../../src/tensor/shape.js";
 import {
   cast,
@@ -51,6 +52,34 @@ describe("tensor", () => {
       name: "RangeError",
       message: "tensor: `data` must hold 6 values for shape [2, 3]. Received data.length=5.",
     });
+  });
+
+  it("rejects an element type that it does not compute in", () => {
+    const wrong = "float16" as DType;
+    const message = (caller: string): object => ({
+      name: "TypeError",
+      message: `${caller}: \`dtype\` must be float32 or float64. Received float16.`,
+    });
+    assert.throws(() => tensorOf([1], [1], wrong), message("tensorOf"));
+    assert.throws(() => zeros([1], wrong), message("tensor"));
+    assert.throws(() => cast(tensorOf([1], [1]), wrong), message("tensor"));
+    assert.throws(
+      () => zeros([1], undefined as unknown as DType),
+      /^TypeError: tensor: `dtype` .* Received undefined\.$/,
+    );
+  });
+
+  it("rejects data that are no array of floats", () => {
+    for (const [data, received] of [
+      [[0.1, 0.2], "Array"],
+      [Int32Array.of(1, 2), "Int32Array"],
+      [undefined, "Undefined"],
+    ] as const) {
+      assert.throws(() => tensor(data as unknown as FloatArray, [2]), {
+        name: "TypeError",
+        message: `tensor: \`data\` must be a Float32Array or a Float64Array. Received ${received}.`,
+      });
+    }
   });
 
   it("rejects what is no shape at all", () => {
