@@ -64,7 +64,7 @@ export {
   initializerToConfig,
 } from "./initializers/initializer.js";
 export * as initializers from "./initializers/initializers.js";
-export { l1, l1l2, l2, type Regularizer } from "./regularizers/regularizer.js";
+export { l1, l1l2, l2, type Regularizer, type RegularizerOption } from "./regularizers/regularizer.js";
 
 // the layer contract
 export {

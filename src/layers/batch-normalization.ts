@@ -39,7 +39,13 @@ import { type ChannelMap, type Epilogue, normalize } from "../kernels/normalize.
 import { type GradientOptions, normalizationGradient, normalizationSums } from "../kernels/normalize-gradients.js";
 import { quotients } from "../kernels/reduce.js";
 import { sumTensors } from "../kernels/sum-tensors.js";
-import { type Regularizer, regularizerFromConfig, regularizerToConfig } from "../regularizers/regularizer.js";
+import {
+  type Regularizer,
+  regularizerFromConfig,
+  regularizerOf,
+  type RegularizerOption,
+  regularizerToConfig,
+} from "../regularizers/regularizer.js";
 import { type KerasConfig, readConfig } from "../serialization/config.js";
 import { doublesInScope } from "../tensor/arena.js";
 import { formatShape, type SymbolicShape } from "../tensor/shape.js";
@@ -200,8 +206,8 @@ export interface BatchNormalizationOptions extends LayerOptions {
   readonly movingMeanInitializer?: InitializerConfig | string;
   /** @defaultValue "ones" */
   readonly movingVarianceInitializer?: InitializerConfig | string;
-  readonly betaRegularizer?: Regularizer | undefined;
-  readonly gammaRegularizer?: Regularizer | undefined;
+  readonly betaRegularizer?: RegularizerOption | undefined;
+  readonly gammaRegularizer?: RegularizerOption | undefined;
 }
 
 type WeightName = "gamma" | "beta" | "moving_mean" | "moving_variance";
@@ -209,19 +215,23 @@ type WeightName = "gamma" | "beta" | "moving_mean" | "moving_variance";
 /** The batch normalization layer of Keras. With `trainable` false it stays in inference mode, as there. */
 export class BatchNormalization extends Layer {
   readonly className = "BatchNormalization";
-  readonly #options: BatchNormalizationOptions;
   readonly #axis: number;
   readonly #momentum: number;
   readonly #epsilon: number;
   readonly #center: boolean;
   readonly #scale: boolean;
   readonly #initializers: Readonly<Record<WeightName, InitializerConfig>>;
+  readonly #betaRegularizer: Regularizer | undefined;
+  readonly #gammaRegularizer: Regularizer | undefined;
 
-  /** @throws RangeError when epsilon is not positive or momentum is not within [0, 1]. */
+  /**
+   * @throws TypeError when an option is of another type than {@link BatchNormalizationOptions} says.
+   * @throws RangeError when epsilon is not positive, momentum is not within [0, 1], or a factor of a regularizer is
+   *   negative or not finite.
+   */
   constructor(options: BatchNormalizationOptions = {}) {
     super(options);
     const read = readConfig("BatchNormalization", { ...options });
-    this.#options = options;
     this.#axis = read.integer("axis", Number.MIN_SAFE_INTEGER, -1);
     this.#momentum = read.number("momentum", 0.99);
     this.#epsilon = read.number("epsilon", 1e-3);
@@ -241,6 +251,8 @@ export class BatchNormalization extends Layer {
       moving_mean: initializerFromConfig(options.movingMeanInitializer ?? "zeros"),
       moving_variance: initializerFromConfig(options.movingVarianceInitializer ?? "ones"),
     };
+    this.#betaRegularizer = regularizerOf(options.betaRegularizer, "BatchNormalization: `betaRegularizer`");
+    this.#gammaRegularizer = regularizerOf(options.gammaRegularizer, "BatchNormalization: `gammaRegularizer`");
   }
 
   /** Reads the layer from a Keras configuration; Keras 2 writes the axis as a list of one. */
@@ -283,8 +295,8 @@ export class BatchNormalization extends Layer {
       trainable,
     });
     return [
-      ...(this.#scale ? [spec("gamma", this.#options.gammaRegularizer)] : []),
-      ...(this.#center ? [spec("beta", this.#options.betaRegularizer)] : []),
+      ...(this.#scale ? [spec("gamma", this.#gammaRegularizer)] : []),
+      ...(this.#center ? [spec("beta", this.#betaRegularizer)] : []),
       spec("moving_mean", undefined, false),
       spec("moving_variance", undefined, false),
     ];
@@ -387,8 +399,8 @@ export class BatchNormalization extends Layer {
       gamma_initializer: initializerToConfig(this.#initializers.gamma),
       moving_mean_initializer: initializerToConfig(this.#initializers.moving_mean),
       moving_variance_initializer: initializerToConfig(this.#initializers.moving_variance),
-      beta_regularizer: regularizerToConfig(this.#options.betaRegularizer),
-      gamma_regularizer: regularizerToConfig(this.#options.gammaRegularizer),
+      beta_regularizer: regularizerToConfig(this.#betaRegularizer),
+      gamma_regularizer: regularizerToConfig(this.#gammaRegularizer),
       beta_constraint: null,
       gamma_constraint: null,
       synchronized: false,

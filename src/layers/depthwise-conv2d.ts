@@ -28,7 +28,7 @@ import { type Execution, serial } from "../kernels/execution.js";
 import { biasGradient } from "../kernels/reduce.js";
 import { type Window2D, window2D } from "../kernels/window.js";
 import type { InitializerConfig } from "../initializers/initializer.js";
-import type { Regularizer } from "../regularizers/regularizer.js";
+import type { RegularizerOption } from "../regularizers/regularizer.js";
 import { type KerasConfig, readConfig } from "../serialization/config.js";
 import { formatShape, type SymbolicShape } from "../tensor/shape.js";
 import { contiguous, type Tensor } from "../tensor/tensor.js";
@@ -132,7 +132,7 @@ export interface DepthwiseConv2DOptions
   readonly depthMultiplier?: number;
   /** @defaultValue "glorot_uniform" */
   readonly depthwiseInitializer?: InitializerConfig | string | undefined;
-  readonly depthwiseRegularizer?: Regularizer | undefined;
+  readonly depthwiseRegularizer?: RegularizerOption | undefined;
 }
 
 /** The depthwise convolution layer of Keras. */
@@ -151,11 +151,8 @@ export class DepthwiseConv2D extends Layer {
     this.#multiplier = read.integer("depthMultiplier", 1, 1);
     this.#config = readMoves(read, "dilationRate");
     const { depthwiseInitializer = "glorot_uniform", depthwiseRegularizer, ...shared } = options;
-    this.#settings = kernelSettings("DepthwiseConv2D", {
-      ...shared,
-      kernelInitializer: depthwiseInitializer,
-      kernelRegularizer: depthwiseRegularizer,
-    });
+    const kernel = { kernelInitializer: depthwiseInitializer, kernelRegularizer: depthwiseRegularizer };
+    this.#settings = kernelSettings("DepthwiseConv2D", { ...shared, ...kernel }, "depthwise");
   }
 
   /** Reads the layer from a Keras configuration. */

@@ -5,7 +5,13 @@
  * @module
  */
 import { type InitializerConfig, initializerFromConfig, initializerToConfig } from "../initializers/initializer.js";
-import { type Regularizer, regularizerFromConfig, regularizerToConfig } from "../regularizers/regularizer.js";
+import {
+  type Regularizer,
+  regularizerFromConfig,
+  regularizerOf,
+  type RegularizerOption,
+  regularizerToConfig,
+} from "../regularizers/regularizer.js";
 import { type KerasConfig, readConfig } from "../serialization/config.js";
 import type { Shape } from "../tensor/shape.js";
 import type { Tensor } from "../tensor/tensor.js";
@@ -23,8 +29,8 @@ export interface KernelOptions extends LayerOptions {
   readonly kernelInitializer?: InitializerConfig | string;
   /** @defaultValue "zeros" */
   readonly biasInitializer?: InitializerConfig | string;
-  readonly kernelRegularizer?: Regularizer | undefined;
-  readonly biasRegularizer?: Regularizer | undefined;
+  readonly kernelRegularizer?: RegularizerOption | undefined;
+  readonly biasRegularizer?: RegularizerOption | undefined;
 }
 
 /** The same options, each with its value. */
@@ -43,16 +49,22 @@ type KernelPrefix = "kernel" | "depthwise";
 /**
  * `options` with the defaults put in.
  *
- * @throws TypeError when there is no such activation or initializer; the message begins with the class.
+ * @throws TypeError when there is no such activation, initializer or regularizer, or `useBias` is no truth value; the
+ *   message begins with the class.
+ * @throws RangeError when a factor of a regularizer is negative or not finite.
  */
-export function kernelSettings(className: string, options: KernelOptions): KernelSettings {
+export function kernelSettings(
+  className: string,
+  options: KernelOptions,
+  prefix: KernelPrefix = "kernel",
+): KernelSettings {
   return {
     activation: activationFromConfig(options.activation, `${className}: \`activation\``),
     useBias: readConfig(className, { ...options }).boolean("useBias", true),
     kernelInitializer: initializerFromConfig(options.kernelInitializer ?? "glorot_uniform"),
     biasInitializer: initializerFromConfig(options.biasInitializer ?? "zeros"),
-    kernelRegularizer: options.kernelRegularizer,
-    biasRegularizer: options.biasRegularizer,
+    kernelRegularizer: regularizerOf(options.kernelRegularizer, `${className}: \`${prefix}Regularizer\``),
+    biasRegularizer: regularizerOf(options.biasRegularizer, `${className}: \`biasRegularizer\``),
   };
 }
 

@@ -15,10 +15,12 @@ import { penaltyGradient, type PenaltySums, penaltySums, penaltySumsOfAll } from
 import { describe, isKerasConfig } from "../serialization/config.js";
 import { contiguous, type Tensor } from "../tensor/tensor.js";
 
+const CLASS_NAMES = ["L1", "L2", "L1L2"] as const;
+
 /** A penalty on one weight. Both factors may be zero, not negative. */
 export interface Regularizer {
   /** The Keras class this was made as; it decides what is written to a file. */
-  readonly className: "L1" | "L2" | "L1L2";
+  readonly className: (typeof CLASS_NAMES)[number];
   /** Factor of the sum of absolute values. */
   readonly l1: number;
   /** Factor of the sum of squares. */
@@ -59,6 +61,25 @@ export function l1l2(l1Factor = 0, l2Factor = 0): Regularizer {
     l1: checkFactor("L1L2", "l1", l1Factor),
     l2: checkFactor("L1L2", "l2", l2Factor),
   };
+}
+
+/** How an option names a regularizer: as made by {@link l1}, {@link l2} or {@link l1l2}, or Keras's name of one. */
+export type RegularizerOption = Regularizer | string;
+
+/**
+ * The regularizer that an option is or names.
+ *
+ * @throws TypeError when it is none; the message begins with `where`.
+ * @throws RangeError when a factor is negative or not finite.
+ */
+export function regularizerOf(option: RegularizerOption | null | undefined, where: string): Regularizer | undefined {
+  if (typeof option !== "object" || option === null) return regularizerFromConfig(option, where);
+  if (!CLASS_NAMES.includes(option.className)) {
+    throw new TypeError(`${where} must be made by l1, l2 or l1l2, or be named. Received ${describe(option)}.`);
+  }
+  checkFactor(where, "l1", option.l1);
+  checkFactor(where, "l2", option.l2);
+  return option;
 }
 
 /** The penalty on `weight`: the sum runs in float64, index ascending. */
@@ -127,6 +148,6 @@ export function regularizerFromConfig(config: unknown, where: string): Regulariz
     case "l1_l2":
       return l1l2(factor("l1", 0), factor("l2", 0));
     default:
-      throw new TypeError(`${where} must be one of L1, L2, L1L2. Received ${describe(className)}.`);
+      throw new TypeError(`${where} must be one of ${CLASS_NAMES.join(", ")}. Received ${describe(className)}.`);
   }
 }

@@ -4,6 +4,7 @@ import { Add } from "../../src/layers/add.js";
 import { axisFromLast, axisToLast, resolveAxis } from "../../src/layers/axis.js";
 import { BatchNormalization } from "../../src/layers/batch-normalization.js";
 import { Dense, type DenseOptions } from "../../src/layers/dense.js";
+import { DepthwiseConv2D } from "../../src/layers/depthwise-conv2d.js";
 import { Dropout } from "../../src/layers/dropout.js";
 import { GlobalMaxPooling2D } from "../../src/layers/global-max-pooling2d.js";
 import { InputLayer, input } from "../../src/layers/input-layer.js";
@@ -14,6 +15,7 @@ import { Variable } from "../../src/layers/variable.js";
 import { windowOutput } from "../../src/layers/window-shape.js";
 import { ones } from "../../src/initializers/initializers.js";
 import { initializerFromConfig } from "../../src/initializers/initializer.js";
+import { l1, l1l2, l2, type Regularizer } from "../../src/regularizers/regularizer.js";
 import { tensorOf } from "../../src/tensor/tensor.js";
 import { assertGradients, assertRoundTrip } from "../support/layers.js";
 import { assertSameBits, generate, stridedView } from "../support/tensors.js";
@@ -109,6 +111,47 @@ describe("the constructor of a layer", () => {
     assert.throws(() => new Dropout({ rate: 0.5, seed: "a" as unknown as number }), {
       name: "TypeError",
       message: 'Dropout: `seed` must be a finite number. Received "a".',
+    });
+  });
+
+  it("takes a regularizer by Keras's name, with Keras's factor", () => {
+    const layer = new Dense(options({ kernelRegularizer: "l2", biasRegularizer: "L1" }));
+    layer.apply(input({ shape: [3] }));
+    assert.deepEqual(
+      layer.weights.map(({ regularizer }) => regularizer),
+      [l2(0.01), l1(0.01)],
+    );
+    assertRoundTrip(layer);
+    const norm = new BatchNormalization({ gammaRegularizer: "l1_l2", betaRegularizer: l2(0.5) });
+    norm.apply(input({ shape: [3] }));
+    assert.deepEqual(
+      norm.weights.map(({ regularizer }) => regularizer),
+      [l1l2(0, 0), l2(0.5), undefined, undefined],
+    );
+  });
+
+  it("refuses what is no regularizer", () => {
+    const noClass = { l2: 0.1 } as Regularizer;
+    assert.throws(() => new Dense(options({ kernelRegularizer: noClass })), {
+      name: "TypeError",
+      message: 'Dense: `kernelRegularizer` must be made by l1, l2 or l1l2, or be named. Received {"l2":0.1}.',
+    });
+    assert.throws(() => new BatchNormalization({ betaRegularizer: noClass }), {
+      message: /^BatchNormalization: `betaRegularizer` must be made by/,
+    });
+    assert.throws(() => new BatchNormalization({ gammaRegularizer: "l3" }), {
+      name: "TypeError",
+      message: 'BatchNormalization: `gammaRegularizer` must be one of L1, L2, L1L2. Received "l3".',
+    });
+    const half = { className: "L2", l2: 0.1 } as Regularizer;
+    assert.throws(() => new DepthwiseConv2D({ kernelSize: 2, depthwiseRegularizer: half }), {
+      name: "RangeError",
+      message:
+        "DepthwiseConv2D: `depthwiseRegularizer`: `l1` must be a finite number of at least 0. Received undefined.",
+    });
+    assert.throws(() => new Dense(options({ biasRegularizer: { className: "L2", l1: 0, l2: Number.NaN } })), {
+      name: "RangeError",
+      message: "Dense: `biasRegularizer`: `l2` must be a finite number of at least 0. Received NaN.",
     });
   });
 
