@@ -7,7 +7,7 @@ import { randomStream } from "../arithmetic/random.js";
 import { type InitializerConfig, initialize } from "../initializers/initializer.js";
 import type { Regularizer } from "../regularizers/regularizer.js";
 import type { DType } from "../tensor/dtype.js";
-import { allocateFor } from "../tensor/persistent.js";
+import { allocatePersistent } from "../tensor/persistent.js";
 import { formatShape, type Shape, shapesAgree, sizeOf } from "../tensor/shape.js";
 import { copyInto, detach, type Tensor, tensor } from "../tensor/tensor.js";
 
@@ -59,7 +59,10 @@ export class Variable {
     return sizeOf(this.shape);
   }
 
-  /** The values in place. The memory lives as long as the variable does: keep the variable, or a copy ({@link read}). */
+  /**
+   * The values in place. The memory lives as long as the variable, this tensor, or a view of it does. A `subarray` of its
+   * data alone does not keep it: keep the tensor too, or a copy ({@link read}).
+   */
   get value(): Tensor {
     this.#value ??= this.#allocate(
       tensor(
@@ -97,6 +100,6 @@ export class Variable {
   }
 
   #allocate(x: Tensor): Tensor {
-    return copyInto(tensor(allocateFor(this, this.dtype, this.size), this.shape), x);
+    return copyInto(tensor(allocatePersistent(this.dtype, this.size), this.shape), x);
   }
 }

@@ -1,9 +1,9 @@
 /**
- * Memory that lives as long as an object does: a layer's weights, in the shared heap, so that kernels on every thread
- * read them in place.
+ * Memory that lives as long as it is held: a layer's weights, in the shared heap, so that kernels on every thread read
+ * them in place.
  *
- * The block goes back to the heap when the garbage collector finds that its owner is gone. The views are therefore
- * handed out by the owner alone, and whoever wants to keep values takes a copy.
+ * The block goes back to the heap when the garbage collector finds that its array is gone. Views as `ndarray` makes them
+ * hold that array; a `subarray`, or another array over the same buffer, does not, and is garbage once the array is gone.
  *
  * @module
  */
@@ -22,13 +22,14 @@ const LIMIT = 2 ** 30;
 
 let registry: FinalizationRegistry<number> | undefined;
 
-/** `length` elements, content undefined, given back to the heap after `owner` has been collected. */
-export function allocateFor(owner: object, dtype: DType, length: number): FloatArray {
+/** `length` elements, content undefined, given back to the heap after the array has been collected. */
+export function allocatePersistent(dtype: DType, length: number): FloatArray {
   const heap = sharedHeap();
   const bytes = length * (dtype === "float64" ? 8 : 4);
   if (length < SMALL || heap.used + bytes > LIMIT) return floatArray(dtype, length);
   const offset = heap.allocate(bytes);
   registry ??= new FinalizationRegistry((freed) => sharedHeap().free(freed));
-  registry.register(owner, offset);
-  return heap.view(dtype, offset, length);
+  const data = heap.view(dtype, offset, length);
+  registry.register(data, offset);
+  return data;
 }
