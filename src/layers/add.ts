@@ -18,6 +18,7 @@ import { sumTensors } from "../kernels/sum-tensors.js";
 import type { KerasConfig } from "../serialization/config.js";
 import { formatShape, type Shape, type SymbolicShape, shapesAgree, sizeOf } from "../tensor/shape.js";
 import { contiguous, dtypeOf, empty, reshape, type Tensor } from "../tensor/tensor.js";
+import { expectGradient } from "./expect-gradient.js";
 import {
   type CallContext,
   type Finish,
@@ -32,6 +33,8 @@ import {
 export interface AddCache {
   /** The shapes of the inputs. */
   readonly shapes: readonly Shape[];
+  /** The shape of the output. */
+  readonly shape: Shape;
 }
 
 /** `shape` with dimensions of 1 behind the first, so that it has `rank` of them. */
@@ -85,7 +88,7 @@ function broadcastOffsets(from: Shape, shape: Shape): Int32Array {
 export function addForward(inputs: readonly Tensor[], execution: Execution = serial): Forward<AddCache> {
   const shapes = inputs.map((x) => x.shape);
   const shape = broadcastShape(shapes).map(Number);
-  const cache = { shapes };
+  const cache = { shapes, shape };
   // not +0: the sum of -0 and -0 is -0
   if (shapes.every((other) => sizeOf(other) === sizeOf(shape))) {
     const terms = inputs.map((x) => reshape(x, shape));
@@ -105,8 +108,13 @@ export function addForward(inputs: readonly Tensor[], execution: Execution = ser
   return { y, cache };
 }
 
-/** The gradient for every input, given `dy` and the cache of the matching forward call. */
-export function addBackward(dy: Tensor, { shapes }: AddCache): readonly Tensor[] {
+/**
+ * The gradient for every input, given `dy` and the cache of the matching forward call.
+ *
+ * @throws RangeError when `dy` does not have the shape of the output.
+ */
+export function addBackward(dy: Tensor, { shapes, shape: outputShape }: AddCache): readonly Tensor[] {
+  expectGradient("Add", dy, outputShape);
   dy = contiguous(dy);
   return shapes.map((shape) => {
     if (sizeOf(shape) === dy.size) return shapesAgree(shape, dy.shape) ? dy : reshape(dy, shape);

@@ -27,9 +27,11 @@ import type { Window2D } from "../kernels/window.js";
 import type { KerasConfig } from "../serialization/config.js";
 import type { Shape } from "../tensor/shape.js";
 import type { Tensor } from "../tensor/tensor.js";
+import { expectGradient } from "./expect-gradient.js";
 import type { CallContext, Forward, LayerPass } from "./layer.js";
 import {
   Pooling2D,
+  pooledShape,
   type Pooling2DConfig,
   type Pooling2DOptions,
   poolingOptionsFromConfig,
@@ -60,8 +62,9 @@ export function averagePooling2DForward(
   return { y: poolMean(x, window, execution), cache: { shape: x.shape, window, execution } };
 }
 
-/** The gradient for the input. */
+/** The gradient for the input. @throws RangeError when `dy` does not have the shape of the output. */
 export function averagePooling2DBackward(dy: Tensor, { shape, window, execution }: AveragePooling2DCache): Tensor {
+  expectGradient("AveragePooling2D", dy, pooledShape(shape, window));
   return poolMeanGradient(dy, shape, window, execution);
 }
 

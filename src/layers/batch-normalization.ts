@@ -51,6 +51,7 @@ import { doublesInScope } from "../tensor/arena.js";
 import { formatShape, type SymbolicShape } from "../tensor/shape.js";
 import { contiguous, empty, type Tensor } from "../tensor/tensor.js";
 import { axisFromLast, axisToLast, resolveAxis } from "./axis.js";
+import { expectGradient } from "./expect-gradient.js";
 import {
   type BackwardOptions,
   type CallContext,
@@ -159,12 +160,15 @@ function channelMapOf(
 /**
  * Gradients for `x`, gamma and beta, given `dy` [M, C] and the cache of the matching forward call. With the output
  * `positive` of a ReLU behind it, `dy` is the gradient for that; with an `addend`, `dx` is its sum with that.
+ *
+ * @throws RangeError when `dy` does not have the shape of the output.
  */
 export function batchNormalizationBackward(
   dy: Tensor,
   { x, map, rstd, ofBatch, execution }: BatchNormalizationCache,
   { positive, addend }: GradientOptions = {},
 ): BatchNormalizationGradients {
+  expectGradient("BatchNormalization", dy, x.shape);
   const channels = rstd.length;
   const rows = x.size / channels;
   // first the two reductions

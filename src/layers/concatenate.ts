@@ -20,6 +20,7 @@ import { type KerasConfig, readConfig } from "../serialization/config.js";
 import { formatShape, type Shape, type SymbolicShape, sizeOf } from "../tensor/shape.js";
 import { contiguous, empty, type Tensor } from "../tensor/tensor.js";
 import { resolveAxis } from "./axis.js";
+import { expectGradient } from "./expect-gradient.js";
 import {
   type CallContext,
   type Forward,
@@ -33,6 +34,8 @@ import {
 export interface ConcatenateCache {
   /** The shapes of the inputs. */
   readonly shapes: readonly Shape[];
+  /** The shape of the output. */
+  readonly shape: Shape;
   /** The axis, counted from the front. */
   readonly axis: number;
 }
@@ -84,11 +87,15 @@ export function concatenateForward(inputs: readonly Tensor[], axis = -1): Forwar
     }
     start += part;
   }
-  return { y, cache: { shapes, axis: at } };
+  return { y, cache: { shapes, shape, axis: at } };
 }
 
-/** The gradient for every input. */
-export function concatenateBackward(dy: Tensor, { shapes, axis }: ConcatenateCache): readonly Tensor[] {
+/** The gradient for every input. @throws RangeError when `dy` does not have the shape of the output. */
+export function concatenateBackward(
+  dy: Tensor,
+  { shapes, shape: outputShape, axis }: ConcatenateCache,
+): readonly Tensor[] {
+  expectGradient("Concatenate", dy, outputShape);
   const { data } = contiguous(dy);
   const run = sizeOf(dy.shape.slice(axis));
   let start = 0; // of this input's part in each run of dy

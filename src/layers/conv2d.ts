@@ -39,6 +39,7 @@ import { type KerasConfig, readConfig } from "../serialization/config.js";
 import { formatShape, type SymbolicShape } from "../tensor/shape.js";
 import { contiguous, type Tensor } from "../tensor/tensor.js";
 import { withActivation } from "./activation.js";
+import { expectGradient } from "./expect-gradient.js";
 import {
   kernelArguments,
   kernelGradients,
@@ -153,9 +154,14 @@ function windowOf(x: Tensor, kernel: Tensor, config: Conv2DConfig): Window2D {
   return window2D([x.shape[1], x.shape[2]], [kernelHeight, kernelWidth], strides, padding, dilationRate);
 }
 
-/** Gradients for `x`, `kernel` and the bias, given `dy` [N, oH, oW, F] and the cache of the matching forward call. */
+/**
+ * Gradients for `x`, `kernel` and the bias, given `dy` [N, oH, oW, F] and the cache of the matching forward call.
+ *
+ * @throws RangeError when `dy` does not have the shape of the output.
+ */
 export function conv2DBackward(dy: Tensor, cache: Conv2DCache): Conv2DGradients {
   const { x, kernel, window, groups, execution } = cache;
+  expectGradient("Conv2D", dy, [x.shape[0], window.outputHeight, window.outputWidth, kernel.shape[3]]);
   dy = contiguous(dy);
   return conv2DGradients(x, dy, kernel, window, groups, execution);
 }

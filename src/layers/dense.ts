@@ -26,6 +26,7 @@ import { type KerasConfig, readConfig } from "../serialization/config.js";
 import { formatShape, type Shape, sizeOf, type SymbolicShape } from "../tensor/shape.js";
 import { reshape, type Tensor } from "../tensor/tensor.js";
 import { withActivation } from "./activation.js";
+import { expectGradient } from "./expect-gradient.js";
 import {
   kernelArguments,
   kernelGradients,
@@ -103,8 +104,13 @@ export function denseForward(
   return { y, cache: { x: rows, kernel, shape, execution } };
 }
 
-/** Gradients for `x`, `kernel` and the bias, given `dy` [..., U] and the cache of the matching forward call. */
+/**
+ * Gradients for `x`, `kernel` and the bias, given `dy` [..., U] and the cache of the matching forward call.
+ *
+ * @throws RangeError when `dy` does not have the shape of the output.
+ */
 export function denseBackward(dy: Tensor, { x, kernel, shape, execution }: DenseCache): DenseGradients {
+  expectGradient("Dense", dy, [...shape.slice(0, -1), kernel.shape[1]]);
   const rows = asRows(dy);
   return {
     dx: reshape(gemm(rows, kernel.transpose(1, 0), undefined, execution), shape),

@@ -33,6 +33,7 @@ import { type KerasConfig, readConfig } from "../serialization/config.js";
 import { formatShape, type SymbolicShape } from "../tensor/shape.js";
 import { contiguous, type Tensor } from "../tensor/tensor.js";
 import { withActivation } from "./activation.js";
+import { expectGradient } from "./expect-gradient.js";
 import {
   kernelArguments,
   kernelGradients,
@@ -111,11 +112,18 @@ export function depthwiseConv2DForward(
   return { y: depthwiseConv2D(x, kernel, bias, window, execution), cache: { x, kernel, window, execution } };
 }
 
-/** Gradients for `x`, `kernel` and the bias, given `dy` [N, oH, oW, C M] and the cache of the matching forward call. */
+/**
+ * Gradients for `x`, `kernel` and the bias, given `dy` [N, oH, oW, C M] and the cache of the matching forward call.
+ *
+ * @throws RangeError when `dy` does not have the shape of the output.
+ */
 export function depthwiseConv2DBackward(
   dy: Tensor,
   { x, kernel, window, execution }: DepthwiseConv2DCache,
 ): DepthwiseConv2DGradients {
+  const [, , channels, multiplier] = kernel.shape;
+  const shape = [x.shape[0], window.outputHeight, window.outputWidth, channels * multiplier];
+  expectGradient("DepthwiseConv2D", dy, shape);
   dy = contiguous(dy);
   return {
     dx: depthwiseConv2DInputGradient(dy, kernel, window, execution),

@@ -19,8 +19,9 @@
  */
 import { randomStream } from "../arithmetic/random.js";
 import { type KerasConfig, readConfig } from "../serialization/config.js";
-import type { SymbolicShape } from "../tensor/shape.js";
+import type { Shape, SymbolicShape } from "../tensor/shape.js";
 import { contiguous, empty, type Tensor } from "../tensor/tensor.js";
+import { expectGradient } from "./expect-gradient.js";
 import {
   type CallContext,
   type Forward,
@@ -33,6 +34,8 @@ import {
 
 /** What backward needs from forward. */
 export interface DropoutCache {
+  /** The shape of input and output. */
+  readonly shape: Shape;
   /** For every element in row-major order: 1 where it was kept, 0 where it was dropped. */
   readonly kept: Uint8Array;
   /** The share that was dropped. */
@@ -47,12 +50,17 @@ export interface DropoutCache {
 export function dropoutForward(x: Tensor, rate: number, uniform: (index: number) => number): Forward<DropoutCache> {
   const kept = new Uint8Array(x.size);
   for (let i = 0; i < kept.length; i++) kept[i] = uniform(i) >= rate ? 1 : 0;
-  const cache = { kept, rate };
+  const cache = { shape: x.shape, kept, rate };
   return { y: dropoutBackward(x, cache), cache };
 }
 
-/** The gradient for the input: dropout is linear, so it treats `dy` as it treated x. */
-export function dropoutBackward(dy: Tensor, { kept, rate }: DropoutCache): Tensor {
+/**
+ * The gradient for the input: dropout is linear, so it treats `dy` as it treated x.
+ *
+ * @throws RangeError when `dy` does not have the shape of the output.
+ */
+export function dropoutBackward(dy: Tensor, { shape, kept, rate }: DropoutCache): Tensor {
+  expectGradient("Dropout", dy, shape);
   const dx = empty(dy.shape, dy);
   const dys = contiguous(dy).data;
   const dxs = dx.data;

@@ -11,6 +11,7 @@
 import { type KerasConfig, readConfig } from "../serialization/config.js";
 import { type Shape, type SymbolicShape, sizeOf } from "../tensor/shape.js";
 import { reshape, type Tensor } from "../tensor/tensor.js";
+import { expectGradient } from "./expect-gradient.js";
 import {
   type CallContext,
   type Forward,
@@ -27,14 +28,20 @@ export interface FlattenCache {
   readonly shape: Shape;
 }
 
+/** [N, K] for a tensor of `shape` [N, ...]. */
+function flattenedShape([batch, ...rest]: Shape): Shape {
+  return [batch, sizeOf(rest)];
+}
+
 /** `x` [N, ...] as [N, K]. */
 export function flattenForward(x: Tensor): Forward<FlattenCache> {
   const { shape } = x;
-  return { y: reshape(x, [shape[0], sizeOf(shape.slice(1))]), cache: { shape } };
+  return { y: reshape(x, flattenedShape(shape)), cache: { shape } };
 }
 
-/** The gradient for the input: `dy` [N, K] as [N, ...]. */
+/** The gradient for the input: `dy` [N, K] as [N, ...]. @throws RangeError when `dy` does not have the shape of the output. */
 export function flattenBackward(dy: Tensor, { shape }: FlattenCache): Tensor {
+  expectGradient("Flatten", dy, flattenedShape(shape));
   return reshape(dy, shape);
 }
 

@@ -20,6 +20,7 @@ import { imageMeans, imageMeansGradient } from "../kernels/pool-images.js";
 import type { KerasConfig } from "../serialization/config.js";
 import type { Shape } from "../tensor/shape.js";
 import type { Tensor } from "../tensor/tensor.js";
+import { expectGradient } from "./expect-gradient.js";
 import {
   expectImages,
   GlobalPooling2D,
@@ -33,6 +34,8 @@ import type { CallContext, Forward, LayerPass } from "./layer.js";
 export interface GlobalAveragePooling2DCache {
   /** The shape of the input, [N, H, W, C]. */
   readonly shape: Shape;
+  /** The shape of the output, [N, C] or [N, 1, 1, C]. */
+  readonly outputShape: Shape;
   /** How it runs. */
   readonly execution: Execution;
 }
@@ -49,11 +52,16 @@ export function globalAveragePooling2DForward(
 ): Forward<GlobalAveragePooling2DCache> {
   expectImages("GlobalAveragePooling2D", x);
   const { shape } = x;
-  return { y: imageMeans(x, globalPoolingShape(shape, keepdims), execution), cache: { shape, execution } };
+  const outputShape = globalPoolingShape(shape, keepdims);
+  return { y: imageMeans(x, outputShape, execution), cache: { shape, outputShape, execution } };
 }
 
-/** The gradient for the input. */
-export function globalAveragePooling2DBackward(dy: Tensor, { shape, execution }: GlobalAveragePooling2DCache): Tensor {
+/** The gradient for the input. @throws RangeError when `dy` does not have the shape of the output. */
+export function globalAveragePooling2DBackward(
+  dy: Tensor,
+  { shape, outputShape, execution }: GlobalAveragePooling2DCache,
+): Tensor {
+  expectGradient("GlobalAveragePooling2D", dy, outputShape);
   return imageMeansGradient(dy, shape, execution);
 }
 

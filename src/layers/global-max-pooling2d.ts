@@ -22,6 +22,7 @@
  */
 import type { KerasConfig } from "../serialization/config.js";
 import { contiguous, empty, type Tensor } from "../tensor/tensor.js";
+import { expectGradient } from "./expect-gradient.js";
 import {
   expectImages,
   GlobalPooling2D,
@@ -62,8 +63,9 @@ export function globalMaxPooling2DForward(x: Tensor, keepdims = false): Forward<
   return { y, cache: { x, y } };
 }
 
-/** The gradient for the input. */
+/** The gradient for the input. @throws RangeError when `dy` does not have the shape of the output. */
 export function globalMaxPooling2DBackward(dy: Tensor, { x, y }: GlobalMaxPooling2DCache): Tensor {
+  expectGradient("GlobalMaxPooling2D", dy, y.shape);
   const [batch, height, width, channels] = x.shape;
   const pixels = height * width;
   const dx = empty(x.shape, x);

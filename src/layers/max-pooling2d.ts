@@ -29,9 +29,11 @@ import type { Window2D } from "../kernels/window.js";
 import type { KerasConfig } from "../serialization/config.js";
 import type { Shape } from "../tensor/shape.js";
 import type { Tensor } from "../tensor/tensor.js";
+import { expectGradient } from "./expect-gradient.js";
 import type { CallContext, Forward, LayerPass } from "./layer.js";
 import {
   Pooling2D,
+  pooledShape,
   type Pooling2DConfig,
   type Pooling2DOptions,
   poolingOptionsFromConfig,
@@ -65,8 +67,9 @@ export function maxPooling2DForward(
   return { y, cache: { shape: x.shape, argmax, window, execution } };
 }
 
-/** The gradient for the input. */
+/** The gradient for the input. @throws RangeError when `dy` does not have the shape of the output. */
 export function maxPooling2DBackward(dy: Tensor, { shape, argmax, window, execution }: MaxPooling2DCache): Tensor {
+  expectGradient("MaxPooling2D", dy, pooledShape(shape, window));
   return poolGreatestGradient(dy, argmax, shape, window, execution);
 }
 

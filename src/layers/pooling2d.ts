@@ -33,6 +33,11 @@ export function poolingWindow(className: string, x: Tensor, config: Pooling2DCon
   return window2D([x.shape[1], x.shape[2]], poolSize, strides, padding, [1, 1]);
 }
 
+/** The shape of the output for images of `shape` [N, H, W, C]. */
+export function pooledShape([batch, , , channels]: Shape, { outputHeight, outputWidth }: Window2D): Shape {
+  return [batch, outputHeight, outputWidth, channels];
+}
+
 /**
  * Calls `visit` for every window in row-major order, with the offset of its output and those of the elements under it
  * (kh, then kw ascending), all for channel 0. What hangs over the border is left out. The list is used again.

@@ -23,6 +23,7 @@ import { RELU, rectify, rectifyGradient } from "../kernels/rectify.js";
 import { type KerasConfig, readConfig } from "../serialization/config.js";
 import type { SymbolicShape } from "../tensor/shape.js";
 import { contiguous, type Tensor } from "../tensor/tensor.js";
+import { expectGradient } from "./expect-gradient.js";
 import {
   type CallContext,
   type Finish,
@@ -71,8 +72,9 @@ export function reluForward(x: Tensor, config: ReLUConfig = RELU, execution: Exe
   return { y, cache: { x: isPlain(config) ? y : x, config, execution } };
 }
 
-/** The gradient for the input. */
+/** The gradient for the input. @throws RangeError when `dy` does not have the shape of the output. */
 export function reluBackward(dy: Tensor, { x, config, execution = serial }: ReLUCache): Tensor {
+  expectGradient("ReLU", dy, x.shape);
   const { maxValue, negativeSlope, threshold } = config;
   const isPlainLeaky = threshold === 0 && maxValue === Number.POSITIVE_INFINITY;
   const slopes = {

@@ -13,8 +13,9 @@
  * @module
  */
 import { type KerasConfig, readConfig } from "../serialization/config.js";
-import { formatShape, type SymbolicShape } from "../tensor/shape.js";
+import { formatShape, type Shape, type SymbolicShape } from "../tensor/shape.js";
 import { contiguous, empty, type Tensor } from "../tensor/tensor.js";
+import { expectGradient } from "./expect-gradient.js";
 import {
   type CallContext,
   type Forward,
@@ -38,6 +39,8 @@ export interface RescalingConfig {
 
 /** What backward needs from forward. */
 export interface RescalingCache {
+  /** The shape of input and output. */
+  readonly shape: Shape;
   /** What x was multiplied by, channel by channel. */
   readonly scale: readonly number[];
 }
@@ -63,11 +66,12 @@ export function rescalingForward(x: Tensor, { scale, offset = 0 }: RescalingConf
   for (let i = 0; i < xs.length; ) {
     for (let c = 0; c < channels; c++, i++) ys[i] = xs[i] * scales[c] + offsets[c];
   }
-  return { y, cache: { scale: scales } };
+  return { y, cache: { shape: x.shape, scale: scales } };
 }
 
-/** The gradient for the input. */
-export function rescalingBackward(dy: Tensor, { scale }: RescalingCache): Tensor {
+/** The gradient for the input. @throws RangeError when `dy` does not have the shape of the output. */
+export function rescalingBackward(dy: Tensor, { shape, scale }: RescalingCache): Tensor {
+  expectGradient("Rescaling", dy, shape);
   const dx = empty(dy.shape, dy);
   const dys = contiguous(dy).data;
   const dxs = dx.data;

@@ -11,6 +11,7 @@
 import { type KerasConfig, readConfig } from "../serialization/config.js";
 import { formatShape, type Shape, type SymbolicShape, sizeOf } from "../tensor/shape.js";
 import { reshape, type Tensor } from "../tensor/tensor.js";
+import { expectGradient } from "./expect-gradient.js";
 import {
   type CallContext,
   type Forward,
@@ -25,6 +26,8 @@ import {
 export interface ReshapeCache {
   /** The shape of the input. */
   readonly shape: Shape;
+  /** The shape of the output. */
+  readonly outputShape: Shape;
 }
 
 /**
@@ -53,11 +56,17 @@ function reshapedShape([batch, ...rest]: SymbolicShape, targetShape: Shape): Sym
  */
 export function reshapeForward(x: Tensor, targetShape: Shape): Forward<ReshapeCache> {
   const { shape } = x;
-  return { y: reshape(x, reshapedShape(shape, targetShape).map(Number)), cache: { shape } };
+  const outputShape = reshapedShape(shape, targetShape).map(Number);
+  return { y: reshape(x, outputShape), cache: { shape, outputShape } };
 }
 
-/** The gradient for the input: `dy` under the shape of the input. */
-export function reshapeBackward(dy: Tensor, { shape }: ReshapeCache): Tensor {
+/**
+ * The gradient for the input: `dy` under the shape of the input.
+ *
+ * @throws RangeError when `dy` does not have the shape of the output.
+ */
+export function reshapeBackward(dy: Tensor, { shape, outputShape }: ReshapeCache): Tensor {
+  expectGradient("Reshape", dy, outputShape);
   return reshape(dy, shape);
 }
 

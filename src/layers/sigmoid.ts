@@ -14,6 +14,7 @@
  */
 import { sigmoid } from "../arithmetic/sigmoid.js";
 import { contiguous, empty, type Tensor } from "../tensor/tensor.js";
+import { expectGradient } from "./expect-gradient.js";
 import type { Forward } from "./layer.js";
 
 /** What backward needs from forward. */
@@ -30,8 +31,9 @@ export function sigmoidForward(x: Tensor): Forward<SigmoidCache> {
   return { y, cache: { y } };
 }
 
-/** The gradient for the input. */
+/** The gradient for the input. @throws RangeError when `dy` does not have the shape of the output. */
 export function sigmoidBackward(dy: Tensor, { y }: SigmoidCache): Tensor {
+  expectGradient("sigmoid", dy, y.shape);
   dy = contiguous(dy);
   const dx = empty(y.shape, y);
   for (let i = 0; i < y.size; i++) dx.data[i] = dy.data[i] * y.data[i] * (1 - y.data[i]);

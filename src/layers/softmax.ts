@@ -22,6 +22,7 @@ import { type KerasConfig, readConfig } from "../serialization/config.js";
 import type { Shape, SymbolicShape } from "../tensor/shape.js";
 import { empty, type Tensor } from "../tensor/tensor.js";
 import { axisFromLast, axisToLast, resolveAxis } from "./axis.js";
+import { expectGradient } from "./expect-gradient.js";
 import {
   type CallContext,
   type Forward,
@@ -36,7 +37,7 @@ import {
 export interface SoftmaxCache {
   /** The output before it was rounded, the axis of the softmax last. */
   readonly probabilities: Float64Array;
-  /** The shape in which it stands there. */
+  /** The shape of the output. */
   readonly shape: Shape;
   /** The axis, counted from the front. */
   readonly axis: number;
@@ -48,7 +49,8 @@ export interface SoftmaxCache {
  * @throws RangeError when `x` has no such axis.
  */
 export function softmaxForward(x: Tensor, axis = -1): Forward<SoftmaxCache> {
-  const at = resolveAxis("Softmax", axis, x.shape);
+  const { shape } = x;
+  const at = resolveAxis("Softmax", axis, shape);
   x = axisToLast(x, at);
   const y = empty(x.shape, x);
   const width = x.shape[x.dimension - 1];
@@ -64,14 +66,15 @@ export function softmaxForward(x: Tensor, axis = -1): Forward<SoftmaxCache> {
     for (let k = row; k < row + width; k++) probabilities[k] /= sum;
   }
   y.data.set(probabilities);
-  return { y: axisFromLast(y, at), cache: { probabilities, shape: x.shape, axis: at } };
+  return { y: axisFromLast(y, at), cache: { probabilities, shape, axis: at } };
 }
 
-/** The gradient for the input. */
+/** The gradient for the input. @throws RangeError when `dy` does not have the shape of the output. */
 export function softmaxBackward(dy: Tensor, { probabilities: p, shape, axis }: SoftmaxCache): Tensor {
+  expectGradient("Softmax", dy, shape);
   dy = axisToLast(dy, axis);
-  const dx = empty(shape, dy);
-  const width = shape[shape.length - 1];
+  const dx = empty(dy.shape, dy);
+  const width = shape[axis];
   for (let row = 0; row < p.length; row += width) {
     let dot = 0;
     for (let k = row; k < row + width; k++) dot += dy.data[k] * p[k];

@@ -15,6 +15,7 @@
  */
 import { tanh } from "../arithmetic/tanh.js";
 import { contiguous, empty, type Tensor } from "../tensor/tensor.js";
+import { expectGradient } from "./expect-gradient.js";
 import type { Forward } from "./layer.js";
 
 /** What backward needs from forward. */
@@ -31,8 +32,9 @@ export function tanhForward(x: Tensor): Forward<TanhCache> {
   return { y, cache: { y } };
 }
 
-/** The gradient for the input. */
+/** The gradient for the input. @throws RangeError when `dy` does not have the shape of the output. */
 export function tanhBackward(dy: Tensor, { y }: TanhCache): Tensor {
+  expectGradient("tanh", dy, y.shape);
   dy = contiguous(dy);
   const dx = empty(y.shape, y);
   for (let i = 0; i < y.size; i++) dx.data[i] = dy.data[i] * ((1 - y.data[i]) * (1 + y.data[i]));

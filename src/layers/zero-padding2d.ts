@@ -18,6 +18,7 @@ import { type Execution, serial } from "../kernels/execution.js";
 import { describe, type KerasConfig, readConfig } from "../serialization/config.js";
 import { formatShape, type Shape, type SymbolicShape } from "../tensor/shape.js";
 import type { Tensor } from "../tensor/tensor.js";
+import { expectGradient } from "./expect-gradient.js";
 import {
   type CallContext,
   type Forward,
@@ -41,6 +42,16 @@ export interface ZeroPadding2DCache {
   readonly execution: Execution;
 }
 
+/** The shape of the output for images of this shape [N, H, W, C]. */
+function paddedShape(
+  [batch, height, width, channels]: SymbolicShape,
+  [[top, bottom], [left, right]]: Padding2D,
+): SymbolicShape {
+  const padded = (size: number | null, before: number, after: number): number | null =>
+    size === null ? null : before + size + after;
+  return [batch, padded(height, top, bottom), padded(width, left, right), channels];
+}
+
 /**
  * Puts zeros around the images `x` [N, H, W, C].
  *
@@ -57,8 +68,9 @@ export function zeroPadding2DForward(
   return { y: addBorders(x, padding, execution), cache: { shape: x.shape, padding, execution } };
 }
 
-/** The gradient for the input: `dy` without its border. */
+/** The gradient for the input: `dy` without its border. @throws RangeError when `dy` does not have the shape of the output. */
 export function zeroPadding2DBackward(dy: Tensor, { shape, padding, execution }: ZeroPadding2DCache): Tensor {
+  expectGradient("ZeroPadding2D", dy, paddedShape(shape, padding).map(Number));
   return removeBorders(dy, padding, shape, execution);
 }
 
@@ -121,14 +133,7 @@ export class ZeroPadding2D extends Layer {
   }
 
   computeOutputShape(inputShapes: readonly SymbolicShape[]): SymbolicShape {
-    const [batch, height, width, channels] = singleInput(this, inputShapes, 4);
-    const [[top, bottom], [left, right]] = this.padding;
-    return [
-      batch,
-      height === null ? null : top + height + bottom,
-      width === null ? null : left + width + right,
-      channels,
-    ];
+    return paddedShape(singleInput(this, inputShapes, 4), this.padding);
   }
 
   call([x]: readonly Tensor[], { execution }: CallContext): LayerPass {

@@ -1,0 +1,16 @@
+/**
+ * What every backward function expects of `dy`.
+ *
+ * @module
+ */
+import { formatShape, type Shape, shapesAgree } from "../tensor/shape.js";
+import type { Tensor } from "../tensor/tensor.js";
+
+/** @throws RangeError when `dy` does not have the `shape` of the output. */
+export function expectGradient(className: string, dy: Tensor, shape: Shape): void {
+  if (shapesAgree(dy.shape, shape)) return;
+  throw new RangeError(
+    `${className}: \`dy\` must have the shape ${formatShape(shape)} of the output. ` +
+      `Received dy.shape=${formatShape(dy.shape)}.`,
+  );
+}
