@@ -5,6 +5,7 @@
  */
 import type { KerasConfig } from "../../serialization/config.js";
 import type { Draw } from "../draw.js";
+import { isKnown, knownClasses, knownImage, knownProduct } from "./known-sizes.js";
 import type { Geometry, Part, Problem } from "./problem.js";
 
 const DY: Part = { name: "dy", shape: "like y" };
@@ -56,7 +57,11 @@ export const RESCALING: Problem = elementwiseProblem((draw) =>
 /** `softmax`, over the last axis most of the time. */
 export const SOFTMAX: Problem = {
   ...elementwiseProblem(),
-  sample: (draw) => ({ sizes: sampleShape(draw, 2), choices: { axis: draw.choice([-1, -1, 1]) } }),
+  sample(draw) {
+    const { rows, classes } = knownClasses(draw);
+    const sizes = isKnown(draw) ? { dimension0: rows, dimension1: classes } : sampleShape(draw, 2);
+    return { sizes, choices: { axis: draw.choice([-1, -1, 1]) } };
+  },
 };
 
 /** `flatten`: the first axis is the batch. */
@@ -102,7 +107,7 @@ function list(count: number, shape: (i: number) => readonly number[]): readonly 
 /** `dense`. */
 export const DENSE: Problem = {
   sample(draw) {
-    const [rows, inputs, units] = draw.distinct([1, 16], [1, 40], [1, 16]);
+    const [rows, inputs, units] = isKnown(draw) ? knownProduct(draw) : draw.distinct([1, 16], [1, 40], [1, 16]);
     return {
       sizes: { rows, inputs, units },
       choices: { bias: !draw.once(3), aim: draw.choice(["dx", "dKernel"]) },
@@ -131,7 +136,7 @@ export function normalizationProblem(inTraining: boolean): Problem {
     sample(draw) {
       const [channels, height, width, batch] = draw.distinct([1, 6], [1, 7], [1, 7], [1, 5]);
       return {
-        sizes: { batch, height, width, channels },
+        sizes: isKnown(draw) ? knownImage(draw, 1) : { batch, height, width, channels },
         choices: {
           momentum: draw.choice([0.99, 0.9]),
           epsilon: draw.choice([1e-3, 1.001e-5]),
@@ -166,9 +171,10 @@ export function crossEntropyProblem(sparse: boolean): Problem {
   return {
     sample(draw) {
       const [classes, rows] = draw.distinct([2, 11], [1, 9]);
+      const sizes = isKnown(draw) ? knownClasses(draw) : { rows, classes };
       const smooths = !sparse && draw.once(3);
       return {
-        sizes: { rows, classes },
+        sizes,
         choices: {
           fromLogits: draw.choice([true, false]),
           ...(sparse ? {} : { labelSmoothing: smooths ? 0.1 : 0 }),

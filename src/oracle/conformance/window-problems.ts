@@ -7,12 +7,32 @@
  */
 import type { KerasConfig } from "../../serialization/config.js";
 import type { Draw } from "../draw.js";
+import { isKnown, KNOWN_CONVOLUTIONS, KNOWN_POOLS, knownImage, type KnownWindow, knownWindow } from "./known-sizes.js";
 import type { Geometry, Part, Problem } from "./problem.js";
 
 type Sizes = Geometry["sizes"];
 
-/** A window over an image, all sizes different. Strides, dilations and padding come in every combination. */
-function sampleWindow(draw: Draw, dilates: boolean, mostTaps: number): Geometry {
+/** A window over an image. */
+interface WindowKind {
+  readonly dilates: boolean;
+  readonly mostTaps: number;
+  readonly known: readonly KnownWindow[];
+}
+
+const CONVOLVES: WindowKind = { dilates: true, mostTaps: 4, known: KNOWN_CONVOLUTIONS };
+const POOLS: WindowKind = { dilates: false, mostTaps: 3, known: KNOWN_POOLS };
+
+/** A well-known window, or one whose sizes all differ. */
+function sampleWindow(draw: Draw, kind: WindowKind): Geometry {
+  const sizes = isKnown(draw) ? knownWindow(draw, kind.known) : distinctWindow(draw, kind);
+  return {
+    sizes,
+    choices: { padding: draw.choice(["same", "valid"]), bias: !draw.once(3), aim: draw.choice(["dx", "dKernel"]) },
+  };
+}
+
+/** All sizes of window and image different. Strides and dilations come in every combination. */
+function distinctWindow(draw: Draw, { dilates, mostTaps }: WindowKind): Sizes {
   const dilated = dilates && draw.once(3);
   // the narrowest ranges first; a dilated window of 4 taps reaches over 7 pixels
   const [kernelHeight, kernelWidth, batch, channels, filters, height, width] = draw.distinct(
@@ -27,20 +47,17 @@ function sampleWindow(draw: Draw, dilates: boolean, mostTaps: number): Geometry 
   const [strideHeight, strideWidth] = dilated ? [1, 1] : draw.choice([[1, 1], draw.distinct([1, 3], [1, 3]), [2, 2]]);
   const [dilationHeight, dilationWidth] = dilated ? draw.distinct([1, 2], [1, 2]) : [1, 1];
   return {
-    sizes: {
-      batch,
-      height,
-      width,
-      channels,
-      filters,
-      kernelHeight,
-      kernelWidth,
-      strideHeight,
-      strideWidth,
-      dilationHeight,
-      dilationWidth,
-    },
-    choices: { padding: draw.choice(["same", "valid"]), bias: !draw.once(3), aim: draw.choice(["dx", "dKernel"]) },
+    batch,
+    height,
+    width,
+    channels,
+    filters,
+    kernelHeight,
+    kernelWidth,
+    strideHeight,
+    strideWidth,
+    dilationHeight,
+    dilationWidth,
   };
 }
 
@@ -88,7 +105,7 @@ function convolutionTerms({ sizes }: Geometry): number {
 /** `conv2d`. Groups divide channels and filters: sizes are per group. */
 export const CONV2D: Problem = {
   sample(draw) {
-    const window = sampleWindow(draw, true, 4);
+    const window = sampleWindow(draw, CONVOLVES);
     const groups = draw.once(3) ? draw.integer(2, 3) : 1;
     if (groups === 1) return { ...window, sizes: { ...window.sizes, groups } };
     const [channels, filters] = draw.distinct([1, 3], [1, 3]);
@@ -110,7 +127,7 @@ export const CONV2D: Problem = {
 /** `depthwise-conv2d`: `filters` is the depth multiplier. */
 export const DEPTHWISE_CONV2D: Problem = {
   sample(draw) {
-    const window = sampleWindow(draw, true, 4);
+    const window = sampleWindow(draw, CONVOLVES);
     return { ...window, sizes: { ...window.sizes, filters: draw.integer(1, 3) } };
   },
   args: (geometry) => ({
@@ -126,7 +143,7 @@ export const DEPTHWISE_CONV2D: Problem = {
 
 /** `average-pooling2d` and `max-pooling2d`. */
 export const POOLING2D: Problem = {
-  sample: (draw) => sampleWindow(draw, false, 3),
+  sample: (draw) => sampleWindow(draw, POOLS),
   args: (geometry) => ({
     ...moves(geometry),
     poolSize: [geometry.sizes["kernelHeight"], geometry.sizes["kernelWidth"]],
@@ -142,7 +159,8 @@ export const POOLING2D: Problem = {
 export const GLOBAL_POOLING2D: Problem = {
   sample(draw) {
     const [height, width, channels, batch] = draw.distinct([2, 9], [2, 9], [1, 7], [1, 4]);
-    return { sizes: { batch, height, width, channels }, choices: { keepdims: draw.choice([true, false]) } };
+    const sizes = isKnown(draw) ? knownImage(draw, 1) : { batch, height, width, channels };
+    return { sizes, choices: { keepdims: draw.choice([true, false]) } };
   },
   args: ({ choices }) => ({ keepdims: choices["keepdims"] }),
   terms: ({ sizes }) => sizes["height"] * sizes["width"],
