@@ -9,7 +9,15 @@
 import fc from "fast-check";
 import type { DType } from "../tensor/dtype.js";
 import type { Tensor } from "../tensor/tensor.js";
-import { anySizes, casesOf, distinctSizes, type Sizes } from "./cases.js";
+import {
+  anySizes,
+  casesOf,
+  type DistinctOptions,
+  distinctOrSquare,
+  distinctSizes,
+  type Sizes,
+  squareSizes,
+} from "./cases.js";
 import { type Regime, REGIMES, type RegimeName } from "./regimes.js";
 import { regimeOf } from "./tensors.js";
 
@@ -31,7 +39,7 @@ export interface BatchNormalizationCase {
 }
 
 /** Options of {@link batchNormalizations}. */
-export interface BatchNormalizationArbitraryOptions {
+export interface BatchNormalizationArbitraryOptions extends DistinctOptions {
   /** The greatest batch, height, width and channels. @defaultValue 6 */
   readonly maxDim?: number;
   /** @defaultValue "float32" */
@@ -46,7 +54,7 @@ const MOMENTA = [0.99, 0.9, 0, 1];
 
 type NormalizationSizes = Sizes<"batch" | "height" | "width" | "channels" | "gamma" | "beta" | "epsilon" | "momentum">;
 
-/** Batch normalizations over images whose dimensions are drawn pairwise distinct. */
+/** Batch normalizations over images whose dimensions are pairwise distinct, or which are square. */
 export function batchNormalizations(
   options: BatchNormalizationArbitraryOptions = {},
 ): fc.Arbitrary<BatchNormalizationCase> {
@@ -55,7 +63,11 @@ export function batchNormalizations(
   return casesOf<NormalizationSizes, BatchNormalizationCase>({
     sizes: fc
       .tuple(
-        distinctSizes(["batch", "height", "width", "channels"], maxDim),
+        distinctOrSquare<Sizes<"batch" | "height" | "width" | "channels">>(
+          options,
+          () => distinctSizes(["batch", "height", "width", "channels"], maxDim),
+          () => squareSizes(["batch", "channels"], maxDim),
+        ),
         anySizes(["gamma", "beta"], 0, 1),
         anySizes(["epsilon", "momentum"], 0, EPSILONS.length - 1),
       )

@@ -244,6 +244,45 @@ export function distinctSizes<Name extends string>(names: readonly Name[], max: 
     });
 }
 
+/** Options of the arbitraries of layers. */
+export interface DistinctOptions {
+  /**
+   * Whether dimensions are drawn pairwise distinct, so that none can be mixed up unseen: always, or, with false, never on
+   * purpose: images, windows with their strides, and the kernels of dense layers are square, and other dimensions may be equal. Kernels have paths of their
+   * own for such. Shrinking gives both up.
+   *
+   * @defaultValue drawn: distinct in two of three cases
+   */
+  readonly distinct?: boolean;
+}
+
+/**
+ * What `distinct` asks for, of sizes that fit: they are left out here, lest one kind becomes rarer than the other. Neither is
+ * made before it is needed: there may be no distinct sizes.
+ */
+export function distinctOrSquare<S extends Sizes>(
+  { distinct }: DistinctOptions,
+  distinctCases: () => fc.Arbitrary<S>,
+  squareCases: () => fc.Arbitrary<S>,
+  fits: (sizes: S) => boolean = () => true,
+): fc.Arbitrary<S> {
+  if (distinct !== undefined) return distinct ? distinctCases() : squareCases();
+  return fc.oneof(
+    { weight: 2, arbitrary: distinctCases().filter(fits) },
+    { weight: 1, arbitrary: squareCases().filter(fits) },
+  );
+}
+
+/** Square images from 1 to `max`, and other sizes that may be equal to theirs. */
+export function squareSizes<Name extends string>(
+  names: readonly Name[],
+  max: number,
+): fc.Arbitrary<Sizes<Name | "height" | "width">> {
+  return fc
+    .tuple(fc.integer({ min: 1, max }), anySizes(names, 1, max))
+    .map(([side, sizes]) => ({ ...sizes, height: side, width: side }) as Sizes<Name | "height" | "width">);
+}
+
 /** Whether no two of `numbers` are equal. */
 export function areDistinct(numbers: readonly number[]): boolean {
   return new Set(numbers).size === numbers.length;

@@ -10,13 +10,15 @@ import fc from "fast-check";
 import type { Conv2DConfig } from "../layers/conv2d.js";
 import type { DType } from "../tensor/dtype.js";
 import type { Tensor } from "../tensor/tensor.js";
-import { anySizes, areDistinct, casesOf, distinctSizes, type Sizes } from "./cases.js";
+import { anySizes, areDistinct, casesOf, distinctOrSquare, distinctSizes, type Sizes, squareSizes } from "./cases.js";
 import type { Regime, RegimeName } from "./regimes.js";
 import { regimeOf } from "./tensors.js";
 import {
   kernelIsDistinct,
   leastWindowSize,
   movesOf,
+  type SlidingSizes,
+  squareWindowSizes,
   type WindowOptions,
   windowOf,
   type WindowSizes,
@@ -50,27 +52,34 @@ export interface ConvolutionOptions extends WindowOptions {
   readonly regime?: RegimeName | Regime;
 }
 
-type ConvolutionSizes = WindowSizes & Sizes<"batch" | "channels" | "filters" | "groups" | "bias">;
+type Dimensions = Sizes<"batch" | "height" | "width" | "channels" | "filters">;
+type ConvolutionSizes = Dimensions & SlidingSizes & Sizes<"groups" | "bias">;
 
-/** Convolutions over images. The dimensions of the image are drawn pairwise distinct, and so are those of the kernel. */
+/** Convolutions over images: the dimensions of image and kernel are pairwise distinct, or both are square. */
 export function convolutions(options: ConvolutionOptions = {}): fc.Arbitrary<ConvolutionCase> {
   const { maxDim = 7, maxDilation = 2, maxGroups = 2, dtype = "float32" } = options;
   const regime = regimeOf(options.regime ?? "normal");
+  const together = (dims: fc.Arbitrary<Dimensions>, windows: fc.Arbitrary<SlidingSizes>) =>
+    fc
+      .tuple(dims, windows, anySizes(["groups"], 1, maxGroups), anySizes(["bias"], 0, 1))
+      .map(([dims, window, groups, bias]) => ({ ...dims, ...window, ...groups, ...bias }));
+  const fits = (sizes: WindowSizes): boolean => windowOf(sizes) !== undefined;
   return casesOf<ConvolutionSizes, ConvolutionCase>({
-    sizes: fc
-      .tuple(
-        distinctSizes(["batch", "height", "width", "channels", "filters"], maxDim),
-        windowSizes(options, maxDilation),
-        anySizes(["groups"], 1, maxGroups),
-        anySizes(["bias"], 0, 1),
-      )
-      .map(([dims, window, groups, bias]) => ({ ...dims, ...window, ...groups, ...bias }))
-      .filter(
-        ({ batch, height, width, channels, filters, groups, windowHeight, windowWidth }) =>
-          areDistinct([batch, height, width, channels * groups]) &&
-          kernelIsDistinct([windowHeight, windowWidth, channels, filters * groups], options),
-      ),
-    fits: (sizes) => windowOf(sizes) !== undefined,
+    sizes: distinctOrSquare(
+      options,
+      () =>
+        together(
+          distinctSizes(["batch", "height", "width", "channels", "filters"], maxDim),
+          windowSizes(options, maxDilation),
+        ).filter(
+          ({ batch, height, width, channels, filters, groups, windowHeight, windowWidth }) =>
+            areDistinct([batch, height, width, channels * groups]) &&
+            kernelIsDistinct([windowHeight, windowWidth, channels, filters * groups], options),
+        ),
+      () => together(squareSizes(["batch", "channels", "filters"], maxDim), squareWindowSizes(options, maxDilation)),
+      fits,
+    ),
+    fits,
     least: (name) => (name === "bias" ? 0 : leastWindowSize(name, options)),
     plan(sizes) {
       const { batch, height, width, channels, filters, groups, windowHeight, windowWidth } = sizes;

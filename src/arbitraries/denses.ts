@@ -8,7 +8,7 @@
 import fc from "fast-check";
 import type { DType } from "../tensor/dtype.js";
 import type { Tensor } from "../tensor/tensor.js";
-import { anySizes, casesOf, distinctSizes, type Sizes } from "./cases.js";
+import { anySizes, casesOf, type DistinctOptions, distinctOrSquare, distinctSizes, type Sizes } from "./cases.js";
 import type { Regime, RegimeName } from "./regimes.js";
 import { regimeOf } from "./tensors.js";
 
@@ -25,7 +25,7 @@ export interface DenseCase {
 }
 
 /** Options of {@link denses}. */
-export interface DenseArbitraryOptions {
+export interface DenseArbitraryOptions extends DistinctOptions {
   /** The greatest number of rows, inputs and units. @defaultValue 9 */
   readonly maxDim?: number;
   /** @defaultValue "float32" */
@@ -34,13 +34,20 @@ export interface DenseArbitraryOptions {
   readonly regime?: RegimeName | Regime;
 }
 
-/** Dense layers whose rows, inputs and units are drawn pairwise distinct. */
+/** Dense layers whose rows, inputs and units are pairwise distinct, or with as many units as inputs. */
 export function denses(options: DenseArbitraryOptions = {}): fc.Arbitrary<DenseCase> {
   const { maxDim = 9, dtype = "float32" } = options;
   const regime = regimeOf(options.regime ?? "normal");
   return casesOf<Sizes<"batch" | "inputs" | "units" | "bias">, DenseCase>({
     sizes: fc
-      .tuple(distinctSizes(["batch", "inputs", "units"], maxDim), anySizes(["bias"], 0, 1))
+      .tuple(
+        distinctOrSquare<Sizes<"batch" | "inputs" | "units">>(
+          options,
+          () => distinctSizes(["batch", "inputs", "units"], maxDim),
+          () => anySizes(["batch", "inputs"], 1, maxDim).map((sizes) => ({ ...sizes, units: sizes.inputs })),
+        ),
+        anySizes(["bias"], 0, 1),
+      )
       .map(([dims, bias]) => ({ ...dims, ...bias })),
     fits: () => true,
     least: (name) => (name === "bias" ? 0 : 1),

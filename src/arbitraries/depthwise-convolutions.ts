@@ -9,13 +9,15 @@ import fc from "fast-check";
 import type { ConvolutionMoves } from "../layers/window-shape.js";
 import type { DType } from "../tensor/dtype.js";
 import type { Tensor } from "../tensor/tensor.js";
-import { anySizes, casesOf, distinctSizes, type Sizes } from "./cases.js";
+import { anySizes, casesOf, distinctOrSquare, distinctSizes, type Sizes, squareSizes } from "./cases.js";
 import type { Regime, RegimeName } from "./regimes.js";
 import { regimeOf } from "./tensors.js";
 import {
   kernelIsDistinct,
   leastWindowSize,
   movesOf,
+  type SlidingSizes,
+  squareWindowSizes,
   type WindowOptions,
   windowOf,
   type WindowSizes,
@@ -47,26 +49,32 @@ export interface DepthwiseConvolutionOptions extends WindowOptions {
   readonly regime?: RegimeName | Regime;
 }
 
-type DepthwiseSizes = WindowSizes & Sizes<"batch" | "channels" | "multiplier" | "bias">;
+type Dimensions = Sizes<"batch" | "height" | "width" | "channels" | "multiplier">;
+type DepthwiseSizes = Dimensions & SlidingSizes & Sizes<"bias">;
 
-/** Depthwise convolutions over images. The dimensions of image and kernel are drawn pairwise distinct. */
+/** Depthwise convolutions over images. The dimensions of image and kernel are pairwise distinct, or both are square. */
 export function depthwiseConvolutions(
   options: DepthwiseConvolutionOptions = {},
 ): fc.Arbitrary<DepthwiseConvolutionCase> {
   const { maxDim = 6, maxDilation = 2, dtype = "float32" } = options;
   const regime = regimeOf(options.regime ?? "normal");
+  const together = (dims: fc.Arbitrary<Dimensions>, windows: fc.Arbitrary<SlidingSizes>) =>
+    fc.tuple(dims, windows, anySizes(["bias"], 0, 1)).map(([dims, window, bias]) => ({ ...dims, ...window, ...bias }));
+  const fits = (sizes: WindowSizes): boolean => windowOf(sizes) !== undefined;
   return casesOf<DepthwiseSizes, DepthwiseConvolutionCase>({
-    sizes: fc
-      .tuple(
-        distinctSizes(["batch", "height", "width", "channels", "multiplier"], maxDim),
-        windowSizes(options, maxDilation),
-        anySizes(["bias"], 0, 1),
-      )
-      .map(([dims, window, bias]) => ({ ...dims, ...window, ...bias }))
-      .filter(({ windowHeight, windowWidth, channels, multiplier }) =>
-        kernelIsDistinct([windowHeight, windowWidth, channels, multiplier], options),
-      ),
-    fits: (sizes) => windowOf(sizes) !== undefined,
+    sizes: distinctOrSquare(
+      options,
+      () =>
+        together(
+          distinctSizes(["batch", "height", "width", "channels", "multiplier"], maxDim),
+          windowSizes(options, maxDilation),
+        ).filter(({ windowHeight, windowWidth, channels, multiplier }) =>
+          kernelIsDistinct([windowHeight, windowWidth, channels, multiplier], options),
+        ),
+      () => together(squareSizes(["batch", "channels", "multiplier"], maxDim), squareWindowSizes(options, maxDilation)),
+      fits,
+    ),
+    fits,
     least: (name) => (name === "bias" ? 0 : leastWindowSize(name, options)),
     plan(sizes) {
       const { batch, height, width, channels, multiplier, windowHeight, windowWidth } = sizes;

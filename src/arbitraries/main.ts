@@ -44,6 +44,7 @@ export { type PoolingCase, type PoolingOptions, poolings } from "./poolings.js";
 export { type Regime, REGIMES, type RegimeName } from "./regimes.js";
 export { type ResidualNetworkOptions, residualNetworks } from "./residual-networks.js";
 export { type TensorOptions, tensors } from "./tensors.js";
+export type { DistinctOptions } from "./cases.js";
 export type { WindowOptions } from "./window-cases.js";
 
 export {

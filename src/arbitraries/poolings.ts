@@ -9,12 +9,14 @@ import fc from "fast-check";
 import type { Pooling2DConfig } from "../layers/pooling2d.js";
 import type { DType } from "../tensor/dtype.js";
 import type { Tensor } from "../tensor/tensor.js";
-import { casesOf, distinctSizes, type Sizes } from "./cases.js";
+import { casesOf, distinctOrSquare, distinctSizes, type Sizes, squareSizes } from "./cases.js";
 import type { Regime, RegimeName } from "./regimes.js";
 import { regimeOf } from "./tensors.js";
 import {
   leastWindowSize,
   movesOf,
+  type SlidingSizes,
+  squareWindowSizes,
   type WindowOptions,
   windowOf,
   type WindowSizes,
@@ -42,17 +44,24 @@ export interface PoolingOptions extends WindowOptions {
   readonly dyRegime?: RegimeName | Regime;
 }
 
-type PoolingSizes = WindowSizes & Sizes<"batch" | "channels">;
+type Dimensions = Sizes<"batch" | "height" | "width" | "channels">;
+type PoolingSizes = Dimensions & SlidingSizes;
 
-/** Poolings over images whose dimensions are drawn pairwise distinct. */
+/** Poolings over images: dimensions are pairwise distinct, or image and window are square. */
 export function poolings(options: PoolingOptions = {}): fc.Arbitrary<PoolingCase> {
   const { maxDim = 7, dtype = "float32", regime = "normal" } = options;
   const dyRegime = options.dyRegime ?? (regime === "distinct" ? "normal" : regime);
+  const together = (dims: fc.Arbitrary<Dimensions>, windows: fc.Arbitrary<SlidingSizes>) =>
+    fc.tuple(dims, windows).map(([dims, window]) => ({ ...dims, ...window }));
+  const fits = (sizes: WindowSizes): boolean => windowOf(sizes) !== undefined;
   return casesOf<PoolingSizes, PoolingCase>({
-    sizes: fc
-      .tuple(distinctSizes(["batch", "height", "width", "channels"], maxDim), windowSizes(options, 1))
-      .map(([dims, window]) => ({ ...dims, ...window })),
-    fits: (sizes) => windowOf(sizes) !== undefined,
+    sizes: distinctOrSquare(
+      options,
+      () => together(distinctSizes(["batch", "height", "width", "channels"], maxDim), windowSizes(options, 1)),
+      () => together(squareSizes(["batch", "channels"], maxDim), squareWindowSizes(options, 1)),
+      fits,
+    ),
+    fits,
     least: (name) => leastWindowSize(name, options),
     plan(sizes) {
       const { batch, height, width, channels, windowHeight, windowWidth } = sizes;

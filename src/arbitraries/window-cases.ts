@@ -5,7 +5,7 @@
  */
 import fc from "fast-check";
 import { type Padding, type Window2D, window2D } from "../kernels/window.js";
-import { anySizes, areDistinct, distinctSizes, type Sizes } from "./cases.js";
+import { anySizes, areDistinct, type DistinctOptions, distinctSizes, type Sizes, sizesBetween } from "./cases.js";
 
 /** The sizes of a window over an image; `same` is 1 or 0. */
 export type WindowSizes = Sizes<
@@ -21,7 +21,7 @@ export type WindowSizes = Sizes<
 >;
 
 /** Options of the arbitraries of windows. */
-export interface WindowOptions {
+export interface WindowOptions extends DistinctOptions {
   /** The greatest height and width of the window. @defaultValue 4 */
   readonly maxWindow?: number;
   /** @defaultValue 3 */
@@ -30,12 +30,12 @@ export interface WindowOptions {
   readonly padding?: Padding;
 }
 
+/** The sizes of a window by itself. */
+export type SlidingSizes = Omit<WindowSizes, "height" | "width">;
+
 /** Windows of distinct height and width; images are drawn by the caller, beside the other dimensions. */
-export function windowSizes(
-  options: WindowOptions,
-  maxDilation: number,
-): fc.Arbitrary<Omit<WindowSizes, "height" | "width">> {
-  const { maxWindow = 4, maxStrides = 3, padding } = options;
+export function windowSizes(options: WindowOptions, maxDilation: number): fc.Arbitrary<SlidingSizes> {
+  const { maxWindow = 4, maxStrides = 3 } = options;
   const size =
     maxWindow > 1
       ? distinctSizes(["windowHeight", "windowWidth"], maxWindow)
@@ -45,9 +45,32 @@ export function windowSizes(
       size,
       anySizes(["strideHeight", "strideWidth"], 1, maxStrides),
       anySizes(["dilationHeight", "dilationWidth"], 1, maxDilation),
-      padding === undefined ? fc.nat(1) : fc.constant(padding === "same" ? 1 : 0),
+      paddings(options),
     )
     .map(([window, strides, dilation, same]) => ({ ...window, ...strides, ...dilation, same }));
+}
+
+/** Square windows that move as far down as to the right. */
+export function squareWindowSizes(options: WindowOptions, maxDilation: number): fc.Arbitrary<SlidingSizes> {
+  const { maxWindow = 4, maxStrides = 3 } = options;
+  return fc
+    .tuple(
+      sizesBetween({ window: [1, maxWindow], strides: [1, maxStrides], dilation: [1, maxDilation] }),
+      paddings(options),
+    )
+    .map(([{ window, strides, dilation }, same]) => ({
+      windowHeight: window,
+      windowWidth: window,
+      strideHeight: strides,
+      strideWidth: strides,
+      dilationHeight: dilation,
+      dilationWidth: dilation,
+      same,
+    }));
+}
+
+function paddings({ padding }: WindowOptions): fc.Arbitrary<number> {
+  return padding === undefined ? fc.nat(1) : fc.constant(padding === "same" ? 1 : 0);
 }
 
 /** Whether the dimensions of a kernel are pairwise distinct, as far as windows of more than one tap are asked for. */
@@ -61,7 +84,7 @@ export function leastWindowSize(name: string, { padding }: WindowOptions): numbe
 }
 
 /** Strides, padding and dilation of a window. */
-export function movesOf(sizes: Omit<WindowSizes, "height" | "width">): {
+export function movesOf(sizes: SlidingSizes): {
   readonly strides: readonly [number, number];
   readonly padding: Padding;
   readonly dilationRate: readonly [number, number];

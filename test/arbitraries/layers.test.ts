@@ -99,7 +99,7 @@ behaves("batchNormalizations()", batchNormalizations({ dtype: "float64" }), runs
 describe("convolutions()", () => {
   it("draw images and kernels of pairwise distinct dimensions, and every kind of configuration", () => {
     const seen = new Set<string>();
-    for (const { x, kernel, bias, config } of fc.sample(convolutions(), { numRuns: 300, seed: 1 })) {
+    for (const { x, kernel, bias, config } of fc.sample(convolutions({ distinct: true }), { numRuns: 300, seed: 1 })) {
       assert.equal(new Set(x.shape).size, 4);
       assert.equal(new Set(kernel.shape).size, 4);
       const { strides, dilationRate, groups, padding } = config;
@@ -143,6 +143,53 @@ describe("convolutions()", () => {
       }),
       { numRuns: 20 },
     );
+  });
+});
+
+describe("a third of the layers", () => {
+  /** Whether images and windows are square. */
+  const areSquare = (...shapes: (readonly number[])[]): boolean => shapes.every(([a, b]) => a === b);
+  const imageOf = ({ x }: { readonly x: Tensor }): readonly number[] => x.shape.slice(1, 3);
+  const kinds = {
+    convolutions: [convolutions, (example: ConvolutionCase) => areSquare(imageOf(example), example.kernel.shape)],
+    depthwiseConvolutions: [
+      depthwiseConvolutions,
+      (example: DepthwiseConvolutionCase) => areSquare(imageOf(example), example.kernel.shape),
+    ],
+    poolings: [poolings, (example: PoolingCase) => areSquare(imageOf(example), example.config.poolSize)],
+    batchNormalizations: [batchNormalizations, (example: BatchNormalizationCase) => areSquare(imageOf(example))],
+    denses: [denses, ({ kernel }: DenseCase) => areSquare(kernel.shape)],
+  } as unknown as Readonly<Record<string, [(options?: object) => fc.Arbitrary<object>, (example: object) => boolean]>>;
+  const RUNS = 300;
+
+  for (const [name, [arbitrary, isSquare]] of Object.entries(kinds)) {
+    it(`of ${name}() is square, all with distinct: false, and none with distinct: true`, () => {
+      const count = (options?: object): number =>
+        fc.sample(arbitrary(options), { numRuns: RUNS, seed: 7 }).filter(isSquare).length;
+      const drawn = count();
+      // five standard deviations of a count of so many thirds
+      assert.ok(Math.abs(drawn - RUNS / 3) < 5 * Math.sqrt((RUNS * 2) / 9), `${drawn} of ${RUNS}`);
+      assert.deepEqual([count({ distinct: false }), count({ distinct: true })], [RUNS, 0]);
+    });
+  }
+
+  it("has windows of 1, 3 and 1 by 1 pixels, and as many filters as channels", () => {
+    const seen = new Set<string>();
+    for (const { x, kernel, config } of fc.sample(convolutions(), { numRuns: 1000, seed: 3 })) {
+      const [height, width, channels, filters] = kernel.shape;
+      if (height === width) seen.add(`window ${height}`);
+      if (x.shape[1] === x.shape[2]) seen.add(`image ${x.shape[1]}`);
+      if (channels === filters && config.groups === 1) seen.add("square matrix");
+    }
+    for (const expected of ["window 1", "window 3", "image 1", "image 7", "square matrix"]) {
+      assert.ok(seen.has(expected), expected);
+    }
+  });
+
+  it("needs no room for distinct sizes with distinct: false", () => {
+    for (const { x } of fc.sample(convolutions({ maxDim: 2, distinct: false }), { numRuns: 50, seed: 1 })) {
+      assert.ok(x.shape[1] <= 2);
+    }
   });
 });
 
