@@ -25,12 +25,15 @@ interface Flags {
   readonly seed: number;
   readonly operations?: readonly string[];
   readonly arithmetic: string;
+  readonly timeout: number;
   readonly flush?: boolean;
   readonly json?: string;
   readonly reproduction?: string;
 }
 
 const MOST_CASES = 1_000_000;
+/** A day. */
+const MOST_SECONDS = 86_400;
 
 /** The command. */
 export function conformCommand(): Command {
@@ -44,6 +47,7 @@ export function conformCommand(): Command {
     .option("--operations <names>", "only these: conv2d,conv2d-backward", (text: string) => text.split(","))
     .addOption(choice("--arithmetic <model>", "what the backend claims", Object.keys(MODELS)).default("float32"))
     .option("--flush", "the backend may flush subnormal numbers to zero")
+    .option("--timeout <seconds>", "what one call may take", wholeNumber("--timeout", 1, MOST_SECONDS), 60)
     .option("--json <report.json>", "write the report, with every minimal reproduction")
     .option("--reproduction <case.npz>", "write the first finding's minimal case")
     .action(async (files: readonly string[], flags: Flags) => {
@@ -76,6 +80,7 @@ async function conform(files: readonly string[], flags: Flags): Promise<Report> 
       cases: flags.cases,
       seed: flags.seed,
       shard: flags.shard,
+      timeout: flags.timeout,
       onProgress: progress.update,
     });
   } finally {

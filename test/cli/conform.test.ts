@@ -28,6 +28,14 @@ describe("touchstone conform", () => {
     assert.deepEqual([...place.arrays("case.npz").keys()], ["x", "expected/y", "received/y", "bound/y"]);
   });
 
+  it("ends where a backend hangs", async (t) => {
+    const place = new Workspace(t);
+    place.put("hangs.mjs", 'export default { name: "hangs", operations: { relu6: () => new Promise(() => {}) } };');
+    const { code, out } = await place.touchstone("conform", "hangs.mjs", "--timeout", "1");
+    assert.equal(code, 1);
+    assert.match(out, /^relu6 +1 +0 .*gave no result within 1 s \(x /m);
+  });
+
   it("merges the shares of several machines", async (t) => {
     const place = new Workspace(t);
     place.put("bad.mjs", BAD);

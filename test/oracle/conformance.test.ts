@@ -83,6 +83,42 @@ describe("checkBackend", () => {
     assert.match((await lines(() => ({ data: [1], shape: [1] }))) ?? "", /^`y` has shape \[1\], not \[/);
   });
 
+  it("waits for a result as long as it is told, and gives up an operation that hangs, but not the others", async () => {
+    let asked = 0;
+    const hangs: BackendOperation = async (operands, args) =>
+      ++asked > 2 ? new Promise(() => {}) : relu6(operands, args);
+    const { operations } = await checkBackend(
+      backend({ relu6: hangs, softmax: () => new Promise(() => {}), tanh: relu }),
+      {
+        cases: 8,
+        operations: ["relu6", "softmax", "tanh"],
+        timeout: 0.02,
+      },
+    );
+    assert.deepEqual(
+      operations.map(({ cases, held, finding }) => [cases, held, finding?.fault]),
+      [
+        [3, 2, "timeout"],
+        [1, 0, "timeout"],
+        [8, operations[2].held, "bound"],
+      ],
+    );
+    assert.equal(operations[0].finding?.line, "gave no result within 0.02 s");
+    assert.equal(operations[0].finding.caseIndex, 2);
+  });
+
+  it("does not wait again and again for a smaller case that hangs", async () => {
+    let hung = 0;
+    const hangsWhenSmall: BackendOperation = ({ x }) => {
+      if (x.data.length > 8) return { data: x.data.map(() => 9), shape: x.shape };
+      hung++;
+      return new Promise(() => {});
+    };
+    const options = { cases: 1, operations: ["relu6"], timeout: 0.02 };
+    const { finding } = (await checkBackend(backend({ relu6: hangsWhenSmall }), options)).operations[0];
+    assert.deepEqual([finding?.fault, hung], ["bound", 1]);
+  });
+
   it("says which operations and results are not offered", async () => {
     const report = await checkBackend(backend({ denseBackward: ({ x }) => ({ dx: { ...x, data: x.data.fill(0) } }) }), {
       cases: 2,
@@ -109,6 +145,11 @@ describe("checkBackend", () => {
       [{ name: "a", operations: { relu: 1 } }, {}, /`operations\.relu` must be a function\. Received 1\./],
       [backend({ relu }), { cases: 0 }, /`cases` must be a whole number of at least 1\. Received 0\./],
       [backend({ relu }), { shard: "4/3" }, /`shard` must be i\/n with i from 1 to n\. Received "4\/3"\./],
+      [
+        backend({ relu }),
+        { timeout: 0 },
+        /`timeout` must be a number of seconds above 0, at most [\d.]+\. Received 0\./,
+      ],
       [backend({ relu }), { operations: ["x"] }, /`name` must be one of conv2d, .*\. Received "x"\./],
     ];
     for (const [value, options, message] of messages) {

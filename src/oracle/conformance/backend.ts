@@ -48,7 +48,9 @@ export interface Backend {
 }
 
 /** What a backend gave, or why that cannot be judged. */
-export type Given = { readonly results: Operands } | { readonly failure: string };
+export type Given =
+  | { readonly results: Operands }
+  | { readonly failure: string; readonly fault: "failure" | "timeout" };
 
 const camelCase = (name: string): string => name.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
 
@@ -84,12 +86,19 @@ export function operationsOf(backend: Backend): ReadonlyMap<string, BackendOpera
   );
 }
 
-/** Asks `run` for the results of `operation`. Never throws: what goes wrong is a finding. */
+/** What stands for results that do not come. */
+const LATE = Symbol("late");
+
+/**
+ * Asks `run` for the results of `operation`, and waits `timeout` seconds for what it promises. Never throws: what goes wrong
+ * is a finding. A function that does not return at all cannot be stopped.
+ */
 export async function ask(
   run: BackendOperation,
   operation: Operation,
   operands: Operands,
   args: KerasConfig,
+  timeout: number,
 ): Promise<Given> {
   const plain = Object.fromEntries(
     Object.entries(operands).map(([name, x]) => [
@@ -98,29 +107,46 @@ export async function ask(
     ]),
   );
   try {
-    return resultsOf(await run(plain, structuredClone(args)), operation);
+    const returned = await within(run(plain, structuredClone(args)), timeout);
+    if (returned === LATE) return { failure: `gave no result within ${timeout} s`, fault: "timeout" };
+    const results = resultsOf(returned, operation);
+    return typeof results === "string" ? { failure: results, fault: "failure" } : { results };
   } catch (error) {
-    return { failure: `threw: ${error instanceof Error ? error.message : String(error)}` };
+    return { failure: `threw: ${error instanceof Error ? error.message : String(error)}`, fault: "failure" };
   }
 }
 
-function resultsOf(returned: unknown, { outputs }: Operation): Given {
-  if (typeof returned !== "object" || returned === null) return { failure: `returned ${describe(returned)}` };
+/** `promised`, or {@link LATE} after `timeout` seconds. The timer keeps the process alive: nothing else may. */
+async function within<T>(promised: T | Promise<T>, timeout: number): Promise<T | typeof LATE> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<typeof LATE>((resolve) => {
+    timer = setTimeout(() => resolve(LATE), 1000 * timeout);
+  });
+  try {
+    return await Promise.race([promised, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** The results by name, or what is wrong with them. */
+function resultsOf(returned: unknown, { outputs }: Operation): Operands | string {
+  if (typeof returned !== "object" || returned === null) return `returned ${describe(returned)}`;
   const byName: Readonly<Record<string, unknown>> = isResult(returned)
     ? { [outputs[0]]: returned }
     : Object.fromEntries(Object.entries(returned).filter(([, value]) => value !== undefined));
   const results: Record<string, Tensor> = {};
   for (const [name, result] of Object.entries(byName)) {
-    if (!outputs.includes(name)) return { failure: `returned \`${name}\`, which is none of ${outputs.join(", ")}` };
-    if (!isResult(result)) return { failure: `returned no { data, shape } for \`${name}\`` };
+    if (!outputs.includes(name)) return `returned \`${name}\`, which is none of ${outputs.join(", ")}`;
+    if (!isResult(result)) return `returned no { data, shape } for \`${name}\``;
     const { data, shape } = result;
     if (!shape.every((size) => Number.isSafeInteger(size) && size >= 0) || data.length !== sizeOf(shape)) {
-      return { failure: `returned ${data.length} numbers for \`${name}\` of shape ${formatShape(shape)}` };
+      return `returned ${data.length} numbers for \`${name}\` of shape ${formatShape(shape)}`;
     }
     // wide enough for what was computed in float64
     results[name] = tensor(Float64Array.from(data), shape);
   }
-  return Object.keys(results).length > 0 ? { results } : { failure: "returned nothing" };
+  return Object.keys(results).length > 0 ? results : "returned nothing";
 }
 
 function isResult(value: unknown): value is PlainResult {

@@ -35,12 +35,22 @@ export interface CheckOptions {
   readonly assume?: Readonly<Record<string, KerasConfig>>;
   /** How many cases shrinking may try for one operation; 0 leaves cases as they are. @defaultValue 1000 */
   readonly shrinkBudget?: number;
+  /**
+   * Seconds that one call of the backend may take, of what it promises. An operation that once takes longer is given up: its
+   * other cases are not asked.
+   *
+   * @defaultValue 60
+   */
+  readonly timeout?: number;
   /** Hears how many of all cases are done. */
   readonly onProgress?: (done: number, total: number) => void;
 }
 
 const DEFAULT_CASES = 120;
 const DEFAULT_BUDGET = 1000;
+const DEFAULT_TIMEOUT = 60;
+/** Timers count milliseconds in 31 bits. */
+const MOST_TIMEOUT = (2 ** 31 - 1) / 1000;
 
 /**
  * Checks `backend`.
@@ -50,10 +60,16 @@ const DEFAULT_BUDGET = 1000;
  */
 export async function checkBackend(backend: Backend, options: CheckOptions = {}): Promise<Report> {
   const { arithmetic = FLOAT32, cases = DEFAULT_CASES, seed = 0, shard = "1/1", assume = {} } = options;
+  const { timeout = DEFAULT_TIMEOUT } = options;
   const offered = operationsOf(backend);
   const names = (options.operations ?? [...OPERATIONS.keys()]).map((name) => operationNamed(name).name);
   if (!Number.isSafeInteger(cases) || cases < 1) {
     throw new RangeError(`checkBackend: \`cases\` must be a whole number of at least 1. Received ${describe(cases)}.`);
+  }
+  if (!(timeout > 0 && timeout <= MOST_TIMEOUT)) {
+    throw new RangeError(
+      `checkBackend: \`timeout\` must be a number of seconds above 0, at most ${MOST_TIMEOUT}. Received ${describe(timeout)}.`,
+    );
   }
   if (!names.some((name) => offered.has(name))) {
     throw new RangeError(
@@ -70,10 +86,15 @@ export async function checkBackend(backend: Backend, options: CheckOptions = {})
     operations.push(
       run === undefined
         ? notOffered(operation)
-        : await checkOperation({ operation, run, model: arithmetic, assume: assume[operation] ?? {} }, indices, seed, {
-            budget: options.shrinkBudget ?? DEFAULT_BUDGET,
-            onCase: () => options.onProgress?.(++done, total),
-          }),
+        : await checkOperation(
+            { operation, run, model: arithmetic, assume: assume[operation] ?? {}, timeout },
+            indices,
+            seed,
+            {
+              budget: options.shrinkBudget ?? DEFAULT_BUDGET,
+              onCase: () => options.onProgress?.(++done, total),
+            },
+          ),
     );
   }
   const { name, version } = backend;
@@ -120,9 +141,11 @@ async function checkOperation(
   const missing = new Set<string>();
   let [worstRatio, effectiveBits] = [0, 53];
   let first: (Failing & { readonly index: number }) | undefined;
+  let cases = 0;
   for (const index of indices) {
     const failing = caseAt(question.operation, index, seed);
     const trial = await tryCase(question, failing.operands, failing.args);
+    cases++;
     for (const judgement of trial.judgements) {
       worstRatio = Math.max(worstRatio, judgement.worstRatio);
       // where sums cancel on purpose no bits remain
@@ -135,12 +158,13 @@ async function checkOperation(
       first ??= { failing, wrong, index };
     }
     onCase();
+    if (wrong?.fault === "timeout") break;
   }
   const report = {
     ...notOffered(question.operation),
     offered: true,
-    cases: indices.length,
-    held: indices.length - failures.length,
+    cases,
+    held: cases - failures.length,
     missing: [...missing],
     worstRatio: toPlain(worstRatio),
     effectiveBits,

@@ -32,6 +32,7 @@ export interface Failures {
 export interface OperationReport {
   readonly operation: string;
   readonly offered: boolean;
+  /** That were asked: fewer than the report's where one gave no result in time. */
   readonly cases: number;
   readonly held: number;
   /** Results that the backend does not give. */

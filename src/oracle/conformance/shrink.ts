@@ -23,7 +23,7 @@ export interface Failing {
 /** Faults that may stand for each other while shrinking: a judged number is wrong, in whatever way. */
 function kindOf({ fault, what }: Wrong): string {
   if (fault === "failure") return what.slice(0, 7);
-  return fault === "shape" ? "shape" : "numbers";
+  return fault === "shape" || fault === "timeout" ? fault : "numbers";
 }
 
 class Shrinker {
@@ -47,6 +47,8 @@ class Shrinker {
     this.#left--;
     try {
       const { wrong } = await tryCase(this.#question, smaller.operands, smaller.args);
+      // a backend that hangs is not waited for again
+      if (wrong?.fault === "timeout") this.#left = 0;
       if (wrong === undefined || kindOf(wrong) !== kindOf(this.#best.wrong)) return false;
       this.#best = { failing: smaller, wrong };
       return true;
@@ -141,8 +143,9 @@ async function simplify(shrinker: Shrinker, name: string, start: number, block: 
   }
 }
 
-/** The smallest case that fails as `failing` does, found within `budget` questions. */
+/** The smallest case that fails as `failing` does, found within `budget` questions. Cases without a result stay as they are. */
 export async function shrink(question: Question, failing: Failing, budget: number): Promise<Failing> {
+  if (failing.wrong.fault === "timeout") return failing;
   const shrinker = new Shrinker(question, failing, budget);
   await shrinkSizes(shrinker);
   await leaveOut(shrinker);

@@ -14,10 +14,10 @@ import { ask, type BackendOperation } from "./backend.js";
 
 /** The tests of {@link judgeTensor}, the worst to fail first. */
 const TESTS = ["shape", "special", "bound", "bias", "variance"] as const;
-/** What can be wrong with a case: no usable result, or a test of {@link judgeTensor}. */
-export type Fault = "failure" | (typeof TESTS)[number];
+/** What can be wrong with a case: no result in time, no usable one, or a test of {@link judgeTensor}. */
+export type Fault = "timeout" | "failure" | (typeof TESTS)[number];
 /** All of them, the worst first. */
-export const FAULTS: readonly Fault[] = ["failure", ...TESTS];
+export const FAULTS: readonly Fault[] = ["timeout", "failure", ...TESTS];
 
 /** One result of a case that is wrong. */
 export interface Wrong {
@@ -47,6 +47,8 @@ export interface Question {
   readonly model: ArithmeticModel;
   /** Arguments of the expectation only: how the candidate computes. */
   readonly assume: KerasConfig;
+  /** Seconds that the backend has for a case. */
+  readonly timeout: number;
 }
 
 /**
@@ -55,15 +57,15 @@ export interface Question {
  * @throws RangeError, TypeError when operands and arguments do not fit: the case is impossible.
  */
 export async function tryCase(
-  { operation: name, run, model, assume }: Question,
+  { operation: name, run, model, assume, timeout }: Question,
   operands: Operands,
   args: KerasConfig,
 ): Promise<Trial> {
   const operation = operationNamed(name);
   const expectations = operation.expect(operands, { ...args, ...assume }, model);
-  const given = await ask(run, operation, operands, args);
+  const given = await ask(run, operation, operands, args, timeout);
   if ("failure" in given) {
-    return { wrong: { fault: "failure", what: given.failure }, judgements: [], missing: [] };
+    return { wrong: { fault: given.fault, what: given.failure }, judgements: [], missing: [] };
   }
   const judgements: Judgement[] = [];
   const wrongs: Wrong[] = [];
@@ -85,7 +87,7 @@ export async function tryCase(
   return { wrong, judgements, missing };
 }
 
-function describeWrong(fault: Exclude<Fault, "failure">, output: string, judgement: Judgement): string {
+function describeWrong(fault: (typeof TESTS)[number], output: string, judgement: Judgement): string {
   const { worst, worstRatio, shapes, beyond, elements, variance, bias } = judgement;
   const at = worst === undefined ? "" : ` at [${worst.index.join(", ")}]: ${worst.candidate}, not ${worst.truth}`;
   switch (fault) {
