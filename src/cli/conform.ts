@@ -10,9 +10,10 @@ import { Command } from "commander";
 import { MODELS, withFlush } from "../oracle/arithmetic-model.js";
 import type { Backend } from "../oracle/conformance/backend.js";
 import { checkBackend } from "../oracle/conformance/check-backend.js";
-import { conforms, formatReport, mergeReports, type Report } from "../oracle/conformance/report.js";
+import { conforms, formatReport, mergeReports, missingShards, type Report } from "../oracle/conformance/report.js";
+import { asReport } from "../oracle/conformance/report-check.js";
 import { writeReproduction } from "../oracle/conformance/reproduction.js";
-import { isKerasConfig } from "../serialization/config.js";
+import { describe } from "../serialization/config.js";
 import { EXIT, fileError, UsageError } from "./errors.js";
 import { type Output, prepareOutput } from "./files.js";
 import { choice, wholeNumber } from "./options.js";
@@ -40,7 +41,7 @@ export function conformCommand(): Command {
   return new Command("conform")
     .description("run the conformance kit on a backend; exit code 1 where there is a finding")
     .argument("<files...>", "a module whose default export is the backend; with --merge, reports")
-    .option("--merge", "join the reports that --json wrote on several machines")
+    .option("--merge", "join the reports that --json wrote on several machines; exit code 1 where a share is missing")
     .option("--shard <i/n>", "do the i-th of n shares of the cases", "1/1")
     .option("--cases <n>", "cases an operation", wholeNumber("--cases", 1, MOST_CASES), 120)
     .option("--seed <n>", "what the cases grow from", wholeNumber("--seed", 0), 0)
@@ -58,7 +59,10 @@ export function conformCommand(): Command {
       json?.write(`${JSON.stringify(report, null, 1)}\n`);
       writeFirst(reproduction, report);
       process.stdout.write(formatReport(report));
-      if (!conforms(report)) process.exitCode = EXIT.judgementFailed;
+      // a share by itself lacks the others on purpose, a whole does not
+      const missing = flags.merge === true ? missingShards(report) : [];
+      if (missing.length > 0) process.stdout.write(`missing shares: ${missing.join(" ")}\n`);
+      if (!conforms(report) || missing.length > 0) process.exitCode = EXIT.judgementFailed;
     });
 }
 
@@ -116,16 +120,11 @@ function readReport(path: string): Report {
   } catch {
     value = undefined;
   }
-  if (isReport(value)) return value;
-  throw new UsageError(`${path}: must be a report that conform --json wrote.`, JSON.stringify(text.slice(0, 40)));
-}
-
-function isReport(value: unknown): value is Report {
-  return (
-    isKerasConfig(value) &&
-    typeof value["backend"] === "string" &&
-    Array.isArray(value["shards"]) &&
-    Array.isArray(value["operations"]) &&
-    value["operations"].every((operation) => isKerasConfig(operation) && Array.isArray(operation["failures"]))
+  const read = asReport(value);
+  if ("report" in read) return read.report;
+  const { path: field, found } = read.odd;
+  throw new UsageError(
+    `${path}: must be a report that conform --json wrote.`,
+    field === "" ? JSON.stringify(text.slice(0, 40)) : `${field}=${describe(found)}`,
   );
 }

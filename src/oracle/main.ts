@@ -50,6 +50,7 @@ export {
   type Finding,
   formatReport,
   mergeReports,
+  missingShards,
   type OperationReport,
   type Report,
 } from "./conformance/report.js";

@@ -59,12 +59,23 @@ describe("touchstone conform", () => {
     assert.match(out, /^relu6 +16 /m);
   });
 
+  it("says which shares are missing of a whole without findings, and ends with 1", async (t) => {
+    const place = new Workspace(t);
+    place.put("good.mjs", GOOD);
+    const args = ["--cases", "4", "--operations", "relu6", "--shard", "2/3", "--json", "share.json"];
+    await place.succeed("conform", "good.mjs", ...args);
+    const { code, out } = await place.touchstone("conform", "--merge", "share.json");
+    assert.equal(code, 1);
+    assert.match(out, /^no findings in 1 operation\nmissing shares: 1\/3 3\/3\n$/m);
+  });
+
   it("refuses what is no backend and no report", async (t) => {
     const place = new Workspace(t);
     place.put("good.mjs", GOOD);
     place.put("empty.mjs", "");
     place.put("broken.mjs", "export default {");
     place.put("report.json", '{"backend": "a"}');
+    place.put("text.json", "no report");
     await place.refuse(["conform", "none.mjs"], /^touchstone: none\.mjs: must be a module that can be imported\./);
     await place.refuse(["conform", "broken.mjs"], /^touchstone: broken\.mjs: must be a module that can be imported\./);
     await place.refuse(
@@ -81,8 +92,16 @@ describe("touchstone conform", () => {
       /`shard` must be i\/n with i from 1 to n\. Received "0\/2"\.$/m,
     );
     await place.refuse(
+      ["conform", "good.mjs", "--shard", "5/6", "--cases", "3"],
+      /`shard` must have a case: .*\. Received 5\/6 of 3 cases\.$/m,
+    );
+    await place.refuse(
+      ["conform", "--merge", "text.json"],
+      'text.json: must be a report that conform --json wrote. Received "no report".',
+    );
+    await place.refuse(
       ["conform", "--merge", "report.json"],
-      'report.json: must be a report that conform --json wrote. Received "{\\"backend\\": \\"a\\"}".',
+      "report.json: must be a report that conform --json wrote. Received arithmetic=nothing.",
     );
   });
 });

@@ -6,7 +6,14 @@ import { type Backend, type BackendOperation, operationsOf } from "../../src/ora
 import { caseAt } from "../../src/oracle/conformance/case.js";
 import { checkBackend } from "../../src/oracle/conformance/check-backend.js";
 import { fromPlain, toPlain } from "../../src/oracle/conformance/plain-numbers.js";
-import { conforms, formatReport, mergeReports, type Report } from "../../src/oracle/conformance/report.js";
+import {
+  conforms,
+  formatReport,
+  mergeReports,
+  missingShards,
+  type Report,
+} from "../../src/oracle/conformance/report.js";
+import { asReport } from "../../src/oracle/conformance/report-check.js";
 import { reproductionSnippet, writeReproduction } from "../../src/oracle/conformance/reproduction.js";
 import { DATA_SETS, dataSetNamed } from "../../src/oracle/data-sets.js";
 import { Draw } from "../../src/oracle/draw.js";
@@ -27,6 +34,24 @@ const relu6: BackendOperation = async ({ x }) => ({
   data: x.data.map((v) => Math.min(6, Math.max(v, 0))),
   shape: x.shape,
 });
+
+/** The fields within `value`, but for arguments, which are the operation's, and numbers that may be anything. */
+function pathsOf(value: unknown): string[][] {
+  if (typeof value !== "object" || value === null) return [];
+  return Object.entries(value).flatMap(([key, item]) => [
+    ...(/^(args|effectiveBits|worstRatio|values)$/.test(key)
+      ? []
+      : [[key], ...pathsOf(item).map((path) => [key, ...path])]),
+  ]);
+}
+
+/** `value` with something else at `path`. */
+function replaced(value: unknown, [key, ...path]: readonly string[], by: unknown): unknown {
+  if (key === undefined) return by;
+  const copy = structuredClone(value) as Record<string, unknown>;
+  copy[key] = replaced(copy[key], path, by);
+  return copy;
+}
 
 describe("checkBackend", () => {
   it("passes a right operation, asynchronous or not, whose single result has no name", async () => {
@@ -144,6 +169,7 @@ describe("checkBackend", () => {
       [{ name: "a", operations: { conv9d: relu } }, {}, /`operations` must be among conv2d, .*\. Received "conv9d"\./],
       [{ name: "a", operations: { relu: 1 } }, {}, /`operations\.relu` must be a function\. Received 1\./],
       [backend({ relu }), { cases: 0 }, /`cases` must be a whole number of at least 1\. Received 0\./],
+      [backend({ relu }), { shard: "5/6", cases: 3 }, /`shard` must have a case: .*\. Received 5\/6 of 3 cases\./],
       [backend({ relu }), { shard: "4/3" }, /`shard` must be i\/n with i from 1 to n\. Received "4\/3"\./],
       [
         backend({ relu }),
@@ -183,6 +209,29 @@ describe("reports", () => {
     assert.throws(() => mergeReports([]), /`reports` must not be empty/);
     assert.throws(() => mergeReports([report, { ...report, seed: 1 }]), /must have the same seed\. Received 0 and 1\./);
     assert.throws(() => mergeReports([report, report]), /different shares of one whole\. Received shards 1\/1, 1\/1\./);
+  });
+
+  it("name the shares that they lack", async () => {
+    const report = await check(relu6, 4);
+    assert.deepEqual(missingShards(report), []);
+    assert.deepEqual(missingShards({ ...report, shards: ["1/4", "3/4"] }), ["2/4", "4/4"]);
+  });
+
+  it("are known by every field", async () => {
+    const read: Report = JSON.parse(JSON.stringify(await check(cutRelu)));
+    assert.deepEqual(asReport(read), { report: read });
+    fc.assert(
+      fc.property(fc.constantFrom(...pathsOf(read)), fc.constantFrom(null, -1.5, [null]), (path, odd) => {
+        const broken = replaced(read, path, odd);
+        assert.ok("odd" in asReport(broken), path.join("."));
+      }),
+      { numRuns: 300 },
+    );
+    const [first] = read.operations;
+    assert.deepEqual(asReport({ ...read, operations: [{ ...first, cases: "3" }] }), {
+      odd: { path: "operations[0].cases", found: "3" },
+    });
+    assert.deepEqual(asReport({ ...read, operations: [] }), { odd: { path: "operations", found: [] } });
   });
 
   it("hold a reproduction as an archive and as a module that computes it again", async () => {

@@ -115,6 +115,11 @@ function sharedIndices(shard: string, cases: number): readonly number[] {
   if (part === undefined || parts === undefined || part > parts) {
     throw new RangeError(`checkBackend: \`shard\` must be i/n with i from 1 to n. Received ${describe(shard)}.`);
   }
+  if (part > cases) {
+    throw new RangeError(
+      `checkBackend: \`shard\` must have a case: there must be as many cases as shares. Received ${shard} of ${cases} cases.`,
+    );
+  }
   return Array.from({ length: cases }, (_, index) => index).filter((index) => index % parts === part - 1);
 }
 

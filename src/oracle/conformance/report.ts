@@ -65,6 +65,12 @@ export function conforms({ operations }: Report): boolean {
   return operations.every(({ finding }) => finding === undefined);
 }
 
+/** The shares of the whole that a report does not have. */
+export function missingShards({ shards }: Report): readonly string[] {
+  const parts = Number(shards[0].split("/")[1]);
+  return Array.from({ length: parts }, (_, i) => `${i + 1}/${parts}`).filter((shard) => !shards.includes(shard));
+}
+
 /**
  * One report of the shares that several machines did.
  *
