@@ -2,7 +2,12 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import { readNpz } from "../../src/formats/npz.js";
-import { type Backend, type BackendOperation, operationsOf } from "../../src/oracle/conformance/backend.js";
+import {
+  type Backend,
+  type BackendOperation,
+  operationsOf,
+  type PlainTensor,
+} from "../../src/oracle/conformance/backend.js";
 import { caseAt } from "../../src/oracle/conformance/case.js";
 import { checkBackend } from "../../src/oracle/conformance/check-backend.js";
 import { fromPlain, toPlain } from "../../src/oracle/conformance/plain-numbers.js";
@@ -103,7 +108,19 @@ describe("checkBackend", () => {
     assert.equal(await lines(() => 3), "returned 3");
     assert.equal(await lines(() => ({})), "returned nothing");
     assert.equal(await lines(() => ({ z: { data: [], shape: [0] } })), "returned `z`, which is none of y");
-    assert.equal(await lines(() => ({ y: [1] })), "returned no { data, shape } for `y`");
+    const rule = "must return { data, shape: number[] } for `y`, returned";
+    assert.equal(await lines(() => ({ y: [1] })), `${rule} Array`);
+    assert.equal(await lines(({ x }: { x: PlainTensor }) => x.data), `${rule} Float32Array`);
+    assert.equal(
+      await lines(({ x: { data, shape } }: { x: PlainTensor }) => ({ data, shape: Int32Array.from(shape) })),
+      `${rule} { data: Float32Array, shape: Int32Array }`,
+    );
+    assert.equal(await lines(() => ({ y: Object.create(null) })), `${rule} Object`);
+    assert.equal(await lines(() => ({ data: [1] })), `${rule} { data: Array, shape: nothing }`);
+    assert.equal(
+      await lines(() => ({ data: new BigInt64Array(1), shape: [1] })),
+      `${rule} { data: BigInt64Array, shape: Array }`,
+    );
     assert.match((await lines(() => ({ data: [1], shape: [3] }))) ?? "", /^returned 1 numbers for `y` of shape \[3\]$/);
     assert.match((await lines(() => ({ data: [1], shape: [1] }))) ?? "", /^`y` has shape \[1\], not \[/);
   });

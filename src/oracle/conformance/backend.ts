@@ -132,13 +132,13 @@ async function within<T>(promised: T | Promise<T>, timeout: number): Promise<T |
 /** The results by name, or what is wrong with them. */
 function resultsOf(returned: unknown, { outputs }: Operation): Operands | string {
   if (typeof returned !== "object" || returned === null) return `returned ${describe(returned)}`;
-  const byName: Readonly<Record<string, unknown>> = isResult(returned)
+  const byName: Readonly<Record<string, unknown>> = isMeantAsOne(returned)
     ? { [outputs[0]]: returned }
     : Object.fromEntries(Object.entries(returned).filter(([, value]) => value !== undefined));
   const results: Record<string, Tensor> = {};
   for (const [name, result] of Object.entries(byName)) {
     if (!outputs.includes(name)) return `returned \`${name}\`, which is none of ${outputs.join(", ")}`;
-    if (!isResult(result)) return `returned no { data, shape } for \`${name}\``;
+    if (!isResult(result)) return `must return { data, shape: number[] } for \`${name}\`, returned ${kindOf(result)}`;
     const { data, shape } = result;
     if (!shape.every((size) => Number.isSafeInteger(size) && size >= 0) || data.length !== sizeOf(shape)) {
       return `returned ${data.length} numbers for \`${name}\` of shape ${formatShape(shape)}`;
@@ -149,15 +149,34 @@ function resultsOf(returned: unknown, { outputs }: Operation): Operands | string
   return Object.keys(results).length > 0 ? results : "returned nothing";
 }
 
+/** Whether `returned` is one tensor, or was to be one, and no record of them by name. */
+function isMeantAsOne(returned: object): boolean {
+  return isList(returned) || "data" in returned || "shape" in returned;
+}
+
 function isResult(value: unknown): value is PlainResult {
   return (
     typeof value === "object" &&
     value !== null &&
     "data" in value &&
-    typeof value.data === "object" &&
-    value.data !== null &&
-    "length" in value.data &&
+    isList(value.data) &&
     "shape" in value &&
     Array.isArray(value.shape)
   );
+}
+
+/** Whether `value` is an array that may hold numbers. */
+function isList(value: unknown): value is ArrayLike<number> {
+  if (Array.isArray(value)) return true;
+  const isView = ArrayBuffer.isView(value) && "length" in value;
+  return isView && !(value instanceof BigInt64Array || value instanceof BigUint64Array);
+}
+
+/** What stands in the place of `{ data, shape: number[] }`. */
+function kindOf(value: unknown): string {
+  const nameOf = (x: unknown): string =>
+    typeof x === "object" && x !== null ? Object.prototype.toString.call(x).slice("[object ".length, -1) : describe(x);
+  if (typeof value !== "object" || value === null || !("data" in value || "shape" in value)) return nameOf(value);
+  const { data, shape }: { readonly data?: unknown; readonly shape?: unknown } = value;
+  return `{ data: ${nameOf(data)}, shape: ${nameOf(shape)} }`;
 }
