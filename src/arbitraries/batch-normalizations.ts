@@ -18,8 +18,8 @@ import {
   type Sizes,
   squareSizes,
 } from "./cases.js";
+import { checkOptions, OF_LAYERS, regimeOf } from "./options.js";
 import { type Regime, REGIMES, type RegimeName } from "./regimes.js";
-import { regimeOf } from "./tensors.js";
 
 /** A batch normalization, its operands, and a derivative to send back through it. */
 export interface BatchNormalizationCase {
@@ -54,10 +54,15 @@ const MOMENTA = [0.99, 0.9, 0, 1];
 
 type NormalizationSizes = Sizes<"batch" | "height" | "width" | "channels" | "gamma" | "beta" | "epsilon" | "momentum">;
 
-/** Batch normalizations over images whose dimensions are pairwise distinct, or which are square. */
+/**
+ * Batch normalizations over images whose dimensions are pairwise distinct, or which are square.
+ *
+ * @throws TypeError, RangeError when an option has no meaning.
+ */
 export function batchNormalizations(
   options: BatchNormalizationArbitraryOptions = {},
 ): fc.Arbitrary<BatchNormalizationCase> {
+  checkOptions("batchNormalizations", options, OF_LAYERS);
   const { maxDim = 6, dtype = "float32" } = options;
   const regime = regimeOf(options.regime ?? "normal");
   return casesOf<NormalizationSizes, BatchNormalizationCase>({

@@ -11,8 +11,8 @@ import type { Conv2DConfig } from "../layers/conv2d.js";
 import type { DType } from "../tensor/dtype.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { anySizes, areDistinct, casesOf, distinctOrSquare, distinctSizes, type Sizes, squareSizes } from "./cases.js";
+import { checkOptions, OF_WINDOWS, regimeOf, wholeNumber } from "./options.js";
 import type { Regime, RegimeName } from "./regimes.js";
-import { regimeOf } from "./tensors.js";
 import {
   kernelIsDistinct,
   leastWindowSize,
@@ -55,8 +55,13 @@ export interface ConvolutionOptions extends WindowOptions {
 type Dimensions = Sizes<"batch" | "height" | "width" | "channels" | "filters">;
 type ConvolutionSizes = Dimensions & SlidingSizes & Sizes<"groups" | "bias">;
 
-/** Convolutions over images: the dimensions of image and kernel are pairwise distinct, or both are square. */
+/**
+ * Convolutions over images: the dimensions of image and kernel are pairwise distinct, or both are square.
+ *
+ * @throws TypeError, RangeError when an option has no meaning.
+ */
 export function convolutions(options: ConvolutionOptions = {}): fc.Arbitrary<ConvolutionCase> {
+  checkOptions("convolutions", options, { ...OF_WINDOWS, maxDilation: wholeNumber(1), maxGroups: wholeNumber(1) });
   const { maxDim = 7, maxDilation = 2, maxGroups = 2, dtype = "float32" } = options;
   const regime = regimeOf(options.regime ?? "normal");
   const together = (dims: fc.Arbitrary<Dimensions>, windows: fc.Arbitrary<SlidingSizes>) =>

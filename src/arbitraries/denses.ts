@@ -9,8 +9,8 @@ import fc from "fast-check";
 import type { DType } from "../tensor/dtype.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { anySizes, casesOf, type DistinctOptions, distinctOrSquare, distinctSizes, type Sizes } from "./cases.js";
+import { checkOptions, OF_LAYERS, regimeOf } from "./options.js";
 import type { Regime, RegimeName } from "./regimes.js";
-import { regimeOf } from "./tensors.js";
 
 /** The operands of a dense layer. */
 export interface DenseCase {
@@ -34,8 +34,13 @@ export interface DenseArbitraryOptions extends DistinctOptions {
   readonly regime?: RegimeName | Regime;
 }
 
-/** Dense layers whose rows, inputs and units are pairwise distinct, or with as many units as inputs. */
+/**
+ * Dense layers whose rows, inputs and units are pairwise distinct, or with as many units as inputs.
+ *
+ * @throws TypeError, RangeError when an option has no meaning.
+ */
 export function denses(options: DenseArbitraryOptions = {}): fc.Arbitrary<DenseCase> {
+  checkOptions("denses", options, OF_LAYERS);
   const { maxDim = 9, dtype = "float32" } = options;
   const regime = regimeOf(options.regime ?? "normal");
   return casesOf<Sizes<"batch" | "inputs" | "units" | "bias">, DenseCase>({

@@ -10,8 +10,8 @@ import type { ConvolutionMoves } from "../layers/window-shape.js";
 import type { DType } from "../tensor/dtype.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { anySizes, casesOf, distinctOrSquare, distinctSizes, type Sizes, squareSizes } from "./cases.js";
+import { checkOptions, OF_WINDOWS, regimeOf, wholeNumber } from "./options.js";
 import type { Regime, RegimeName } from "./regimes.js";
-import { regimeOf } from "./tensors.js";
 import {
   kernelIsDistinct,
   leastWindowSize,
@@ -52,10 +52,15 @@ export interface DepthwiseConvolutionOptions extends WindowOptions {
 type Dimensions = Sizes<"batch" | "height" | "width" | "channels" | "multiplier">;
 type DepthwiseSizes = Dimensions & SlidingSizes & Sizes<"bias">;
 
-/** Depthwise convolutions over images. The dimensions of image and kernel are pairwise distinct, or both are square. */
+/**
+ * Depthwise convolutions over images. The dimensions of image and kernel are pairwise distinct, or both are square.
+ *
+ * @throws TypeError, RangeError when an option has no meaning.
+ */
 export function depthwiseConvolutions(
   options: DepthwiseConvolutionOptions = {},
 ): fc.Arbitrary<DepthwiseConvolutionCase> {
+  checkOptions("depthwiseConvolutions", options, { ...OF_WINDOWS, maxDilation: wholeNumber(1) });
   const { maxDim = 6, maxDilation = 2, dtype = "float32" } = options;
   const regime = regimeOf(options.regime ?? "normal");
   const together = (dims: fc.Arbitrary<Dimensions>, windows: fc.Arbitrary<SlidingSizes>) =>

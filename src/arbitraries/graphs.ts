@@ -34,8 +34,8 @@ import type { DType } from "../tensor/dtype.js";
 import { type SymbolicShape, shapesAgree } from "../tensor/shape.js";
 import { anySizes, casesOf, distinctSizes, type Sizes } from "./cases.js";
 import { type ModelCase, modelPlan } from "./model-cases.js";
+import { checkOptions, OF_MODELS, regimeOf, wholeNumber } from "./options.js";
 import type { Regime, RegimeName } from "./regimes.js";
-import { regimeOf } from "./tensors.js";
 
 /** Options of {@link graphs}. */
 export interface GraphOptions {
@@ -130,8 +130,13 @@ function graphOf(sizes: Sizes, dtype: DType): Model {
   return new Model({ inputs: image, outputs: output });
 }
 
-/** Models of up to `maxLayers` layers over an image whose dimensions are drawn pairwise distinct. */
+/**
+ * Models of up to `maxLayers` layers over an image whose dimensions are drawn pairwise distinct.
+ *
+ * @throws TypeError, RangeError when an option has no meaning.
+ */
 export function graphs(options: GraphOptions = {}): fc.Arbitrary<ModelCase> {
+  checkOptions("graphs", options, { ...OF_MODELS, maxLayers: wholeNumber(1), maxDim: wholeNumber(1) });
   const { maxLayers = 6, maxDim = 6, dtype = "float32" } = options;
   const values = regimeOf(options.regime ?? "normal");
   const positions = Array.from({ length: maxLayers }, (_, i) => i);

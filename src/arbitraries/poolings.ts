@@ -10,8 +10,8 @@ import type { Pooling2DConfig } from "../layers/pooling2d.js";
 import type { DType } from "../tensor/dtype.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { casesOf, distinctOrSquare, distinctSizes, type Sizes, squareSizes } from "./cases.js";
+import { checkOptions, OF_WINDOWS, REGIME, regimeOf } from "./options.js";
 import type { Regime, RegimeName } from "./regimes.js";
-import { regimeOf } from "./tensors.js";
 import {
   leastWindowSize,
   movesOf,
@@ -47,8 +47,13 @@ export interface PoolingOptions extends WindowOptions {
 type Dimensions = Sizes<"batch" | "height" | "width" | "channels">;
 type PoolingSizes = Dimensions & SlidingSizes;
 
-/** Poolings over images: dimensions are pairwise distinct, or image and window are square. */
+/**
+ * Poolings over images: dimensions are pairwise distinct, or image and window are square.
+ *
+ * @throws TypeError, RangeError when an option has no meaning.
+ */
 export function poolings(options: PoolingOptions = {}): fc.Arbitrary<PoolingCase> {
+  checkOptions("poolings", options, { ...OF_WINDOWS, dyRegime: REGIME });
   const { maxDim = 7, dtype = "float32", regime = "normal" } = options;
   const dyRegime = options.dyRegime ?? (regime === "distinct" ? "normal" : regime);
   const together = (dims: fc.Arbitrary<Dimensions>, windows: fc.Arbitrary<SlidingSizes>) =>

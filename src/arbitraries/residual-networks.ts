@@ -22,8 +22,8 @@ import { type ResNetLayerOptions, resnetLayer } from "../models/resnet-v1.js";
 import type { DType } from "../tensor/dtype.js";
 import { casesOf, sizesBetween, type Sizes } from "./cases.js";
 import { type ModelCase, modelPlan } from "./model-cases.js";
+import { checkOptions, OF_MODELS, oneOf, regimeOf, wholeNumber } from "./options.js";
 import { REGIMES, type Regime, type RegimeName } from "./regimes.js";
-import { regimeOf } from "./tensors.js";
 
 /** Options of {@link residualNetworks}. */
 export interface ResidualNetworkOptions {
@@ -100,8 +100,18 @@ function networkOf(sizes: NetworkSizes, dtype: DType): Model {
   return new Model({ inputs: image, outputs: logits.apply(new Flatten({ dtype }).apply(pooled)) });
 }
 
-/** Residual networks with images and one-hot labels: filters from 1 to 4, images of 4 to 9 pixels. */
+/**
+ * Residual networks with images and one-hot labels: filters from 1 to 4, images of 4 to 9 pixels.
+ *
+ * @throws TypeError, RangeError when an option has no meaning.
+ */
 export function residualNetworks(options: ResidualNetworkOptions = {}): fc.Arbitrary<ModelCase> {
+  checkOptions("residualNetworks", options, {
+    ...OF_MODELS,
+    version: oneOf(1, 2),
+    maxStacks: wholeNumber(1),
+    maxBlocks: wholeNumber(1),
+  });
   const { version, maxStacks = 2, maxBlocks = 2, dtype = "float32" } = options;
   const values = regimeOf(options.regime ?? "normal");
   return casesOf<NetworkSizes, ModelCase>({

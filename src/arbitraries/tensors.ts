@@ -11,7 +11,8 @@ import type { DType } from "../tensor/dtype.js";
 import type { Shape } from "../tensor/shape.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { casesOf, type Sizes } from "./cases.js";
-import { type Regime, REGIMES, type RegimeName } from "./regimes.js";
+import { checkOptions, OF_LAYERS, regimeOf, SHAPE, wholeNumber } from "./options.js";
+import type { Regime, RegimeName } from "./regimes.js";
 
 /** Options of {@link tensors}. */
 export interface TensorOptions {
@@ -36,17 +37,19 @@ export interface TensorOptions {
   readonly regime?: RegimeName | Regime;
 }
 
-/** The regime of this name, or `regime` itself. */
-export function regimeOf(regime: RegimeName | Regime): Regime {
-  return typeof regime === "string" ? REGIMES[regime] : regime;
-}
-
 /**
  * Tensors of one shape, or of one rank.
  *
- * @throws RangeError when there are not enough sizes for distinct dimensions.
+ * @throws TypeError, RangeError when an option has no meaning, or there are not enough sizes for distinct dimensions.
  */
 export function tensors(options: TensorOptions = {}): fc.Arbitrary<Tensor> {
+  checkOptions("tensors", options, {
+    ...OF_LAYERS,
+    shape: SHAPE,
+    rank: wholeNumber(0),
+    minDim: wholeNumber(0),
+    maxDim: wholeNumber(0),
+  });
   const { shape, rank = shape?.length ?? 4, minDim = 1, distinct = true, dtype = "float32" } = options;
   const maxDim = options.maxDim ?? minDim + rank + 1;
   const regime = regimeOf(options.regime ?? "normal");
