@@ -125,7 +125,7 @@ class TraceJudge {
         key: `output/${name}`,
         layers: [name],
         className: node.layer.className,
-        region: (index: readonly number[]) => regionRead(node.layer, shapesOf(readings), index),
+        region: (index: readonly number[]) => regionRead(node.layer, shapesOf(readings), index, this.#training),
         inquiry: inquireForward(node.layer, allKnown(readings), this.#training, "y"),
       };
       if (!(expectation instanceof NotJudged)) this.#expected.set(node, expectation);
