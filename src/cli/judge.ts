@@ -116,6 +116,7 @@ function valueOf(text: string): unknown {
 
 function judgeOperation(operation: Operation, args: KerasConfig, flags: Flags): boolean {
   const { operands, notes } = singles(readInputs(flags.input));
+  refuseUnknown(operation, Object.keys(operands));
   const watched = watch(args);
   const expectations = operation.expect(operands, watched.args, arithmeticOf(flags));
   watched.refuseUnread(operation.name);
@@ -171,6 +172,16 @@ function readInputs(paths: readonly string[]): Arrays {
         : [...arrays];
     }),
   );
+}
+
+/** Refuses an operand that nobody reads: it is misspelled. One file may serve the forward and the backward pass. */
+function refuseUnknown({ name, inputs, optional }: Operation, given: readonly string[]): void {
+  const forward = name.replace(/-backward$/, "");
+  const passes = [forward, `${forward}-backward`].flatMap((pass) => OPERATIONS.get(pass) ?? []);
+  const known = passes.flatMap((pass) => [...pass.inputs, ...pass.optional, ...pass.outputs]);
+  const unknown = given.find((operand) => !known.includes(operand));
+  if (unknown === undefined) return;
+  throw new UsageError(`operands of ${name} must be among ${[...inputs, ...optional].join(", ")}.`, unknown);
 }
 
 /** Operands as a float32 candidate receives them. */

@@ -95,6 +95,12 @@ describe("touchstone judge", { concurrency: 2 }, () => {
     assert.match(relu, /note: `x` was rounded from float64 to float32 before it was used\n$/);
   });
 
+  it("takes the operands of the backward pass in the same file", async (test) => {
+    const workspace = prepared(test);
+    workspace.putArrays("in.npz", { x, kernel, dy: pointwise() });
+    await workspace.succeed("judge", "conv2d", "--input", "in.npz", "--candidate", "good.npy");
+  });
+
   it("judges the trace that it wrote itself, and names the layer of one that it did not", async (test) => {
     const workspace = new Workspace(test);
     workspace.putArrays("in.npz", { x: counting([2, 32, 32, 3]), y: labels(3, 7) });
@@ -200,6 +206,11 @@ describe("touchstone judge", { concurrency: 2 }, () => {
     await workspace.refuse(
       "judge dense-backward --input dense.npz --candidate good.npy".split(" "),
       "good.npy: the results of dense-backward must come as an .npz with dx, dKernel, dBias. Received one array.",
+    );
+    workspace.putArrays("misspelled.npz", { x: counting([2, 3]), kernel: counting([3, 1]), Bias: counting([1]) });
+    await workspace.refuse(
+      "judge dense --input misspelled.npz --candidate good.npy".split(" "),
+      "operands of dense must be among x, kernel, bias. Received Bias.",
     );
     workspace.putArrays("other.npz", { a: counting([2]), b: counting([2]) });
     await workspace.refuse(
