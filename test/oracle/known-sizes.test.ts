@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { mutantsOf } from "../../src/oracle/mutations/mutant.js";
+import { checkBackend } from "../../src/oracle/conformance/check-backend.js";
+import { type Mutant, mutantBackend, mutantsOf } from "../../src/oracle/mutations/mutant.js";
 import { watchMutant } from "../../src/oracle/mutations/watch.js";
 import type { Operands } from "../../src/oracle/operation.js";
 import type { KerasConfig } from "../../src/serialization/config.js";
@@ -61,6 +62,18 @@ const SPECIALS: Readonly<Record<string, Readonly<Record<string, Special>>>> = {
   "categorical-crossentropy": { "many classes": manyClasses },
 };
 
+/** Zeros where a backend has a path of its own. */
+function zerosWhere(operation: string, where: string, isSpecial: Special): Mutant {
+  const [mutant] = mutantsOf(operation, {
+    [where]: (reference) => (operands, args) => {
+      const right = reference(operands, args);
+      if (!isSpecial(operands, args)) return right;
+      return Object.fromEntries(Object.entries(right).map(([name, x]) => [name, zeros(x.shape, "float32")]));
+    },
+  });
+  return mutant;
+}
+
 /** Cases that are tried, until one tells: at most what the command runs. */
 const ATTEMPTS = [16, 48, 120];
 
@@ -68,17 +81,24 @@ describe("a backend that is wrong", () => {
   for (const [operation, specials] of Object.entries(SPECIALS)) {
     for (const [where, isSpecial] of Object.entries(specials)) {
       it(`only for ${where} in ${operation} is found`, async () => {
-        const [mutant] = mutantsOf(operation, {
-          [where]: (reference) => (operands, args) => {
-            const right = reference(operands, args);
-            if (!isSpecial(operands, args)) return right;
-            return Object.fromEntries(Object.entries(right).map(([name, x]) => [name, zeros(x.shape, "float32")]));
-          },
-        });
+        const mutant = zerosWhere(operation, where, isSpecial);
         let found = false;
         for (const cases of ATTEMPTS) found ||= (await watchMutant(mutant, cases)).right;
         assert.ok(found);
       });
     }
   }
+
+  it("only for square windows is shrunk to one of one tap", async () => {
+    const mutant = zerosWhere("conv2d", "squares", (operands, args) => sideOfKernel(operands, args) !== undefined);
+    const { operations } = await checkBackend(mutantBackend(mutant), { cases: 16, operations: ["conv2d"] });
+    const { x, kernel } = operations[0].finding?.reproduction.operands ?? {};
+    assert.deepEqual(
+      [x?.shape, kernel?.shape],
+      [
+        [1, 1, 1, 1],
+        [1, 1, 1, 1],
+      ],
+    );
+  });
 });

@@ -1,8 +1,8 @@
 /**
  * Shrinking: the smallest case that still fails, found by asking the backend again and again.
  *
- * Shapes first, since a small tensor says more than round numbers: every size is tried at 1, at half and at one less, with
- * the tensors cut to fit at either end, and operands that may be missing are left out. Then values: blocks of elements become 0, then 1,
+ * Shapes first, since a small tensor says more than round numbers: every size, and both sides of every square, is tried at
+ * 1, at half and at one less, with the tensors cut to fit at either end, and operands that may be missing are left out. Then values: blocks of elements become 0, then 1,
  * then whole numbers, from whole tensors down to single elements. A step is kept where the same kind of fault remains.
  *
  * @module
@@ -77,16 +77,25 @@ function withGeometry(from: Case, geometry: Geometry, keep: "first" | "last"): C
   }
 }
 
+/** The sizes that shrink at a time: both sides of what is square, for a fault that only squares have, else each by itself. */
+function sizesTogether(sizes: Geometry["sizes"]): readonly (readonly string[])[] {
+  const sides = Object.keys(sizes).flatMap((key) => {
+    const other = key.replace(/^height$/, "width").replace(/Height$/, "Width");
+    return other !== key && sizes[other] === sizes[key] ? [[key, other]] : [];
+  });
+  return [...sides, ...Object.keys(sizes).map((key) => [key])];
+}
+
 async function shrinkSizes(shrinker: Shrinker): Promise<void> {
   let again = true;
   while (again) {
     again = false;
-    for (const key of Object.keys(shrinker.best.failing.geometry.sizes)) {
-      const size = shrinker.best.failing.geometry.sizes[key];
+    for (const keys of sizesTogether(shrinker.best.failing.geometry.sizes)) {
+      const size = shrinker.best.failing.geometry.sizes[keys[0]];
       for (const smaller of new Set([1, Math.floor(size / 2), size - 1])) {
         if (smaller < 1 || smaller >= size) continue;
         const { failing } = shrinker.best;
-        const sizes = { ...failing.geometry.sizes, [key]: smaller };
+        const sizes = { ...failing.geometry.sizes, ...Object.fromEntries(keys.map((key) => [key, smaller])) };
         const geometry = { ...failing.geometry, sizes };
         if (
           (await shrinker.accept(withGeometry(failing, geometry, "first"))) ||
