@@ -12,8 +12,9 @@
  *
  * Backward:  dx[i] = dy[i] / (1 - rate)  where u[i] >= rate, and 0 elsewhere;  in inference dx = dy
  *
- * The mask is a function of the seed, the layer's name, the training step and the element's index: no state is kept, and
- * a resumed training drops what an uninterrupted one would have. Keras draws other numbers, from the same distribution.
+ * The mask is a function of the seed, the layer's path in the model, which of its applications it is, the training step and
+ * the element's index: no state is kept, and a resumed training drops what an uninterrupted one would have. Keras draws
+ * other numbers, from the same distribution.
  *
  * @module
  */
@@ -24,6 +25,7 @@ import { contiguous, empty, type Tensor } from "../tensor/tensor.js";
 import { expectGradient } from "./expect-gradient.js";
 import {
   type CallContext,
+  callPath,
   type Forward,
   Layer,
   type LayerOptions,
@@ -112,9 +114,10 @@ export class Dropout extends Layer {
     return singleInput(this, inputShapes);
   }
 
-  call([x]: readonly Tensor[], { training, seed, step }: CallContext): LayerPass {
+  call([x]: readonly Tensor[], context: CallContext): LayerPass {
+    const { training, seed, step } = context;
     if (!training || this.rate === 0) return { y: x, keeps: [], backward: (dy) => ({ dInputs: [dy], dWeights: {} }) };
-    const stream = randomStream(this.#seed ?? seed, `dropout/${this.name}`, step);
+    const stream = randomStream(this.#seed ?? seed, `dropout/${callPath(this, context)}`, step);
     const { y, cache } = dropoutForward(x, this.rate, (index) => stream.uniform(index));
     return { y, keeps: [], backward: (dy) => ({ dInputs: [dropoutBackward(dy, cache)], dWeights: {} }) };
   }

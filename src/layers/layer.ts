@@ -37,6 +37,10 @@ export interface CallContext {
   readonly seed: number;
   /** Number of the training step; with the seed it addresses random numbers. */
   readonly step: number;
+  /** The inner models around the layer, each followed by a slash. @defaultValue none */
+  readonly path?: string;
+  /** Which application of the layer within its model it is. @defaultValue 0 */
+  readonly application?: number;
   /** New values of weights that earlier calls of this pass have changed: a layer applied twice changes them twice. */
   readonly pending?: ReadonlyMap<Variable, Tensor>;
   /** Where there is no way back: takes memory of the layer's own that nobody will read any more. */
@@ -45,6 +49,14 @@ export interface CallContext {
 
 /** Inference on one thread. */
 export const inference: CallContext = { training: false, execution: serial, seed: 0, step: 0 };
+
+/** Where in the outermost model a call of `layer` is: what is random in a call is addressed by it. */
+export function callPath(
+  layer: { readonly name: string },
+  { path = "", application = 0 }: Pick<CallContext, "path" | "application">,
+): string {
+  return `${path}${layer.name}${application === 0 ? "" : `:${application}`}`;
+}
 
 /** What is wanted of the way back through a layer. */
 export interface BackwardOptions {

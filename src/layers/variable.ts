@@ -41,7 +41,7 @@ export class Variable {
   readonly trainable: boolean;
   /** The seed of the initial values; a model sets it. */
   seed = 0;
-  /** The layer's name, which with the seed addresses the initial values; a model sets it. */
+  /** The layer's path in the outermost model, which with the seed addresses the initial values; a model sets it. */
   owner = "";
   #value: Tensor | undefined;
 

@@ -8,6 +8,7 @@
  */
 import {
   type CallContext,
+  callPath,
   Layer,
   type LayerGradients,
   type LayerNode,
@@ -47,6 +48,22 @@ export interface WeightPlace {
   readonly weight: Variable;
 }
 
+/**
+ * Names the owners of weights: the layer, unless another model has named it, and within an inner model its path, so that
+ * layers of one name in several of them do not draw the same numbers.
+ */
+function nameOwners(layers: readonly Layer[], path = ""): void {
+  for (const layer of layers) {
+    if (layer instanceof Model) {
+      nameOwners(layer.layers, `${path}${layer.name}/`);
+      continue;
+    }
+    for (const weight of layer.weights) {
+      if (path !== "" || weight.owner === "") weight.owner = `${path}${layer.name}`;
+    }
+  }
+}
+
 /** A functional model. It is a layer too, so that models can be parts of models. */
 export class Model extends Layer {
   /** The Keras class. */
@@ -62,6 +79,8 @@ export class Model extends Layer {
   // asked for in every step, and the same for as long as the model lives
   #weightPlaces: readonly WeightPlace[] | undefined;
   #weightsByPath: ReadonlyMap<string, Variable> | undefined;
+  // by the shapes of the inputs: models within models ask again and again
+  readonly #outputShapes = new Map<string, SymbolicShape>();
 
   /**
    * @throws RangeError when there is no input or no output, an output depends on an input that is not given, an input is
@@ -89,13 +108,8 @@ export class Model extends Layer {
     this.layers = layers;
     this.graphNodes = nodes;
     nameLayers(layers);
-    for (const layer of layers) {
-      for (const weight of layer.weights) {
-        // an inner model has named the owners of its weights already
-        if (weight.owner === "") weight.owner = layer.name;
-        if (options.seed !== undefined) weight.seed = options.seed;
-      }
-    }
+    nameOwners(layers);
+    if (options.seed !== undefined) for (const weight of this.weights) weight.seed = options.seed;
   }
 
   /** The name; Keras calls a model without one after its class. */
@@ -197,15 +211,31 @@ export class Model extends Layer {
       );
     }
     this.#checkInputs(inputShapes);
-    // the batch is whatever comes in; what else was open stays open
-    const [output] = this.outputs;
-    return [inputShapes[0][0], ...output.shape.slice(1)];
+    // the batch is whatever comes in, and so is what this model leaves open
+    const entering = this.inputs.map(({ shape }, i) =>
+      shape.map((size, axis) => (axis === 0 ? inputShapes[i][0] : (size ?? inputShapes[i][axis]))),
+    );
+    const key = entering.map(formatShape).join();
+    const shape = this.#outputShapes.get(key) ?? this.#inferShape(entering);
+    this.#outputShapes.set(key, shape);
+    return shape;
+  }
+
+  /** The shape of the first output for inputs of these shapes. */
+  #inferShape(entering: readonly SymbolicShape[]): SymbolicShape {
+    const shapes = new Map(this.inputs.map(({ node }, i) => [node, entering[i]]));
+    const shapeOf = (x: SymbolicTensor): SymbolicShape => shapes.get(x.node) ?? x.shape;
+    for (const node of this.graphNodes) {
+      if (!shapes.has(node)) shapes.set(node, node.layer.computeOutputShape(node.inputs.map(shapeOf)));
+    }
+    return shapeOf(this.outputs[0]);
   }
 
   /** Runs the graph forward as one layer of an outer model. */
   call(inputs: readonly Tensor[], context: CallContext): LayerPass {
     const { release } = context;
-    const pass = forwardPass(this, inputs, context, { want: release === undefined ? "gradients" : "outputs", release });
+    const within = { ...context, path: `${callPath(this, context)}/` };
+    const pass = forwardPass(this, inputs, within, { want: release === undefined ? "gradients" : "outputs", release });
     const backward = (gradient: OutputGradient): LayerGradients => {
       const { dInputs, dWeights } = backwardPass(this, pass, [gradient], this.trainedByLayers);
       return { dInputs, dWeights: Object.fromEntries(dWeights) };

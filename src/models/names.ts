@@ -36,7 +36,8 @@ export class UniqueNames {
 }
 
 /**
- * Names the unnamed among `layers` as Keras does in a fresh session: by class, in order of creation.
+ * Names the unnamed among `layers`, those of one model, as Keras does in a fresh session that makes no other: by class, in
+ * order of creation. Keras counts on from model to model; here the layers of each inner model are counted by themselves.
  *
  * @throws RangeError when two layers have the same name.
  */

@@ -5,18 +5,24 @@
  *
  * @module
  */
-import type { Layer, LayerNode } from "../layers/layer.js";
+import { callPath, type Layer, type LayerNode } from "../layers/layer.js";
 
-/** A name for each of `nodes`, numbered by application, which need not be the order in which they run. */
-export function nodeNames(nodes: readonly LayerNode[]): ReadonlyMap<LayerNode, string> {
+/** Which application of its layer each of `nodes` is, from 0: those of other models do not count. */
+export function applicationsOf(nodes: readonly LayerNode[]): ReadonlyMap<LayerNode, number> {
   const applied = new Map<Layer, number>();
-  const names = new Map<LayerNode, string>();
+  const applications = new Map<LayerNode, number>();
   for (const node of [...nodes].sort((a, b) => a.index - b.index)) {
     const times = applied.get(node.layer) ?? 0;
     applied.set(node.layer, times + 1);
-    names.set(node, times === 0 ? node.layer.name : `${node.layer.name}:${times}`);
+    applications.set(node, times);
   }
-  return names;
+  return applications;
+}
+
+/** A name for each of `nodes`, numbered by application, which need not be the order in which they run. */
+export function nodeNames(nodes: readonly LayerNode[]): ReadonlyMap<LayerNode, string> {
+  const applications = [...applicationsOf(nodes)];
+  return new Map(applications.map(([node, application]) => [node, callPath(node.layer, { application })]));
 }
 
 /** The names of the nodes that make `tensors`, numbered among all nodes of their model. */

@@ -86,7 +86,7 @@ export function forwardPass(
   const isWhole = want === "everything";
   const inference = want === "outputs" && !context.training;
   const schedule = scheduleOf(model, isWhole ? "single" : inference ? "inference" : "training");
-  const { units, entrances, readCount, outputs } = schedule;
+  const { units, applications, entrances, readCount, outputs } = schedule;
   const values = new Map<LayerNode, Tensor>();
   const passes = new Map<LayerNode, LayerPass>();
   const kept = new Map<LayerNode, readonly Tensor[]>();
@@ -101,7 +101,8 @@ export function forwardPass(
     // as in Keras, a layer computes in its own element type, whatever it reads
     const xs = read.map((x) => cast(x, node.layer.dtype));
     const inPlace = want === "outputs" && readers.isLast(xs[0].data);
-    const pass = runUnit(unit, replaceInputs?.(node, xs) ?? xs, ofLayers, inPlace);
+    const here = { ...ofLayers, application: applications.get(unit.head) ?? 0 };
+    const pass = runUnit(unit, replaceInputs?.(node, xs) ?? xs, here, inPlace);
     values.set(node, pass.y);
     if (want !== "outputs" || outputs.has(node)) passes.set(node, pass);
     for (const [variable, value] of pass.updates ?? []) updates.set(variable, value);

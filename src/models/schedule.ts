@@ -6,12 +6,15 @@
  */
 import type { LayerNode } from "../layers/layer.js";
 import type { Model } from "./model.js";
+import { applicationsOf } from "./node-names.js";
 import { joinedUnits, singleUnits, type Unit } from "./units.js";
 
 /** How the graph of a model is walked. */
 export interface Schedule {
   /** In the order in which they run forward. */
   readonly units: readonly Unit[];
+  /** Which application of its layer, within the model, a node is. */
+  readonly applications: ReadonlyMap<LayerNode, number>;
   /** Which input of the model enters at a node. */
   readonly entrances: ReadonlyMap<LayerNode, number>;
   /** How often the output of a node is read: by units, and as an output of the model. */
@@ -42,6 +45,7 @@ export function scheduleOf(model: Model, joining: Joining): Schedule {
   }
   const schedule = {
     units,
+    applications: applicationsOf(graphNodes),
     entrances: new Map(inputs.map(({ node }, i) => [node, i] as const).reverse()), // of one given twice the first
     readCount,
     outputs: new Set(outputs.map(({ node }) => node)),
