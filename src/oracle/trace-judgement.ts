@@ -248,20 +248,24 @@ class TraceJudge {
 
   #judgeWeights(weightTerms: ReadonlyMap<string, readonly Term[]>): void {
     const trained = new Set(this.#model.trainableWeights);
+    const unknown = { from: undefined, expectation: new NotJudged("its layer was not judged") };
+    // a layer that models within the model share has a path, and terms, in each
+    const termsOf = new Map<Variable, readonly Term[]>();
+    for (const [path, weight] of this.#weights) {
+      termsOf.set(weight, [...(termsOf.get(weight) ?? []), ...(weightTerms.get(path) ?? [unknown])]);
+    }
     for (const [path, weight] of this.#weights) {
       if (!trained.has(weight)) continue;
-      const terms = weightTerms.get(path);
+      const terms = termsOf.get(weight) ?? [];
       const layer = path.slice(0, path.lastIndexOf("/"));
       const about = { key: `gradWeight/${path}`, layers: [layer], className: this.#classOf(layer) };
-      const expectations = knownTerms(
-        terms ?? [{ from: undefined, expectation: new NotJudged("its layer was not judged") }],
-      );
+      const expectations = knownTerms(terms);
       if (expectations instanceof NotJudged) {
         this.#judge(about, expectations);
         continue;
       }
       const dWeight = sumOf(expectations, this.#arithmetic);
-      const inquiry = inquireWeight(weight, inquireSum(terms ?? []), dWeight);
+      const inquiry = inquireWeight(weight, inquireSum(terms), dWeight);
       this.#judge({ ...about, inquiry }, withPenalty(weight, dWeight, this.#arithmetic));
     }
   }
