@@ -280,14 +280,40 @@ export function regularizationLosses(model: Model, execution: Execution = serial
   return regularizationLossOfAll(model.trainableWeights, execution);
 }
 
-/** `dWeights` of {@link backwardPass} with the gradients of the penalties added. */
+/**
+ * The gradient of loss and penalties for each of `weights`, given the `dWeights` of {@link backwardPass}: a layer that
+ * several models share has a path, and a term, in each.
+ */
+export function weightGradients(
+  model: Model,
+  dWeights: ReadonlyMap<string, Tensor>,
+  weights: readonly Variable[] = model.trainableWeights,
+  execution: Execution = serial,
+): ReadonlyMap<Variable, Tensor> {
+  const terms = new Map<Variable, Tensor[]>();
+  for (const [path, weight] of model.weightsByPath()) {
+    const dWeight = dWeights.get(path);
+    if (dWeight !== undefined) terms.set(weight, [...(terms.get(weight) ?? []), dWeight]);
+  }
+  const gradientOf = (weight: Variable): Tensor => {
+    const ofWeight = terms.get(weight);
+    if (ofWeight === undefined) throw new Error(`internal: Model: no gradient for \`${weight.name}\`.`);
+    const dWeight = meet(ofWeight, execution);
+    return weight.regularizer === undefined
+      ? dWeight
+      : addRegularizationGradient(weight.regularizer, weight.value, dWeight, execution);
+  };
+  return new Map(weights.map((weight) => [weight, gradientOf(weight)]));
+}
+
+/** The same by path, in the order of `dWeights`; under every path of a weight all of its gradient. */
 export function withRegularizers(model: Model, dWeights: ReadonlyMap<string, Tensor>): ReadonlyMap<string, Tensor> {
   const weights = model.weightsByPath();
+  const gradients = weightGradients(model, dWeights);
   return new Map(
     [...dWeights].map(([path, dWeight]) => {
       const weight = weights.get(path);
-      if (weight?.regularizer === undefined) return [path, dWeight];
-      return [path, addRegularizationGradient(weight.regularizer, weight.value, dWeight)];
+      return [path, (weight && gradients.get(weight)) ?? dWeight];
     }),
   );
 }

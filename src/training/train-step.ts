@@ -11,12 +11,10 @@
 import type { CallContext } from "../layers/layer.js";
 import type { Variable } from "../layers/variable.js";
 import type { Execution } from "../kernels/execution.js";
-import { sumTensors } from "../kernels/sum-tensors.js";
 import type { Model } from "../models/model.js";
 import { type LossName, type Objective, objectiveOf } from "../models/objective.js";
-import { backwardPass, type ModelPass, regularizationLosses } from "../models/passes.js";
+import { backwardPass, type ModelPass, regularizationLosses, weightGradients } from "../models/passes.js";
 import type { Optimizer } from "../optimizers/optimizer.js";
-import { addRegularizationGradient } from "../regularizers/regularizer.js";
 import type { Arena } from "../tensor/arena.js";
 import { type Tensor, tensorOf } from "../tensor/tensor.js";
 import type { Batch } from "./batches.js";
@@ -60,7 +58,8 @@ export function trainStep(model: Model, batch: Batch, options: TrainStepOptions)
       const correct = countCorrect(pass.outputs[0], batch.labels);
 
       const weights = model.trainableWeights;
-      const gradients = weightGradients(model, pass, objective, weights, execution);
+      const { dWeights } = backwardPass(model, pass, [objective.gradient]);
+      const gradients = [...weightGradients(model, dWeights, weights, execution).values()];
       checkGradients(model, weights, gradients, step + 1, optimizer.learningRate, execution);
 
       optimizer.applyGradients(weights, gradients, execution);
@@ -82,31 +81,6 @@ export function objectiveOfBatch(model: Model, pass: ModelPass, batch: Batch, lo
     loss === "sparse_categorical_crossentropy" ? tensorOf(labels, [labels.length], model.dtype) : yTrue,
     output,
   );
-}
-
-/** The gradient of loss and regularizers for each of `weights`. */
-function weightGradients(
-  model: Model,
-  pass: ModelPass,
-  { gradient }: Objective,
-  weights: readonly Variable[],
-  execution: Execution,
-): readonly Tensor[] {
-  const { dWeights } = backwardPass(model, pass, [gradient]);
-  const terms = new Map<Variable, Tensor[]>();
-  // a layer that several models share has a path, and a term, in each
-  for (const [path, variable] of model.weightsByPath()) {
-    const dWeight = dWeights.get(path);
-    if (dWeight !== undefined) terms.set(variable, [...(terms.get(variable) ?? []), dWeight]);
-  }
-  return weights.map((weight) => {
-    const [first, ...others] = terms.get(weight) ?? [];
-    if (first === undefined) throw new Error(`internal: train step: no gradient for \`${weight.name}\`.`);
-    const dWeight = others.length === 0 ? first : sumTensors([first, ...others], { start: 0 }, execution);
-    return weight.regularizer === undefined
-      ? dWeight
-      : addRegularizationGradient(weight.regularizer, weight.value, dWeight, execution);
-  });
 }
 
 /** @throws NonFiniteError for the first gradient on the way back, that of the last weight, which is not finite. */

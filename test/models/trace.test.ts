@@ -16,6 +16,7 @@ import { type Trace, type TraceOptions, trace } from "../../src/models/trace.js"
 import { l2 } from "../../src/regularizers/regularizer.js";
 import type { DType } from "../../src/tensor/dtype.js";
 import type { LossName } from "../../src/models/objective.js";
+import { judgeTrace } from "../../src/oracle/trace-judgement.js";
 import { type Tensor, tensorOf } from "../../src/tensor/tensor.js";
 import { assertGradient } from "../support/gradients.js";
 import { assertReadsViews, assertSameBits, generate } from "../support/tensors.js";
@@ -158,6 +159,30 @@ describe("trace", () => {
     assert.equal(value(entries, "output/dense").get(0, 0), 1);
     assert.equal(value(entries, "loss").get(), 9);
     assert.deepEqual(Array.from(value(entries, "gradWeight/dense/kernel").data), [11, 19]);
+  });
+
+  it("has all of the gradient of a weight, its penalty once, under every path of a layer that an inner model shares", () => {
+    const shared = new Dense({
+      units: 2,
+      useBias: false,
+      name: "shared",
+      dtype: "float64",
+      kernelRegularizer: l2(0.5),
+    });
+    const [inside, x] = [0, 1].map(() => input({ shape: [2], dtype: "float64" }));
+    const inner = new Model({ inputs: inside, outputs: shared.apply(inside), name: "inner" });
+    const model = new Model({ inputs: x, outputs: inner.apply(shared.apply(x)) });
+    // y = x K K, so dK = x' dy K' + (x K)' dy, and the penalty's K is added to that
+    shared.weights[0].assign(tensorOf([1, 2, 3, 4], [2, 2], "float64"));
+    const cotangents = [tensorOf([1, -1], [1, 2], "float64")];
+    const x0 = tensorOf([5, 7], [1, 2], "float64");
+    const entries = trace(model, [x0], { cotangents });
+    const [xk0, xk1] = [5 + 21, 10 + 28];
+    const expected = [-5 + xk0 + 1, -5 - xk0 + 2, -7 + xk1 + 3, -7 - xk1 + 4];
+    for (const path of ["shared/kernel", "inner/shared/kernel"]) {
+      assert.deepEqual(Array.from(value(entries, `gradWeight/${path}`).data), expected, path);
+    }
+    assert.ok(judgeTrace(model, [x0], entries, { cotangents }).holds);
   });
 
   it("adds the losses of several outputs, each with its own targets or cotangents", () => {
