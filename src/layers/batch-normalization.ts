@@ -32,21 +32,13 @@
  *
  * @module
  */
-import { type InitializerConfig, initializerFromConfig, initializerToConfig } from "../initializers/initializer.js";
 import { type Execution, serial } from "../kernels/execution.js";
 import { columnMoments, type Moments } from "../kernels/column-moments.js";
 import { type ChannelMap, type Epilogue, normalize } from "../kernels/normalize.js";
 import { type GradientOptions, normalizationGradient, normalizationSums } from "../kernels/normalize-gradients.js";
 import { quotients } from "../kernels/reduce.js";
 import { sumTensors } from "../kernels/sum-tensors.js";
-import {
-  type Regularizer,
-  regularizerFromConfig,
-  regularizerOf,
-  type RegularizerOption,
-  regularizerToConfig,
-} from "../regularizers/regularizer.js";
-import { type KerasConfig, readConfig } from "../serialization/config.js";
+import type { KerasConfig } from "../serialization/config.js";
 import { doublesInScope } from "../tensor/arena.js";
 import { formatShape, type SymbolicShape } from "../tensor/shape.js";
 import { contiguous, empty, type Tensor } from "../tensor/tensor.js";
@@ -60,11 +52,17 @@ import {
   knownDimension,
   Layer,
   type LayerGradients,
-  type LayerOptions,
   type LayerPass,
-  layerOptionsFromConfig,
   singleInput,
 } from "./layer.js";
+import {
+  type BatchNormalizationOptions,
+  type BatchNormalizationSettings,
+  normalizationArguments,
+  normalizationOptionsFromConfig,
+  normalizationSettings,
+  normalizationVariables,
+} from "./normalization-options.js";
 import type { Variable, VariableSpec } from "./variable.js";
 
 /** The scale and offset of the output, [C] each; without them 1 and 0. */
@@ -190,43 +188,10 @@ function channelTensor(values: Float64Array, like: Tensor): Tensor {
   return x;
 }
 
-/** Options of {@link BatchNormalization}, with Keras's defaults. */
-export interface BatchNormalizationOptions extends LayerOptions {
-  /** The axis of the channels. @defaultValue -1 */
-  readonly axis?: number;
-  /** The share of the moving statistics that a step keeps. @defaultValue 0.99 */
-  readonly momentum?: number;
-  /** Added to the variance. @defaultValue 0.001 */
-  readonly epsilon?: number;
-  /** Whether there is a beta. @defaultValue true */
-  readonly center?: boolean;
-  /** Whether there is a gamma. @defaultValue true */
-  readonly scale?: boolean;
-  /** @defaultValue "zeros" */
-  readonly betaInitializer?: InitializerConfig | string;
-  /** @defaultValue "ones" */
-  readonly gammaInitializer?: InitializerConfig | string;
-  /** @defaultValue "zeros" */
-  readonly movingMeanInitializer?: InitializerConfig | string;
-  /** @defaultValue "ones" */
-  readonly movingVarianceInitializer?: InitializerConfig | string;
-  readonly betaRegularizer?: RegularizerOption | undefined;
-  readonly gammaRegularizer?: RegularizerOption | undefined;
-}
-
-type WeightName = "gamma" | "beta" | "moving_mean" | "moving_variance";
-
 /** The batch normalization layer of Keras. With `trainable` false it stays in inference mode, as there. */
 export class BatchNormalization extends Layer {
   readonly className = "BatchNormalization";
-  readonly #axis: number;
-  readonly #momentum: number;
-  readonly #epsilon: number;
-  readonly #center: boolean;
-  readonly #scale: boolean;
-  readonly #initializers: Readonly<Record<WeightName, InitializerConfig>>;
-  readonly #betaRegularizer: Regularizer | undefined;
-  readonly #gammaRegularizer: Regularizer | undefined;
+  readonly #settings: BatchNormalizationSettings;
 
   /**
    * @throws TypeError when an option is of another type than {@link BatchNormalizationOptions} says.
@@ -235,75 +200,23 @@ export class BatchNormalization extends Layer {
    */
   constructor(options: BatchNormalizationOptions = {}) {
     super(options);
-    const read = readConfig("BatchNormalization", { ...options });
-    this.#axis = read.integer("axis", Number.MIN_SAFE_INTEGER, -1);
-    this.#momentum = read.number("momentum", 0.99);
-    this.#epsilon = read.number("epsilon", 1e-3);
-    this.#center = read.boolean("center", true);
-    this.#scale = read.boolean("scale", true);
-    if (!(this.#epsilon > 0)) {
-      throw new RangeError(`BatchNormalization: \`epsilon\` must be above 0. Received epsilon=${this.#epsilon}.`);
-    }
-    if (!(this.#momentum >= 0 && this.#momentum <= 1)) {
-      throw new RangeError(
-        `BatchNormalization: \`momentum\` must be between 0 and 1. Received momentum=${this.#momentum}.`,
-      );
-    }
-    this.#initializers = {
-      beta: initializerFromConfig(options.betaInitializer ?? "zeros"),
-      gamma: initializerFromConfig(options.gammaInitializer ?? "ones"),
-      moving_mean: initializerFromConfig(options.movingMeanInitializer ?? "zeros"),
-      moving_variance: initializerFromConfig(options.movingVarianceInitializer ?? "ones"),
-    };
-    this.#betaRegularizer = regularizerOf(options.betaRegularizer, "BatchNormalization: `betaRegularizer`");
-    this.#gammaRegularizer = regularizerOf(options.gammaRegularizer, "BatchNormalization: `gammaRegularizer`");
+    this.#settings = normalizationSettings(options);
   }
 
   /** Reads the layer from a Keras configuration; Keras 2 writes the axis as a list of one. */
   static fromConfig(config: KerasConfig): BatchNormalization {
-    const listed = config["axis"];
-    const axis = Array.isArray(listed) && listed.length === 1 ? listed[0] : listed;
-    const read = readConfig("BatchNormalization", { ...config, axis });
-    for (const key of ["beta_constraint", "gamma_constraint"]) read.refuse(key);
-    read.refuse("renorm", false);
-    read.refuse("virtual_batch_size");
-    return new BatchNormalization({
-      ...layerOptionsFromConfig("BatchNormalization", config),
-      axis: read.integer("axis", Number.MIN_SAFE_INTEGER, -1),
-      momentum: read.number("momentum", 0.99),
-      epsilon: read.number("epsilon", 1e-3),
-      center: read.boolean("center", true),
-      scale: read.boolean("scale", true),
-      betaInitializer: initializerFromConfig(config["beta_initializer"] ?? "zeros"),
-      gammaInitializer: initializerFromConfig(config["gamma_initializer"] ?? "ones"),
-      movingMeanInitializer: initializerFromConfig(config["moving_mean_initializer"] ?? "zeros"),
-      movingVarianceInitializer: initializerFromConfig(config["moving_variance_initializer"] ?? "ones"),
-      betaRegularizer: regularizerFromConfig(config["beta_regularizer"], "BatchNormalization: `beta_regularizer`"),
-      gammaRegularizer: regularizerFromConfig(config["gamma_regularizer"], "BatchNormalization: `gamma_regularizer`"),
-    });
+    return new BatchNormalization(normalizationOptionsFromConfig(config));
   }
 
   computeOutputShape(inputShapes: readonly SymbolicShape[]): SymbolicShape {
     const shape = singleInput(this, inputShapes);
-    knownDimension(this, shape, resolveAxis("BatchNormalization", this.#axis, shape));
+    knownDimension(this, shape, resolveAxis("BatchNormalization", this.#settings.axis, shape));
     return shape;
   }
 
   protected override weightSpecs([input]: readonly SymbolicShape[]): readonly VariableSpec[] {
-    const shape = [knownDimension(this, input, resolveAxis("BatchNormalization", this.#axis, input))];
-    const spec = (name: WeightName, regularizer?: Regularizer, trainable = true): VariableSpec => ({
-      name,
-      shape,
-      initializer: this.#initializers[name],
-      regularizer,
-      trainable,
-    });
-    return [
-      ...(this.#scale ? [spec("gamma", this.#gammaRegularizer)] : []),
-      ...(this.#center ? [spec("beta", this.#betaRegularizer)] : []),
-      spec("moving_mean", undefined, false),
-      spec("moving_variance", undefined, false),
-    ];
+    const shape = [knownDimension(this, input, resolveAxis("BatchNormalization", this.#settings.axis, input))];
+    return normalizationVariables(this.#settings, shape);
   }
 
   call(inputs: readonly Tensor[], context: CallContext): LayerPass {
@@ -316,7 +229,7 @@ export class BatchNormalization extends Layer {
 
   /** Behind an image's convolution the channels are the last axis, -1 or 3. */
   override get finish(): Finish | undefined {
-    return this.#axis === -1 || this.#axis === 3 ? "normalize" : undefined;
+    return this.#settings.axis === -1 || this.#settings.axis === 3 ? "normalize" : undefined;
   }
 
   override channelMap({ pending, execution: { constants } }: CallContext): ChannelMap {
@@ -324,7 +237,8 @@ export class BatchNormalization extends Layer {
       const { gamma, beta, moving_mean: mean, moving_variance: variance } = this.values(pending);
       const statistics = { mean: new Float64Array(mean.data), variance: new Float64Array(variance.data) };
       // kept from step to step, and so not in a step's memory
-      return channelMapOf({ gamma, beta }, statistics, this.#epsilon, (length) => new Float64Array(length)).map;
+      return channelMapOf({ gamma, beta }, statistics, this.#settings.epsilon, (length) => new Float64Array(length))
+        .map;
     };
     return constants?.channelMap(this, make) ?? make();
   }
@@ -336,13 +250,13 @@ export class BatchNormalization extends Layer {
     { addend, rectify = false, inPlace }: Epilogue,
   ): LayerPass {
     const { gamma, beta, moving_mean: movingMean, moving_variance: movingVariance } = this.values(pending);
-    const axis = resolveAxis("BatchNormalization", this.#axis, input.shape);
+    const axis = resolveAxis("BatchNormalization", this.#settings.axis, input.shape);
     const x = axisToLast(input, axis);
     const ofBatch = training && this.trainable;
     const statistics = ofBatch
       ? batchStatistics(x, execution)
       : { mean: new Float64Array(movingMean.data), variance: new Float64Array(movingVariance.data) };
-    const options = { epsilon: this.#epsilon, ofBatch };
+    const options = { epsilon: this.#settings.epsilon, ofBatch };
     const epilogue = { addend: addend && axisToLast(addend, axis), rectify, inPlace };
     const { y, cache } = batchNormalizationForward(x, { gamma, beta }, statistics, options, execution, epilogue);
     const updates = new Map<Variable, Tensor>();
@@ -357,7 +271,7 @@ export class BatchNormalization extends Layer {
       return {
         isSum: other !== undefined,
         dInputs: (addend === undefined ? [dx] : [dx, dy]).map((gradient) => axisFromLast(gradient, axis)),
-        dWeights: { ...(this.#scale && { gamma: dGamma }), ...(this.#center && { beta: dBeta }) },
+        dWeights: { ...(this.#settings.scale && { gamma: dGamma }), ...(this.#settings.center && { beta: dBeta }) },
       };
     };
     /** The gradient of what comes before the ReLU, from the terms of that of what comes behind it. */
@@ -386,28 +300,13 @@ export class BatchNormalization extends Layer {
 
   /** The moving value after a step. */
   #move(moving: Tensor, batch: Float64Array): Tensor {
-    const kept = this.#momentum;
+    const kept = this.#settings.momentum;
     const next = empty(moving.shape, moving);
     for (let c = 0; c < batch.length; c++) next.data[c] = moving.data[c] * kept + batch[c] * (1 - kept);
     return next;
   }
 
   protected arguments(): KerasConfig {
-    return {
-      axis: this.#axis,
-      momentum: this.#momentum,
-      epsilon: this.#epsilon,
-      center: this.#center,
-      scale: this.#scale,
-      beta_initializer: initializerToConfig(this.#initializers.beta),
-      gamma_initializer: initializerToConfig(this.#initializers.gamma),
-      moving_mean_initializer: initializerToConfig(this.#initializers.moving_mean),
-      moving_variance_initializer: initializerToConfig(this.#initializers.moving_variance),
-      beta_regularizer: regularizerToConfig(this.#betaRegularizer),
-      gamma_regularizer: regularizerToConfig(this.#gammaRegularizer),
-      beta_constraint: null,
-      gamma_constraint: null,
-      synchronized: false,
-    };
+    return normalizationArguments(this.#settings);
   }
 }
