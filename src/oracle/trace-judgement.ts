@@ -249,14 +249,11 @@ class TraceJudge {
   #judgeWeights(weightTerms: ReadonlyMap<string, readonly Term[]>): void {
     const trained = new Set(this.#model.trainableWeights);
     const unknown = { from: undefined, expectation: new NotJudged("its layer was not judged") };
-    // a layer that models within the model share has a path, and terms, in each
-    const termsOf = new Map<Variable, readonly Term[]>();
-    for (const [path, weight] of this.#weights) {
-      termsOf.set(weight, [...(termsOf.get(weight) ?? []), ...(weightTerms.get(path) ?? [unknown])]);
-    }
     for (const [path, weight] of this.#weights) {
       if (!trained.has(weight)) continue;
-      const terms = termsOf.get(weight) ?? [];
+      // a layer that models within the model share has a path, and terms, in each
+      const paths = [...this.#weights.keys()].filter((other) => this.#weights.get(other) === weight);
+      const terms = paths.flatMap((other) => weightTerms.get(other) ?? [unknown]);
       const layer = path.slice(0, path.lastIndexOf("/"));
       const about = { key: `gradWeight/${path}`, layers: [layer], className: this.#classOf(layer) };
       const expectations = knownTerms(terms);
