@@ -46,9 +46,10 @@ function raise<Size>(shape: readonly Size[], rank: number): readonly (Size | 1)[
 /**
  * The shape that `shapes` share when dimensions of 1 are repeated.
  *
- * @throws RangeError when they do not agree otherwise.
+ * @throws RangeError when there are none, or they do not agree otherwise.
  */
 export function broadcastShape(shapes: readonly SymbolicShape[]): SymbolicShape {
+  if (shapes.length === 0) throw new RangeError("Add: must be applied to at least one input. Received none.");
   const rank = Math.max(...shapes.map((shape) => shape.length));
   const [first, ...rest] = shapes.map((shape) => raise(shape, rank));
   return rest.reduce((shape, other) => {
@@ -83,7 +84,7 @@ function broadcastOffsets(from: Shape, shape: Shape): Int32Array {
 /**
  * The sum of `inputs`.
  *
- * @throws RangeError when their shapes do not agree.
+ * @throws RangeError when there are none, or their shapes do not agree.
  */
 export function addForward(inputs: readonly Tensor[], execution: Execution = serial): Forward<AddCache> {
   const shapes = inputs.map((x) => x.shape);

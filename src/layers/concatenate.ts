@@ -67,14 +67,20 @@ function agree(a: number | null, b: number | null): boolean {
   return a === b || a === null || b === null;
 }
 
+/** `axis` of inputs of these shapes, counted from the front. @throws RangeError when there is no input, or no such axis. */
+function axisOf(axis: number, shapes: readonly SymbolicShape[]): number {
+  if (shapes.length > 0) return resolveAxis("Concatenate", axis, shapes[0]);
+  throw new RangeError("Concatenate: must be applied to at least one input. Received none.");
+}
+
 /**
  * Joins `inputs` along `axis`.
  *
- * @throws RangeError when there is no such axis, or their shapes differ in another one.
+ * @throws RangeError when there is no input or no such axis, or their shapes differ in another one.
  */
 export function concatenateForward(inputs: readonly Tensor[], axis = -1): Forward<ConcatenateCache> {
   const shapes = inputs.map((x) => x.shape);
-  const at = resolveAxis("Concatenate", axis, shapes[0]);
+  const at = axisOf(axis, shapes);
   const shape = joinedShape(shapes, at).map(Number);
   const y = empty(shape, inputs[0]);
   const run = sizeOf(shape.slice(at));
@@ -135,9 +141,7 @@ export class Concatenate extends Layer {
   }
 
   computeOutputShape(inputShapes: readonly SymbolicShape[]): SymbolicShape {
-    if (inputShapes.length === 0)
-      throw new RangeError("Concatenate: must be applied to at least one input. Received none.");
-    return joinedShape(inputShapes, resolveAxis("Concatenate", this.axis, inputShapes[0]));
+    return joinedShape(inputShapes, axisOf(this.axis, inputShapes));
   }
 
   call(inputs: readonly Tensor[], _context: CallContext): LayerPass {

@@ -23,9 +23,18 @@ export class InputLayer extends Layer {
   /** The shape with the batch: [null, H, W, C]. */
   readonly batchShape: SymbolicShape;
 
-  /** @throws RangeError when a dimension is neither null nor a whole number of at least 1. */
+  /**
+   * @throws TypeError when the shape is no array.
+   * @throws RangeError when a dimension is neither null nor a whole number of at least 1.
+   */
   constructor({ shape, batchSize, ...options }: InputOptions) {
     super(options);
+    if (!Array.isArray(shape)) {
+      throw new TypeError(
+        "InputLayer: `shape` must be an array of dimensions without the batch, such as [32, 32, 3]. " +
+          `Received shape=${describe(shape)}.`,
+      );
+    }
     this.batchShape = [batchSize ?? null, ...shape];
     if (!this.batchShape.every((size) => size === null || (Number.isSafeInteger(size) && size >= 1))) {
       throw new RangeError(
@@ -71,6 +80,7 @@ export class InputLayer extends Layer {
 /**
  * An input of a model as a symbolic tensor, to which layers are applied: `keras.Input`.
  *
+ * @throws TypeError when the shape is no array.
  * @throws RangeError when a dimension is neither null nor a whole number of at least 1.
  */
 export function input(options: InputOptions): SymbolicTensor {

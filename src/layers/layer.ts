@@ -17,6 +17,7 @@ import type { DType, FloatArray } from "../tensor/dtype.js";
 import { formatShape, type SymbolicShape } from "../tensor/shape.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { type KerasConfig, readConfig } from "../serialization/config.js";
+import { symbolicTensors } from "./symbolic.js";
 import { Variable, type VariableSpec } from "./variable.js";
 
 /** What a forward pass returns: its output, and the values its backward pass will need. */
@@ -210,10 +211,11 @@ export abstract class Layer {
   /**
    * The layer as a node of a graph: checks the input shapes, makes the weights on first use.
    *
+   * @throws TypeError when `inputs` are no symbolic tensors.
    * @throws RangeError when the layer cannot take inputs of these shapes.
    */
   apply(inputs: SymbolicTensor | readonly SymbolicTensor[], { training }: ApplyOptions = {}): SymbolicTensor {
-    const list = "node" in inputs ? [inputs] : [...inputs];
+    const list = [...symbolicTensors(`${this.className}: must be applied to`, inputs)];
     const shapes = list.map((x) => x.shape);
     const shape = this.computeOutputShape(shapes);
     this.#weights ??= this.weightSpecs(shapes).map((spec) => new Variable(spec, this.dtype));
@@ -236,8 +238,18 @@ export abstract class Layer {
     return weight;
   }
 
-  /** The current values of all weights, by Keras's name; those that this pass has already changed, changed. */
+  /**
+   * The current values of all weights, by Keras's name; those that this pass has already changed, changed.
+   *
+   * @throws RangeError when the layer has no weights yet.
+   */
   protected values(pending?: ReadonlyMap<Variable, Tensor>): WeightValues {
+    if (this.#weights === undefined) {
+      throw new RangeError(
+        `${this.className}: must be applied to a symbolic tensor, which makes its weights, before it is called. ` +
+          "Received a call before that.",
+      );
+    }
     const values: Record<string, Tensor> = {};
     for (const weight of this.weights) values[weight.name] = pending?.get(weight) ?? weight.value;
     return values;
@@ -255,7 +267,11 @@ export abstract class Layer {
    */
   abstract computeOutputShape(inputShapes: readonly SymbolicShape[]): SymbolicShape;
 
-  /** Runs forward on `inputs`, contiguous tensors whose shapes {@link computeOutputShape} has accepted. */
+  /**
+   * Runs forward on `inputs`, contiguous tensors whose shapes {@link computeOutputShape} has accepted.
+   *
+   * @throws RangeError when the layer has weights, but has not been applied yet.
+   */
   abstract call(inputs: readonly Tensor[], context: CallContext): LayerPass;
 
   /** What this layer does, where the layer before it can do it. */

@@ -56,7 +56,7 @@ function spread(value: PerChannel, channels: number): readonly number[] {
  * @throws RangeError when scale or offset has another number of channels than `x`.
  */
 export function rescalingForward(x: Tensor, { scale, offset = 0 }: RescalingConfig): Forward<RescalingCache> {
-  const channels = x.shape[x.dimension - 1];
+  const channels = channelsOf(x.shape) ?? 1;
   checkChannels(x.shape, { scale, offset });
   const scales = spread(scale, channels);
   const offsets = spread(offset, channels);
@@ -72,6 +72,7 @@ export function rescalingForward(x: Tensor, { scale, offset = 0 }: RescalingConf
 /** The gradient for the input. @throws RangeError when `dy` does not have the shape of the output. */
 export function rescalingBackward(dy: Tensor, { shape, scale }: RescalingCache): Tensor {
   expectGradient("Rescaling", dy, shape);
+  checkChannels(shape, { scale });
   const dx = empty(dy.shape, dy);
   const dys = contiguous(dy).data;
   const dxs = dx.data;
@@ -81,10 +82,15 @@ export function rescalingBackward(dy: Tensor, { shape, scale }: RescalingCache):
   return dx;
 }
 
-function checkChannels(shape: SymbolicShape, config: Required<RescalingConfig>): void {
-  const channels = shape.at(-1);
+/** The last dimension; a single number is its own channel. */
+function channelsOf(shape: SymbolicShape): number | null {
+  return shape.length === 0 ? 1 : shape[shape.length - 1];
+}
+
+function checkChannels(shape: SymbolicShape, config: RescalingConfig): void {
+  const channels = channelsOf(shape);
   for (const argument of ["scale", "offset"] as const) {
-    const value = config[argument];
+    const value = config[argument] ?? 0;
     if (typeof value === "number" || value.length === channels) continue;
     throw new RangeError(
       `Rescaling: \`${argument}\` must be one number, or one for each channel of an input of shape ` +

@@ -16,6 +16,7 @@ import {
   type LayerPass,
   type SymbolicTensor,
 } from "../layers/layer.js";
+import { symbolicTensors } from "../layers/symbolic.js";
 import type { Variable } from "../layers/variable.js";
 import type { KerasConfig } from "../serialization/config.js";
 import type { FloatArray } from "../tensor/dtype.js";
@@ -34,10 +35,6 @@ export interface ModelOptions extends Omit<LayerOptions, "dtype"> {
   readonly outputs: SymbolicTensor | readonly SymbolicTensor[];
   /** Seed of the initial weights. @defaultValue 0 */
   readonly seed?: number;
-}
-
-function listOf(tensors: SymbolicTensor | readonly SymbolicTensor[]): readonly SymbolicTensor[] {
-  return "node" in tensors ? [tensors] : tensors;
 }
 
 /** Where a weight is: in this layer of a model, by this name there. */
@@ -83,12 +80,14 @@ export class Model extends Layer {
   readonly #outputShapes = new Map<string, SymbolicShape>();
 
   /**
+   * @throws TypeError when inputs or outputs are no symbolic tensors.
    * @throws RangeError when there is no input or no output, an output depends on an input that is not given, an input is
    *   not one, or two layers have one name.
    */
   constructor(options: ModelOptions) {
-    const inputs = listOf(options.inputs);
-    const outputs = listOf(options.outputs);
+    const given = { ...options };
+    const inputs = symbolicTensors("Model: `inputs` must be", given.inputs);
+    const outputs = symbolicTensors("Model: `outputs` must be", given.outputs);
     if (inputs.length === 0 || outputs.length === 0) {
       throw new RangeError(
         `Model: must have at least one input and one output. Received ${inputs.length} and ${outputs.length}.`,

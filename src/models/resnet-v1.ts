@@ -68,7 +68,7 @@ export interface ResNetLayerOptions {
 }
 
 /** The example's `resnet_layer`: a convolution with batch normalization and ReLU behind or before it. */
-export function resnetLayer(x: SymbolicTensor, options: ResNetLayerOptions): SymbolicTensor {
+export function resnetLayer(x: SymbolicTensor, options: ResNetLayerOptions = {}): SymbolicTensor {
   const { filters = 16, kernelSize = 3, strides = 1, activation = true, batchNormalization = true, dtype } = options;
   const conv = new Conv2D({
     filters,

@@ -4,8 +4,8 @@
  * @module
  */
 import { input } from "../layers/input-layer.js";
-import type { Layer } from "../layers/layer.js";
-import type { KerasConfig } from "../serialization/config.js";
+import { Layer } from "../layers/layer.js";
+import { describe, type KerasConfig } from "../serialization/config.js";
 import type { SymbolicShape } from "../tensor/shape.js";
 import { serializeLayer } from "./graph-config.js";
 import { Model } from "./model.js";
@@ -30,8 +30,21 @@ export interface SequentialOptions {
 export class Sequential extends Model {
   override readonly className: string = "Sequential";
 
-  /** @throws RangeError when there is no layer, or a layer cannot take what the one before it gives. */
+  /**
+   * @throws TypeError when `batchShape` is no array, or `layers` is no array of layers.
+   * @throws RangeError when there is no layer, or a layer cannot take what the one before it gives.
+   */
   constructor({ batchShape, layers, inputName, ...options }: SequentialOptions) {
+    if (!Array.isArray(batchShape)) {
+      throw new TypeError(
+        "Sequential: `batchShape` must be an array of dimensions, the batch first: [null, 32, 32, 3]. " +
+          `Received ${describe(batchShape)}.`,
+      );
+    }
+    if (!Array.isArray(layers) || !layers.every((layer) => layer instanceof Layer)) {
+      const received = Array.isArray(layers) ? "an element that is none" : "no array";
+      throw new TypeError(`Sequential: \`layers\` must be an array of layers. Received ${received}.`);
+    }
     if (layers.length === 0) throw new RangeError("Sequential: must have at least one layer. Received none.");
     const { dtype } = layers[0];
     const [batch, ...shape] = batchShape;

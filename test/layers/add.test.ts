@@ -153,6 +153,10 @@ describe("Add", () => {
       name: "RangeError",
       message: "Add: must be applied to at least two inputs. Received 1 inputs.",
     });
+    assert.throws(() => addForward([]), {
+      name: "RangeError",
+      message: "Add: must be applied to at least one input. Received none.",
+    });
     assert.throws(() => new Add().apply([x, input({ shape: [4] })]), {
       name: "RangeError",
       message: "Add: all inputs must have the same shape, up to dimensions of 1. Received [null, 3], [null, 4].",

@@ -145,6 +145,10 @@ describe("Concatenate", () => {
       () => new Concatenate().apply([]),
       range("Concatenate: must be applied to at least one input. Received none."),
     );
+    assert.throws(
+      () => concatenateForward([]),
+      range("Concatenate: must be applied to at least one input. Received none."),
+    );
     assert.throws(() => layerFromConfig("Concatenate", { axis: 0.5 }), {
       name: "TypeError",
       message: /^Concatenate: `axis` must be a whole number/,

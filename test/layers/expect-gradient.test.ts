@@ -38,7 +38,7 @@ const pool = { poolSize: [2, 2] } as const;
 /** One forward call, and its way back. */
 interface Call {
   readonly y: Tensor;
-  backward(dy: Tensor): unknown;
+  readonly backward: (dy: Tensor) => unknown;
 }
 
 function call<Cache>({ y, cache }: Forward<Cache>, backward: (dy: Tensor, cache: Cache) => unknown): Call {

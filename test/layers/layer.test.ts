@@ -3,13 +3,16 @@ import { describe, it } from "node:test";
 import { Add } from "../../src/layers/add.js";
 import { axisFromLast, axisToLast, resolveAxis } from "../../src/layers/axis.js";
 import { BatchNormalization } from "../../src/layers/batch-normalization.js";
+import { Conv2D } from "../../src/layers/conv2d.js";
 import { Dense, type DenseOptions } from "../../src/layers/dense.js";
 import { DepthwiseConv2D } from "../../src/layers/depthwise-conv2d.js";
 import { Dropout } from "../../src/layers/dropout.js";
 import { GlobalMaxPooling2D } from "../../src/layers/global-max-pooling2d.js";
 import { InputLayer, input } from "../../src/layers/input-layer.js";
-import { inference } from "../../src/layers/layer.js";
+import { inference, type SymbolicTensor } from "../../src/layers/layer.js";
 import { layerFromConfig } from "../../src/layers/registry.js";
+import { Rescaling } from "../../src/layers/rescaling.js";
+import { Reshape } from "../../src/layers/reshape.js";
 import { ReLU } from "../../src/layers/relu.js";
 import { Variable } from "../../src/layers/variable.js";
 import { windowOutput } from "../../src/layers/window-shape.js";
@@ -159,6 +162,69 @@ describe("the constructor of a layer", () => {
     const layer = new Dense(options({ name: undefined, trainable: undefined, dtype: undefined, useBias: undefined }));
     assert.deepEqual([layer.givenName, layer.trainable, layer.dtype], [undefined, true, "float32"]);
     assert.equal(layer.getConfig()["use_bias"], true);
+  });
+});
+
+describe("a layer", () => {
+  const x = input({ shape: [3] });
+
+  it("refuses to be applied to anything but symbolic tensors", () => {
+    for (const [given, received] of [
+      [tensorOf([1, 2], [1, 2]), "a tensor with numbers"],
+      [[x, tensorOf([1, 2], [1, 2])], "a tensor with numbers"],
+      [undefined, "nothing"],
+      [[null], "null"],
+      [new Add(), "another object"],
+    ] as const) {
+      assert.throws(() => new Add().apply(given as unknown as SymbolicTensor), {
+        name: "TypeError",
+        message:
+          "Add: must be applied to one symbolic tensor or an array of them, as `input()` gives. " +
+          `Received ${received}.`,
+      });
+    }
+  });
+
+  it("refuses to be called before it has weights", () => {
+    for (const layer of [new Dense({ units: 2 }), new BatchNormalization()]) {
+      assert.throws(() => layer.call([tensorOf([1, 2], [1, 2])], inference), {
+        name: "RangeError",
+        message:
+          `${layer.className}: must be applied to a symbolic tensor, which makes its weights, before it is called. ` +
+          "Received a call before that.",
+      });
+    }
+  });
+
+  it("says which option it misses when it is given none", () => {
+    const construct = (layer: unknown): unknown => new (layer as new () => unknown)();
+    for (const [layer, message] of [
+      [Dense, "Dense: `units` must be a whole number of at least 1. Received nothing."],
+      [Conv2D, "Conv2D: `filters` must be a whole number of at least 1. Received nothing."],
+      [
+        DepthwiseConv2D,
+        "DepthwiseConv2D: `kernelSize` must be one or two whole numbers of at least 1. Received nothing.",
+      ],
+      [Dropout, "Dropout: `rate` must be a finite number. Received nothing."],
+      [Rescaling, "Rescaling: `scale` must be a finite number. Received nothing."],
+      [Reshape, "Reshape: `targetShape` must be a list of whole numbers. Received nothing."],
+    ] as const) {
+      assert.throws(() => construct(layer), { name: "TypeError", message });
+    }
+  });
+
+  it("refuses an input whose shape is no array", () => {
+    for (const [shape, received] of [
+      [undefined, "nothing"],
+      [32, "32"],
+    ] as const) {
+      assert.throws(() => input({ shape: shape as unknown as number[] }), {
+        name: "TypeError",
+        message:
+          "InputLayer: `shape` must be an array of dimensions without the batch, such as [32, 32, 3]. " +
+          `Received shape=${received}.`,
+      });
+    }
   });
 });
 

@@ -81,6 +81,17 @@ describe("Rescaling", () => {
     });
   });
 
+  it("rescales a single number, and refuses a backward map of other channels", () => {
+    const { y, cache } = rescalingForward(tensorOf([3], []), { scale: 2, offset: 1 });
+    assertSameBits(y, tensorOf([7], []));
+    assertSameBits(rescalingBackward(tensorOf([5], []), cache), tensorOf([10], []));
+    assert.throws(() => rescalingBackward(tensorOf([1, 2], [2]), { shape: [2], scale: [] }), {
+      name: "RangeError",
+      message:
+        "Rescaling: `scale` must be one number, or one for each channel of an input of shape [2]. Received 0 numbers.",
+    });
+  });
+
   it("refuses what is not a number, and no scale", () => {
     assert.throws(() => layerFromConfig("Rescaling", { scale: [1, "2"] }), {
       name: "TypeError",

@@ -10,8 +10,9 @@ import { input } from "../../src/layers/input-layer.js";
 import type { SymbolicTensor } from "../../src/layers/layer.js";
 import { MaxPooling2D } from "../../src/layers/max-pooling2d.js";
 import { ZeroPadding2D } from "../../src/layers/zero-padding2d.js";
-import { Model } from "../../src/models/model.js";
+import { Model, type ModelOptions } from "../../src/models/model.js";
 import { predict } from "../../src/models/predict.js";
+import { resnetLayer } from "../../src/models/resnet-v1.js";
 import { Sequential } from "../../src/models/sequential.js";
 import { type Tensor, zeros } from "../../src/tensor/tensor.js";
 import { generate } from "../support/tensors.js";
@@ -103,5 +104,35 @@ describe("Models within a model", () => {
     const x = input({ shape: [8, 8, 3] });
     const base = new Model({ inputs: x, outputs: new Dense({ units: 2 }).apply(new Flatten().apply(x)) });
     assert.deepEqual(base.apply(input({ shape: [null, null, 3] })).shape, [null, 2]);
+  });
+});
+
+describe("Model", () => {
+  it("refuses inputs and outputs that are no symbolic tensors, and none at all", () => {
+    const make =
+      (options?: object): (() => unknown) =>
+      () =>
+        new Model(options as ModelOptions);
+    const x = input({ shape: [3] });
+    for (const [options, rule, received] of [
+      [undefined, "inputs", "nothing"],
+      [{ outputs: x }, "inputs", "nothing"],
+      [{ inputs: x }, "outputs", "nothing"],
+      [{ inputs: [x], outputs: [zeros([2, 3], "float32")] }, "outputs", "a tensor with numbers"],
+    ] as const) {
+      assert.throws(make(options), {
+        name: "TypeError",
+        message: `Model: \`${rule}\` must be one symbolic tensor or an array of them, as \`input()\` gives. Received ${received}.`,
+      });
+    }
+  });
+
+  it("has layers made by resnetLayer with the defaults of the Keras example", () => {
+    const x = input({ shape: [8, 6, 3] });
+    const { layers } = new Model({ inputs: x, outputs: resnetLayer(x) });
+    assert.deepEqual(
+      layers.map(({ name }) => name),
+      ["input_layer", "conv2d", "batch_normalization", "activation"],
+    );
   });
 });

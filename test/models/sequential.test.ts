@@ -6,7 +6,7 @@ import { Flatten } from "../../src/layers/flatten.js";
 import { ReLU } from "../../src/layers/relu.js";
 import { modelFromConfig } from "../../src/models/from-config.js";
 import { serializeLayer } from "../../src/models/graph-config.js";
-import { Sequential } from "../../src/models/sequential.js";
+import { Sequential, type SequentialOptions } from "../../src/models/sequential.js";
 
 const small = (): Sequential =>
   new Sequential({
@@ -83,6 +83,28 @@ describe("Sequential", () => {
       assert.deepEqual(model.outputs[0].shape, [null, 2]);
     });
   }
+
+  it("refuses what is no shape, and what is no layer", () => {
+    const make =
+      (options: object): (() => unknown) =>
+      () =>
+        new Sequential(options as SequentialOptions);
+    const layers = [new Dense({ units: 2 })];
+    assert.throws(make({ layers }), {
+      name: "TypeError",
+      message:
+        "Sequential: `batchShape` must be an array of dimensions, the batch first: [null, 32, 32, 3]. Received nothing.",
+    });
+    for (const [wrong, received] of [
+      [[...layers, 3], "an element that is none"],
+      [undefined, "no array"],
+    ] as const) {
+      assert.throws(make({ batchShape: [null, 3], layers: wrong }), {
+        name: "TypeError",
+        message: `Sequential: \`layers\` must be an array of layers. Received ${received}.`,
+      });
+    }
+  });
 
   it("refuses to be empty", () => {
     assert.throws(() => new Sequential({ batchShape: [null, 4], layers: [] }), {

@@ -105,6 +105,7 @@ export interface InputShapeRules {
 /**
  * The shape [H, W, C] of a network's input: the author's, checked, or the default.
  *
+ * @throws TypeError when it is no array.
  * @throws RangeError when it has not three dimensions, is too small, or is open where it must be known.
  */
 export function obtainInputShape(
@@ -113,6 +114,11 @@ export function obtainInputShape(
   { defaultSize, minSize, includeTop }: InputShapeRules,
 ): SymbolicShape {
   if (inputShape === undefined) return includeTop ? [defaultSize, defaultSize, 3] : [null, null, 3];
+  if (!Array.isArray(inputShape)) {
+    throw new TypeError(
+      `${where}: \`inputShape\` must be an array [height, width, channels]. Received ${describe(inputShape)}.`,
+    );
+  }
   const received = `Received inputShape=${formatShape(inputShape)}.`;
   if (inputShape.length !== 3) {
     throw new RangeError(`${where}: \`inputShape\` must be three numbers, height, width and channels. ${received}`);

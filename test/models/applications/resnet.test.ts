@@ -105,6 +105,11 @@ describe("the ResNets of keras.applications", () => {
 
   const wrong: readonly [ResNetOptions, string, string][] = [
     [
+      { inputShape: 224 as unknown as number[] },
+      "TypeError",
+      "ResNet50: `inputShape` must be an array [height, width, channels]. Received 224.",
+    ],
+    [
       { inputShape: [224, 224] },
       "RangeError",
       "ResNet50: `inputShape` must be three numbers, height, width and channels. Received inputShape=[224, 224].",
