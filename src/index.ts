@@ -86,6 +86,7 @@ export { Activation, type ActivationName, type ActivationOptions } from "./layer
 export { Add, addBackward, addForward } from "./layers/add.js";
 export * from "./layers/average-pooling2d.js";
 export * from "./layers/batch-normalization.js";
+export type { BatchNormalizationOptions } from "./layers/normalization-options.js";
 export * from "./layers/concatenate.js";
 export * from "./layers/conv2d.js";
 export * from "./layers/dense.js";

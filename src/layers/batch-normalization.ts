@@ -109,6 +109,7 @@ export function batchStatistics(x: Tensor, execution: Execution = serial): Stati
  * Normalizes the columns of `x` [M, C], C last, by `statistics`: those of the batch in training, the moving ones else.
  * What `epilogue` says is done to the result before it is stored, and not a part of the cache.
  *
+ * @throws TypeError when the statistics are no arrays of float64 numbers.
  * @throws RangeError when gamma, beta or the statistics do not have one value per channel.
  */
 export function batchNormalizationForward(
@@ -120,6 +121,10 @@ export function batchNormalizationForward(
   epilogue: Epilogue = {},
 ): Forward<BatchNormalizationCache> {
   const channels = x.shape[x.dimension - 1];
+  for (const [name, values] of Object.entries({ mean, variance })) {
+    if (values instanceof Float64Array) continue;
+    throw new TypeError(`BatchNormalization: \`${name}\` must be a Float64Array. Received another value.`);
+  }
   for (const [name, size] of [
     ["gamma", gamma?.size],
     ["beta", beta?.size],

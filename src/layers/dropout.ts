@@ -44,12 +44,19 @@ export interface DropoutCache {
   readonly rate: number;
 }
 
+function expectRate(rate: number): void {
+  if (rate >= 0 && rate <= 1) return;
+  throw new RangeError(`Dropout: \`rate\` must be between 0 and 1. Received rate=${rate}.`);
+}
+
 /**
  * Drops elements of `x`, in training.
  *
  * @param uniform - For every element the number in [0, 1) that decides, by its row-major index.
+ * @throws RangeError when the rate is not within [0, 1].
  */
 export function dropoutForward(x: Tensor, rate: number, uniform: (index: number) => number): Forward<DropoutCache> {
+  expectRate(rate);
   const kept = new Uint8Array(x.size);
   for (let i = 0; i < kept.length; i++) kept[i] = uniform(i) >= rate ? 1 : 0;
   const cache = { shape: x.shape, kept, rate };
@@ -93,9 +100,7 @@ export class Dropout extends Layer {
     super(options);
     const read = readConfig("Dropout", { ...options });
     this.rate = read.number("rate");
-    if (!(this.rate >= 0 && this.rate <= 1)) {
-      throw new RangeError(`Dropout: \`rate\` must be between 0 and 1. Received rate=${this.rate}.`);
-    }
+    expectRate(this.rate);
     this.#seed = read.optionalNumber("seed");
   }
 

@@ -65,8 +65,22 @@ export interface ReLUCache {
   readonly execution?: Execution;
 }
 
-/** Rectifies `x` element by element. */
-export function reluForward(x: Tensor, config: ReLUConfig = RELU, execution: Execution = serial): Forward<ReLUCache> {
+/** `options` with the defaults put in; Keras's `max_value=None` is there as null. */
+function withDefaults(options: Partial<ReLUConfig>): ReLUConfig {
+  return {
+    maxValue: options.maxValue ?? RELU.maxValue,
+    negativeSlope: options.negativeSlope ?? RELU.negativeSlope,
+    threshold: options.threshold ?? RELU.threshold,
+  };
+}
+
+/** Rectifies `x` element by element; what `options` leaves out is as in max(x, 0). */
+export function reluForward(
+  x: Tensor,
+  options: Partial<ReLUConfig> = RELU,
+  execution: Execution = serial,
+): Forward<ReLUCache> {
+  const config = withDefaults(options);
   x = contiguous(x);
   const y = rectify(x, config, execution);
   return { y, cache: { x: isPlain(config) ? y : x, config, execution } };
@@ -97,11 +111,7 @@ export class ReLU extends Layer {
   /** @throws RangeError when an argument is negative. */
   constructor(options: ReLUOptions = {}) {
     super(options);
-    this.config = {
-      maxValue: options.maxValue ?? RELU.maxValue,
-      negativeSlope: options.negativeSlope ?? RELU.negativeSlope,
-      threshold: options.threshold ?? RELU.threshold,
-    };
+    this.config = withDefaults(options);
     for (const argument of ["maxValue", "negativeSlope", "threshold"] as const) {
       if (!(this.config[argument] >= 0)) {
         throw new RangeError(`ReLU: \`${argument}\` must be at least 0. Received ${this.config[argument]}.`);

@@ -55,6 +55,7 @@ function paddedShape(
 /**
  * Puts zeros around the images `x` [N, H, W, C].
  *
+ * @throws TypeError when the padding is not made of whole numbers of at least 0.
  * @throws RangeError when `x` does not have 4 dimensions.
  */
 export function zeroPadding2DForward(
@@ -65,6 +66,7 @@ export function zeroPadding2DForward(
   if (x.dimension !== 4) {
     throw new RangeError(`ZeroPadding2D: \`x\` must have 4 dimensions. Received x.shape=${formatShape(x.shape)}.`);
   }
+  padding = readPadding(padding);
   return { y: addBorders(x, padding, execution), cache: { shape: x.shape, padding, execution } };
 }
 

@@ -30,6 +30,7 @@ import { type Tensor, zeros } from "../tensor/tensor.js";
 import {
   copyOf,
   expectFactor,
+  expectOptions,
   expectShare,
   likeWeight,
   Optimizer,
@@ -122,6 +123,8 @@ export function adamStep(
 /** Options of {@link Adam}. */
 export interface AdamClassOptions extends AdamOptions, OptimizerClassOptions {}
 
+const OPTIONS = ["learningRate", "beta1", "beta2", "epsilon", "amsgrad", "weightDecay", "name"] as const;
+
 /** Adam as Keras has it, for all weights of a model. */
 export class Adam extends Optimizer {
   readonly className: "Adam" | "AdamW" = "Adam";
@@ -131,8 +134,12 @@ export class Adam extends Optimizer {
   readonly #epsilon: number;
   readonly #amsgrad: boolean;
 
-  /** @throws RangeError when a beta is not within [0, 1), or another number is negative or not finite. */
+  /**
+   * @throws TypeError when there is an option that is none of {@link AdamClassOptions}.
+   * @throws RangeError when a beta is not within [0, 1), or another number is negative or not finite.
+   */
   constructor(options: AdamClassOptions = {}, className = "Adam") {
+    expectOptions(className, options, OPTIONS);
     const { learningRate = 1e-3, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-7, amsgrad = false } = options;
     super(className, options.name ?? "adam", learningRate, options.weightDecay);
     expectFactor(className, "epsilon", epsilon);

@@ -41,7 +41,7 @@ export function adamWStep(
 export class AdamW extends Adam {
   override readonly className = "AdamW";
 
-  /** @throws RangeError as {@link Adam}. */
+  /** @throws TypeError, RangeError as {@link Adam}. */
   constructor({ weightDecay = ADAMW_WEIGHT_DECAY, name = "adam_w", ...options }: AdamClassOptions = {}) {
     super({ ...options, weightDecay, name }, "AdamW");
   }

@@ -24,7 +24,7 @@ import { type Tensor, zeros } from "../tensor/tensor.js";
 import {
   copyOf,
   expectFactor,
-  expectShare,
+  expectOptions,
   likeWeight,
   Optimizer,
   type OptimizerClassOptions,
@@ -50,6 +50,12 @@ export interface SGDState {
   readonly momentum: Tensor | undefined;
 }
 
+/** With a momentum of 1, which Keras takes too, a step is never forgotten. */
+function expectMomentum(momentum: number): void {
+  if (momentum >= 0 && momentum <= 1) return;
+  throw new RangeError(`SGD: \`momentum\` must be between 0 and 1. Received momentum=${momentum}.`);
+}
+
 /** The state before the first step of `weight`. */
 export function sgdState(weight: Tensor, { momentum = 0 }: SGDOptions = {}): SGDState {
   return { momentum: momentum === 0 ? undefined : zeros(weight.shape, weight) };
@@ -58,7 +64,7 @@ export function sgdState(weight: Tensor, { momentum = 0 }: SGDOptions = {}): SGD
 /**
  * One step down the `gradient`.
  *
- * @throws RangeError when shapes differ, the rate or the decay is negative, or the momentum is not within [0, 1).
+ * @throws RangeError when shapes differ, the rate or the decay is negative, or the momentum is not within [0, 1].
  */
 export function sgdStep(
   weight: Tensor,
@@ -67,7 +73,7 @@ export function sgdStep(
   { learningRate = 0.01, momentum = 0, nesterov = false, weightDecay = 0 }: SGDOptions = {},
 ): Step<SGDState> {
   expectFactor("SGD", "learningRate", learningRate);
-  expectShare("SGD", "momentum", momentum);
+  expectMomentum(momentum);
   expectFactor("SGD", "weightDecay", weightDecay);
   const like = (name: string, x: Tensor): Tensor => likeWeight("SGD", name, x, weight);
   const next = copyOf(like("weight", weight));
@@ -81,6 +87,8 @@ export function sgdStep(
 /** Options of {@link SGD}. */
 export interface SGDClassOptions extends SGDOptions, OptimizerClassOptions {}
 
+const OPTIONS = ["learningRate", "momentum", "nesterov", "weightDecay", "name"] as const;
+
 /** SGD as Keras has it, for all weights of a model. */
 export class SGD extends Optimizer {
   readonly className = "SGD";
@@ -88,11 +96,15 @@ export class SGD extends Optimizer {
   readonly #momentum: number;
   readonly #nesterov: boolean;
 
-  /** @throws RangeError when the rate or the decay is negative, or the momentum is not within [0, 1). */
+  /**
+   * @throws TypeError when there is an option that is none of {@link SGDClassOptions}.
+   * @throws RangeError when the rate or the decay is negative, or the momentum is not within [0, 1].
+   */
   constructor(options: SGDClassOptions = {}) {
+    expectOptions("SGD", options, OPTIONS);
     const { learningRate = 0.01, momentum = 0, nesterov = false } = options;
     super("SGD", options.name ?? "sgd", learningRate, options.weightDecay);
-    expectShare("SGD", "momentum", momentum);
+    expectMomentum(momentum);
     this.#momentum = momentum;
     this.#nesterov = nesterov;
     this.slotNames = momentum === 0 ? [] : [["momentum"]];

@@ -116,6 +116,14 @@ describe("ReLU", () => {
     assert.equal(assertRoundTrip(new ReLU())["max_value"], null);
   });
 
+  it("is max(x, 0) in what it is not told", () => {
+    const x = tensorOf([-4, -1, 0, 3, 9], [5]);
+    assertSameBits(reluForward(x, { negativeSlope: 0.5 }).y, tensorOf([-2, -0.5, 0, 3, 9], [5]));
+    assertSameBits(reluForward(x, { threshold: 2 }).y, tensorOf([0, 0, 0, 3, 9], [5]));
+    const asKeras = { maxValue: null, negativeSlope: 0, threshold: 0 } as unknown as ReLUConfig;
+    assertSameBits(reluForward(x, asKeras).y, tensorOf([0, 0, 0, 3, 9], [5]));
+  });
+
   it("refuses negative arguments", () => {
     assert.throws(() => layerFromConfig("ReLU", { max_value: -1 }), {
       name: "RangeError",

@@ -7,6 +7,7 @@ import {
   batchNormalizationBackward,
   batchNormalizationForward,
   batchStatistics,
+  type Statistics,
 } from "../../src/layers/batch-normalization.js";
 import { input } from "../../src/layers/input-layer.js";
 import { layerFromConfig } from "../../src/layers/registry.js";
@@ -335,6 +336,16 @@ describe("the layer BatchNormalization", () => {
     );
     assert.deepEqual([config["axis"], config["momentum"], config["epsilon"], config["center"]], [1, 0.9, 1e-5, false]);
     assert.equal(layerFromConfig("BatchNormalization", { axis: [3] }).getConfig()["axis"], 3);
+  });
+
+  it("refuses statistics that are tensors", () => {
+    const x = tensorOf([1, 2, 3, 4], [2, 2]);
+    const variance = Float64Array.of(1, 1);
+    const wrong = { mean: tensorOf([1, 2], [2]), variance } as unknown as Statistics;
+    assert.throws(() => batchNormalizationForward(x, {}, wrong, { epsilon: 1, ofBatch: false }), {
+      name: "TypeError",
+      message: "BatchNormalization: `mean` must be a Float64Array. Received another value.",
+    });
   });
 
   it("refuses arguments and inputs that it cannot take", () => {

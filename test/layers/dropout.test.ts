@@ -97,6 +97,12 @@ describe("Dropout", () => {
   });
 
   it("refuses a rate outside [0, 1], and a noise shape", () => {
+    for (const rate of [2, -0.5, Number.NaN]) {
+      assert.throws(() => dropoutForward(ones, rate, () => 0.5), {
+        name: "RangeError",
+        message: `Dropout: \`rate\` must be between 0 and 1. Received rate=${rate}.`,
+      });
+    }
     assert.throws(() => layerFromConfig("Dropout", { rate: 1.5 }), {
       name: "RangeError",
       message: "Dropout: `rate` must be between 0 and 1. Received rate=1.5.",

@@ -154,6 +154,15 @@ describe("ZeroPadding2D", () => {
         message: "ZeroPadding2D: `x` must have 4 dimensions. Received x.shape=[1, 1].",
       },
     );
+    const cropping: Padding2D = [
+      [-1, 0],
+      [0, 0],
+    ];
+    assert.throws(() => zeroPadding2DForward(tensorOf([1, 2], [1, 2, 1, 1]), cropping), {
+      name: "TypeError",
+      message:
+        /^ZeroPadding2D: `padding` must be .* all whole numbers of at least 0\. Received \[\[-1,0\],\[0,0\]\]\.$/,
+    });
     assert.throws(() => layerFromConfig("ZeroPadding2D", { data_format: "channels_first" }), {
       name: "TypeError",
       message: 'ZeroPadding2D: `data_format` must be "channels_last". Received "channels_first".',

@@ -242,3 +242,24 @@ describe("Optimizer", () => {
     });
   });
 });
+
+describe("The constructor of an optimizer", () => {
+  it("refuses options that it does not have, as Keras's clipnorm, and takes undefined for none", () => {
+    const adam = "learningRate, beta1, beta2, epsilon, amsgrad, weightDecay, name";
+    const classes = [
+      ["Adam", Adam, adam],
+      ["AdamW", AdamW, adam],
+      ["SGD", SGD, "learningRate, momentum, nesterov, weightDecay, name"],
+    ] as const;
+    for (const [name, Class, known] of classes) {
+      const make = (options: object): unknown => new Class(options);
+      for (const option of ["clipnorm", "learning_rate"]) {
+        assert.throws(() => make({ [option]: 1 }), {
+          name: "TypeError",
+          message: `${name}: its options must be among ${known}. Received \`${option}\`.`,
+        });
+      }
+      make({ learningRate: 0.5, clipnorm: undefined });
+    }
+  });
+});

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { type SGDOptions, type SGDState, sgdState, sgdStep } from "../../src/optimizers/sgd.js";
+import { SGD, type SGDOptions, type SGDState, sgdState, sgdStep } from "../../src/optimizers/sgd.js";
 import { type Tensor, tensorOf } from "../../src/tensor/tensor.js";
 import { assertClose, GRADIENTS, START } from "../support/steps.js";
 
@@ -41,6 +41,15 @@ describe("SGD", () => {
     assert.deepEqual(Array.from(weight.data), [1, 2, 3, 4]);
   });
 
+  it("takes a momentum of 1, as Keras does", () => {
+    const weight = tensorOf([4], [1]);
+    const options = { learningRate: 0.5, momentum: 1 };
+    const first = sgdStep(weight, tensorOf([1], [1]), sgdState(weight, options), options);
+    const second = sgdStep(first.weight, tensorOf([0], [1]), first.state, options);
+    assert.deepEqual([first.weight.get(0), second.weight.get(0)], [3.5, 3]);
+    assert.equal(new SGD({ momentum: 1 }).getConfig()["momentum"], 1);
+  });
+
   it("refuses arguments that mean nothing, and says what it received", () => {
     const weight = tensorOf([1, 2], [2]);
     const take = (options: SGDOptions) => () => sgdStep(weight, weight, sgdState(weight), options);
@@ -50,7 +59,8 @@ describe("SGD", () => {
         take({ weightDecay: Number.NaN }),
         "`weightDecay` must be a finite number of at least 0. Received weightDecay=NaN.",
       ],
-      [take({ momentum: 1 }), "`momentum` must be at least 0 and below 1. Received momentum=1."],
+      [take({ momentum: 1.5 }), "`momentum` must be between 0 and 1. Received momentum=1.5."],
+      [() => new SGD({ momentum: -0.5 }), "`momentum` must be between 0 and 1. Received momentum=-0.5."],
       [
         () => sgdStep(weight, tensorOf([1], [1]), sgdState(weight)),
         "`gradient` must have the shape [2] of the weight. Received gradient.shape=[1].",
