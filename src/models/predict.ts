@@ -14,7 +14,11 @@ import type { Model } from "./model.js";
 
 /** Options of {@link predict}. */
 export interface PredictOptions {
-  /** How many samples run at once; memory grows with it, results do not depend on it. @defaultValue 32 */
+  /**
+   * How many samples run at once; memory grows with it, results do not depend on it.
+   *
+   * @defaultValue that of the model's first input where it is fixed, else 32
+   */
   readonly batchSize?: number;
   /** Threads and accumulation. @defaultValue one thread, float64 */
   readonly execution?: Execution;
@@ -39,10 +43,10 @@ export interface Predictor {
  * the weights must stay as they are: what was packed is not packed again.
  */
 export function createPredictor(model: Model, options: PredictorOptions = {}): Predictor {
-  const { execution = serial, batchSize = 32 } = options;
+  const { execution = serial } = options;
   const constants = packedConstants(model);
   return {
-    predict: (inputs) => predict(model, inputs, { batchSize, execution: { ...execution, constants } }),
+    predict: (inputs) => predict(model, inputs, { ...options, execution: { ...execution, constants } }),
     close: () => constants.close(),
   };
 }
@@ -62,18 +66,18 @@ function samples(x: Tensor, begin: number, end: number): Tensor {
  * The outputs of `model`, in its order, for `inputs`, in its order; tensors of their own memory.
  *
  * @throws TypeError when `inputs` is no array of tensors.
- * @throws RangeError when the inputs do not fit the model or differ in their number of samples, or an output does not have
- *   a row for each of them.
+ * @throws RangeError when the inputs do not fit the model or differ in their number of samples, a batch is not of the size
+ *   that the model has fixed, or an output does not have a row for each of them.
  */
 export function predict(model: Model, inputs: readonly Tensor[], options: PredictOptions = {}): readonly Tensor[] {
-  const { batchSize = 32, onProgress } = options;
+  const { batchSize = model.inputs[0].shape[0] ?? 32, onProgress } = options;
   if (!Number.isSafeInteger(batchSize) || batchSize < 1) {
     throw new RangeError(`predict: \`batchSize\` must be a whole number of at least 1. Received ${batchSize}.`);
   }
-  const wanted = model.inputs.map((x) => x.shape);
+  // of all samples, however many; of a batch whose size is fixed the model says it
+  const wanted = model.inputs.map((x) => [null, ...x.shape.slice(1)]);
   checkTensors("predict", "inputs", inputs);
   if (inputs.length !== wanted.length || !inputs.every((x, i) => shapesAgree(x.shape, wanted[i]))) {
-    // said here, of all samples: the model would say it of the first batch
     throw new RangeError(
       `predict: inputs must have the shape ${wanted.map(formatShape).join(", ")}. ` +
         `Received ${inputs.map((x) => formatShape(x.shape)).join(", ") || "no input"}.`,

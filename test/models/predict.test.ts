@@ -127,6 +127,31 @@ describe("predict", () => {
     });
   });
 
+  it("runs a model whose batch is fixed batch by batch, and refuses one of another size", () => {
+    const of = (batchSize?: number): Model => {
+      const x = input({ shape: [3], batchSize, name: "x" });
+      return new Model({ inputs: x, outputs: new Dense({ units: 2, name: "dense" }).apply(x), seed: 4 });
+    };
+    const x = some([6, 3]);
+    const [expected] = predict(of(), [x]);
+    const fixed = of(2);
+    assertSameBits(predict(fixed, [x])[0], expected);
+    assertSameBits(predict(fixed, [x], { batchSize: 2 })[0], expected);
+    const predictor = createPredictor(fixed);
+    assertSameBits(predictor.predict([x])[0], expected);
+    predictor.close();
+    const message = (received: string): object => ({
+      name: "RangeError",
+      message: `Model \`functional\`: inputs must have the shape [2, 3]. Received [${received}].`,
+    });
+    assert.throws(() => predict(fixed, [x], { batchSize: 3 }), message("3, 3"));
+    assert.throws(() => predict(fixed, [some([5, 3])]), message("1, 3"));
+    assert.throws(() => predict(fixed, [some([6, 4])]), {
+      name: "RangeError",
+      message: "predict: inputs must have the shape [null, 3]. Received [6, 4].",
+    });
+  });
+
   it("refuses a model whose outputs are not one row a sample", () => {
     const x = input({ shape: [3], batchSize: 2, name: "x" });
     const model = new Model({ inputs: x, outputs: new Concatenate({ axis: 0, name: "twice" }).apply([x, x]) });
