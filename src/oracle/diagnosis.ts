@@ -73,9 +73,11 @@ export function diagnose(
   model: ArithmeticModel,
 ): Diagnosis {
   const expectations = operation.expect(operands, args, model);
+  // mistakes in arguments are mistakes in those that are left at their defaults, too
+  const complete = operation.complete(args);
   const suspects = hypothesesOf(operation, operands).map(({ name, run }) => ({
     name,
-    results: () => run(operands, args),
+    results: () => run(operands, complete),
   }));
   return diagnoseResults(candidate, expectations, suspects, model, (other) => operation.expect(operands, args, other));
 }
@@ -138,14 +140,13 @@ function explain(
   return ratios.size === 0 ? [] : [{ name: suspect.name, ratios }];
 }
 
-/** Its results, if it is possible at all here. */
+/** Its results, if it is possible at all here: other strides than those of the candidate may not even fit the image. */
 function resultsOf({ results }: Suspect): Operands | undefined {
   try {
     return results();
-  } catch (error) {
-    // other strides than those of the candidate may not even fit the image
-    if (error instanceof RangeError) return undefined;
-    throw error;
+  } catch {
+    // whatever a hypothesis throws, it must not keep the candidate from its verdict
+    return undefined;
   }
 }
 

@@ -15,7 +15,7 @@ export interface LayerOperation {
   readonly operation: Operation;
   /** Its gradients. */
   readonly backward: Operation;
-  /** Keras's arguments, in camelCase. */
+  /** All arguments of both, in camelCase. */
   readonly args: KerasConfig;
   /** The weights that forward and backward read, by the names of their operands. */
   readonly weights: Readonly<Record<string, Tensor>>;
@@ -47,17 +47,17 @@ const OPERATIONS: Readonly<Record<string, string>> = {
 
 /** The operation of `layer` in the given mode; undefined where it is none (a model, dropout in training). */
 export function operationOf(layer: Layer, training: boolean): LayerOperation | undefined {
-  const args = camelCased(layer.getConfig());
+  const config = camelCased(layer.getConfig());
   const weights = Object.fromEntries(layer.weights.map((weight) => [camelCase(weight.name), weight.value]));
   if (layer.className === "Activation")
-    return activationOperation(activationFromConfig(args["activation"], layer.name));
+    return activationOperation(activationFromConfig(config["activation"], layer.name));
   const named = (name: string, takesList = false): LayerOperation => ({
     operation: operationNamed(name),
     backward: operationNamed(`${name}-backward`),
-    args,
+    args: operationNamed(name).complete(config),
     weights,
     takesList,
-    activation: "kernel" in weights ? activationFromConfig(args["activation"], layer.name) : "linear",
+    activation: "kernel" in weights ? activationFromConfig(config["activation"], layer.name) : "linear",
   });
   if (layer.className === "BatchNormalization") {
     return named(training && layer.trainable ? "batch-normalization-training" : "batch-normalization");
@@ -72,10 +72,11 @@ export function activationOperation(activation: ActivationName): LayerOperation 
   const name = activation === "leaky_relu" ? "leaky-relu" : activation;
   // the slope of Keras's function; that of the layer LeakyReLU is another
   const args = activation === "leaky_relu" ? { negativeSlope: 0.2 } : {};
+  const operation = operationNamed(name);
   return {
-    operation: operationNamed(name),
+    operation,
     backward: operationNamed(`${name}-backward`),
-    args,
+    args: operation.complete(args),
     weights: {},
     takesList: false,
     activation: "linear",

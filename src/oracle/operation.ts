@@ -25,6 +25,12 @@ export interface Operation {
   /** What it gives. */
   readonly outputs: readonly string[];
   /**
+   * All arguments that it reads, and no others: what `args` leaves out at its default, pairs as pairs.
+   *
+   * @throws RangeError, TypeError when arguments do not fit.
+   */
+  complete(args: KerasConfig): KerasConfig;
+  /**
    * The reference itself, in the element type of its inputs.
    *
    * @throws RangeError, TypeError when operands or arguments do not fit.

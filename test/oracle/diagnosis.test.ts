@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { FLOAT32 } from "../../src/oracle/arithmetic-model.js";
 import { type Case, caseAt } from "../../src/oracle/conformance/case.js";
-import { type Diagnosis, describeDiagnosis, diagnose } from "../../src/oracle/diagnosis.js";
+import { type Diagnosis, describeDiagnosis, diagnose, diagnoseResults } from "../../src/oracle/diagnosis.js";
 import { FORMULA_MISTAKES } from "../../src/oracle/hypotheses/formulas.js";
 import { LOOP_MISTAKES } from "../../src/oracle/hypotheses/loops.js";
 import { DATA_SETS } from "../../src/oracle/data-sets.js";
@@ -14,6 +14,7 @@ import { roundToBits } from "../../src/oracle/mutations/precision.js";
 import { summingKernels } from "../../src/oracle/mutations/sums.js";
 import type { Operands } from "../../src/oracle/operation.js";
 import { OPERATIONS, operationNamed } from "../../src/oracle/operations/table.js";
+import type { KerasConfig } from "../../src/serialization/config.js";
 import { shapesAgree } from "../../src/tensor/shape.js";
 import { tensor } from "../../src/tensor/tensor.js";
 
@@ -41,6 +42,32 @@ function plant({ operation, compute }: Mutant, { operands, args }: Case): Operan
       return [name, mapped(x, (value, at) => value + (own.get(...at) - right[name].get(...at)))];
     }),
   );
+}
+
+/**
+ * `from` with as few arguments as it can be: those left out that have a default by which the operands still fit, and one
+ * number for a pair of equal ones.
+ */
+function leanest(operation: string, { args, ...rest }: Case): Case {
+  const fits = (few: KerasConfig): boolean => {
+    try {
+      operationNamed(operation).run(rest.operands, few);
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  let few = args;
+  for (const key of Object.keys(args)) {
+    const { [key]: _left, ...fewer } = few;
+    if (fits(fewer)) few = fewer;
+  }
+  const isPairOfOne = (value: unknown): value is readonly number[] =>
+    Array.isArray(value) && value.length === 2 && typeof value[0] === "number" && value[0] === value[1];
+  const scalars = Object.entries(few).map(([key, value]) => {
+    return [key, isPairOfOne(value) && fits({ ...few, [key]: value[0] }) ? value[0] : value] as const;
+  });
+  return { ...rest, args: Object.fromEntries(scalars) };
 }
 
 function isRight(operation: string, { operands, args }: Case, results: Operands): boolean {
@@ -75,6 +102,20 @@ describe("diagnose", () => {
           continue;
         }
         const said = diagnosed(operation, seen, plant(mutant, seen));
+        assert.ok(isNamed(mutant.mistake, said), `${mutant.mistake}: ${describeDiagnosis(said).join("; ")}`);
+      }
+    });
+
+    it(`names every mistake in ${operation} where arguments are left at their defaults`, () => {
+      for (const mutant of mistakes.filter((known) => known.operation === operation)) {
+        // the candidate knows the defaults; who asks for a diagnosis does not say them
+        const planted = (from: Case): Operands =>
+          plant(mutant, { ...from, args: operationNamed(operation).complete(from.args) });
+        const seen = Array.from({ length: 4 }, (_, index) => leanest(operation, ordinaryCase(operation, index))).find(
+          (from) => !isRight(operation, from, planted(from)),
+        );
+        if (seen === undefined) continue;
+        const said = diagnosed(operation, seen, planted(seen));
         assert.ok(isNamed(mutant.mistake, said), `${mutant.mistake}: ${describeDiagnosis(said).join("; ")}`);
       }
     });
@@ -147,6 +188,28 @@ describe("what nothing explains", () => {
   it("is a weaker arithmetic only where it looks like it", () => {
     const said = say((v) => roundToBits(v, 8));
     assert.match(said, /^explained by: results in bfloat16 \(`y`; remaining error [\d.]+ of the bound\)/);
+  });
+});
+
+describe("diagnose, where a hypothesis is impossible", () => {
+  it("says what it can, whatever the hypothesis throws", () => {
+    const relu = operationNamed("relu");
+    const x = tensor(Float32Array.of(-1, 2, 3), [3]);
+    const suspects = [
+      {
+        name: "one that throws",
+        results: (): Operands => {
+          throw new TypeError("not here");
+        },
+      },
+      { name: "nothing is rectified", results: (): Operands => ({ y: x }) },
+    ];
+    const expectations = relu.expect({ x }, {}, FLOAT32);
+    const { causes } = diagnoseResults({ y: x }, expectations, suspects, FLOAT32, () => expectations);
+    assert.deepEqual(
+      causes.map(({ name }) => name),
+      ["nothing is rectified"],
+    );
   });
 });
 

@@ -33,6 +33,7 @@ export const addOperation: Operation = {
   inputs: INPUTS.slice(0, 1),
   optional: INPUTS.slice(1),
   outputs: ["y"],
+  complete: () => ({}),
   run: (operands) => ({ y: addForward(operandList(FORWARD, operands)).y }),
   expect(operands, _args, model) {
     const inputs = operandList(FORWARD, operands).map(wide);
@@ -76,6 +77,7 @@ export const addBackwardOperation: Operation = {
   inputs: ["x0", "dy"],
   optional: INPUTS.slice(1),
   outputs: listNames("dx", MOST_INPUTS),
+  complete: () => ({}),
   run(operands) {
     const { cache, dy } = beforeBackward(operands);
     return Object.fromEntries(addBackward(dy, cache).map((dx, i) => [`dx${i}`, dx]));

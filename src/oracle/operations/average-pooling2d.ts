@@ -91,6 +91,7 @@ function expectBackward(dy: Tensor, cache: AveragePooling2DCache, model: Arithme
 /** The mean under every window, and its gradient, which reads only the shape of `x`. */
 export const averagePooling2dOperations: readonly Operation[] = singleInputOperations({
   name: "average-pooling2d",
+  complete: (args, operation) => ({ ...readPooling(operation, args) }),
   forward: (x, args, operation) => averagePooling2DForward(x, readPooling(operation, args)),
   backward: averagePooling2DBackward,
   expectForward,

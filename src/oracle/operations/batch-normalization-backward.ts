@@ -203,6 +203,7 @@ function backwardOperation(name: string, inputs: readonly string[]): Operation {
     inputs,
     optional: ["gamma"],
     outputs: ["dx", "dGamma", "dBeta"],
+    complete: (args) => ({ ...normalizationArguments(name, args) }),
     run: (operands, args) => ({ ...gradients(readBackward(name, operands, args)) }),
     expect(operands, args, model) {
       const backward = readBackward(name, widened(operands), args);

@@ -164,6 +164,7 @@ export const batchNormalizationOperations: readonly Operation[] = [
     inputs: ["x", "movingMean", "movingVariance"],
     optional: ["gamma", "beta"],
     outputs: ["y"],
+    complete: (args) => ({ ...normalizationArguments(INFERENCE, args) }),
     run: runInference,
     expect(operands, args, model) {
       const wide = widened(operands);
@@ -189,6 +190,7 @@ export const batchNormalizationOperations: readonly Operation[] = [
     inputs: ["x"],
     optional: ["gamma", "beta", "movingMean", "movingVariance"],
     outputs: ["y", "movingMean", "movingVariance"],
+    complete: (args) => ({ ...normalizationArguments(TRAINING, args) }),
     run: runTraining,
     expect(operands, args, model) {
       const wide = widened(operands);

@@ -213,6 +213,7 @@ function expectBackward(
 /** `categorical-crossentropy` (fromLogits, labelSmoothing) gives `loss`, its `-backward` gives `dYPred`. */
 export const categoricalCrossentropyOperations: readonly Operation[] = lossOperations({
   name: "categorical-crossentropy",
+  complete: (args, operation) => ({ ...readOptions(args, operation) }),
   readOptions,
   forward: categoricalCrossentropyForward,
   backward: categoricalCrossentropyBackward,

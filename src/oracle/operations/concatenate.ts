@@ -15,9 +15,12 @@ import type { Operands, Operation } from "../operation.js";
 
 const INPUTS = listNames("x", MOST_INPUTS);
 
+function readAxis(name: string, args: KerasConfig): number {
+  return readConfig(name, args).integer("axis", Number.MIN_SAFE_INTEGER, -1);
+}
+
 function forward(name: string, operands: Operands, args: KerasConfig): Forward<ConcatenateCache> {
-  const axis = readConfig(name, args).integer("axis", Number.MIN_SAFE_INTEGER, -1);
-  return concatenateForward(operandList(name, operands), axis);
+  return concatenateForward(operandList(name, operands), readAxis(name, args));
 }
 
 /** Tensors, joined along an axis. */
@@ -26,6 +29,7 @@ export const concatenateOperation: Operation = {
   inputs: INPUTS.slice(0, 1),
   optional: INPUTS.slice(1),
   outputs: ["y"],
+  complete: (args) => ({ axis: readAxis("concatenate", args) }),
   run: (operands, args) => ({ y: forward("concatenate", operands, args).y }),
   expect: (operands, args, model) => ({ y: expectCopies(forward("concatenate", operands, args).y, model) }),
 };
@@ -41,6 +45,7 @@ export const concatenateBackwardOperation: Operation = {
   inputs: ["x0", "dy"],
   optional: INPUTS.slice(1),
   outputs: listNames("dx", MOST_INPUTS),
+  complete: (args) => ({ axis: readAxis("concatenate-backward", args) }),
   run: (operands, args) => Object.fromEntries(backward(operands, args).map((dx, i) => [`dx${i}`, dx])),
   expect: (operands, args, model) =>
     Object.fromEntries(backward(operands, args).map((dx, i) => [`dx${i}`, expectCopies(dx, model)])),

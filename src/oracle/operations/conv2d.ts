@@ -7,15 +7,20 @@
  * @module
  */
 import { conv2DBackward, conv2DForward } from "../../layers/conv2d.js";
-import { readMoves } from "../../layers/window-shape.js";
+import { type ConvolutionMoves, readMoves } from "../../layers/window-shape.js";
+import type { ConfigReader } from "../../serialization/config.js";
 import type { Operation } from "../operation.js";
 import { kernelLayerOperations } from "./kernel-layer.js";
+
+function readArguments(read: ConfigReader): Required<ConvolutionMoves> & { readonly groups: number } {
+  return { ...readMoves(read, "dilationRate"), groups: read.integer("groups", 1, 1) };
+}
 
 /** Convolution with its bias, and its gradients. */
 export const conv2dOperations: readonly Operation[] = kernelLayerOperations({
   name: "conv2d",
-  forward: (x, weights, read) =>
-    conv2DForward(x, weights, { ...readMoves(read, "dilationRate"), groups: read.integer("groups", 1, 1) }),
+  complete: (read) => ({ ...readArguments(read) }),
+  forward: (x, weights, read) => conv2DForward(x, weights, readArguments(read)),
   backward: conv2DBackward,
   convolutionOf: ({ x, kernel, window, groups }) => ({
     window,

@@ -15,6 +15,7 @@ import { kernelLayerOperations } from "./kernel-layer.js";
 /** The product of rows with a kernel, and the bias; and its gradients. */
 export const denseOperations: readonly Operation[] = kernelLayerOperations({
   name: "dense",
+  complete: () => ({}),
   forward: (x, weights) => denseForward(x, weights),
   backward: denseBackward,
   convolutionOf({ shape, kernel }) {

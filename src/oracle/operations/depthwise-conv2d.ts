@@ -14,6 +14,7 @@ import { kernelLayerOperations } from "./kernel-layer.js";
 /** Convolution of every channel by itself, with its bias, and its gradients. */
 export const depthwiseConv2dOperations: readonly Operation[] = kernelLayerOperations({
   name: "depthwise-conv2d",
+  complete: (read) => ({ ...readMoves(read, "dilationRate") }),
   forward: (x, weights, read) => depthwiseConv2DForward(x, weights, readMoves(read, "dilationRate")),
   backward: depthwiseConv2DBackward,
   convolutionOf({ x, kernel, window }) {

@@ -71,6 +71,7 @@ function expectBackward(dy: Tensor, cache: GlobalAveragePooling2DCache, model: A
 /** The mean of every channel, and its gradient, which reads only the shape of `x`. */
 export const globalAveragePooling2dOperations: readonly Operation[] = singleInputOperations({
   name: "global-average-pooling2d",
+  complete: (args, operation) => ({ keepdims: readKeepdims(operation, args) }),
   forward: (x, args, operation) => globalAveragePooling2DForward(x, readKeepdims(operation, args)),
   backward: globalAveragePooling2DBackward,
   expectForward,

@@ -60,6 +60,7 @@ function expectBackward(dy: Tensor, cache: GlobalMaxPooling2DCache, model: Arith
 /** The maximum of every channel, and its gradient. */
 export const globalMaxPooling2dOperations: readonly Operation[] = singleInputOperations({
   name: "global-max-pooling2d",
+  complete: (args, operation) => ({ keepdims: readKeepdims(operation, args) }),
   forward: (x, args, operation) => globalMaxPooling2DForward(x, readKeepdims(operation, args)),
   backward: globalMaxPooling2DBackward,
   expectForward: (x, run, model) => expectMaxima(run(wide(x)).y, model),

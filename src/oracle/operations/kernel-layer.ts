@@ -46,6 +46,8 @@ interface KernelGradients {
 export interface KernelLayer<Cache extends KernelCache> {
   /** Of the forward operation. */
   readonly name: string;
+  /** All arguments that it reads. */
+  readonly complete: (read: ConfigReader) => KerasConfig;
   /** The forward function, with the arguments that it reads. */
   readonly forward: (x: Tensor, weights: KernelWeights, read: ConfigReader) => Forward<Cache>;
   readonly backward: (dy: Tensor, cache: Cache) => KernelGradients;
@@ -70,6 +72,7 @@ function forwardOperation<Cache extends KernelCache>(layer: KernelLayer<Cache>):
     inputs: ["x", "kernel"],
     optional: ["bias"],
     outputs: ["y"],
+    complete: (args) => layer.complete(readConfig(name, args)),
     run: (operands, args) => ({ y: forward(operands, args, (x) => x).y }),
     expect(operands, args, model) {
       const { y: truth, cache } = forward(operands, args, wide);
@@ -94,6 +97,7 @@ function backwardOperation<Cache extends KernelCache>(layer: KernelLayer<Cache>)
     inputs: ["x", "kernel", "dy"],
     optional: [],
     outputs: ["dx", "dKernel", "dBias"],
+    complete: (args) => layer.complete(readConfig(name, args)),
     run(operands, args) {
       const { cache, dy } = before(operands, args);
       return { ...backward(dy, cache) };

@@ -26,6 +26,8 @@ export interface LossCall<Options> {
 export interface Loss<Options, Cache> {
   /** Of the forward operation. */
   readonly name: string;
+  /** All arguments that are read on behalf of `operation`. */
+  readonly complete: (args: KerasConfig, operation: string) => KerasConfig;
   /** Reads the options on behalf of `operation`. */
   readonly readOptions: (args: KerasConfig, operation: string) => Options;
   readonly forward: (yTrue: Tensor, yPred: Tensor, options: Options) => LossForward<Cache>;
@@ -55,6 +57,7 @@ export function lossOperations<Options, Cache>(loss: Loss<Options, Cache>): read
       inputs: ["yTrue", "yPred"],
       optional: [],
       outputs: ["loss"],
+      complete: (args) => loss.complete(args, name),
       run: (operands, args) => ({ loss: forward(callOf(name, operands, args)) }),
       expect(operands, args, model) {
         const call = callOf(name, widened(operands), args);
@@ -66,6 +69,7 @@ export function lossOperations<Options, Cache>(loss: Loss<Options, Cache>): read
       inputs: ["yTrue", "yPred"],
       optional: [],
       outputs: ["dYPred"],
+      complete: (args) => loss.complete(args, backwardName),
       run: (operands, args) => ({ dYPred: backward(callOf(backwardName, operands, args)) }),
       expect(operands, args, model) {
         const call = callOf(backwardName, widened(operands), args);

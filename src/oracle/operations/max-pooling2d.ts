@@ -120,6 +120,7 @@ function expectBackward(dy: Tensor, cache: Cache, model: ArithmeticModel): Expec
 /** The maximum under every window, and its gradient. */
 export const maxPooling2dOperations: readonly Operation[] = singleInputOperations({
   name: "max-pooling2d",
+  complete: (args, operation) => ({ ...readPooling(operation, args) }),
   forward,
   backward: maxPooling2DBackward,
   expectForward: (x, run, model) => expectMaxima(run(wide(x)).y, model),

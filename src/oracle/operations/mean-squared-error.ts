@@ -50,6 +50,7 @@ function expectBackward(dYPred: Tensor, { yTrue, yPred }: LossCall<undefined>, m
 /** `mean-squared-error` gives `loss`, `mean-squared-error-backward` gives `dYPred`; no arguments. */
 export const meanSquaredErrorOperations: readonly Operation[] = lossOperations({
   name: "mean-squared-error",
+  complete: () => ({}),
   readOptions: () => undefined,
   forward: meanSquaredErrorForward,
   backward: meanSquaredErrorBackward,

@@ -7,13 +7,15 @@
 import { flattenBackward, flattenForward } from "../../layers/flatten.js";
 import { reshapeBackward, reshapeForward } from "../../layers/reshape.js";
 import { ZeroPadding2D, zeroPadding2DBackward, zeroPadding2DForward } from "../../layers/zero-padding2d.js";
-import { readConfig } from "../../serialization/config.js";
+import { type KerasConfig, readConfig } from "../../serialization/config.js";
 import { expectCopies } from "../copies.js";
 import type { Operation } from "../operation.js";
 import { type SingleInputLayer, singleInputOperations } from "./single-input.js";
 
 /** The operations of a layer that moves the numbers of x. */
-function moves<Cache>(layer: Pick<SingleInputLayer<Cache>, "name" | "forward" | "backward">): readonly Operation[] {
+function moves<Cache>(
+  layer: Pick<SingleInputLayer<Cache>, "name" | "complete" | "forward" | "backward">,
+): readonly Operation[] {
   return singleInputOperations<Cache>({
     ...layer,
     expectForward: (x, run, model) => expectCopies(run(x).y, model),
@@ -24,6 +26,7 @@ function moves<Cache>(layer: Pick<SingleInputLayer<Cache>, "name" | "forward" | 
 /** Rows and columns of zeros around images, and their removal. */
 export const zeroPadding2dOperations: readonly Operation[] = moves({
   name: "zero-padding2d",
+  complete: (args) => ({ padding: ZeroPadding2D.fromConfig(args).padding }),
   forward: (x, args) => zeroPadding2DForward(x, ZeroPadding2D.fromConfig(args).padding),
   backward: zeroPadding2DBackward,
 });
@@ -31,13 +34,19 @@ export const zeroPadding2dOperations: readonly Operation[] = moves({
 /** Every example as one row, and back. */
 export const flattenOperations: readonly Operation[] = moves({
   name: "flatten",
+  complete: () => ({}),
   forward: (x) => flattenForward(x),
   backward: flattenBackward,
 });
 
+function readTarget(args: KerasConfig): readonly number[] {
+  return readConfig("reshape", args).integers("targetShape");
+}
+
 /** Every example under another shape, and back. */
 export const reshapeOperations: readonly Operation[] = moves({
   name: "reshape",
-  forward: (x, args) => reshapeForward(x, readConfig("reshape", args).integers("targetShape")),
+  complete: (args) => ({ targetShape: readTarget(args) }),
+  forward: (x, args) => reshapeForward(x, readTarget(args)),
   backward: reshapeBackward,
 });

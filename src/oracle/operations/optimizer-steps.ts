@@ -223,6 +223,7 @@ export const optimizerOperations: readonly Operation[] = [
     inputs: ["weight", "gradient"],
     optional: ["momentum"],
     outputs: ["weight", "momentum"],
+    complete: (args) => ({ ...sgdArguments(args) }),
     run: runSgd,
     expect: expectSgd,
   },
@@ -232,6 +233,10 @@ export const optimizerOperations: readonly Operation[] = [
       inputs: ["weight", "gradient", "momentum", "velocity"],
       optional: ["velocityMax"],
       outputs: ["weight", "momentum", "velocity", "velocityMax"],
+      complete(args) {
+        const { options, iterations } = adamArguments(name, args);
+        return { ...options, iterations };
+      },
       run: (operands, args) => runAdam(name, operands, args),
       expect: (operands, args, model) => expectAdam(name, operands, args, model),
     }),

@@ -84,8 +84,12 @@ function expectBackward(x: Tensor, dy: Tensor, config: ReLUConfig, model: Arithm
   return elementwise(reluBackward(dy, { x, config }), bound, { least, greatest });
 }
 
-/** Both directions of the rectifier that `configOf` reads from the arguments. */
-function rectifiers(name: string, configOf: (args: KerasConfig) => ReLUConfig): readonly Operation[] {
+/** Both directions of the rectifier that `configOf` makes of its arguments, all of which `complete` gives. */
+function rectifiers(
+  name: string,
+  complete: Operation["complete"],
+  configOf: (args: KerasConfig) => ReLUConfig,
+): readonly Operation[] {
   const back = `${name}-backward`;
   return [
     {
@@ -93,6 +97,7 @@ function rectifiers(name: string, configOf: (args: KerasConfig) => ReLUConfig): 
       inputs: ["x"],
       optional: [],
       outputs: ["y"],
+      complete,
       run: (operands, args) => ({ y: reluForward(operandOf(name, operands, "x"), configOf(args)).y }),
       expect: (operands, args, model) => ({
         y: expectForward(operandOf(name, widened(operands), "x"), configOf(args), model),
@@ -103,6 +108,7 @@ function rectifiers(name: string, configOf: (args: KerasConfig) => ReLUConfig): 
       inputs: ["x", "dy"],
       optional: [],
       outputs: ["dx"],
+      complete,
       run(operands, args) {
         const x = operandOf(back, operands, "x");
         return { dx: reluBackward(shapedOperand(back, operands, "dy", x.shape), { x, config: configOf(args) }) };
@@ -116,19 +122,35 @@ function rectifiers(name: string, configOf: (args: KerasConfig) => ReLUConfig): 
   ];
 }
 
+function readReLU(args: KerasConfig): ReLUConfig {
+  const read = readConfig("relu", args);
+  return {
+    maxValue: read.optionalNumber("maxValue") ?? RELU.maxValue,
+    negativeSlope: read.number("negativeSlope", 0),
+    threshold: read.number("threshold", 0),
+  };
+}
+
+function readSlope(args: KerasConfig): number {
+  const negativeSlope = readConfig("leaky-relu", args).number("negativeSlope", 0.3);
+  return new LeakyReLU({ negativeSlope }).negativeSlope;
+}
+
 /** `relu` (maxValue, negativeSlope, threshold), `relu6`, `leaky-relu` (negativeSlope), each with its `-backward`. */
 export const reluOperations: readonly Operation[] = [
-  ...rectifiers("relu", (args) => {
-    const read = readConfig("relu", args);
-    return new ReLU({
-      maxValue: read.optionalNumber("maxValue") ?? RELU.maxValue,
-      negativeSlope: read.number("negativeSlope", 0),
-      threshold: read.number("threshold", 0),
-    }).config;
-  }),
-  ...rectifiers("relu6", () => RELU6),
-  ...rectifiers("leaky-relu", (args) => {
-    const negativeSlope = readConfig("leaky-relu", args).number("negativeSlope", 0.3);
-    return { ...RELU, negativeSlope: new LeakyReLU({ negativeSlope }).negativeSlope };
-  }),
+  ...rectifiers(
+    "relu",
+    (args) => ({ ...readReLU(args), maxValue: readConfig("relu", args).optionalNumber("maxValue") ?? null }),
+    (args) => new ReLU(readReLU(args)).config,
+  ),
+  ...rectifiers(
+    "relu6",
+    () => ({}),
+    () => RELU6,
+  ),
+  ...rectifiers(
+    "leaky-relu",
+    (args) => ({ negativeSlope: readSlope(args) }),
+    (args) => ({ ...RELU, negativeSlope: readSlope(args) }),
+  ),
 ];

@@ -63,6 +63,7 @@ function forward(x: Tensor, args: KerasConfig): Forward<RescalingCache & { reado
 /** scale x + offset, and its gradient, which reads only the shape of `x`. */
 export const rescalingOperations: readonly Operation[] = singleInputOperations({
   name: "rescaling",
+  complete: (args) => ({ ...Rescaling.fromConfig(args).config }),
   forward,
   backward: rescalingBackward,
   expectForward: (x, run, model) => expectMap(x, run(x).cache.map, 2 + model.functions.division, model),

@@ -44,6 +44,7 @@ export function saturating(f: Saturating): readonly Operation[] {
       inputs: ["x"],
       optional: [],
       outputs: ["y"],
+      complete: () => ({}),
       run: (operands) => ({ y: f.forward(operandOf(name, operands, "x")) }),
       expect(operands, _args, model) {
         const arithmetic = new ErrorArithmetic(model);
@@ -60,6 +61,7 @@ export function saturating(f: Saturating): readonly Operation[] {
       inputs: ["x", "dy"],
       optional: [],
       outputs: ["dx"],
+      complete: () => ({}),
       run(operands) {
         const x = operandOf(back, operands, "x");
         return { dx: f.backward(shapedOperand(back, operands, "dy", x.shape), f.forward(x)) };

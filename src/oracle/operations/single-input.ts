@@ -19,6 +19,8 @@ import type { Operands, Operation } from "../operation.js";
 export interface SingleInputLayer<Cache> {
   /** Of the forward operation. */
   readonly name: string;
+  /** All arguments that are read on behalf of `operation`. */
+  readonly complete: (args: KerasConfig, operation: string) => KerasConfig;
   /** The forward function, with the arguments that it reads on behalf of `operation`. */
   readonly forward: (x: Tensor, args: KerasConfig, operation: string) => Forward<Cache>;
   readonly backward: (dy: Tensor, cache: Cache) => Tensor;
@@ -43,6 +45,7 @@ export function singleInputOperations<Cache>(layer: SingleInputLayer<Cache>): re
       inputs: ["x"],
       optional: [],
       outputs: ["y"],
+      complete: (args) => layer.complete(args, name),
       run: (operands, args) => ({ y: layer.forward(operandOf(name, operands, "x"), args, name).y }),
       expect(operands, args, model) {
         const x = operandOf(name, operands, "x");
@@ -54,6 +57,7 @@ export function singleInputOperations<Cache>(layer: SingleInputLayer<Cache>): re
       inputs: ["x", "dy"],
       optional: [],
       outputs: ["dx"],
+      complete: (args) => layer.complete(args, backwardName),
       run(operands, args) {
         const { cache, dy } = beforeBackward(operands, args);
         return { dx: layer.backward(dy, cache) };

@@ -22,8 +22,12 @@ import type { Operation } from "../operation.js";
 import { elementsOf, elementwise, shapedOperand, widened } from "./expected.js";
 import { softmaxRow } from "./softmax-row.js";
 
+function readAxis(name: string, args: KerasConfig): number {
+  return readConfig(name, args).integer("axis", Number.MIN_SAFE_INTEGER, -1);
+}
+
 function axisOf(name: string, args: KerasConfig, x: Tensor): number {
-  return resolveAxis("Softmax", readConfig(name, args).integer("axis", Number.MIN_SAFE_INTEGER, -1), x.shape);
+  return resolveAxis("Softmax", readAxis(name, args), x.shape);
 }
 
 /** Calls `row` with every row of `x` whose axis is the last one, and collects what it gives for its elements. */
@@ -77,6 +81,7 @@ export const softmaxOperations: readonly Operation[] = [
     inputs: ["x"],
     optional: [],
     outputs: ["y"],
+    complete: (args) => ({ axis: readAxis("softmax", args) }),
     run(operands, args) {
       const x = operandOf("softmax", operands, "x");
       return { y: softmaxForward(x, axisOf("softmax", args, x)).y };
@@ -92,6 +97,7 @@ export const softmaxOperations: readonly Operation[] = [
     inputs: ["x", "dy"],
     optional: [],
     outputs: ["dx"],
+    complete: (args) => ({ axis: readAxis("softmax-backward", args) }),
     run(operands, args) {
       const x = operandOf("softmax-backward", operands, "x");
       const dy = shapedOperand("softmax-backward", operands, "dy", x.shape);

@@ -20,7 +20,7 @@ import {
   sparseCategoricalCrossentropyForward,
   type SparseCategoricalCrossentropyOptions,
 } from "../../losses/sparse-categorical-crossentropy.js";
-import { readConfig } from "../../serialization/config.js";
+import { type KerasConfig, readConfig } from "../../serialization/config.js";
 import type { Tensor } from "../../tensor/tensor.js";
 import type { ArithmeticModel } from "../arithmetic-model.js";
 import { ErrorArithmetic } from "../error-arithmetic.js";
@@ -33,6 +33,10 @@ import { elementsOf, elementwise } from "./expected.js";
 import { type LossCall, lossOperations } from "./loss.js";
 
 type Options = Required<SparseCategoricalCrossentropyOptions>;
+
+function readOptions(args: KerasConfig, operation: string): Options {
+  return { fromLogits: readConfig(operation, args).boolean("fromLogits", false) };
+}
 
 /** The predictions as logits, with the clipped probabilities where they are no logits already. */
 interface Read {
@@ -98,9 +102,8 @@ function expectBackward(dYPred: Tensor, call: LossCall<Options>, model: Arithmet
 /** `sparse-categorical-crossentropy` (fromLogits) gives `loss`, its `-backward` gives `dYPred`. */
 export const sparseCategoricalCrossentropyOperations: readonly Operation[] = lossOperations({
   name: "sparse-categorical-crossentropy",
-  readOptions: (args, operation): Options => ({
-    fromLogits: readConfig(operation, args).boolean("fromLogits", false),
-  }),
+  complete: (args, operation) => ({ ...readOptions(args, operation) }),
+  readOptions,
   forward: sparseCategoricalCrossentropyForward,
   backward: sparseCategoricalCrossentropyBackward,
   expectForward,
