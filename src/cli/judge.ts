@@ -104,14 +104,25 @@ function readArguments(words: readonly string[]): KerasConfig {
   return args;
 }
 
-/** A number, a list of them, true, false, null, or a string. */
+/** A number, a list of them, a list of lists, true, false, null, or a string. */
 function valueOf(text: string): unknown {
   if (text === "true" || text === "false") return text === "true";
   if (text === "null" || text === "None") return null;
+  const json = text.replaceAll("(", "[").replaceAll(")", "]");
+  if (/^\s*\[\s*\[/.test(json)) return listOfLists(json) ?? text;
   const parts = text.replace(/^[[(](.*)[\])]$/, "$1").split(",");
   const numbers = parts.map(Number);
   if (parts.some((part) => part.trim() === "") || numbers.some(Number.isNaN)) return text;
   return parts.length === 1 && parts[0] === text ? numbers[0] : numbers;
+}
+
+/** What `json` says, if it is JSON. */
+function listOfLists(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch {
+    return undefined;
+  }
 }
 
 function judgeOperation(operation: Operation, args: KerasConfig, flags: Flags): boolean {

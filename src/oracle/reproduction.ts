@@ -132,8 +132,13 @@ export function optionOf(name: string): string {
 /** The command that judges a reproduction again, written to the file `path`. */
 export function judgeCommandLine({ operation, args }: Reproduction, path: string): string {
   const words = Object.entries(args).flatMap(([name, value]) => {
-    if (value === undefined || value === null) return [];
-    return [optionOf(name), Array.isArray(value) ? value.join(",") : JSON.stringify(value).replaceAll('"', "")];
+    return value === undefined || value === null ? [] : [optionOf(name), wordOf(value)];
   });
   return ["npx touchstone judge", operation, "--input", path, "--candidate", path, ...words].join(" ");
+}
+
+/** A value as one word of a shell: a list as `2,1`, a list of lists as quoted JSON, for brackets are patterns there. */
+function wordOf(value: unknown): string {
+  if (!Array.isArray(value)) return JSON.stringify(value).replaceAll('"', "");
+  return value.some(Array.isArray) ? `'${JSON.stringify(value)}'` : value.join(",");
 }

@@ -5,6 +5,12 @@ import { describe, it, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import type { NpyArray } from "../../src/formats/npy.js";
 import { fromTensor, toTensor } from "../../src/formats/tensors.js";
+import { writeModel } from "../../src/formats/write-model.js";
+import { AveragePooling2D } from "../../src/layers/average-pooling2d.js";
+import { BatchNormalization } from "../../src/layers/batch-normalization.js";
+import { Conv2D } from "../../src/layers/conv2d.js";
+import { ZeroPadding2D } from "../../src/layers/zero-padding2d.js";
+import { Sequential } from "../../src/models/sequential.js";
 import { caseAt } from "../../src/oracle/conformance/case.js";
 import { OPERATIONS, operationNamed } from "../../src/oracle/operations/table.js";
 import { counting, labels, MAIN, run, Workspace } from "../support/command-line.js";
@@ -55,6 +61,27 @@ function prepared(test: TestContext): Workspace {
   workspace.putArrays("bad.npz", { y: bad });
   return workspace;
 }
+
+/** Layers with arguments of every kind. */
+const MODEL = writeModel(
+  new Sequential({
+    batchShape: [null, 7, 6, 3],
+    layers: [
+      new ZeroPadding2D({
+        name: "zero_padding2d",
+        padding: [
+          [1, 2],
+          [0, 3],
+        ],
+      }),
+      new Conv2D({ name: "conv2d", filters: 4, kernelSize: 3, strides: 2, padding: "same" }),
+      new BatchNormalization({ name: "batch_normalization", momentum: 0.9 }),
+      new AveragePooling2D({ name: "average_pooling2d", poolSize: [3, 2], strides: 1 }),
+    ],
+    seed: 1,
+  }),
+  "m.keras",
+);
 
 describe("touchstone judge", { concurrency: 2 }, () => {
   it("exits 0 for a right result and 1 for a wrong one, with the element that is wrong", async (test) => {
@@ -166,6 +193,51 @@ describe("touchstone judge", { concurrency: 2 }, () => {
     workspace.putArrays("trace.npz", { ...entries, "output/dense": { ...last, data: new Float32Array(20).fill(2) } });
     const { out: several } = await workspace.touchstone(...args);
     assert.match(several, /\nno case.npz: the first that is not right is not a result of one operation alone\n/);
+  });
+
+  for (const [layer, operation] of [
+    ["zero_padding2d", "zero-padding2d"],
+    ["conv2d", "conv2d"],
+    ["batch_normalization", "batch-normalization"],
+    ["average_pooling2d", "average-pooling2d"],
+  ] as const) {
+    it(`says how to repeat the mistake of a layer with arguments: ${layer}`, async (test) => {
+      const workspace = new Workspace(test);
+      workspace.put("m.keras", MODEL);
+      workspace.putArrays("in.npz", { x: counting([2, 7, 6, 3]) });
+      await workspace.succeed(..."trace m.keras --input in.npz --out trace.npz".split(" "));
+      const entries = Object.fromEntries(workspace.arrays("trace.npz"));
+      const key = `output/${layer}`;
+      const right = entries[key];
+      assert.ok(right.data instanceof Float32Array);
+      const wrong = right.data.map((value, i) => (i === 5 ? value + 9 : value));
+      workspace.putArrays("trace.npz", { ...entries, [key]: { ...right, data: wrong } });
+      const args = "judge m.keras --input in.npz --candidate trace.npz --reproduction case.npz".split(" ");
+      const { code, out } = await workspace.touchstone(...args);
+      assert.equal(code, 1);
+      const [, command] = /\nto repeat it: npx touchstone (.*)\n/.exec(out) ?? [];
+      // no argument holds a blank, and a shell takes the quotes away
+      const again = await workspace.touchstone(...command.replaceAll("'", "").split(" "));
+      assert.deepEqual([again.err, again.code], ["", 1]);
+      assert.match(again.out, new RegExp(`^${operation} \`y\` \\(float32\\): BROKEN\\n`));
+    });
+  }
+
+  it("takes lists of lists as JSON, or as Python prints them", async (test) => {
+    const workspace = new Workspace(test);
+    const image = counting([1, 2, 3, 2]);
+    const padding = [
+      [1, 2],
+      [0, 3],
+    ];
+    const { y } = operationNamed("zero-padding2d").run({ x: toTensor(image) }, { padding });
+    workspace.putArrays("in.npz", { x: image });
+    workspace.putArrays("out.npz", { y: fromTensor(y) });
+    const given = "judge zero-padding2d --input in.npz --candidate out.npz --padding".split(" ");
+    for (const written of ["[[1,2],[0,3]]", "[[1, 2], [0, 3]]", "((1, 2), (0, 3))"]) {
+      await workspace.succeed(...given, written);
+    }
+    await workspace.refuse([...given, "[[1,2],[0,3]"], /`padding` must .* Received "\[\[1,2\],\[0,3\]"\.$/m);
   });
 
   it("refuses what it cannot judge", async (test) => {

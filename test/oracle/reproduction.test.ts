@@ -167,5 +167,13 @@ describe("judgeCommandLine", () => {
       judgeCommandLine({ operation: "adam-step", args: { beta1: 0.5, amsgrad: true }, operands: {} }, "a.npz"),
       "npx touchstone judge adam-step --input a.npz --candidate a.npz --beta1 0.5 --amsgrad true",
     );
+    const padding = [
+      [1, 2],
+      [0, 3],
+    ];
+    assert.equal(
+      judgeCommandLine({ operation: "zero-padding2d", args: { padding }, operands: {} }, "a.npz"),
+      "npx touchstone judge zero-padding2d --input a.npz --candidate a.npz --padding '[[1,2],[0,3]]'",
+    );
   });
 });
