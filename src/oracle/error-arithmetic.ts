@@ -10,7 +10,9 @@
  *     f(a)     max |f(a +- A) - f(a)|                   for a monotone f
  *     rounding E becomes E + k u (|z| + E) + underflow  with the error before it, so nothing is left out
  *
- * An intermediate number beyond the largest of the format has the error Infinity: it may have overflowed.
+ * An intermediate number beyond the largest of the format has the error Infinity: it may have overflowed. An infinity that is
+ * an input has no error, and keeps none where all that it meets is finite, and is not 0 if it is a factor: then there is no
+ * order of the formula that gives anything else.
  *
  * The growth of k roundings in a row has two forms, and all formulas are evaluated with both:
  *
@@ -93,7 +95,7 @@ export class ErrorArithmetic {
   /** `value`, known up to `error`, after `roundings` more roundings. */
   rounded(value: number, error: number, roundings = 1): Ball {
     const { underflow } = this.model.sums;
-    if (value === 0 && error === 0) return { value, error };
+    if ((value === 0 || isInfinite(value)) && error === 0) return { value, error };
     return {
       value,
       error: this.fitting(error + this.growth(roundings) * (Math.abs(value) + error) + underflow, value),
@@ -108,16 +110,20 @@ export class ErrorArithmetic {
   }
 
   add(a: Ball, b: Ball): Ball {
-    return this.rounded(a.value + b.value, a.error + b.error);
+    const value = a.value + b.value;
+    return this.rounded(value, isInfinite(value) ? errorOfInfinity(a, b) : a.error + b.error);
   }
 
   subtract(a: Ball, b: Ball): Ball {
-    return this.rounded(a.value - b.value, a.error + b.error);
+    const value = a.value - b.value;
+    return this.rounded(value, isInfinite(value) ? errorOfInfinity(a, b) : a.error + b.error);
   }
 
   multiply(a: Ball, b: Ball): Ball {
+    const value = a.value * b.value;
+    if (isInfinite(value)) return { value, error: errorOfInfinity(a, b, [a, b]) };
     const error = Math.abs(a.value) * b.error + Math.abs(b.value) * a.error + a.error * b.error;
-    return this.rounded(a.value * b.value, error);
+    return this.rounded(value, error);
   }
 
   divide(a: Ball, b: Ball): Ball {
@@ -129,6 +135,7 @@ export class ErrorArithmetic {
 
   /** The square root; a candidate's number that rounding made negative is taken for 0. */
   sqrt({ value, error }: Ball): Ball {
+    if (isInfinite(value)) return { value, error };
     const root = Math.sqrt(value);
     const above = Math.sqrt(value + error) - root;
     const below = root - Math.sqrt(Math.max(0, value - error));
@@ -137,6 +144,7 @@ export class ErrorArithmetic {
 
   /** The error of a result `value` after it is stored. */
   stored(value: number, error: number): number {
+    if (isInfinite(value)) return error === 0 ? 0 : Number.POSITIVE_INFINITY;
     const { roundoff, underflow, largest } = this.model.results;
     const total = error + roundoff * (Math.abs(value) + error) + underflow;
     return Math.abs(value) + total <= largest ? total : Number.POSITIVE_INFINITY;
@@ -144,6 +152,7 @@ export class ErrorArithmetic {
 
   /** The error of a result that is one of the inputs, known up to `error`, as ReLU gives it: stored, not computed. */
   copied(value: number, error: number): number {
+    if (isInfinite(value)) return error === 0 ? 0 : Number.POSITIVE_INFINITY;
     const { roundoff, underflow, largest } = this.model.results;
     const size = Math.abs(value) + error;
     if (!(size <= largest)) return Number.POSITIVE_INFINITY;
@@ -153,6 +162,22 @@ export class ErrorArithmetic {
 }
 
 const FLOAT32_ROUNDOFF = 2 ** -24;
+
+/** Whether `value` is one of the infinities. */
+export function isInfinite(value: number): boolean {
+  return Math.abs(value) === Number.POSITIVE_INFINITY;
+}
+
+/**
+ * The error of an infinite result of `a` and `b`, both factors or both terms: none if all of it comes from an infinity that is
+ * certain, Infinity if a candidate may have another number.
+ */
+function errorOfInfinity(a: Ball, b: Ball, factors: readonly Ball[] = []): number {
+  const comesIn = [a, b].some(({ value, error }) => isInfinite(value) && error === 0);
+  const isKnown = [a, b].every(({ error }) => error < Number.POSITIVE_INFINITY);
+  const isNoZero = factors.every(({ value, error }) => error < Math.abs(value));
+  return comesIn && isKnown && isNoZero ? 0 : Number.POSITIVE_INFINITY;
+}
 
 /**
  * An upper bound of exp(t) - 1 for t >= 0, without a function: e^t <= 1 / (1 - t). From t = 1 on Infinity; errors that

@@ -15,11 +15,13 @@
  *
  *     gamma_(4 + division) ((|x| + X + |mean| + M) (|s| + S) + |beta| + B)
  *
+ * An infinite x stays infinite, if gamma and rstd are certainly not 0 and all else is finite.
+ *
  * Underflow of the products: n (4 + |gamma| + rstd + |s|), each perhaps multiplied by one of the others.
  *
  * @module
  */
-import type { Ball, ErrorArithmetic } from "../error-arithmetic.js";
+import { type Ball, type ErrorArithmetic, isInfinite } from "../error-arithmetic.js";
 
 /** What normalizes one channel. */
 export interface ChannelTransform {
@@ -43,9 +45,11 @@ export function normalizationErrors(
   const { functions, sums } = arithmetic.model;
   const growth = arithmetic.growth(4 + functions.division);
   const channels = transforms.length;
+  const isNoZero = ({ value, error }: Ball): boolean => error < Math.abs(value);
   const sizeOf = ({ value, error }: Ball): number => Math.abs(value) + error;
   for (let c = 0; c < channels; c++) {
     const { mean, rstd, gamma, beta, scale } = transforms[c];
+    const factors = [rstd, gamma, scale];
     const [s, m, b] = [sizeOf(scale), sizeOf(mean), sizeOf(beta)];
     const lost = sums.underflow * (4 + sizeOf(gamma) + sizeOf(rstd) + s);
     // the largest factor that x - mean may meet before the others
@@ -55,7 +59,8 @@ export function normalizationErrors(
       const size = Math.abs(x[i]) + inputError + m;
       const change = Math.abs(x[i] - mean.value) * scale.error + (inputError + mean.error) * s + beta.error;
       const error = change + growth * (size * s + b) + lost;
-      errors[i] = arithmetic.stored(y[i], arithmetic.fitting(error, size * steepest + b));
+      const isSettled = isInfinite(x[i]) && factors.every(isNoZero) && m + b < Number.POSITIVE_INFINITY;
+      errors[i] = arithmetic.stored(y[i], isSettled ? 0 : arithmetic.fitting(error, size * steepest + b));
     }
   }
   return errors;

@@ -23,7 +23,7 @@ import { type SGDOptions, sgdStep } from "../../optimizers/sgd.js";
 import { type KerasConfig, readConfig } from "../../serialization/config.js";
 import { type Tensor, zeros } from "../../tensor/tensor.js";
 import type { ArithmeticModel } from "../arithmetic-model.js";
-import { type Ball, ErrorArithmetic } from "../error-arithmetic.js";
+import { type Ball, ErrorArithmetic, isInfinite } from "../error-arithmetic.js";
 import type { Expectation } from "../expectation.js";
 import { operandOf } from "../operands.js";
 import type { Operands, Operation } from "../operation.js";
@@ -48,6 +48,11 @@ function runningMean(mean: Ball, value: Ball, kept: number, arithmetic: ErrorAri
     arithmetic.growth(1) * sizes +
     arithmetic.growth(4) * (Math.abs(mean.value) + mean.error + taken * sizes);
   const after = mean.value + (value.value - mean.value) * taken;
+  if (isInfinite(after)) {
+    const part = (of: Ball, share: number): Ball =>
+      share === 0 ? EXACT_ZERO : arithmetic.multiply(of, arithmetic.constant(share));
+    return arithmetic.add(part(mean, kept), part(value, taken));
+  }
   const lost = sizes === 0 ? 0 : 2 * arithmetic.model.sums.underflow;
   return { value: after, error: arithmetic.fitting(error + lost, sizes) };
 }

@@ -10,7 +10,8 @@
  *
  * Backward:  dx is dy, 0, or slope dy: copied, exact, or gamma_2 |slope dy|.
  *
- * - At a kink (x within E of the threshold or the maximum) every slope between those of both sides is right: `ties`.
+ * - An infinity stays one, whatever the slope, unless that is 0 or may become 0: then it is left open, for 0 times infinity is NaN.
+ * - At a kink (x within E of the threshold or the maximum) every slope between those of both sides is right: `ties`; and where x is NaN every slope between 0 and 1.
  *
  * @module
  */
@@ -19,7 +20,7 @@ import { RELU, RELU6, type ReLUConfig, ReLU, reluBackward, reluForward } from ".
 import { type KerasConfig, readConfig } from "../../serialization/config.js";
 import type { Tensor } from "../../tensor/tensor.js";
 import { type ArithmeticModel, flushedBelow } from "../arithmetic-model.js";
-import { ErrorArithmetic } from "../error-arithmetic.js";
+import { type Ball, ErrorArithmetic, isInfinite } from "../error-arithmetic.js";
 import type { Expectation } from "../expectation.js";
 import { operandOf } from "../operands.js";
 import type { Operation } from "../operation.js";
@@ -39,14 +40,23 @@ export function reluError(x: number, error: number, config: ReLUConfig, arithmet
   // a comparison that flushes finds x equal to 0, and the maximum of both may be either
   const change = Math.abs(x) < flushedBelow(arithmetic.model) ? Math.max(moved, Math.abs(x)) : moved;
   if (negativeSlope === 0 || x - error > threshold) return arithmetic.copied(y, change);
+  if (isInfinite(x))
+    return arithmetic.stored(y, arithmetic.multiply({ value: x, error }, slopeOf(config, arithmetic)).error);
   const sizes = Math.abs(x) + threshold + error;
   const lost = x === threshold && error === 0 ? 0 : arithmetic.model.sums.underflow * (1 + negativeSlope);
   return arithmetic.stored(y, change + negativeSlope * arithmetic.growth(3) * sizes + lost);
 }
 
+/** The slope as candidates have it. */
+function slopeOf({ negativeSlope }: ReLUConfig, arithmetic: ErrorArithmetic): Ball {
+  return arithmetic.constant(negativeSlope);
+}
+
 /** Where the slope of dx may be any between the least and the greatest: [least, greatest] of the slopes around `x`. */
 function slopesAround(x: number, error: number, config: ReLUConfig): readonly [number, number] {
   const { maxValue, negativeSlope, threshold } = config;
+  // what a comparison with NaN says depends on how it is written
+  if (Number.isNaN(x)) return [Math.min(0, negativeSlope), Math.max(1, negativeSlope)];
   const slopes: number[] = [];
   if (x - error <= threshold) slopes.push(negativeSlope);
   if (x + error >= threshold && x - error <= maxValue) slopes.push(1);
@@ -74,9 +84,11 @@ function expectBackward(x: Tensor, dy: Tensor, config: ReLUConfig, model: Arithm
     const ends = [low * dys[i], high * dys[i]];
     least[i] = Math.min(...ends);
     greatest[i] = Math.max(...ends);
-    for (const slope of Number.isNaN(xs[i]) ? [] : [low, high]) {
+    for (const slope of [low, high]) {
       const copied = slope === 1 || slope === 0;
-      const own = slope * (error + arithmetic.growth(2) * (Math.abs(dys[i]) + error)) + model.sums.underflow;
+      const own = isInfinite(dys[i])
+        ? arithmetic.multiply({ value: dys[i], error }, slopeOf(config, arithmetic)).error
+        : slope * (error + arithmetic.growth(2) * (Math.abs(dys[i]) + error)) + model.sums.underflow;
       const total = copied ? arithmetic.copied(slope * dys[i], slope * error) : arithmetic.stored(slope * dys[i], own);
       bound[i] = Math.max(bound[i], total);
     }

@@ -9,7 +9,7 @@
  * @module
  */
 import type { Tensor } from "../../tensor/tensor.js";
-import { ErrorArithmetic } from "../error-arithmetic.js";
+import { ErrorArithmetic, isInfinite } from "../error-arithmetic.js";
 import { operandOf } from "../operands.js";
 import type { Operation } from "../operation.js";
 import { elementsOf, elementwise, shapedOperand, widened } from "./expected.js";
@@ -77,7 +77,10 @@ export function saturating(f: Saturating): readonly Operation[] {
           const own = arithmetic.stored(y.data[i], f.error(v, arithmetic.inputError(v), arithmetic));
           const slopeError = f.slopeError(y.data[i], own, arithmetic);
           const dyError = arithmetic.inputError(dy.data[i]);
-          const error = Math.abs(dy.data[i]) * slopeError + dyError * (f.slope(y.data[i]) + slopeError);
+          const slope = f.slope(y.data[i]);
+          // infinity times what is certainly not 0
+          if (isInfinite(dy.data[i]) && slopeError < slope) return arithmetic.stored(dx.data[i], 0);
+          const error = Math.abs(dy.data[i]) * slopeError + dyError * (slope + slopeError);
           // the factors of g are at most 2
           const fitting = arithmetic.fitting(error + 3 * model.sums.underflow, 2 * (Math.abs(dy.data[i]) + dyError));
           return arithmetic.stored(dx.data[i], fitting);

@@ -27,6 +27,8 @@ const pairs = fc.record({ x: raws(ROWS * CLASSES), dy: raws(ROWS * CLASSES) }).m
 const byElement = (x: Tensor, map: (value: number, i: number) => number): Tensor =>
   tensorOf(Array.from(x.data, map), x.shape);
 
+const INFINITY = Number.POSITIVE_INFINITY;
+
 describe("expectations of ReLU", () => {
   const kinds = {
     relu: [{}, (v: number): number => (v > 0 ? v : 0)],
@@ -78,6 +80,43 @@ describe("expectations of ReLU", () => {
       assertCaught("dx", "relu6-backward", { x, dy }, {}, { dx: tensorOf(dx, [4]) });
     }
     assertHonest("leaky-relu-backward", { x, dy }, { negativeSlope: 0.5 }, { dx: tensorOf([2.5, 5, 5, 2.5], [4]) });
+  });
+
+  it("have infinities where inputs have them, and no other value", () => {
+    const x = tensorOf([INFINITY, -INFINITY, 1], [3]);
+    const dy = tensorOf([1, 1, -INFINITY], [3]);
+    const leaky = { negativeSlope: 0.25 };
+    for (const [name, args, right, wrongs] of [
+      ["relu", {}, [INFINITY, 0, 1], [0, 7, Number.NaN, -INFINITY]],
+      ["leaky-relu", leaky, [INFINITY, -INFINITY, 1], [0, 7, Number.NaN]],
+    ] as const) {
+      assertHonest(name, { x }, args, { y: tensorOf([...right], [3]) });
+      for (const wrong of wrongs) {
+        for (const at of right.keys()) {
+          if (Math.abs(right[at]) < INFINITY) continue;
+          assertCaught("y", name, { x }, args, { y: tensorOf(right.with(at, wrong), [3]) });
+        }
+      }
+    }
+    const given = { x: tensorOf([1, 2, 3], [3]), dy };
+    for (const name of ["relu-backward", "leaky-relu-backward"]) {
+      assertHonest(name, given, {}, { dx: dy });
+      assertCaught("dx", name, given, {}, { dx: tensorOf([1, 1, 0], [3]) });
+    }
+    const below = { x: tensorOf([-1, -2, -3], [3]), dy };
+    const scaled = tensorOf([0.25, 0.25, -INFINITY], [3]);
+    assertHonest("leaky-relu-backward", below, leaky, { dx: scaled });
+    assertCaught("dx", "leaky-relu-backward", below, leaky, { dx: tensorOf([0.25, 0.25, -3], [3]) });
+    // a slope of 0 is multiplied in some libraries, and 0 times infinity is NaN
+    for (const value of [0, Number.NaN]) {
+      assertHonest("relu-backward", below, {}, { dx: tensorOf([0, 0, value], [3]) });
+    }
+  });
+
+  it("let the gradient at NaN be what a comparison makes of dy, and nothing else", () => {
+    const given = { x: tensorOf([Number.NaN, 1], [2]), dy: tensorOf([2, 2], [2]) };
+    for (const value of [0, 2]) assertHonest("relu-backward", given, {}, { dx: tensorOf([value, 2], [2]) });
+    for (const value of [123, -1]) assertCaught("dx", "relu-backward", given, {}, { dx: tensorOf([value, 2], [2]) });
   });
 
   it("hold for honest gradients", () => {
@@ -133,6 +172,14 @@ describe("expectations of the sigmoid and of tanh", () => {
       }),
       RUNS,
     );
+  });
+
+  it("have infinite gradients where dy is infinite and the slope is none of 0", () => {
+    const given = { x: tensorOf([1, 2], [2]), dy: tensorOf([INFINITY, -INFINITY], [2]) };
+    for (const name of ["sigmoid-backward", "tanh-backward"]) {
+      assertHonest(name, given, {}, { dx: given.dy });
+      assertCaught("dx", name, given, {}, { dx: tensorOf([0, -INFINITY], [2]) });
+    }
   });
 
   it("are broken by bfloat16 inputs, which their own model allows", () => {

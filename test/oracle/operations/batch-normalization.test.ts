@@ -232,6 +232,30 @@ const pick = (operands: Operands, ...names: readonly string[]): Operands =>
 const TRAINED = ["x", "gamma", "beta", "movingMean", "movingVariance"];
 
 describe("expectations of batch normalization", () => {
+  it("are infinite where x is, whatever the formula, and nowhere else", () => {
+    const infinite = Number.POSITIVE_INFINITY;
+    const of = (...values: number[]): Tensor => tensorOf(values, [values.length]);
+    const [gamma, beta, movingMean, movingVariance] = [of(2, -3), of(1, 4), of(0.5, -0.25), of(1.5, 2)];
+    const x = tensorOf([infinite, 1, -infinite, infinite], [2, 2]);
+    const operands = { x, gamma, beta, movingMean, movingVariance };
+    for (const normalize of NORMALIZATIONS) {
+      const y = x.data.map((v: number, i: number) => {
+        const c = i % 2;
+        const rstd = f(1 / f(Math.sqrt(f(movingVariance.get(c) + EPSILON))));
+        return normalize(v, movingMean.get(c), rstd, gamma.get(c), beta.get(c));
+      });
+      assertHonest("batch-normalization", operands, {}, { y: tensor(Float32Array.from(y), x.shape) });
+      for (const [at, wrong] of [
+        [0, 5],
+        [2, infinite],
+        [3, Number.NaN],
+      ] as const) {
+        const changed = Float32Array.from(y).with(at, wrong);
+        assertCaught("y", "batch-normalization", operands, {}, { y: tensor(changed, x.shape) });
+      }
+    }
+  });
+
   it("hold for honest float32 in training, by any formula, in any order, on hard data", () => {
     fc.assert(
       fc.property(

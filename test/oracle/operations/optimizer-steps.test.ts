@@ -190,4 +190,26 @@ describe("expectations of a step of SGD", () => {
     const candidate = sgd(tame(), { share: f(0.1), nesterov: false });
     assertCaught("momentum", "sgd-step", tame(), { momentum: 0.9 }, candidate);
   });
+
+  it("go to infinity with an infinite gradient, and nowhere else", () => {
+    const infinite = Number.POSITIVE_INFINITY;
+    const of = (...values: number[]): Tensor => tensorOf(values, [2]);
+    const given = { weight: of(1, 1), gradient: of(infinite, -infinite), momentum: of(1, 2), velocity: of(1, 2) };
+    const { weight, gradient, momentum } = given;
+    const right = { weight: of(-infinite, infinite), momentum: of(-infinite, infinite) };
+    assertHonest("sgd-step", { weight, gradient, momentum }, { momentum: 0.9 }, right);
+    for (const name of ["weight", "momentum"] as const) {
+      const wrong = { ...right, [name]: of(-infinite, 5) };
+      assertCaught(name, "sgd-step", { weight, gradient, momentum }, { momentum: 0.9 }, wrong);
+    }
+    // infinity over infinity
+    const moments = {
+      weight: of(Number.NaN, Number.NaN),
+      momentum: of(infinite, -infinite),
+      velocity: of(infinite, infinite),
+    };
+    assertHonest("adam-step", given, {}, moments);
+    assertCaught("momentum", "adam-step", given, {}, { ...moments, momentum: of(infinite, 5) });
+    assertCaught("velocity", "adam-step", given, {}, { ...moments, velocity: of(5, infinite) });
+  });
 });
