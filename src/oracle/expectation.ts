@@ -25,6 +25,34 @@ export interface Expectation {
   readonly lean?: number;
   /** Where several values are right (a tie of maxima, a ReLU at zero), the least and the greatest of them. */
   readonly ties?: { readonly least: Float64Array; readonly greatest: Float64Array };
+  /** Where several values are right by themselves, but not all of them at once (none of tied maxima may get the gradient). */
+  readonly totals?: readonly Total[];
+}
+
+/** Elements whose sum must lie between `least` and `greatest`, up to the sum of their bounds. */
+export interface Total {
+  /** Row-major. */
+  readonly elements: readonly number[];
+  readonly least: number;
+  readonly greatest: number;
+}
+
+/**
+ * The totals of tied elements that share `value`: together they have at least all of it, besides what others give them. Of each
+ * share, `ties` has what it may be by itself, from 0 to all of it.
+ */
+export function totalsOfShares(
+  shares: readonly { readonly value: number; readonly holders: readonly number[] }[],
+  { least, greatest }: NonNullable<Expectation["ties"]>,
+): readonly Total[] {
+  const sum = (elements: readonly number[], of: Float64Array): number => elements.reduce((s, i) => s + of[i], 0);
+  return shares.flatMap(({ value, holders }) => {
+    if (value > 0)
+      return [{ elements: holders, least: sum(holders, least) + value, greatest: Number.POSITIVE_INFINITY }];
+    if (value < 0)
+      return [{ elements: holders, least: Number.NEGATIVE_INFINITY, greatest: sum(holders, greatest) + value }];
+    return [];
+  });
 }
 
 /** No spread is so small that honest results lean further than this, in units of it. */

@@ -5,6 +5,7 @@
  * element, and z = e / s over the n elements whose spread is not zero:
  *
  *     bound      |e| <= B for every element (a bound of 0 means exactly equal)
+ *                and the same for the sum of elements that share what is theirs, as tied maxima do a gradient
  *     special    NaN where the truth is NaN, an infinity where it is one, and nowhere else
  *     variance   mean of z^2 <= VARIANCE_LIMIT: errors are no larger than independent roundings make them
  *     bias       |mean of z| <= 2 lean + 6 / sqrt(n), and the same for z sign(truth): roundings do not lean to one side,
@@ -17,7 +18,7 @@
 import { formatShape, shapesAgree } from "../tensor/shape.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { contiguous } from "../tensor/tensor.js";
-import { type Expectation, MOST_LEAN } from "./expectation.js";
+import { type Expectation, MOST_LEAN, type Total } from "./expectation.js";
 
 /**
  * Spread is the root mean square for independent roundings of equal size. Sums that run in one order have partial sums
@@ -49,7 +50,7 @@ export interface Judgement {
   readonly broken: readonly ("shape" | "bound" | "special" | "variance" | "bias")[];
   /** Elements judged. */
   readonly elements: number;
-  /** Elements beyond their bound. */
+  /** Elements beyond their bound, and sums of elements that are. */
   readonly beyond: number;
   /** The largest |e| / B; Infinity where B is 0 and e is not. */
   readonly worstRatio: number;
@@ -83,6 +84,22 @@ function errorOf(value: number, i: number, { truth, ties }: Expectation): number
   if (value < ties.least[i]) return value - ties.least[i];
   if (value > ties.greatest[i]) return value - ties.greatest[i];
   return 0;
+}
+
+/** |error| of a sum of elements, relative to the bounds of all; 0 where one of them has none, or is no number. */
+function ratioOfTotal(
+  elements: readonly number[],
+  { least, greatest }: Omit<Total, "elements">,
+  data: ArrayLike<number>,
+  bound: Float64Array,
+): number {
+  let [sum, allowed] = [0, 0];
+  for (const i of elements) {
+    sum += data[i];
+    allowed += bound[i];
+  }
+  const error = Math.max(least - sum, sum - greatest);
+  return error > 0 && error < Number.POSITIVE_INFINITY ? error / allowed : 0;
 }
 
 /** Judges `candidate`, a tensor of any element type. */
@@ -123,6 +140,11 @@ export function judgeTensor(candidate: Tensor, expectation: Expectation): Judgem
       outward += truth[i] < 0 ? -z : z;
       counted++;
     }
+  }
+  for (const { elements, ...total } of expectation.totals ?? []) {
+    const ratio = ratioOfTotal(elements, total, data, bound);
+    if (ratio > 1) beyond++;
+    if (ratio > worstRatio) [worstRatio, worstAt] = [ratio, elements[0]];
   }
   const variance = counted === 0 ? 0 : squares / counted;
   const bias = counted === 0 ? 0 : (Math.abs(outward) > Math.abs(sum) ? outward : sum) / counted;

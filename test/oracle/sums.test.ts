@@ -192,6 +192,56 @@ describe("Maxima", () => {
     assert.ok(!judge([4, 0, 0, 0, 0, 0], dx).holds, "nothing for the only maximum");
   });
 
+  it("max-pooling2d-backward, global-max-pooling2d-backward: a gradient that no tied element gets is lost", () => {
+    const isRight = (name: string, operands: Operands, args: KerasConfig, dx: readonly number[]): boolean => {
+      const { shape } = operands["x"];
+      return judgeTensor(of(dx, shape), operationNamed(name).expect(operands, args, FLOAT32)["dx"]).holds;
+    };
+    for (const sign of [1, -1]) {
+      const signed = (...values: readonly number[]): readonly number[] => values.map((value) => value * sign);
+      const zeros = of([0, 0, 0, 0], [1, 2, 2, 1]);
+      for (const [name, shape] of [
+        ["max-pooling2d-backward", [1, 1, 1, 1]],
+        ["global-max-pooling2d-backward", [1, 1]],
+      ] as const) {
+        const operands = { x: zeros, dy: of(signed(3), shape) };
+        for (const dx of [
+          [3, 0, 0, 0],
+          [0, 0, 0, 3],
+          [0.75, 0.75, 0.75, 0.75],
+          [3, 3, 3, 3],
+        ]) {
+          assert.ok(isRight(name, operands, {}, signed(...dx)), `${name}: ${dx.join()}`);
+        }
+        for (const dx of [
+          [0, 0, 0, 0],
+          [2.99, 0, 0, 0],
+          [0.75, 0.75, 0.75, 0],
+        ]) {
+          assert.ok(!isRight(name, operands, {}, signed(...dx)), `${name}: ${dx.join()}`);
+        }
+      }
+      // windows that overlap: each has its share, whatever the others give
+      const row = { x: of([0, 0, 0], [1, 1, 3, 1]), dy: of(signed(3, 5), [1, 1, 2, 1]) };
+      const args = { poolSize: [1, 2], strides: 1 };
+      for (const dx of [
+        [3, 5, 0],
+        [0, 8, 0],
+        [0, 3, 5],
+        [1.5, 4, 2.5],
+      ]) {
+        assert.ok(isRight("max-pooling2d-backward", row, args, signed(...dx)), dx.join());
+      }
+      for (const dx of [
+        [0, 0, 0],
+        [3, 0, 4],
+        [0, 2, 5],
+      ]) {
+        assert.ok(!isRight("max-pooling2d-backward", row, args, signed(...dx)), dx.join());
+      }
+    }
+  });
+
   it("global-max-pooling2d-backward: to the first, or shared", () => {
     const dx = expected("global-max-pooling2d-backward", { x: of([7, 1, 7], [1, 1, 3, 1]), dy: of([-3], [1, 1]) })[
       "dx"

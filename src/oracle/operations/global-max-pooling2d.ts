@@ -4,8 +4,8 @@
  *     y  = the largest pixel of every channel    a copy: no rounding, and -0 equals 0
  *     dx = dy where the pixel is the largest     a copy too
  *
- * Where c > 1 pixels share the maximum, dx may be anything from 0 to dy at each of them, with the roundings of dy / c; see
- * `max-pooling2d.ts`. A channel with NaN is open.
+ * Where c > 1 pixels share the maximum, dx may be anything from 0 to dy at each of them, with the roundings of dy / c, but
+ * together they have at least dy; see `max-pooling2d.ts`. A channel with NaN is open.
  *
  * @module
  */
@@ -17,7 +17,7 @@ import {
 import { contiguous, type Tensor } from "../../tensor/tensor.js";
 import type { ArithmeticModel } from "../arithmetic-model.js";
 import { equalFor, expectMaxima } from "../copies.js";
-import type { Expectation } from "../expectation.js";
+import { type Expectation, totalsOfShares } from "../expectation.js";
 import { float64Of, greatestOf, magnitudeIn, storedInputs, wide } from "../operands.js";
 import type { Operation } from "../operation.js";
 import { expectSums } from "../sums.js";
@@ -30,16 +30,17 @@ function expectBackward(dy: Tensor, cache: GlobalMaxPooling2DCache, model: Arith
   const truth = float64Of(globalMaxPooling2DBackward(wide(dy), { x: wide(x), y: wide(y) }));
   const [, height, width, channels] = x.shape;
   const [xs, ys, dys] = [x.data, y.data, contiguous(dy).data];
-  const holders = new Float64Array(y.size);
+  const holdersOf = Array.from({ length: y.size }, (): number[] => []);
   const channelOf = (i: number): number => Math.floor(i / (height * width * channels)) * channels + (i % channels);
   const areEqual = equalFor(model);
-  for (let i = 0; i < xs.length; i++) holders[channelOf(i)] += Number(areEqual(xs[i], ys[channelOf(i)]));
+  for (let i = 0; i < xs.length; i++) if (areEqual(xs[i], ys[channelOf(i)])) holdersOf[channelOf(i)].push(i);
+  const isTied = (at: number): boolean => holdersOf[at].length > 1;
   const magnitude = magnitudeIn(storedInputs(model));
   /** What an element may be given, if it holds the maximum. */
   const atHolders = (given: (dy: number, tie: boolean) => number): Float64Array =>
     truth.map((_, i) => {
       const at = channelOf(i);
-      return areEqual(xs[i], ys[at]) ? given(dys[at], holders[at] > 1) : 0;
+      return areEqual(xs[i], ys[at]) ? given(dys[at], isTied(at)) : 0;
     });
   const expectation = expectSums(
     {
@@ -48,13 +49,16 @@ function expectBackward(dy: Tensor, cache: GlobalMaxPooling2DCache, model: Arith
       companion: atHolders(magnitude),
       roundings: atHolders((_, tie) => (tie ? 1 + model.functions.division : 0)),
       factors: [greatestOf(dy)],
-      open: (i) => Number.isNaN(ys[channelOf(i)]) || (holders[channelOf(i)] > 1 && !Number.isFinite(dys[channelOf(i)])),
+      open: (i) => Number.isNaN(ys[channelOf(i)]) || (isTied(channelOf(i)) && !Number.isFinite(dys[channelOf(i)])),
     },
     model,
   );
   const least = atHolders((value, tie) => (tie ? Math.min(value, 0) : value));
   const greatest = atHolders((value, tie) => (tie ? Math.max(value, 0) : value));
-  return { ...expectation, ties: { least, greatest } };
+  const shares = Array.from(ys, (_, at) => ({ value: dys[at], holders: holdersOf[at] }));
+  const ties = { least, greatest };
+  const tied = shares.filter(({ holders: { length } }) => length > 1);
+  return { ...expectation, ties, totals: totalsOfShares(tied, ties) };
 }
 
 /** The maximum of every channel, and its gradient. */

@@ -6,7 +6,8 @@
  *
  * Ties. Where c > 1 elements share the maximum of a window, backends give dy to the first, to the last, to all of them,
  * or dy / c to each; all are subgradients but the third, and all lie between 0 and dy. So a tied window adds the interval
- * from 0 to dy, and one division more to the roundings, and dx may be anything between the sums of both ends.
+ * from 0 to dy, and one division more to the roundings, and dx may be anything between the sums of both ends. But together
+ * the c elements have at least dy: a gradient that nobody gets is lost.
  *
  * NaN. The reference lets NaN win, TensorFlow passes over it, others differ by position: a window with NaN is open, and
  * so are all gradients under it.
@@ -21,7 +22,7 @@ import type { KerasConfig } from "../../serialization/config.js";
 import { contiguous, type Tensor } from "../../tensor/tensor.js";
 import type { ArithmeticModel } from "../arithmetic-model.js";
 import { equalFor, expectMaxima } from "../copies.js";
-import type { Expectation } from "../expectation.js";
+import { type Expectation, totalsOfShares } from "../expectation.js";
 import { float64Of, greatestOf, magnitudeIn, storedInputs, wide } from "../operands.js";
 import type { Operation } from "../operation.js";
 import { expectSums, plainTerms } from "../sums.js";
@@ -50,6 +51,8 @@ class Passed {
   readonly windows: Float64Array;
   readonly tied: Uint8Array;
   readonly open: Uint8Array;
+  /** What tied elements share. */
+  readonly shares: { readonly value: number; readonly holders: readonly number[] }[] = [];
 
   constructor(size: number) {
     this.least = new Float64Array(size);
@@ -63,6 +66,7 @@ class Passed {
   /** One window passes `value`, whose companion is `size`, to the elements that hold its maximum. */
   pass(value: number, size: number, holders: readonly number[]): void {
     const tie = holders.length > 1;
+    if (tie) this.shares.push({ value, holders });
     for (const i of holders) {
       this.least[i] += tie ? Math.min(value, 0) : value;
       this.greatest[i] += tie ? Math.max(value, 0) : value;
@@ -114,7 +118,8 @@ function expectBackward(dy: Tensor, cache: Cache, model: ArithmeticModel): Expec
     },
     model,
   );
-  return { ...expectation, ties: { least: passed.least, greatest: passed.greatest } };
+  const ties = { least: passed.least, greatest: passed.greatest };
+  return { ...expectation, ties, totals: totalsOfShares(passed.shares, ties) };
 }
 
 /** The maximum under every window, and its gradient. */
