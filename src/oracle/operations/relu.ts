@@ -7,11 +7,13 @@
  *   that are rounded first are known up to E; y is monotone and moves to its values at x - E and x + E at most.
  * - slope (x - threshold): a rounding each of the slope, the difference and the product,
  *   slope gamma_3 (|x| + |threshold| + E) + underflow (1 + slope).
+ * - A threshold or maximum that is no float32 number is rounded, too: an x that is no further from it than that may be on
+ *   either side.
  *
  * Backward:  dx is dy, 0, or slope dy: copied, exact, or gamma_2 |slope dy|.
  *
  * - An infinity stays one, whatever the slope, unless that is 0 or may become 0: then it is left open, for 0 times infinity is NaN.
- * - At a kink (x within E of the threshold or the maximum) every slope between those of both sides is right: `ties`; and where x is NaN every slope between 0 and 1.
+ * - At a kink (x within E of the threshold or the maximum, which are rounded where they are no float32 numbers) every slope between those of both sides is right: `ties`; and where x is NaN every slope between 0 and 1.
  *
  * @module
  */
@@ -36,15 +38,17 @@ function rectified(x: number, { maxValue, negativeSlope, threshold }: ReLUConfig
 export function reluError(x: number, error: number, config: ReLUConfig, arithmetic: ErrorArithmetic): number {
   const { negativeSlope, threshold } = config;
   const y = rectified(x, config);
-  const moved = error === 0 ? 0 : Math.max(rectified(x + error, config) - y, y - rectified(x - error, config));
+  const ends = endErrors(config, arithmetic);
+  const reach = Math.abs(x - threshold) <= error + ends.threshold ? error + ends.threshold : error;
+  const moved = reach === 0 ? 0 : Math.max(rectified(x + reach, config) - y, y - rectified(x - reach, config));
   // a comparison that flushes finds x equal to 0, and the maximum of both may be either
   const change = Math.abs(x) < flushedBelow(arithmetic.model) ? Math.max(moved, Math.abs(x)) : moved;
-  if (negativeSlope === 0 || x - error > threshold) return arithmetic.copied(y, change);
+  if (negativeSlope === 0 || x - reach > threshold) return arithmetic.copied(y, change);
   if (isInfinite(x))
     return arithmetic.stored(y, arithmetic.multiply({ value: x, error }, slopeOf(config, arithmetic)).error);
   const sizes = Math.abs(x) + threshold + error;
   const lost = x === threshold && error === 0 ? 0 : arithmetic.model.sums.underflow * (1 + negativeSlope);
-  return arithmetic.stored(y, change + negativeSlope * arithmetic.growth(3) * sizes + lost);
+  return arithmetic.stored(y, change + negativeSlope * (arithmetic.growth(3) * sizes + ends.threshold) + lost);
 }
 
 /** The slope as candidates have it. */
@@ -52,16 +56,32 @@ function slopeOf({ negativeSlope }: ReLUConfig, arithmetic: ErrorArithmetic): Ba
   return arithmetic.constant(negativeSlope);
 }
 
+/** How far a candidate's threshold and maximum may be from the arguments: not at all, where those are float32 numbers. */
+function endErrors(
+  { threshold, maxValue }: ReLUConfig,
+  arithmetic: ErrorArithmetic,
+): { readonly threshold: number; readonly maxValue: number } {
+  const errorOf = (end: number): number => (Math.fround(end) === end ? 0 : arithmetic.constant(end).error);
+  return { threshold: errorOf(threshold), maxValue: errorOf(maxValue) };
+}
+
 /** Where the slope of dx may be any between the least and the greatest: [least, greatest] of the slopes around `x`. */
-function slopesAround(x: number, error: number, config: ReLUConfig): readonly [number, number] {
+function slopesAround(
+  x: number,
+  error: number,
+  config: ReLUConfig,
+  arithmetic: ErrorArithmetic,
+): readonly [number, number] {
   const { maxValue, negativeSlope, threshold } = config;
   // what a comparison with NaN says depends on how it is written
   if (Number.isNaN(x)) return [Math.min(0, negativeSlope), Math.max(1, negativeSlope)];
   const slopes: number[] = [];
-  if (x - error <= threshold) slopes.push(negativeSlope);
-  if (x + error >= threshold && x - error <= maxValue) slopes.push(1);
+  const ends = endErrors(config, arithmetic);
+  const [atThreshold, atMax] = [error + ends.threshold, error + ends.maxValue];
+  if (x - atThreshold <= threshold) slopes.push(negativeSlope);
+  if (x + atThreshold >= threshold && x - atMax <= maxValue) slopes.push(1);
   // at the threshold Keras has slope 0 for some configurations
-  if (x + error >= maxValue || Math.abs(x - threshold) <= error) slopes.push(0);
+  if (x + atMax >= maxValue || Math.abs(x - threshold) <= atThreshold) slopes.push(0);
   return [Math.min(...slopes), Math.max(...slopes)];
 }
 
@@ -80,7 +100,7 @@ function expectBackward(x: Tensor, dy: Tensor, config: ReLUConfig, model: Arithm
   const greatest = new Float64Array(xs.length);
   for (let i = 0; i < xs.length; i++) {
     const error = arithmetic.inputError(dys[i]);
-    const [low, high] = slopesAround(xs[i], arithmetic.inputError(xs[i]), config);
+    const [low, high] = slopesAround(xs[i], arithmetic.inputError(xs[i]), config, arithmetic);
     const ends = [low * dys[i], high * dys[i]];
     least[i] = Math.min(...ends);
     greatest[i] = Math.max(...ends);

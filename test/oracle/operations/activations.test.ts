@@ -103,6 +103,9 @@ describe("expectations of ReLU", () => {
       assertHonest(name, given, {}, { dx: dy });
       assertCaught("dx", name, given, {}, { dx: tensorOf([1, 1, 0], [3]) });
     }
+    const endless = { x: tensorOf([INFINITY, 1, 1], [3]), dy: tensorOf([2, 2, 2], [3]) };
+    assertHonest("relu-backward", endless, {}, { dx: endless.dy });
+    assertCaught("dx", "relu-backward", endless, {}, { dx: tensorOf([3, 2, 2], [3]) });
     const below = { x: tensorOf([-1, -2, -3], [3]), dy };
     const scaled = tensorOf([0.25, 0.25, -INFINITY], [3]);
     assertHonest("leaky-relu-backward", below, leaky, { dx: scaled });
@@ -111,6 +114,32 @@ describe("expectations of ReLU", () => {
     for (const value of [0, Number.NaN]) {
       assertHonest("relu-backward", below, {}, { dx: tensorOf([0, 0, value], [3]) });
     }
+  });
+
+  it("have x on either side of a threshold or maximum that is no float32 number, if it is their float32 number", () => {
+    const ends = fc.double({ min: 2 ** -20, max: 2 ** 20, noNaN: true }).filter((end) => f(end) !== end);
+    const dy = tensorOf([3, 3], [2]);
+    const ulp = 2 ** -23;
+    fc.assert(
+      fc.property(ends, fc.constantFrom(0, 0.25), (end, negativeSlope) => {
+        // what a float32 kernel compares with, and the same number as its input; and one that is clearly above
+        const [own, above] = [f(end), f(end * (1 + 4 * ulp))];
+        const x = tensorOf([own, above], [2]);
+        const below = f(f(negativeSlope) * f(own - own));
+        const atThreshold = { threshold: end, negativeSlope };
+        assertHonest("relu", { x }, atThreshold, { y: tensorOf([below, above], [2]) });
+        assertCaught("y", "relu", { x }, atThreshold, { y: tensorOf([below, below], [2]) });
+        assertHonest("relu-backward", { x, dy }, atThreshold, { dx: tensorOf([3 * negativeSlope, 3], [2]) });
+        assertCaught("dx", "relu-backward", { x, dy }, atThreshold, { dx: tensorOf([3, 3 * negativeSlope], [2]) });
+        const atMax = { maxValue: end, negativeSlope };
+        assertHonest("relu", { x }, atMax, { y: tensorOf([own, own], [2]) });
+        for (const slope of [0, 1]) {
+          assertHonest("relu-backward", { x, dy }, atMax, { dx: tensorOf([3 * slope, 0], [2]) });
+        }
+        assertCaught("dx", "relu-backward", { x, dy }, atMax, { dx: tensorOf([0, 3], [2]) });
+      }),
+      RUNS,
+    );
   });
 
   it("let the gradient at NaN be what a comparison makes of dy, and nothing else", () => {
