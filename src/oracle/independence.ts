@@ -34,8 +34,7 @@ export function axesOf(operation: string, operands: Operands, args: KerasConfig)
   if (base.endsWith("-pooling2d")) return IMAGES;
   if (base.startsWith("batch-normalization")) return normalizationAxes(operation, letters, args);
   if (base === "softmax") {
-    const axis = Number(args["axis"] ?? -1);
-    return everywhere(replaced(letters, axis < 0 ? rank + axis : axis, "."), operands);
+    return everywhere(replaced(letters, axisAmong(letters, args), "."), operands);
   }
   const isElementwise =
     ["relu", "relu6", "leaky-relu", "sigmoid", "tanh", "add"].includes(base) || base.endsWith("-step");
@@ -47,7 +46,7 @@ function globalLetters({ keepdims }: KerasConfig): Axes {
 }
 
 function normalizationAxes(operation: string, letters: string, args: KerasConfig): Axes {
-  const axis = args["axis"] === 1 ? 1 : letters.length - 1;
+  const axis = axisAmong(letters, args);
   const batch = operation.includes("training") || operation.endsWith("-backward");
   const image = batch ? replaced(".".repeat(letters.length), axis, letters[axis]) : letters;
   const channels = ["gamma", "beta", "movingMean", "movingVariance", "dGamma", "dBeta"];
@@ -55,6 +54,12 @@ function normalizationAxes(operation: string, letters: string, args: KerasConfig
     ...Object.fromEntries(channels.map((name) => [name, letters[axis]])),
     ...Object.fromEntries(["x", "y", "dy", "dx"].map((name) => [name, image])),
   };
+}
+
+/** The argument `axis`, counted from the front of `letters`. */
+function axisAmong(letters: string, args: KerasConfig): number {
+  const axis = Number(args["axis"] ?? -1);
+  return axis < 0 ? letters.length + axis : axis;
 }
 
 function replaced(letters: string, at: number, by: string): string {

@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { randomStream } from "../../src/arithmetic/random.js";
+import { axisFromLast, axisToLast } from "../../src/layers/axis.js";
+import { minimalReproduction } from "../../src/oracle/reproduction.js";
 import { FLOAT32 } from "../../src/oracle/arithmetic-model.js";
 import { type Case, caseAt } from "../../src/oracle/conformance/case.js";
 import { type Diagnosis, describeDiagnosis, diagnose, diagnoseResults } from "../../src/oracle/diagnosis.js";
@@ -15,8 +18,11 @@ import { summingKernels } from "../../src/oracle/mutations/sums.js";
 import type { Operands } from "../../src/oracle/operation.js";
 import { OPERATIONS, operationNamed } from "../../src/oracle/operations/table.js";
 import type { KerasConfig } from "../../src/serialization/config.js";
-import { shapesAgree } from "../../src/tensor/shape.js";
-import { tensor } from "../../src/tensor/tensor.js";
+import { shapesAgree, sizeOf } from "../../src/tensor/shape.js";
+import { type Tensor, tensor } from "../../src/tensor/tensor.js";
+
+/** Normalization of the last axis. */
+const LAST = { axis: -1, epsilon: 1e-3, momentum: 0.99 };
 
 const KERNELS = summingKernels(randomOrderSum());
 
@@ -189,6 +195,37 @@ describe("what nothing explains", () => {
     const said = say((v) => roundToBits(v, 8));
     assert.match(said, /^explained by: results in bfloat16 \(`y`; remaining error [\d.]+ of the bound\)/);
   });
+});
+
+describe("diagnose, for batch normalization over any axis", () => {
+  const shape = [3, 7, 6, 4];
+  const numbers = (purpose: string, of: readonly number[]): Tensor =>
+    tensor(randomStream(3, purpose).fillUniform(new Float32Array(sizeOf(of))), of);
+  for (const axis of [0, 1, 2, 3, -1, -2, -3, -4]) {
+    it(`names mistakes, and cuts to the channel that is wrong: axis ${axis}`, () => {
+      const channels = shape.at(axis) ?? 0;
+      const weights = ["gamma", "beta", "movingMean", "movingVariance"].map((name) => [
+        name,
+        numbers(name, [channels]),
+      ]);
+      const operands: Operands = { x: numbers("x", shape), ...Object.fromEntries(weights) };
+      for (const mistake of ["epsilon outside the root", "gamma and beta swapped"]) {
+        const mutant = MUTANTS.find((known) => known.operation === "batch-normalization" && known.mistake === mistake);
+        assert.ok(mutant !== undefined);
+        // the formula over the last axis, of an image whose channels were moved there and back
+        const from = axis < 0 ? axis + shape.length : axis;
+        const y = axisFromLast(mutant.compute({ ...operands, x: axisToLast(operands["x"], from) }, LAST)["y"], from);
+        const operation = operationNamed("batch-normalization");
+        const { causes } = diagnose(operation, operands, { axis }, { y }, FLOAT32);
+        assert.equal(causes[0]?.name, mistake);
+        const least = minimalReproduction({ operation, operands, args: { axis } }, { y }, FLOAT32);
+        assert.deepEqual(
+          Object.values(least?.operands ?? {}).map(({ values }) => values.length),
+          [1, 1, 1, 1, 1],
+        );
+      }
+    });
+  }
 });
 
 describe("diagnose, where a hypothesis is impossible", () => {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { resolveAxis } from "../../layers/axis.js";
 import type { KerasConfig } from "../../serialization/config.js";
 import type { Tensor } from "../../tensor/tensor.js";
 import type { Operands } from "../operation.js";
@@ -43,7 +44,7 @@ class Channels {
 
   constructor(x: Tensor, args: KerasConfig) {
     this.x = x;
-    this.axis = args["axis"] === 1 ? 1 : x.dimension - 1;
+    this.axis = resolveAxis("BatchNormalization", Number(args["axis"] ?? -1), x.shape);
     this.count = x.shape[this.axis];
     this.rows = x.size / this.count;
   }
