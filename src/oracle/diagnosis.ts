@@ -188,7 +188,7 @@ function weaknessOf(
       if (expectation === undefined) return false;
       const weaker = judgeTensor(x, expectation);
       remaining = Math.max(remaining, weaker.worstRatio);
-      return weaker.holds && isPlausible(x, judgement, weaker);
+      return weaker.holds && isPlausible(x, judgement, weaker, expectation);
     });
     if (fits) return { name, outputs: [...open.keys()], remaining, others: [] };
   }

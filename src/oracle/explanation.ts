@@ -7,7 +7,9 @@
  *
  *     max(B max(1, |H| / |T|), B / |t| of the tensor as a whole, times |h|)
  *
- * for the mistake's result h of the tensor H, and the truth t of T. Where nothing may be rounded (B = 0) it remains 0.
+ * for the mistake's result h of the tensor H, and the truth t of T. Where nothing may be rounded (B = 0) it remains 0. B is of
+ * the size of what is added up, not of the sum: where the truth cancels (the gradient of a bias before a normalization is 0)
+ * both quotients are without limit, and would let any numbers pass for H. So bounds do not grow beyond 2^-8 of |H|.
  * A mistake that leads to another shape has the mean of B instead of B.
  *
  * @module
@@ -17,14 +19,18 @@ import { contiguous, type Tensor } from "../tensor/tensor.js";
 import type { Expectation } from "./expectation.js";
 import { type Judgement, judgeTensor } from "./judgement.js";
 
+/** The relative error of a sum of 2^16 terms in float32, to which nothing but a cancelling truth makes bounds grow. */
+const MOST_SHARE = 2 ** -8;
+
 /** What is expected of a candidate that makes the mistake whose result is `mistaken`. */
 export function expectMistake(mistaken: Tensor, expectation: Expectation): Expectation {
   const { truth, bound, spread, lean } = expectation;
   const isSameShape = shapesAgree(mistaken.shape, expectation.shape);
   const result = Float64Array.from(contiguous(mistaken).data);
   const [size, mistakenSize, errors, likely] = [truth, result, bound, spread].map(finiteSum);
-  const growth = size > 0 ? Math.max(1, mistakenSize / size) : 1;
-  const share = (of: number): number => (size > 0 ? of / size : 0);
+  const limit = errors > 0 ? (MOST_SHARE * mistakenSize) / errors : Number.POSITIVE_INFINITY;
+  const growth = size > 0 ? Math.max(1, Math.min(mistakenSize / size, limit)) : 1;
+  const share = (of: number): number => (size > 0 ? Math.min(of / size, MOST_SHARE) : 0);
   if (!isSameShape) {
     const typical = (growth * errors) / Math.max(1, truth.length);
     const errorsOf = result.map((value) => Math.max(typical, share(errors) * Math.abs(value)));

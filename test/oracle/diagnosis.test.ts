@@ -13,13 +13,21 @@ import { judgeTensor } from "../../src/oracle/judgement.js";
 import { randomOrderSum } from "../../src/oracle/mutations/honest.js";
 import { mapped, type Mutant } from "../../src/oracle/mutations/mutant.js";
 import { MUTANTS } from "../../src/oracle/mutations/mutants.js";
-import { roundToBits } from "../../src/oracle/mutations/precision.js";
+import { roundToBits, toBfloat16 } from "../../src/oracle/mutations/precision.js";
 import { summingKernels } from "../../src/oracle/mutations/sums.js";
 import type { Operands } from "../../src/oracle/operation.js";
 import { OPERATIONS, operationNamed } from "../../src/oracle/operations/table.js";
 import type { KerasConfig } from "../../src/serialization/config.js";
 import { shapesAgree, sizeOf } from "../../src/tensor/shape.js";
 import { type Tensor, tensor } from "../../src/tensor/tensor.js";
+
+/** A product of 5 rows and 6 columns, of `terms` terms each. */
+function product(terms: number, of: (uniform: number) => number): { readonly operands: Operands; readonly y: Tensor } {
+  const numbers = (purpose: string, shape: readonly number[]): Tensor =>
+    mapped(tensor(randomStream(terms, purpose).fillUniform(new Float32Array(sizeOf(shape))), shape), of);
+  const operands = { x: numbers("x", [5, terms]), kernel: numbers("kernel", [terms, 6]) };
+  return { operands, y: operationNamed("dense").run(operands, {})["y"] };
+}
 
 /** Normalization of the last axis. */
 const LAST = { axis: -1, epsilon: 1e-3, momentum: 0.99 };
@@ -191,9 +199,54 @@ describe("what nothing explains", () => {
     }
   });
 
+  it("is not explained by an arithmetic that could have made anything of so many terms", () => {
+    for (const terms of [100, 128, 200]) {
+      const { operands, y } = product(terms, (v) => v - 0.5);
+      const reversed = tensor(Float32Array.from(y.data).reverse(), y.shape);
+      const { causes } = diagnose(operationNamed("dense"), operands, {}, { y: reversed }, FLOAT32);
+      assert.deepEqual(causes, [], `${terms} terms`);
+    }
+  });
+
+  it("is as large as an arithmetic would make it, if it is", () => {
+    const { operands, y } = product(100, (v) => v);
+    const { x, kernel } = operands;
+    // from the last term to the first, as no hypothesis adds up
+    const summed = mapped(y, (_, [m, u]) => {
+      let sum = 0;
+      for (let k = 99; k >= 0; k--) sum = toBfloat16(sum + x.get(m, k) * kernel.get(k, u));
+      return sum;
+    });
+    // sums of many numbers that are not all in bfloat16 at the end
+    const biased = { ...operands, bias: mapped(tensor(new Float32Array(6), [6]), (_, [u]) => 0.1 * u) };
+    const result = mapped(summed, (v, [, u]) => v + biased.bias.get(u));
+    const { causes } = diagnose(operationNamed("dense"), biased, {}, { y: result }, FLOAT32);
+    assert.equal(causes[0]?.name, "errors as large as accumulation in bfloat16 would make them");
+  });
+
   it("is a weaker arithmetic only where it looks like it", () => {
     const said = say((v) => roundToBits(v, 8));
     assert.match(said, /^explained by: results in bfloat16 \(`y`; remaining error [\d.]+ of the bound\)/);
+  });
+});
+
+describe("diagnose, where the truth cancels", () => {
+  it("explains no numbers that have nothing to do with the mistake", () => {
+    const numbers = (purpose: string, of: readonly number[]): Tensor =>
+      mapped(tensor(randomStream(7, purpose).fillUniform(new Float32Array(sizeOf(of))), of), (v) => v - 0.5);
+    const [batch, height, width, filters] = [5, 7, 6, 4];
+    // dy as it arrives from a normalization: it adds up to 0 in every channel
+    const dy = numbers("dy", [batch, height, width, filters]);
+    const rows = batch * height * width;
+    for (let c = 0; c < filters; c++) {
+      const at = (i: number): number => i * filters + c;
+      let mean = 0;
+      for (let i = 0; i < rows; i++) mean += dy.data[at(i)] / rows;
+      for (let i = 0; i < rows; i++) dy.data[at(i)] -= mean;
+    }
+    const operands = { x: numbers("x", [batch, height, width, 3]), kernel: numbers("kernel", [1, 1, 3, filters]), dy };
+    const { causes } = diagnose(operationNamed("conv2d-backward"), operands, {}, { dBias: numbers("b", [4]) }, FLOAT32);
+    assert.deepEqual(causes, []);
   });
 });
 
