@@ -7,6 +7,7 @@ import { FLOAT32 } from "../../src/oracle/arithmetic-model.js";
 import { type Case, caseAt } from "../../src/oracle/conformance/case.js";
 import { type Diagnosis, describeDiagnosis, diagnose, diagnoseResults } from "../../src/oracle/diagnosis.js";
 import { FORMULA_MISTAKES } from "../../src/oracle/hypotheses/formulas.js";
+import { LAYOUT_MISTAKES } from "../../src/oracle/hypotheses/layouts.js";
 import { LOOP_MISTAKES } from "../../src/oracle/hypotheses/loops.js";
 import { DATA_SETS } from "../../src/oracle/data-sets.js";
 import { judgeTensor } from "../../src/oracle/judgement.js";
@@ -19,7 +20,7 @@ import type { Operands } from "../../src/oracle/operation.js";
 import { OPERATIONS, operationNamed } from "../../src/oracle/operations/table.js";
 import type { KerasConfig } from "../../src/serialization/config.js";
 import { shapesAgree, sizeOf } from "../../src/tensor/shape.js";
-import { type Tensor, tensor } from "../../src/tensor/tensor.js";
+import { contiguous, type Tensor, tensor } from "../../src/tensor/tensor.js";
 
 /** A product of 5 rows and 6 columns, of `terms` terms each. */
 function product(terms: number, of: (uniform: number) => number): { readonly operands: Operands; readonly y: Tensor } {
@@ -103,7 +104,9 @@ function isNamed(mistake: string, { causes, unexplained }: Diagnosis): boolean {
 }
 
 describe("diagnose", () => {
-  const mistakes = [...MUTANTS, ...FORMULA_MISTAKES, ...LOOP_MISTAKES].filter(({ control }) => !control);
+  const mistakes = [...MUTANTS, ...FORMULA_MISTAKES, ...LAYOUT_MISTAKES, ...LOOP_MISTAKES].filter(
+    ({ control }) => !control,
+  );
   const unseen: string[] = [];
   for (const operation of OPERATIONS.keys()) {
     it(`names every mistake in ${operation}`, () => {
@@ -301,6 +304,28 @@ describe("diagnose, where a hypothesis is impossible", () => {
       ["nothing is rectified"],
     );
   });
+});
+
+describe("diagnose, for kernels in the layouts of others", () => {
+  const numbers = (purpose: string, of: readonly number[]): Tensor =>
+    tensor(randomStream(5, purpose).fillUniform(new Float32Array(sizeOf(of)), -1, 1), of);
+  const [x, kernel] = [numbers("x", [2, 7, 6, 5]), numbers("kernel", [3, 2, 5, 4])];
+  const conv2d = operationNamed("conv2d");
+  for (const [layout, shape, axes] of [
+    ["OIHW", [4, 5, 3, 2], [2, 3, 1, 0]],
+    ["OHWI", [4, 3, 2, 5], [1, 2, 3, 0]],
+    ["IOHW", [5, 4, 3, 2], [2, 3, 0, 1]],
+    ["HWOI", [3, 2, 4, 5], [0, 1, 3, 2]],
+    ["WHIO", [2, 3, 5, 4], [1, 0, 2, 3]],
+  ] as const) {
+    it(`names ${layout}`, () => {
+      // a kernel of that layout in the same memory, brought into the order of the reference
+      const read = contiguous(tensor(kernel.data, shape).transpose(...axes));
+      assert.deepEqual(read.shape, kernel.shape);
+      const { causes } = diagnose(conv2d, { x, kernel }, {}, conv2d.run({ x, kernel: read }, {}), FLOAT32);
+      assert.equal(causes[0]?.name, `kernel read as ${layout}`);
+    });
+  }
 });
 
 describe("diagnose, for several results", () => {

@@ -10,6 +10,7 @@ import { type Compute, type Mutant, mutantsOf } from "../mutations/mutant.js";
 import { MUTANTS } from "../mutations/mutants.js";
 import type { Operands, Operation } from "../operation.js";
 import { FORMULA_MISTAKES } from "./formulas.js";
+import { LAYOUT_MISTAKES } from "./layouts.js";
 import { LOOP_MISTAKES } from "./loops.js";
 import { operandMistakes, resultMistakes } from "./moved-numbers.js";
 
@@ -37,6 +38,7 @@ export function hypothesesOf(operation: Operation, operands: Operands): readonly
   const mutants = [
     ...own(MUTANTS).filter(({ mistake }) => !isLarge || !MINIATURE.test(mistake)),
     ...own(FORMULA_MISTAKES),
+    ...own(LAYOUT_MISTAKES),
     ...own(LOOP_MISTAKES),
     ...mutantsOf(operation.name, operandMistakes(operation)),
     ...mutantsOf(operation.name, resultMistakes(operation)),
