@@ -14,7 +14,7 @@
 import { type Execution, serial } from "../kernels/execution.js";
 import type { ChannelMap, Epilogue, Prologue } from "../kernels/normalize.js";
 import type { DType, FloatArray } from "../tensor/dtype.js";
-import { formatShape, type SymbolicShape } from "../tensor/shape.js";
+import { formatShape, shapesAgree, type SymbolicShape } from "../tensor/shape.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { type KerasConfig, readConfig } from "../serialization/config.js";
 import { symbolicTensors } from "./symbolic.js";
@@ -209,7 +209,8 @@ export abstract class Layer {
   }
 
   /**
-   * The layer as a node of a graph: checks the input shapes, makes the weights on first use.
+   * The layer as a node of a graph: checks the input shapes, makes the weights on first use, and later checks that they
+   * fit these inputs too.
    *
    * @throws TypeError when `inputs` are no symbolic tensors.
    * @throws RangeError when the layer cannot take inputs of these shapes.
@@ -218,7 +219,9 @@ export abstract class Layer {
     const list = [...symbolicTensors(`${this.className}: must be applied to`, inputs)];
     const shapes = list.map((x) => x.shape);
     const shape = this.computeOutputShape(shapes);
-    this.#weights ??= this.weightSpecs(shapes).map((spec) => new Variable(spec, this.dtype));
+    const specs = this.weightSpecs(shapes);
+    if (this.#weights === undefined) this.#weights = specs.map((spec) => new Variable(spec, this.dtype));
+    else this.#expectFitting(specs, shapes);
     const node: { -readonly [Key in keyof LayerNode]?: LayerNode[Key] } = {
       layer: this,
       inputs: list,
@@ -229,6 +232,17 @@ export abstract class Layer {
     node.output = output;
     this.nodes.push(output.node);
     return output;
+  }
+
+  #expectFitting(specs: readonly VariableSpec[], shapes: readonly SymbolicShape[]): void {
+    for (const [i, { name, shape }] of specs.entries()) {
+      const weight = this.weights[i];
+      if (weight.name === name && shapesAgree(weight.shape, shape)) continue;
+      throw new RangeError(
+        `${this.className}: must be applied to inputs for which its \`${weight.name}\` has the shape ` +
+          `${formatShape(weight.shape)} that it had at first. Received ${shapes.map(formatShape).join(", ")}.`,
+      );
+    }
   }
 
   /** The weight of this name. */

@@ -185,6 +185,26 @@ describe("a layer", () => {
     }
   });
 
+  it("refuses to be applied again to inputs that its weights do not fit", () => {
+    const image = (channels: number): SymbolicTensor => input({ shape: [5, 6, channels] });
+    for (const [layer, weight] of [
+      [new Dense({ units: 2 }), "`kernel` has the shape [3, 2]"],
+      [new Conv2D({ filters: 4, kernelSize: 2 }), "`kernel` has the shape [2, 2, 3, 4]"],
+      [new DepthwiseConv2D({ kernelSize: 2 }), "`kernel` has the shape [2, 2, 3, 1]"],
+      [new BatchNormalization(), "`gamma` has the shape [3]"],
+    ] as const) {
+      layer.apply(image(3));
+      layer.apply(input({ shape: [9, 7, 3] }));
+      assert.throws(() => layer.apply(image(8)), {
+        name: "RangeError",
+        message:
+          `${layer.className}: must be applied to inputs for which its ${weight} that it had at first. ` +
+          "Received [null, 5, 6, 8].",
+      });
+      assert.equal(layer.nodes.length, 2);
+    }
+  });
+
   it("refuses to be called before it has weights", () => {
     for (const layer of [new Dense({ units: 2 }), new BatchNormalization()]) {
       assert.throws(() => layer.call([tensorOf([1, 2], [1, 2])], inference), {
