@@ -6,8 +6,10 @@
 import type { Tensor } from "../tensor/tensor.js";
 import type { ArithmeticModel } from "./arithmetic-model.js";
 import type { Expectation } from "./expectation.js";
+import type { LayerGradientExpectation } from "./layer-expectations.js";
 import type { OperationCase } from "./operation-case.js";
 import type { NotJudged } from "./reading.js";
+import type { TensorSuspect, Unseen } from "./unseen.js";
 
 /** What may have gone wrong with one tensor. */
 export interface Inquiry {
@@ -22,8 +24,29 @@ export interface Inquiry {
 /** One result of a case. */
 export type ResultCase = OperationCase & { readonly output: string };
 
-/** A mistake that leads to another tensor; undefined where it has no influence on it. */
-export interface TensorSuspect {
-  readonly name: string;
-  readonly result: () => Tensor | undefined;
+/** What a verdict on a tensor of a trace needs besides the expectation. */
+export interface About {
+  readonly key: string;
+  readonly layers: readonly string[];
+  readonly className: string;
+  /** What of its input the element at an index is made of. */
+  readonly region?: (index: readonly number[]) => string | undefined;
+  /** What else the difference may be, for a broken tensor. */
+  readonly explain?: (x: Tensor) => string | undefined;
+  /** What may have gone wrong, for the first that is broken. */
+  readonly inquiry?: Inquiry | undefined;
+  /** How it was made, for those who read it where the trace does not have it. */
+  readonly unseen?: Unseen | undefined;
+}
+
+/** The gradients of one application of a layer. */
+export interface Gradients {
+  readonly gradients: LayerGradientExpectation | NotJudged;
+  /** What may have gone wrong with the one of the given name; undefined where it is not judged. */
+  readonly inquire: (output: string) => Inquiry | undefined;
+}
+
+/** A tensor that the trace does not have, made by the last of `layers`. */
+export function asUnseen(layers: readonly string[], inquiry: Inquiry | undefined): Unseen {
+  return { layers, suspects: () => inquiry?.suspects() ?? [] };
 }

@@ -28,6 +28,16 @@ function named(results: Operands, names: Readonly<Record<string, string>>): Oper
   return Object.fromEntries(Object.entries(results).map(([name, x]) => [names[name] ?? name, x]));
 }
 
+/** The results of `layer`, applied to `inputs`, without any mistake; of one that is no operation its input. */
+export function forwardResults(layer: Layer, inputs: readonly Reading[], training: boolean): Operands {
+  const applied = operationOf(layer, training);
+  if (applied === undefined) return { y: inputs[0].value };
+  const results = applied.operation.run(operandsOf(readingsOf(applied, inputs, "forward")), applied.args);
+  const after = activationOperation(applied.activation);
+  const y = after === undefined ? results["y"] : after.operation.run({ x: results["y"] }, after.args)["y"];
+  return named({ ...results, y }, MOVING);
+}
+
 /** Mistakes of `layer`, applied to `inputs`. */
 export function forwardSuspects(layer: Layer, inputs: readonly Reading[], training: boolean): readonly Suspect[] {
   const applied = operationOf(layer, training);

@@ -16,6 +16,7 @@ import type { ArithmeticModel } from "./arithmetic-model.js";
 import { type Expectation, gamma } from "./expectation.js";
 import type { Operands, Operation } from "./operation.js";
 import { atKinks, sensitivityOf } from "./sensitivity.js";
+import type { Unseen } from "./unseen.js";
 
 /** How far a candidate's tensor may be from the value, and is likely to be. */
 interface Doubt {
@@ -28,6 +29,8 @@ export interface Reading {
   readonly value: Tensor;
   /** None where the value is the candidate's own. */
   readonly doubt?: Doubt | undefined;
+  /** Where the trace does not have it: how it was made. */
+  readonly unseen?: Unseen | undefined;
 }
 
 /** Expectations by name. */
@@ -44,11 +47,11 @@ export class NotJudged {
 }
 
 /** A tensor that was not written down, known from what is expected of it. */
-export function missing({ shape, truth, bound, spread, ties }: Expectation): Reading {
+export function missing({ shape, truth, bound, spread, ties }: Expectation, unseen?: Unseen): Reading {
   const reach = bound.map((b, i) =>
     ties === undefined ? b : b + Math.max(ties.greatest[i] - truth[i], truth[i] - ties.least[i]),
   );
-  return { value: tensor(truth, shape), doubt: { bound: reach, spread: likely(reach, spread) } };
+  return { value: tensor(truth, shape), doubt: { bound: reach, spread: likely(reach, spread) }, unseen };
 }
 
 /** A spread for every element: one that has none, being left to its bound, is likely to be anywhere within. */

@@ -72,7 +72,10 @@ export function describeTrace(judgement: TraceJudgement, all: boolean): readonly
 function placeOf({ key, layers, className }: TensorVerdict): string {
   const names = layers.map((name) => `\`${name}\``).join(" and ");
   if (key === "loss") return "the loss";
-  if (key.startsWith("output/")) return `${names} (${className})`;
+  if (key.startsWith("output/")) {
+    const fused = layers.map((name) => `\`${name}\``).join(", ");
+    return layers.length > 1 ? `one of ${fused}` : `${names} (${className})`;
+  }
   if (key.startsWith("moving/")) return `a moving statistic of ${names} (${className})`;
   if (layers.length === 0 || className === "loss") return "the derivative of the loss";
   if (layers.length > 1) return `the sum of the gradients of ${names}`;

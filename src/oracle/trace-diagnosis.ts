@@ -11,12 +11,13 @@ import { contiguous, type Tensor, tensor } from "../tensor/tensor.js";
 import { type ArithmeticModel, FLOAT32 } from "./arithmetic-model.js";
 import { type Diagnosis, diagnoseResults, type Suspect } from "./diagnosis.js";
 import type { Expectation } from "./expectation.js";
-import { backwardCase, backwardSuspects, forwardCase, forwardSuspects } from "./layer-diagnosis.js";
+import { backwardCase, backwardSuspects, forwardCase, forwardResults, forwardSuspects } from "./layer-diagnosis.js";
 import { expectLayer, expectLayerGradients, type LayerCotangent, type LayerMode } from "./layer-expectations.js";
 import { withPenalty } from "./penalties.js";
-import type { Inquiry, TensorSuspect } from "./inquiry.js";
+import type { Inquiry } from "./inquiry.js";
 import { NotJudged, type Reading, sumOf } from "./reading.js";
 import type { Term } from "./terms.js";
+import { carriedOn, type TensorSuspect } from "./unseen.js";
 
 /** The result `output` of `layer`, applied to `inputs`: `y`, or a moving statistic. */
 export function inquireForward(
@@ -27,7 +28,10 @@ export function inquireForward(
 ): Inquiry | undefined {
   if (inputs instanceof NotJudged) return undefined;
   return {
-    suspects: () => suspectsFor(output, forwardSuspects(layer, inputs, training)),
+    suspects: () => [
+      ...suspectsFor(output, forwardSuspects(layer, inputs, training)),
+      ...carriedOn(inputs, (at, value) => forwardResults(layer, inputs.with(at, { value }), training)[output]),
+    ],
     reconsider: (model) => {
       const expected = expectLayer(layer, inputs, training, model);
       if (expected instanceof NotJudged) return expected;

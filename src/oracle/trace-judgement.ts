@@ -26,15 +26,9 @@ import type { ArithmeticModel } from "./arithmetic-model.js";
 import { FLOAT32 } from "./arithmetic-model.js";
 import type { Diagnosis } from "./diagnosis.js";
 import type { Expectation } from "./expectation.js";
-import type { Inquiry } from "./inquiry.js";
+import { type About, asUnseen, type Gradients } from "./inquiry.js";
 import { judgeTensor } from "./judgement.js";
-import {
-  exactly,
-  expectLayer,
-  expectLayerGradients,
-  type LayerExpectation,
-  type LayerGradientExpectation,
-} from "./layer-expectations.js";
+import { exactly, expectLayer, expectLayerGradients, type LayerExpectation } from "./layer-expectations.js";
 import { layoutOf, readAs } from "./layout.js";
 import { type Goal, goalsOf } from "./objectives.js";
 import type { WrongCase } from "./operation-case.js";
@@ -43,6 +37,7 @@ import { withPenalty } from "./penalties.js";
 import { regionRead } from "./receptive-field.js";
 import { diagnoseTensor, inquireBackward, inquireForward, inquireSum, inquireWeight } from "./trace-diagnosis.js";
 import type { TensorVerdict, TraceJudgement } from "./trace-verdict.js";
+import { unseenLayers } from "./unseen.js";
 import { allKnown, knownTerms, leave, missingBranch, saysNothing, shapesOf, type Term } from "./terms.js";
 
 /** What a trace is judged by. */
@@ -54,7 +49,7 @@ export interface TraceJudgementOptions extends Pick<TraceOptions, "training" | "
 /**
  * Judges `candidate`, the trace of `model` on `inputs`.
  *
- * @throws RangeError when inputs, targets or cotangents do not fit the model, or no key of the candidate is one of a trace.
+ * @throws RangeError when inputs, targets or cotangents do not fit the model, or no tensor of the candidate can be judged.
  */
 export function judgeTrace(
   model: Model,
@@ -66,26 +61,6 @@ export function judgeTrace(
   judge.forward(inputs.map((x) => cast(x, model.dtype)));
   judge.backward();
   return judge.conclusion();
-}
-
-/** What a verdict needs besides the expectation. */
-interface About {
-  readonly key: string;
-  readonly layers: readonly string[];
-  readonly className: string;
-  /** What of its input the element at an index is made of. */
-  readonly region?: (index: readonly number[]) => string | undefined;
-  /** What else the difference may be, for a broken tensor. */
-  readonly explain?: (x: Tensor) => string | undefined;
-  /** What may have gone wrong, for the first that is broken. */
-  readonly inquiry?: Inquiry | undefined;
-}
-
-/** The gradients of one application of a layer. */
-interface Gradients {
-  readonly gradients: LayerGradientExpectation | NotJudged;
-  /** What may have gone wrong with the one of the given name; undefined where it is not judged. */
-  readonly inquire: (output: string) => Inquiry | undefined;
 }
 
 /** Why parts of a layer that is a model are not judged. */
@@ -121,12 +96,18 @@ class TraceJudge {
       const readings = entrance >= 0 ? [{ value: inputs[entrance] }] : node.inputs.map((x) => this.#outputOf(x.node));
       const expectation = this.#expectNode(node, readings);
       const name = this.#nameOf(node);
+      const known = allKnown(readings);
+      const before = known instanceof NotJudged ? [] : unseenLayers(known);
+      const layers = [...before, name];
+      const inquiry = inquireForward(node.layer, known, this.#training, "y");
       const about = {
         key: `output/${name}`,
-        layers: [name],
+        layers,
         className: node.layer.className,
         region: (index: readonly number[]) => regionRead(node.layer, shapesOf(readings), index, this.#training),
-        inquiry: inquireForward(node.layer, allKnown(readings), this.#training, "y"),
+        inquiry,
+        // no layer makes an input
+        unseen: entrance >= 0 ? undefined : asUnseen(layers, inquiry),
       };
       if (!(expectation instanceof NotJudged)) this.#expected.set(node, expectation);
       const y = expectation instanceof NotJudged ? expectation : expectation.y;
@@ -282,7 +263,7 @@ class TraceJudge {
       verdict({ status: "not judged", reason: "it is not in the trace" });
       return saysNothing(expectation)
         ? new NotJudged(`${key} is not in the trace, and too little is known of it`)
-        : missing(expectation);
+        : missing(expectation, about.unseen);
     }
     const judgement = judgeTensor(given, expectation);
     if (judgement.broken.includes("shape")) {
@@ -319,6 +300,12 @@ class TraceJudge {
     const unknown = [...this.#candidate.keys()].filter((key) => !this.#asked.has(key));
     const judged = this.#verdicts.filter(({ status }) => status !== "not judged").length;
     if (judged === 0) {
+      const known = this.#verdicts.find(({ key }) => this.#candidate.has(key));
+      if (known !== undefined) {
+        throw new RangeError(
+          `judge: the trace must have a tensor that can be judged. Received ${known.key}, and ${known.reason}.`,
+        );
+      }
       throw new RangeError(
         `judge: the trace must have keys such as \`output/${this.#nameOf(this.#model.graphNodes[1])}\`. ` +
           `Received ${[...this.#candidate.keys()].slice(0, 5).join(", ") || "none"}.`,

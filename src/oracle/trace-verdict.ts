@@ -11,9 +11,12 @@ import type { WrongCase } from "./operation-case.js";
 export interface TensorVerdict {
   /** Its key in the trace. */
   readonly key: string;
-  /** The layers whose code computes it: one, or for gradients that meet all readers of the tensor; for the loss none. */
+  /**
+   * The layers whose code computes it: one, and before it those whose outputs the trace does not have; or for gradients that
+   * meet all readers of the tensor; for the loss none.
+   */
   readonly layers: readonly string[];
-  /** The Keras class of the first. */
+  /** The Keras class of the last, or for gradients of the first. */
   readonly className: string;
   readonly status: "holds" | "broken" | "not judged";
   /** Why it was not judged. */

@@ -3,6 +3,7 @@ import { describe, it } from "node:test";
 import type { LayerPass } from "../../src/layers/layer.js";
 import { trace } from "../../src/models/trace.js";
 import { describeDiagnosis } from "../../src/oracle/diagnosis.js";
+import { describeTrace } from "../../src/oracle/report.js";
 import { judgeTrace } from "../../src/oracle/trace-judgement.js";
 import { tensor } from "../../src/tensor/tensor.js";
 import { mapped } from "../support/tensors.js";
@@ -43,6 +44,33 @@ describe("diagnosis of traces", () => {
       assert.ok(said.startsWith(`explained by: ${cause} (`), said);
     });
   }
+
+  for (const [layer, change, cause] of [
+    ["conv2d_1", { use_bias: false }, "in `conv2d_1`: bias missing"],
+    ["batch_normalization_1", { epsilon: 1e-5 }, "in `batch_normalization_1`: epsilon is 1e-5"],
+    ["activation_1", { activation: "linear" }, "nothing is rectified"],
+  ] as const) {
+    it(`names all layers that were fused, and of their mistakes the one that was made: ${cause}`, () => {
+      const entries = new Map(trace(variant(model, layer, change), [images]));
+      for (const key of ["output/input_layer", "output/conv2d_1", "output/batch_normalization_1"]) entries.delete(key);
+      const judgement = judgeTrace(model, [images], entries);
+      const { first } = judgement;
+      assert.equal(first?.key, "output/activation_1");
+      assert.deepEqual(first?.layers, ["conv2d_1", "batch_normalization_1", "activation_1"]);
+      assert.match(
+        describeTrace(judgement, false).join("\n"),
+        /the first that is not right: one of `conv2d_1`, `batch_normalization_1`, `activation_1`\n/,
+      );
+      const said = first?.diagnosis === undefined ? "" : describeDiagnosis(first.diagnosis).join("; ");
+      assert.ok(said.startsWith(`explained by: ${cause} (`), said);
+    });
+  }
+
+  it("blames no input of the model, and no layer whose output is there", () => {
+    const entries = new Map(trace(variant(model, "conv2d", { use_bias: false }), [images]));
+    entries.delete("output/input_layer");
+    assert.deepEqual(judgeTrace(model, [images], entries).first?.layers, ["conv2d"]);
+  });
 
   it("names statistics of the batch in inference", () => {
     const wrong = meddled(model, "batch_normalization_3", ([x], run) => run([x]));

@@ -153,6 +153,15 @@ describe("judgeTrace", () => {
       name: "RangeError",
       message: "judge: the trace must have keys such as `output/conv2d`. Received y.",
     });
+    // the batch's statistics are not known where what they are made of is not
+    const key = "output/batch_normalization_5";
+    const alone = new Map([...honest].filter(([name]) => name === key));
+    assert.throws(() => judgeTrace(model, [images], alone, { training: true }), {
+      name: "RangeError",
+      message:
+        "judge: the trace must have a tensor that can be judged. Received output/batch_normalization_5, and " +
+        "batch-normalization-training reads `x`, which the trace does not have.",
+    });
     assert.throws(() => judgeTrace(model, [images], honest, { targets: [] }), {
       name: "RangeError",
       message: "judge: `targets` must be given for each of the 1 outputs. Received 0.",
