@@ -4,13 +4,12 @@
  * @module
  */
 import type { Job, WorkerContext } from "../parallel/job.js";
-import { columnMomentsJob } from "./column-moments.js";
 import { addBordersJob, removeBordersJob } from "./borders.js";
 import { conv2DJob } from "./conv2d.js";
 import { conv2DInputGradientJob, conv2DKernelGradientJob } from "./conv2d-gradients.js";
 import { depthwiseConv2DInputGradientJob, depthwiseConv2DJob, depthwiseConv2DKernelGradientJob } from "./depthwise.js";
 import { gemmJob } from "./gemm.js";
-import { normalizeJob } from "./normalize.js";
+import { deviationSquaresJob, normalizeJob } from "./normalize.js";
 import { normalizationGradientJob, normalizationSumsJob } from "./normalize-gradients.js";
 import { imageMeansGradientJob, imageMeansJob } from "./pool-images.js";
 import { poolGreatestGradientJob, poolGreatestJob } from "./pool-greatest.js";
@@ -46,7 +45,7 @@ export const jobs: readonly Job[] = [
   depthwiseConv2DKernelGradientJob,
   depthwiseConv2DInputGradientJob,
   columnSumsJob,
-  columnMomentsJob,
+  deviationSquaresJob,
   normalizeJob,
   normalizationSumsJob,
   normalizationGradientJob,

@@ -33,10 +33,9 @@
  * @module
  */
 import { type Execution, serial } from "../kernels/execution.js";
-import { columnMoments, type Moments } from "../kernels/column-moments.js";
-import { type ChannelMap, type Epilogue, normalize } from "../kernels/normalize.js";
+import { type ChannelMap, deviationSquares, type Epilogue, normalize } from "../kernels/normalize.js";
 import { type GradientOptions, normalizationGradient, normalizationSums } from "../kernels/normalize-gradients.js";
-import { quotients } from "../kernels/reduce.js";
+import { columnSums, quotients } from "../kernels/reduce.js";
 import { sumTensors } from "../kernels/sum-tensors.js";
 import type { KerasConfig } from "../serialization/config.js";
 import { doublesInScope } from "../tensor/arena.js";
@@ -73,8 +72,13 @@ export interface BatchNormalizationWeights {
   readonly beta?: Tensor | undefined;
 }
 
-/** Mean and population variance of every channel, [C] each. */
-export type Statistics = Moments;
+/** Mean and variance of every channel. */
+export interface Statistics {
+  /** [C]. */
+  readonly mean: Float64Array;
+  /** [C], the population variance. */
+  readonly variance: Float64Array;
+}
 
 /** What backward needs from forward. xHat is left out: recomputing it is cheaper than keeping M*C floats. */
 export interface BatchNormalizationCache {
@@ -100,9 +104,16 @@ export interface BatchNormalizationGradients {
   readonly dBeta: Tensor;
 }
 
-/** Mean and population variance of the columns of `x` [M, C], C last; the variance in a second pass, once the mean is there. */
+/** Mean and population variance of the columns of `x` [M, C], C last. */
 export function batchStatistics(x: Tensor, execution: Execution = serial): Statistics {
-  return columnMoments(x, execution);
+  x = contiguous(x);
+  const channels = x.shape[x.dimension - 1];
+  const rows = x.size / channels;
+  const sums = columnSums(x.data, rows, channels, execution);
+  const mean = quotients(sums, rows);
+  // a second pass, over the deviations from the mean
+  const squares = deviationSquares(x, mean, execution);
+  return { mean, variance: quotients(squares, rows) };
 }
 
 /**

@@ -65,7 +65,7 @@ export class Heap {
   readonly #buffers: WeakSet<ArrayBufferLike> = new WeakSet();
   /** Free ranges in address order, no two of them touching. */
   readonly #free: Range[] = [];
-  /** Sizes of blocks by where they begin; 0 where one was, since to forget it and note it again takes longer. */
+  /** Block sizes by offset. */
   readonly #blocks = new Map<number, number>();
   #top = 0;
   #used = 0;
@@ -144,8 +144,8 @@ export class Heap {
    */
   free(offset: number): void {
     const size = this.#blocks.get(offset);
-    if (size === undefined || size === 0) throw new Error(`internal: heap: no block begins at ${offset}.`);
-    this.#blocks.set(offset, 0);
+    if (size === undefined) throw new Error(`internal: heap: no block begins at ${offset}.`);
+    this.#blocks.delete(offset);
     this.#used -= size;
     const end = offset + size;
     const at = this.#firstBehind(offset);
