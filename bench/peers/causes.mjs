@@ -53,12 +53,24 @@ const FLUSHED_EXP = {
   kind: "subnormal",
   cause:
     "exp(x) is 0 below x = -87.3, where it would be subnormal: XNNPACK has a cutoff there, MLAS's softmax (not its exp, and not its " +
-    "kernels for AVX) and jax-js make 2^n by shifting n + 127 into the exponent. The gradient is made of the same softmax.",
+    "kernels for AVX-512) and jax-js make 2^n by shifting n + 127 into the exponent. The gradient is made of the same softmax.",
   seen: [],
+};
+
+const SINGLE_VALUE = {
+  kind: "refused",
+  cause:
+    "A channel of which training sees a single value (one image of one pixel) is refused, since its normalized value is 0 whatever " +
+    "it is. Keras computes it.",
+  seen: ["https://github.com/pytorch/pytorch/issues/1381", "https://github.com/pytorch/pytorch/pull/2961"],
 };
 
 /** By peer and operation. */
 export const CAUSES = {
+  pytorch: {
+    "batch-normalization-training": SINGLE_VALUE,
+    "batch-normalization-training-backward": SINGLE_VALUE,
+  },
   "tfjs-backend-wasm": {
     conv2d: XNNPACK_PADDING,
     "depthwise-conv2d": XNNPACK_PADDING,
@@ -79,6 +91,7 @@ export const CAUSES = {
     "average-pooling2d": NEGATIVE_PADS,
     "max-pooling2d": NEGATIVE_PADS,
     tanh: MLAS_TANH,
+    softmax: FLUSHED_EXP,
   },
   "onnxruntime-web": {
     "average-pooling2d": NEGATIVE_PADS,
@@ -112,7 +125,7 @@ export const KNOWN_BUGS = [
     bug: "[onnxruntime #26734](https://github.com/microsoft/onnxruntime/issues/26734): stride-2 SAME convolution wrong on WebGPU and WebGL",
     caughtBy:
       "`conv2d` draws SAME for half of its cases, strides of 1 to 3 and even and odd sizes: with the odd zero before the image instead of " +
-      "after it, for strides above 1, 12 of 120 cases fail.",
+      "after it, for strides above 1, 16 of 120 cases fail.",
   },
   {
     bug:

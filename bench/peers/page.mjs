@@ -145,8 +145,9 @@ export function peersPage({ checked, absent, command, machine }) {
   const text = [
     "# Peers",
     "Other implementations of the same operations, held to bounds that are derived, never tuned (the oracle's: see " +
-      "`src/oracle`). A case is drawn with all sizes different, its numbers from a set that is hard on sums: cancellation, " +
-      "large exponents, one-hot, zeros of both signs, subnormals and others.",
+      "`src/oracle`). A case has sizes that are all different or, one in three, those of networks: square windows, wide channels, " +
+      "long sums. Its numbers are from a set that is hard on sums: cancellation, large exponents, one-hot, zeros of both signs, " +
+      "subnormals and others.",
     `Written by \`${command}\` on ${machine}. How to install the peers: \`bench/peers/README.md\`.`,
     table(
       ["peer", "version", "runs on", "arithmetic that it is held to", "operations with a finding"],

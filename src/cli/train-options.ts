@@ -70,7 +70,7 @@ function recipeOptions(): readonly Option[] {
       number("--learning-rate", "above 0", (x) => x > 0 && Number.isFinite(x)),
     ),
     new Option("--momentum <share>", "of sgd, which is Nesterov's (default: 0.9)").argParser(
-      number("--momentum", "at least 0 and below 1", (x) => x >= 0 && x < 1),
+      number("--momentum", "from 0 to 1", (x) => x >= 0 && x <= 1),
     ),
     new Option("--weight-decay <rate>", "of the optimizer (default: none, adamw 4e-3)").argParser(
       number("--weight-decay", "at least 0", (x) => x >= 0 && Number.isFinite(x)),

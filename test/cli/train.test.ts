@@ -407,11 +407,6 @@ describe("touchstone train refuses, before it begins,", () => {
       /^touchstone: the model, the report, the logs and the checkpoints must be files of their own\. Received .*best\.keras twice\.$/m,
     ],
     [
-      "sizes of images that have one",
-      [...TRAIN, "1", "--image-size", "8,8"],
-      "imageSize must go with a folder of images. Received data.npz.",
-    ],
-    [
       "sides of more than 4096 pixels",
       [...TRAIN, "1", "--image-size", "5,4097"],
       '--image-size must be two whole numbers from 1 to 4096, height,width. Received "5,4097".',

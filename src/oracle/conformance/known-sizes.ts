@@ -16,8 +16,10 @@ const KNOWN_SHARE = 3;
 const WIDE = [16, 17, 32, 33, 64] as const;
 /** Images of colours, one vector of four, and two. */
 const NARROW = [3, 4, 8] as const;
-/** The last images of a ResNet. */
-const MOST_SIDE = 7;
+/** As large as images must be for pixels with and without padding: the reference computes thousands of them. */
+const MOST_SIDE = 5;
+/** Windows of more taps are those of the stem, which sees few channels. */
+const MOST_TAPS = 3;
 /** Blocks of a sum of products are of 64 to 256 terms. */
 const LONG = [65, 300] as const;
 
@@ -48,20 +50,22 @@ export function isKnown(draw: Draw): boolean {
 
 /** A square image of many channels. */
 export function knownImage(draw: Draw, leastSide: number): Geometry["sizes"] {
-  const side = draw.integer(leastSide, MOST_SIDE);
+  const side = draw.integer(leastSide, Math.max(leastSide, MOST_SIDE));
   return { batch: draw.integer(1, 2), height: side, width: side, channels: draw.choice(WIDE) };
 }
 
-/** One of `windows` over a square image, with many channels, many filters, or as many of both. */
+/** One of `windows` over a square image, with many filters, many channels, or as many of both. */
 export function knownWindow(draw: Draw, windows: readonly KnownWindow[]): Geometry["sizes"] {
   const [taps, strides] = draw.choice(windows);
   const image = knownImage(draw, Math.max(4, taps));
   const narrow = draw.choice(NARROW);
-  const [channels, filters] = draw.choice([
+  const [wideChannels, wideFilters] = [
     [image["channels"], narrow],
     [narrow, image["channels"]],
-    [16, 16],
-  ]);
+  ];
+  // long sums are of many channels
+  const [channels, filters] =
+    taps > MOST_TAPS ? wideFilters : draw.choice([wideChannels, wideChannels, wideFilters, [16, 16]]);
   return {
     ...image,
     channels,
