@@ -39,8 +39,18 @@ export function expectMaxima(truth: Tensor, model: ArithmeticModel): Expectation
   return { ...expectation, bound };
 }
 
-/** Whether a candidate of `model` may find `a` and `b` equal. */
+/** Whether a candidate of `model` may find `a` and `b` equal: they may be the same number in the format in which they are stored. */
 export function equalFor(model: ArithmeticModel): (a: number, b: number) => boolean {
   const limit = flushedBelow(model);
-  return (a, b) => a === b || (Math.abs(a) < limit && Math.abs(b) < limit);
+  const { roundoff, underflow, largest } = storedInputs(model) ?? {
+    roundoff: 0,
+    underflow: 0,
+    largest: Number.POSITIVE_INFINITY,
+  };
+  const reach = (x: number): number => roundoff * Math.abs(x) + underflow;
+  return (a, b) =>
+    a === b ||
+    (Math.abs(a) < limit && Math.abs(b) < limit) ||
+    Math.abs(a - b) <= reach(a) + reach(b) ||
+    (Math.min(Math.abs(a), Math.abs(b)) >= largest && a > 0 === b > 0);
 }

@@ -242,6 +242,25 @@ describe("Maxima", () => {
     }
   });
 
+  it("max-pooling2d-backward, global-max-pooling2d-backward: equal in the format of storage is equal", () => {
+    const dy = [3];
+    for (const [name, shape] of [
+      ["max-pooling2d-backward", [1, 1, 1, 1]],
+      ["global-max-pooling2d-backward", [1, 1]],
+    ] as const) {
+      const judge = (x: readonly number[], model: ArithmeticModel): boolean => {
+        const operands = { x: of(x, [1, 2, 2, 1]), dy: of(dy, shape) };
+        return judgeTensor(of([3, 0, 0, 0], [1, 2, 2, 1]), operationNamed(name).expect(operands, {}, model)["dx"])
+          .holds;
+      };
+      const near = [1.0001, 1.0002, 0.5, -1];
+      assert.deepEqual([judge(near, FLOAT16_STORAGE), judge(near, FLOAT32)], [true, false], name);
+      const beyond = [70000, 80000, 0.5, -80000]; // infinite, and so is what is greater
+      assert.deepEqual([judge(beyond, FLOAT16_STORAGE), judge(beyond, FLOAT32)], [true, false], name);
+      assert.ok(!judge([1, 1.01, 0.5, -1], FLOAT16_STORAGE), name);
+    }
+  });
+
   it("global-max-pooling2d-backward: to the first, or shared", () => {
     const dx = expected("global-max-pooling2d-backward", { x: of([7, 1, 7], [1, 1, 3, 1]), dy: of([-3], [1, 1]) })[
       "dx"

@@ -19,6 +19,9 @@
  * and the relative error of y is then exp(T') (1 + gamma_f) - 1. The larger of the two counts. Exponentials may
  * underflow: n for each, and s >= 1, so that y is off by n (1 + K) more.
  *
+ * Where p[k] is below the smallest double, relative errors say nothing: a candidate that rounds its logits may have up to
+ * exp(d[k] + T[k]) there. Where a logit may be infinite, so may all that follows; else y is at most 1, but for roundings.
+ *
  * @module
  */
 import { exp } from "../../arithmetic/exp.js";
@@ -55,12 +58,12 @@ export function softmaxRow(z: Float64Array, errors: Float64Array, arithmetic: Er
   const sum = powers.reduce((a, b) => a + b, 0);
   const y = powers.map((power) => power / sum);
   const powerErrors = z.map((logit, k) => {
-    if (powers[k] === 0) return 0; // below the smallest double: what underflow allows is enough
     const input = errors[k] + maxError;
     const exponent = input + arithmetic.growth(1) * (max - logit + input);
+    if (powers[k] === 0) return input === 0 ? 0 : exp(logit - max + exponent) / sum; // absolute, as a share of the sum
     return errorOfExp(exponent, arithmetic.expRoundings(max - logit + input), arithmetic);
   });
-  const weighted = powerErrors.reduce((total, error, k) => total + y[k] * error, 0);
+  const weighted = powerErrors.reduce((total, error, k) => total + (powers[k] === 0 ? error : y[k] * error), 0);
   const underflow = classes * sums.underflow;
   const sumError = weighted + arithmetic.growth(Math.max(1, classes - 1)) * (1 + weighted) + underflow;
   const least = 1 - sumError;
@@ -68,16 +71,18 @@ export function softmaxRow(z: Float64Array, errors: Float64Array, arithmetic: Er
   const logSum = log(sum);
   const logSumError = sumError * shrink + arithmetic.growth(functions.log) * Math.max(1, logSum);
   const yErrors = z.map((logit, k) => {
-    if (powers[k] === 0) return sums.underflow + underflow;
-    const direct = (powerErrors[k] + sumError + arithmetic.growth(functions.division + 1)) * shrink;
+    if (maxError === Number.POSITIVE_INFINITY) return maxError;
     const input = errors[k] + maxError;
+    if (powers[k] === 0 && input === 0) return sums.underflow + underflow;
+    const direct = (powerErrors[k] + sumError + arithmetic.growth(functions.division + 1)) * shrink;
     const sizes = Math.abs(logit) + Math.abs(max) + logSum + input;
     const exponent = input + logSumError + arithmetic.growth(3) * sizes;
     const byLogarithm = errorOfExp(exponent, arithmetic.expRoundings(max - logit + logSum + input), arithmetic);
-    const relative = Math.max(direct, byLogarithm);
+    const vanishing = Math.max(powerErrors[k] * shrink, exp(logit - max - logSum + exponent));
+    const own = powers[k] === 0 ? vanishing : y[k] * Math.max(direct, byLogarithm);
+    const most = 1 + 2 * arithmetic.growth(classes + 4);
     // NaN: an error without limit of a vanishing share
-    const error = y[k] * relative + sums.underflow + underflow;
-    return Number.isNaN(error) ? Number.POSITIVE_INFINITY : Math.min(error, 1 + 2 * arithmetic.growth(classes + 4));
+    return Number.isNaN(own) ? most : Math.min(own + sums.underflow + underflow, most);
   });
   return { y, yErrors, max, logSum, logSumError };
 }

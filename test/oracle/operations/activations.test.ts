@@ -4,7 +4,13 @@ import fc from "fast-check";
 import { exp } from "../../../src/arithmetic/exp.js";
 import { log } from "../../../src/arithmetic/log.js";
 import { tanh } from "../../../src/arithmetic/tanh.js";
-import { BFLOAT16_INPUTS, FLOAT16_STORAGE, FLOAT32, withFlush } from "../../../src/oracle/arithmetic-model.js";
+import {
+  BFLOAT16_INPUTS,
+  FLOAT16_INPUTS,
+  FLOAT16_STORAGE,
+  FLOAT32,
+  withFlush,
+} from "../../../src/oracle/arithmetic-model.js";
 import { nonlinearOperations } from "../../../src/oracle/operations/nonlinear.js";
 import { tensor, type Tensor, tensorOf } from "../../../src/tensor/tensor.js";
 import { assertCaught, assertHonest, judged } from "../../support/oracle.js";
@@ -319,6 +325,23 @@ describe("expectations of softmax", () => {
         dx: softmaxGradient(honest, rounded, ORDERS["ascending"], false),
       },
     );
+  });
+
+  it("hold for logits that become equal when they are rounded, and of which one was no share before", () => {
+    const far = tensorOf([200000, 199200], [1, 2]); // both 199680 in bfloat16
+    for (const y of [
+      [0.5, 0.5],
+      [1, 0],
+    ]) {
+      assertHonest("softmax", { x: far }, {}, { y: tensorOf(y, [1, 2]) }, BFLOAT16_INPUTS);
+    }
+    assertCaught("y", "softmax", { x: far }, {}, { y: tensorOf([0.5, 0.5], [1, 2]) });
+  });
+
+  it("hold for logits that are infinite in float16", () => {
+    const x = tensorOf([70000, 3], [1, 2]);
+    assertHonest("softmax", { x }, {}, { y: tensorOf([Number.NaN, Number.NaN], [1, 2]) }, FLOAT16_INPUTS);
+    assertCaught("y", "softmax", { x }, {}, { y: tensorOf([Number.NaN, Number.NaN], [1, 2]) });
   });
 
   it("are broken by a gradient that leaves out the sum", () => {
