@@ -41,9 +41,14 @@ class Shrinker {
     return this.#best;
   }
 
+  /** Whether no question is left: then nothing smaller need be made. */
+  get isSpent(): boolean {
+    return this.#left <= 0;
+  }
+
   /** Takes `smaller` for the best if it fails in the same way. */
   async accept(smaller: Case | undefined): Promise<boolean> {
-    if (smaller === undefined || this.#left <= 0) return false;
+    if (smaller === undefined || this.isSpent) return false;
     this.#left--;
     try {
       const { wrong } = await tryCase(this.#question, smaller.operands, smaller.args);
@@ -88,7 +93,7 @@ function sizesTogether(sizes: Geometry["sizes"]): readonly (readonly string[])[]
 
 async function shrinkSizes(shrinker: Shrinker): Promise<void> {
   let again = true;
-  while (again) {
+  while (again && !shrinker.isSpent) {
     again = false;
     for (const keys of sizesTogether(shrinker.best.failing.geometry.sizes)) {
       const size = shrinker.best.failing.geometry.sizes[keys[0]];
@@ -132,7 +137,7 @@ async function shrinkValues(shrinker: Shrinker): Promise<void> {
   for (const { name, content = "any" } of parts) {
     if (content !== "any" || failing.operands[name] === undefined) continue;
     for (let block = failing.operands[name].size; block >= 1; block = block === 1 ? 0 : Math.ceil(block / 4)) {
-      for (let start = 0; start < failing.operands[name].size; start += block) {
+      for (let start = 0; start < failing.operands[name].size && !shrinker.isSpent; start += block) {
         await simplify(shrinker, name, start, block);
       }
     }
