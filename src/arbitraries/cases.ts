@@ -248,8 +248,8 @@ export function distinctSizes<Name extends string>(names: readonly Name[], max: 
 export interface DistinctOptions {
   /**
    * Whether dimensions are drawn pairwise distinct, so that none can be mixed up unseen: always, or, with false, never on
-   * purpose: images, windows with their strides, and the kernels of dense layers are square, and other dimensions may be equal. Kernels have paths of their
-   * own for such. Shrinking gives both up.
+   * purpose: images, windows with their strides, and the kernels of dense layers are square, and other dimensions may be
+   * equal. Kernels have paths of their own for such. Shrinking gives both up.
    *
    * @defaultValue drawn: distinct in two of three cases
    */

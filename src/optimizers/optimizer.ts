@@ -35,7 +35,7 @@ export interface OptimizerOptions {
   readonly weightDecay?: number | undefined;
 }
 
-/** Checks that `options` has no others than those `known`: a misspelt one, or one of Keras's, would do nothing. @throws TypeError */
+/** @throws TypeError when `options` has others than those `known`: a misspelt one, or one of Keras's, would do nothing. */
 export function expectOptions(className: string, options: object, known: readonly string[]): void {
   for (const [name, value] of Object.entries(options)) {
     if (value === undefined || known.includes(name)) continue;

@@ -39,7 +39,7 @@ export function expectMaxima(truth: Tensor, model: ArithmeticModel): Expectation
   return { ...expectation, bound };
 }
 
-/** Whether a candidate of `model` may find `a` and `b` equal: they may be the same number in the format in which they are stored. */
+/** Whether a candidate of `model` may find `a` and `b` equal: they may be one number in the format in which they are stored. */
 export function equalFor(model: ArithmeticModel): (a: number, b: number) => boolean {
   const limit = flushedBelow(model);
   const { roundoff, underflow, largest } = storedInputs(model) ?? {

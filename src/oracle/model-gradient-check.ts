@@ -32,7 +32,8 @@ const inputName = (i: number): string => `inputs/${i}`;
 
 /**
  * Checks the gradients of the loss of `model`, which has one output, for its inputs (`inputs/0`, ...) and trainable weights
- * (by path: `conv2d/kernel`; one that has several, by the first). By default a bias in front of a batch normalization may vanish: in training it has to.
+ * (by path: `conv2d/kernel`; one that has several, by the first). By default a bias in front of a batch normalization may
+ * vanish: in training it has to.
  *
  * @throws RangeError when the model does not have one output, inputs or targets do not fit, or the check would prove
  *   nothing; see {@link checkGradients}.

@@ -74,7 +74,8 @@ export function missingShards({ shards }: Report): readonly string[] {
 /**
  * One report of the shares that several machines did.
  *
- * @throws TypeError when there are none; RangeError when they are not of one backend with the same options, or a share is there twice.
+ * @throws TypeError when there are none; RangeError when they are not of one backend with the same options, or a share is
+ *   there twice.
  */
 export function mergeReports(reports: readonly Report[]): Report {
   const [first, ...others] = reports;

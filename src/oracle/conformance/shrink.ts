@@ -2,8 +2,9 @@
  * Shrinking: the smallest case that still fails, found by asking the backend again and again.
  *
  * Shapes first, since a small tensor says more than round numbers: every size, and both sides of every square, is tried at
- * 1, at half and at one less, with the tensors cut to fit at either end, and operands that may be missing are left out. Then values: blocks of elements become 0, then 1,
- * then whole numbers, from whole tensors down to single elements. A step is kept where the same kind of fault remains.
+ * 1, at half and at one less, with the tensors cut to fit at either end, and operands that may be missing are left out.
+ * Then values: blocks of elements become 0, then 1, then whole numbers, from whole tensors down to single elements. A step
+ * is kept where the same kind of fault remains.
  *
  * @module
  */

@@ -12,8 +12,10 @@
  *
  * Backward:  dx is dy, 0, or slope dy: copied, exact, or gamma_2 |slope dy|.
  *
- * - An infinity stays one, whatever the slope, unless that is 0 or may become 0: then it is left open, for 0 times infinity is NaN.
- * - At a kink (x within E of the threshold or the maximum, which are rounded where they are no float32 numbers) every slope between those of both sides is right: `ties`; and where x is NaN every slope between 0 and 1.
+ * - An infinity stays one, whatever the slope, unless that is 0 or may become 0: then it is left open, for 0 times infinity
+ *   is NaN.
+ * - At a kink (x within E of the threshold or the maximum, which are rounded where they are no float32 numbers) every slope
+ *   between those of both sides is right: `ties`; and where x is NaN every slope between 0 and 1.
  *
  * @module
  */
@@ -44,8 +46,9 @@ export function reluError(x: number, error: number, config: ReLUConfig, arithmet
   // a comparison that flushes finds x equal to 0, and the maximum of both may be either
   const change = Math.abs(x) < flushedBelow(arithmetic.model) ? Math.max(moved, Math.abs(x)) : moved;
   if (negativeSlope === 0 || x - reach > threshold) return arithmetic.copied(y, change);
-  if (isInfinite(x))
+  if (isInfinite(x)) {
     return arithmetic.stored(y, arithmetic.multiply({ value: x, error }, slopeOf(config, arithmetic)).error);
+  }
   const sizes = Math.abs(x) + threshold + error;
   const lost = x === threshold && error === 0 ? 0 : arithmetic.model.sums.underflow * (1 + negativeSlope);
   return arithmetic.stored(y, change + negativeSlope * (arithmetic.growth(3) * sizes + ends.threshold) + lost);
