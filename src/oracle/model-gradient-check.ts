@@ -10,11 +10,10 @@
 import { randomStream } from "../arithmetic/random.js";
 import { serial } from "../kernels/execution.js";
 import type { CallContext, LayerNode, LayerPass } from "../layers/layer.js";
-import type { Variable } from "../layers/variable.js";
 import { inFloat64 } from "../models/in-float64.js";
 import type { Model } from "../models/model.js";
 import { type LossName, objectiveOf } from "../models/objective.js";
-import { backwardPass, type ModelPass, regularizationLosses, weightGradients } from "../models/passes.js";
+import { backwardPass, type ModelPass, regularizationLosses, withRegularizers } from "../models/passes.js";
 import { type Tensor, tensor, tensorOf } from "../tensor/tensor.js";
 import { checkGradients, type GradientCheckOptions, type GradientReport, type NamedTensors } from "./gradient-check.js";
 
@@ -32,8 +31,8 @@ const inputName = (i: number): string => `inputs/${i}`;
 
 /**
  * Checks the gradients of the loss of `model`, which has one output, for its inputs (`inputs/0`, ...) and trainable weights
- * (by path: `conv2d/kernel`; one that has several, by the first). By default a bias in front of a batch normalization may
- * vanish: in training it has to.
+ * (by path: `conv2d/kernel`). By default a bias in front of a batch normalization may vanish: in training it has to. A layer
+ * that an inner model shares is checked as two, for the widened model is made from a configuration, which cannot say it.
  *
  * @throws RangeError when the model does not have one output, inputs or targets do not fit, or the check would prove
  *   nothing; see {@link checkGradients}.
@@ -49,14 +48,15 @@ export async function checkModelGradients(
     throw new RangeError(`checkModelGradients: \`model\` must have one output. Received ${model.outputs.length}.`);
   }
   const wide = inFloat64(model);
-  const trainable = trainableByPath(wide);
+  const weights = wide.weightsByPath();
+  const trainable = new Set(wide.trainableWeights);
   const values: Record<string, Tensor> = {};
   for (const [i, x] of inputs.entries()) values[inputName(i)] = x;
-  for (const [path, weight] of trainable) values[path] = weight.read();
+  for (const [path, weight] of weights) if (trainable.has(weight)) values[path] = weight.read();
 
   const context: CallContext = { training, execution: serial, seed, step: 0 };
   const run = (at: NamedTensors): ModelPass => {
-    for (const [path, weight] of trainable) weight.assign(at[path]);
+    for (const [path, weight] of weights) if (trainable.has(weight)) weight.assign(at[path]);
     return wide.forward(
       inputs.map((_, i) => at[inputName(i)]),
       context,
@@ -74,24 +74,11 @@ export async function checkModelGradients(
       const { dInputs, dWeights } = backwardPass(wide, pass, [objective(pass).gradient]);
       const gradients: Record<string, Tensor> = {};
       for (const [i, dx] of dInputs.entries()) gradients[inputName(i)] = scaled(dx, dy.data[0]);
-      const ofWeights = weightGradients(wide, dWeights);
-      for (const [path, weight] of trainable) gradients[path] = scaled(gradientOf(weight, ofWeights), dy.data[0]);
+      for (const [path, dWeight] of withRegularizers(wide, dWeights)) gradients[path] = scaled(dWeight, dy.data[0]);
       return gradients;
     },
     kinks: (at) => sidesOf(run(at)),
   });
-}
-
-/** The trainable weights by path: where a layer that an inner model shares has several, by the first. */
-function trainableByPath(model: Model): ReadonlyMap<string, Variable> {
-  const missing = new Set(model.trainableWeights);
-  return new Map([...model.weightsByPath()].filter(([, weight]) => missing.delete(weight)));
-}
-
-function gradientOf(weight: Variable, gradients: ReadonlyMap<Variable, Tensor>): Tensor {
-  const gradient = gradients.get(weight);
-  if (gradient === undefined) throw new Error(`internal: checkModelGradients: no gradient for \`${weight.name}\`.`);
-  return gradient;
 }
 
 function outputPass(model: Model, { passes }: ModelPass): LayerPass {

@@ -21,7 +21,6 @@ import {
   type NamedTensors,
 } from "../../src/oracle/gradient-check.js";
 import { checkModelGradients } from "../../src/oracle/model-gradient-check.js";
-import { l2 } from "../../src/regularizers/regularizer.js";
 import { cast, type Tensor, tensor, tensorOf } from "../../src/tensor/tensor.js";
 import { mapped } from "../support/tensors.js";
 
@@ -276,16 +275,6 @@ describe("checkModelGradients", () => {
       });
       assert.ok(report.holds, describeGradientReport(report));
     }
-  });
-
-  it("accepts a layer that an inner model shares, whose weights have two paths and one gradient", async () => {
-    const shared = new Dense({ units: 3, name: "shared", activation: "tanh", kernelRegularizer: l2(0.5) });
-    const within = input({ shape: [3] });
-    const inner = new Model({ inputs: within, outputs: shared.apply(within), name: "inner" });
-    const output = new Dense({ units: 2, activation: "softmax", name: "output" });
-    const twice = new Model({ inputs: image, outputs: output.apply(inner.apply(shared.apply(image))) });
-    const report = await checkModelGradients(twice, [x], labels);
-    assert.ok(report.holds, describeGradientReport(report));
   });
 
   it("leaves the model as it was", async () => {
