@@ -10,7 +10,7 @@
 import { contiguous, type Tensor } from "../tensor/tensor.js";
 import { type ArithmeticModel, flushedBelow } from "./arithmetic-model.js";
 import type { Expectation } from "./expectation.js";
-import { greatestOf, magnitudes, storedInputs } from "./operands.js";
+import { float64Of, greatestOf, magnitudes, storedInputs } from "./operands.js";
 import { expectSums } from "./sums.js";
 
 /** What is expected of the copies `truth`; where `open` says so, of any value. */
@@ -19,8 +19,8 @@ export function expectCopies(truth: Tensor, model: ArithmeticModel, open?: (elem
   return expectSums(
     {
       shape: truth.shape,
-      truth: Float64Array.from(data),
-      companion: Float64Array.from(magnitudes(truth, storedInputs(model)).data),
+      truth: float64Of(truth),
+      companion: float64Of(magnitudes(truth, storedInputs(model))),
       roundings: new Float64Array(data.length),
       factors: [greatestOf(truth)],
       open,

@@ -15,9 +15,10 @@
  * @module
  */
 import { shapesAgree } from "../tensor/shape.js";
-import { contiguous, type Tensor } from "../tensor/tensor.js";
+import type { Tensor } from "../tensor/tensor.js";
 import type { Expectation } from "./expectation.js";
 import { type Judgement, judgeTensor } from "./judgement.js";
+import { float64Of } from "./operands.js";
 
 /** The relative error of a sum of 2^16 terms in float32, to which nothing but a cancelling truth makes bounds grow. */
 const MOST_SHARE = 2 ** -8;
@@ -26,7 +27,7 @@ const MOST_SHARE = 2 ** -8;
 export function expectMistake(mistaken: Tensor, expectation: Expectation): Expectation {
   const { truth, bound, spread, lean } = expectation;
   const isSameShape = shapesAgree(mistaken.shape, expectation.shape);
-  const result = Float64Array.from(contiguous(mistaken).data);
+  const result = float64Of(mistaken);
   const [size, mistakenSize, errors, likely] = [truth, result, bound, spread].map(finiteSum);
   const limit = errors > 0 ? (MOST_SHARE * mistakenSize) / errors : Number.POSITIVE_INFINITY;
   const growth = size > 0 ? Math.max(1, Math.min(mistakenSize / size, limit)) : 1;

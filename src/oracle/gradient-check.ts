@@ -253,7 +253,7 @@ function movedBy(inputs: NamedTensors, { along }: Direction, t: number): NamedTe
     const v = along.get(name);
     if (v === undefined) return x;
     return tensor(
-      Float64Array.from(x.data, (value, i) => value + t * v[i]),
+      new Float64Array(x.data).map((value, i) => value + t * v[i]),
       x.shape,
     );
   });

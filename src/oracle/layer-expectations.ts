@@ -8,11 +8,11 @@
  */
 import type { Layer } from "../layers/layer.js";
 import type { Tensor } from "../tensor/tensor.js";
-import { contiguous } from "../tensor/tensor.js";
 import type { ArithmeticModel } from "./arithmetic-model.js";
 import { throughActivation } from "./compose.js";
 import type { Expectation } from "./expectation.js";
 import { activationOperation, type LayerOperation, operationOf } from "./layer-operations.js";
+import { float64Of } from "./operands.js";
 import { type Expectations, expectOf, missing, NotJudged, type Reading } from "./reading.js";
 
 /** What is expected of a layer's results. */
@@ -48,7 +48,7 @@ export const GRADIENTS: Readonly<Record<string, string>> = {
 
 /** A tensor that is what it is: the expectation of a copy. */
 export function exactly(x: Tensor): Expectation {
-  const truth = Float64Array.from(contiguous(x).data);
+  const truth = float64Of(x);
   return { shape: [...x.shape], truth, bound: new Float64Array(x.size), spread: new Float64Array(x.size) };
 }
 

@@ -19,6 +19,7 @@ import type { ArithmeticModel } from "./arithmetic-model.js";
 import { type Expectation, gamma } from "./expectation.js";
 import { exactly, type LayerExpectation } from "./layer-expectations.js";
 import { operationOf } from "./layer-operations.js";
+import { float64Of } from "./operands.js";
 import { operationNamed } from "./operations/table.js";
 import { penaltiesOf } from "./penalties.js";
 import { expectOf, NotJudged, type Reading, sumOf } from "./reading.js";
@@ -151,7 +152,7 @@ function ofOwnProbabilities(labels: Tensor, p: Tensor, { bound }: Expectation, {
   const classes = p.shape[p.dimension - 1];
   const rows = p.size / classes;
   const ps = contiguous(p).data;
-  const ts = Float64Array.from(contiguous(labels).data);
+  const ts = float64Of(labels);
   const truth = new Float64Array(p.size);
   const errors = new Float64Array(p.size);
   const growth = gamma(classes + 4, sums.roundoff);

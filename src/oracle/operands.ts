@@ -79,7 +79,7 @@ export function magnitudeIn(format: NumberFormat | undefined): (value: number) =
 
 /** The tensor of {@link magnitudeIn} of all elements of `x`, in float64. */
 export function magnitudes(x: Tensor, format?: NumberFormat): Tensor {
-  return tensor(Float64Array.from(contiguous(x).data, magnitudeIn(format)), x.shape);
+  return mapElements(x, magnitudeIn(format));
 }
 
 /**
@@ -92,9 +92,11 @@ export function storedInputs({ inputs, results }: ArithmeticModel): NumberFormat
 
 /** The greatest finite magnitude in `x`. */
 export function greatestOf(x: Tensor): number {
+  const { data } = contiguous(x);
   let greatest = 0;
-  for (const value of contiguous(x).data) {
-    if (Number.isFinite(value)) greatest = Math.max(greatest, Math.abs(value));
+  for (let i = 0; i < data.length; i++) {
+    const size = Math.abs(data[i]);
+    if (size > greatest && size < Number.POSITIVE_INFINITY) greatest = size;
   }
   return greatest;
 }
@@ -106,5 +108,11 @@ export function allFinite(x: Tensor): boolean {
 
 /** The elements of `x` as float64, row-major, in an array of their own. */
 export function float64Of(x: Tensor): Float64Array {
-  return Float64Array.from(contiguous(x).data);
+  return new Float64Array(contiguous(x).data);
+}
+
+/** The tensor of `change` of all elements of `x` and their row-major places, in float64. */
+export function mapElements(x: Tensor, change: (value: number, i: number) => number): Tensor {
+  // `Float64Array.from` with a function takes ten times as long
+  return tensor(float64Of(x).map(change), x.shape);
 }

@@ -11,9 +11,10 @@
  * @module
  */
 import type { KerasConfig } from "../serialization/config.js";
-import { contiguous, type Tensor, tensor } from "../tensor/tensor.js";
+import { type Tensor, tensor } from "../tensor/tensor.js";
 import type { ArithmeticModel } from "./arithmetic-model.js";
 import { type Expectation, gamma } from "./expectation.js";
+import { float64Of, mapElements, wide } from "./operands.js";
 import type { Operands, Operation } from "./operation.js";
 import { atKinks, sensitivityOf } from "./sensitivity.js";
 import type { Unseen } from "./unseen.js";
@@ -92,7 +93,7 @@ export function expectOf(
   return mapRecord(atOnce, (here, name): Expectation => {
     const own = ownExpectations[name];
     const ownSpread = likely(own.bound, own.spread);
-    const truth = Float64Array.from(contiguous(truths[name]).data);
+    const truth = float64Of(truths[name]);
     return {
       shape: here.shape,
       truth,
@@ -106,14 +107,7 @@ export function expectOf(
 /** `x` with every element moved away from 0 by its `error`. */
 function away(x: Tensor, error: Tensor): Tensor {
   const errors = error.data;
-  return tensor(
-    Float64Array.from(contiguous(x).data, (v, i) => (v < 0 ? v - errors[i] : v + errors[i])),
-    x.shape,
-  );
-}
-
-function wide(x: Tensor): Tensor {
-  return tensor(Float64Array.from(contiguous(x).data), x.shape);
+  return mapElements(x, (v, i) => (v < 0 ? v - errors[i] : v + errors[i]));
 }
 
 /**

@@ -21,7 +21,7 @@ import { contiguous, type Tensor, tensor } from "../tensor/tensor.js";
 import { axisFromLast, axisToLast, resolveAxis } from "../layers/axis.js";
 import { softmaxForward } from "../layers/softmax.js";
 import { growthOfExp } from "./error-arithmetic.js";
-import { greatestOf } from "./operands.js";
+import { float64Of, greatestOf, mapElements, wide } from "./operands.js";
 import type { Operands, Operation } from "./operation.js";
 
 /** |J| D by result, for operands with the errors D (0 where they are exact). */
@@ -83,19 +83,15 @@ export function atKinks({ name }: Operation, values: Operands, errors: Operands)
   if (!RECTIFIERS.has(name.replace(/-backward$/, "")) || !name.endsWith("-backward")) return values;
   const reach = errors["x"].data;
   const snap = (v: number, i: number): number => (reach[i] > 0 && Math.abs(v) <= reach[i] ? 0 : v);
-  return { ...values, x: mapped(values["x"], snap) };
-}
-
-function mapped(x: Tensor, change: (v: number, i: number) => number): Tensor {
-  return tensor(Float64Array.from(contiguous(x).data, change), x.shape);
+  return { ...values, x: mapElements(values["x"], snap) };
 }
 
 function magnitude(x: Tensor): Tensor {
-  return mapped(x, Math.abs);
+  return mapElements(x, Math.abs);
 }
 
 function scaled(x: Tensor, factor: number): Tensor {
-  return mapped(x, (v) => v * factor);
+  return mapElements(x, (v) => v * factor);
 }
 
 function slopeOf(name: string, args: KerasConfig): number {
@@ -115,7 +111,7 @@ function linear(
     if (doubtful.includes(name)) operands[name] = errors[name];
     else if (name === "kernel" || WITH_KERNEL.has(operation.name)) operands[name] = magnitude(value);
     else if (/^x\d+$/.test(name) && !operation.name.endsWith("-backward")) operands[name] = errors[name];
-    else operands[name] = mapped(value, (v) => v);
+    else operands[name] = wide(value);
   }
   const scale = args["scale"];
   const isRescaling = operation.name.startsWith("rescaling");
@@ -127,14 +123,17 @@ function normalized(operation: Operation, values: Operands, errors: Operands, ar
   const { movingMean, movingVariance, gamma } = values;
   const operands: Record<string, Tensor> = {
     movingMean: scaled(movingMean, 0),
-    movingVariance: mapped(movingVariance, (v) => v),
+    movingVariance: wide(movingVariance),
     ...(gamma && { gamma: magnitude(gamma) }),
   };
   if (errors["dy"] === undefined) return operation.run({ ...operands, x: errors["x"] }, args);
   // dGamma = sum dy (x - mean) rstd <= sum |dy| (|x| + |mean|) rstd
   let largest = 0;
   for (const mean of contiguous(movingMean).data) largest = Math.max(largest, Math.abs(mean));
-  return operation.run({ ...operands, x: mapped(values["x"], (v) => Math.abs(v) + largest), dy: errors["dy"] }, args);
+  return operation.run(
+    { ...operands, x: mapElements(values["x"], (v) => Math.abs(v) + largest), dy: errors["dy"] },
+    args,
+  );
 }
 
 function rectified({ dy }: Operands, errors: Operands, slope: number): Operands {
@@ -147,12 +146,12 @@ function smoothBackward(operation: Operation, [steepest, change]: readonly [numb
     const [dyErrors, xErrors, dys] = [errors["dy"].data, errors["x"].data, contiguous(dy).data];
     const move = (e: number, i: number): number =>
       steepest * e + change * xErrors[i] * (Math.abs(dys[i]) + dyErrors[i]);
-    return { [operation.outputs[0]]: mapped(errors["dy"], move) };
+    return { [operation.outputs[0]]: mapElements(errors["dy"], move) };
   };
 }
 
 function softmaxMoves(operation: Operation, { x }: Operands, errors: Operands, args: KerasConfig): Tensor {
-  const y = operation.run({ x: mapped(x, (v) => v) }, args)["y"];
+  const y = operation.run({ x: wide(x) }, args)["y"];
   return scaled(y, growthOfExp(2 * greatestOf(errors["x"])));
 }
 
@@ -162,13 +161,8 @@ function softmaxMoves(operation: Operation, { x }: Operands, errors: Operands, a
  */
 function softmaxGradientMoves({ x, dy }: Operands, errors: Operands, args: KerasConfig): Operands {
   const axis = resolveAxis("Softmax", Number(args["axis"] ?? -1), x.shape);
-  const last = (tensor: Tensor): Float64Array => Float64Array.from(contiguous(axisToLast(tensor, axis)).data);
-  const p = last(
-    softmaxForward(
-      mapped(x, (v) => v),
-      axis,
-    ).y,
-  );
+  const last = (tensor: Tensor): Float64Array => float64Of(axisToLast(tensor, axis));
+  const p = last(softmaxForward(wide(x), axis).y);
   const [dys, dyErrors] = [last(dy), last(errors["dy"])];
   const growth = growthOfExp(2 * greatestOf(errors["x"]));
   const classes = x.shape[axis];
@@ -206,6 +200,6 @@ const crossEntropyMoves: Sensitivity = ({ yTrue, yPred }, errors) => {
 
 const crossEntropyGradientMoves: Sensitivity = ({ yTrue, yPred }, errors) => {
   const rows = yPred.size / yPred.shape[yPred.dimension - 1];
-  const { y } = softmaxForward(mapped(yPred, (v) => v));
+  const { y } = softmaxForward(wide(yPred));
   return { dYPred: scaled(y, (growthOfExp(2 * greatestOf(errors["yPred"])) * labelSum(yTrue, yPred)) / rows) };
 };

@@ -174,7 +174,8 @@ function examine(sums: Sums, spread: Float64Array, model: ArithmeticModel): Exam
 
 /** Elements spread evenly over those that have a spread, by multiples of the golden ratio: no period of a shape hits it. */
 function sampleOf(terms: (element: number) => Terms, spread: Float64Array): readonly number[] {
-  const counted = [...spread.keys()].filter((i) => spread[i] > 0);
+  const counted: number[] = [];
+  for (let i = 0; i < spread.length; i++) if (spread[i] > 0) counted.push(i);
   if (counted.length < STATISTICAL_MINIMUM) return [];
   const length = terms(counted[0]).a.length;
   const wanted = Math.min(counted.length, 128, Math.max(16, Math.floor(EXAMINED_TERMS / length)));

@@ -13,8 +13,9 @@ import { type Diagnosis, diagnoseResults, type Suspect } from "./diagnosis.js";
 import type { Expectation } from "./expectation.js";
 import { backwardCase, backwardSuspects, forwardCase, forwardResults, forwardSuspects } from "./layer-diagnosis.js";
 import { expectLayer, expectLayerGradients, type LayerCotangent, type LayerMode } from "./layer-expectations.js";
-import { withPenalty } from "./penalties.js";
 import type { Inquiry } from "./inquiry.js";
+import { float64Of } from "./operands.js";
+import { withPenalty } from "./penalties.js";
 import { NotJudged, type Reading, sumOf } from "./reading.js";
 import type { Term } from "./terms.js";
 import { carriedOn, type TensorSuspect } from "./unseen.js";
@@ -95,7 +96,7 @@ export function inquireSum(terms: readonly Term[]): Inquiry {
     const parts = terms.map(({ expectation }, i) =>
       i === changed ? contiguous(by).data : expectation instanceof NotJudged ? undefined : expectation.truth,
     );
-    const sum = Float64Array.from(contiguous(by).data);
+    const sum = float64Of(by);
     for (const [i, part] of parts.entries()) {
       if (part === undefined || part.length !== sum.length) return undefined;
       if (i !== changed) part.forEach((value, at) => (sum[at] += value));
@@ -138,7 +139,7 @@ export function inquireWeight(weight: Variable, inquiry: Inquiry, dWeight: Expec
         result: () => {
           const mistaken = result();
           if (mistaken === undefined) return undefined;
-          const truth = Float64Array.from(contiguous(mistaken).data);
+          const truth = float64Of(mistaken);
           const nothing = new Float64Array(truth.length);
           const expectation = { shape: mistaken.shape, truth, bound: nothing, spread: nothing };
           return tensor(withPenalty(weight, expectation, FLOAT32).truth, mistaken.shape);

@@ -39,7 +39,7 @@ import {
 import type { KerasConfig } from "../../serialization/config.js";
 import { type Tensor, tensor } from "../../tensor/tensor.js";
 import type { Ball, ErrorArithmetic } from "../error-arithmetic.js";
-import { operandOf } from "../operands.js";
+import { float64Of, operandOf } from "../operands.js";
 import type { Operands, Operation } from "../operation.js";
 import {
   movingStatistics,
@@ -51,7 +51,7 @@ import {
 } from "./batch-normalization.js";
 import { type ChannelStatistics, channelStatistics, statisticsOf } from "./channel-statistics.js";
 import type { ChannelTransform } from "./normalization.js";
-import { doubtOf, elementsOf, expectationsOf, shapedOperand, widened } from "./expected.js";
+import { doubtOf, expectationsOf, shapedOperand, widened } from "./expected.js";
 
 const INFERENCE = "batch-normalization-backward";
 const TRAINING = "batch-normalization-training-backward";
@@ -209,7 +209,7 @@ function backwardOperation(name: string, inputs: readonly string[]): Operation {
       const backward = readBackward(name, widened(operands), args);
       const { x, dy, axis, channels, ofBatch, options } = backward;
       const truths = gradients(backward);
-      const [xs, dys, dxs] = [x, dy, axisToLast(truths.dx, axis)].map(elementsOf);
+      const [xs, dys, dxs] = [x, dy, axisToLast(truths.dx, axis)].map(float64Of);
       const rows = xs.length / channels;
       const batch: ChannelStatistics = { ...channelStatistics(x), ...backward.statistics };
       const products = xs.map((value, i) => dys[i] * (value - batch.mean[i % channels]));
@@ -248,7 +248,7 @@ function backwardOperation(name: string, inputs: readonly string[]): Operation {
             arithmetic,
           );
         }
-        return { dx: elementsOf(axisFromLast(tensor(dx, x.shape), axis)), dGamma, dBeta };
+        return { dx: float64Of(axisFromLast(tensor(dx, x.shape), axis)), dGamma, dBeta };
       });
     },
   };

@@ -19,7 +19,7 @@ import { type KerasConfig, readConfig } from "../../serialization/config.js";
 import { dtypeOf, type Tensor, tensor } from "../../tensor/tensor.js";
 import { floatArray } from "../../tensor/dtype.js";
 import type { Ball, ErrorArithmetic } from "../error-arithmetic.js";
-import { operandOf } from "../operands.js";
+import { float64Of, operandOf } from "../operands.js";
 import type { Operands, Operation } from "../operation.js";
 import {
   type ChannelStatistics,
@@ -29,7 +29,7 @@ import {
   type VarianceFormula,
 } from "./channel-statistics.js";
 import { type ChannelTransform, normalizationErrors } from "./normalization.js";
-import { doubtOf, elementsOf, expectationsOf, shapedOperand, widened } from "./expected.js";
+import { doubtOf, expectationsOf, shapedOperand, widened } from "./expected.js";
 
 /** The arguments of batch normalization. */
 export interface NormalizationArguments {
@@ -95,8 +95,8 @@ export function movingStatistics(
   channels: number,
 ): { readonly mean: Float64Array; readonly variance: Float64Array } {
   return {
-    mean: elementsOf(shapedOperand(name, operands, "movingMean", [channels])),
-    variance: elementsOf(shapedOperand(name, operands, "movingVariance", [channels])),
+    mean: float64Of(shapedOperand(name, operands, "movingMean", [channels])),
+    variance: float64Of(shapedOperand(name, operands, "movingVariance", [channels])),
   };
 }
 
@@ -142,7 +142,7 @@ function movedErrors(
   batch: (c: number) => Ball,
   arithmetic: ErrorArithmetic,
 ): Float64Array {
-  return elementsOf(moving).map((before, c) => {
+  return float64Of(moving).map((before, c) => {
     const { value, error } = batch(c);
     const kept = arithmetic.inputError(before);
     const sizes = Math.abs(before) + kept + Math.abs(value) + error;
@@ -154,7 +154,7 @@ function movedErrors(
 
 /** The operands with the axis of x moved to the end, as flat rows for the loops. */
 function errorsInPlace(errors: Float64Array, x: Tensor, axis: number): Float64Array {
-  return elementsOf(axisFromLast(tensor(errors, x.shape), axis));
+  return float64Of(axisFromLast(tensor(errors, x.shape), axis));
 }
 
 /** `batch-normalization` and `batch-normalization-training`. */
@@ -172,8 +172,8 @@ export const batchNormalizationOperations: readonly Operation[] = [
       const truth = runInference(wide, args);
       const read = normalizationOperands(INFERENCE, wide, options.axis);
       const { mean, variance } = movingStatistics(INFERENCE, wide, read.channels);
-      const xs = elementsOf(read.x);
-      const ys = elementsOf(axisToLast(truth["y"], read.axis));
+      const xs = float64Of(read.x);
+      const ys = float64Of(axisToLast(truth["y"], read.axis));
       // a handful of roundings an element: no statistics
       return expectationsOf({ y: truth["y"] }, model, undefined, (arithmetic) => {
         const given = (c: number): { mean: Ball; variance: Ball } => ({
@@ -198,8 +198,8 @@ export const batchNormalizationOperations: readonly Operation[] = [
       const truths = runTraining(wide, args);
       const read = normalizationOperands(TRAINING, wide, options.axis);
       const statistics: ChannelStatistics = channelStatistics(read.x);
-      const xs = elementsOf(read.x);
-      const ys = elementsOf(axisToLast(truths["y"], read.axis));
+      const xs = float64Of(read.x);
+      const ys = float64Of(axisToLast(truths["y"], read.axis));
       return expectationsOf(truths, model, doubtOf(xs, read.channels), (arithmetic) => {
         const ofBatch = (c: number): { readonly mean: Ball; readonly variance: Ball } =>
           statisticsOf(statistics, c, options.variance, arithmetic);

@@ -31,10 +31,11 @@ import type { Tensor } from "../../tensor/tensor.js";
 import type { ArithmeticModel } from "../arithmetic-model.js";
 import { type Ball, ErrorArithmetic } from "../error-arithmetic.js";
 import type { Expectation } from "../expectation.js";
+import { float64Of } from "../operands.js";
 import type { Operation } from "../operation.js";
 import { type Clipped, clip } from "./clipping.js";
 import { logitsGradientErrors, logitsLossError, type Rows } from "./cross-entropy-logits.js";
-import { elementsOf, elementwise } from "./expected.js";
+import { elementwise } from "./expected.js";
 import { type LossCall, lossOperations } from "./loss.js";
 
 type Options = Required<CategoricalCrossentropyOptions>;
@@ -46,7 +47,7 @@ function readOptions(args: KerasConfig, operation: string): Options {
 
 /** The elements of `x` as rows of inputs. */
 export function inputRows(x: Tensor, arithmetic: ErrorArithmetic): Rows {
-  const values = elementsOf(x);
+  const values = float64Of(x);
   return { values, errors: values.map((value) => arithmetic.inputError(value)) };
 }
 

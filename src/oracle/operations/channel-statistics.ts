@@ -36,7 +36,7 @@
 import { batchStatistics } from "../../layers/batch-normalization.js";
 import type { Tensor } from "../../tensor/tensor.js";
 import type { Ball, ErrorArithmetic } from "../error-arithmetic.js";
-import { elementsOf } from "./expected.js";
+import { float64Of } from "../operands.js";
 
 /** What the derivation needs to know of every channel, [C] each. */
 export interface ChannelStatistics {
@@ -61,7 +61,7 @@ export function channelStatistics(x: Tensor): ChannelStatistics {
   const size = new Float64Array(channels);
   const peak = new Float64Array(channels);
   const deviation = new Float64Array(channels);
-  const xs = elementsOf(x);
+  const xs = float64Of(x);
   for (let i = 0; i < xs.length; ) {
     for (let c = 0; c < channels; c++, i++) {
       size[c] += Math.abs(xs[i]) / rows;

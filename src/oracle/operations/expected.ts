@@ -9,7 +9,7 @@ import { type ArithmeticModel, U_FLOAT32 } from "../arithmetic-model.js";
 import { certain, doubtful, ErrorArithmetic, likely } from "../error-arithmetic.js";
 import type { Expectation } from "../expectation.js";
 import { HONEST_SUMS } from "../honest-sums.js";
-import { operandOf } from "../operands.js";
+import { float64Of, operandOf } from "../operands.js";
 import type { Operands } from "../operation.js";
 
 /**
@@ -32,14 +32,9 @@ export function widened(operands: Operands): Operands {
   return Object.fromEntries(Object.entries(operands).map(([name, x]) => [name, contiguous(cast(x, "float64"))]));
 }
 
-/** The elements of `x`, row-major, in float64. */
-export function elementsOf(x: Tensor): Float64Array {
-  return Float64Array.from(contiguous(x).data);
-}
-
 /** What is expected where every element has its own few roundings: then the tensor as a whole tells nothing more. */
 export function elementwise(truth: Tensor, bound: Float64Array, ties?: Expectation["ties"]): Expectation {
-  const expectation = { shape: truth.shape, truth: elementsOf(truth), bound, spread: new Float64Array(bound.length) };
+  const expectation = { shape: truth.shape, truth: float64Of(truth), bound, spread: new Float64Array(bound.length) };
   return ties === undefined ? expectation : { ...expectation, ties };
 }
 
@@ -60,7 +55,7 @@ export function expectationsOf<Name extends string>(
   for (const name in truths) {
     const bound = bounds[name].map(numberOrInfinity);
     const spread = spreads?.[name].map((error) => 2 * numberOrInfinity(error)) ?? new Float64Array(bound.length);
-    expectations[name] = { shape: truths[name].shape, truth: elementsOf(truths[name]), bound, spread };
+    expectations[name] = { shape: truths[name].shape, truth: float64Of(truths[name]), bound, spread };
   }
   return expectations;
 }

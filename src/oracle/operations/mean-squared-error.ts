@@ -14,12 +14,13 @@ import type { Tensor } from "../../tensor/tensor.js";
 import type { ArithmeticModel } from "../arithmetic-model.js";
 import { ErrorArithmetic } from "../error-arithmetic.js";
 import type { Expectation } from "../expectation.js";
+import { float64Of } from "../operands.js";
 import type { Operation } from "../operation.js";
-import { elementsOf, elementwise, expectationsOf } from "./expected.js";
+import { elementwise, expectationsOf } from "./expected.js";
 import { type LossCall, lossOperations } from "./loss.js";
 
 function expectForward(loss: Tensor, { yTrue, yPred }: LossCall<undefined>, model: ArithmeticModel): Expectation {
-  const [wanted, given] = [yTrue, yPred].map(elementsOf);
+  const [wanted, given] = [yTrue, yPred].map(float64Of);
   const expectations = expectationsOf({ loss }, model, undefined, (arithmetic) => {
     const count = given.length;
     let [change, size] = [0, 0];
@@ -37,7 +38,7 @@ function expectForward(loss: Tensor, { yTrue, yPred }: LossCall<undefined>, mode
 
 function expectBackward(dYPred: Tensor, { yTrue, yPred }: LossCall<undefined>, model: ArithmeticModel): Expectation {
   const arithmetic = new ErrorArithmetic(model);
-  const [wanted, given] = [yTrue, yPred].map(elementsOf);
+  const [wanted, given] = [yTrue, yPred].map(float64Of);
   const bound = given.map((value, i) => {
     const error = arithmetic.inputError(value) + arithmetic.inputError(wanted[i]);
     const size = Math.abs(value - wanted[i]) + error;

@@ -25,9 +25,9 @@ import { type Tensor, zeros } from "../../tensor/tensor.js";
 import type { ArithmeticModel } from "../arithmetic-model.js";
 import { type Ball, ErrorArithmetic, isInfinite } from "../error-arithmetic.js";
 import type { Expectation } from "../expectation.js";
-import { operandOf } from "../operands.js";
+import { float64Of, operandOf } from "../operands.js";
 import type { Operands, Operation } from "../operation.js";
-import { elementsOf, elementwise, shapedOperand, widened } from "./expected.js";
+import { elementwise, shapedOperand, widened } from "./expected.js";
 
 const EXACT_ZERO: Ball = { value: 0, error: 0 };
 
@@ -162,7 +162,7 @@ function expectAdam(
     ),
   );
   const part = (key: keyof AdamElement): Expectation => {
-    const bound = elementsOf(truths[key]).map((truth, i) => arithmetic.stored(truth, elements[i][key].error));
+    const bound = float64Of(truths[key]).map((truth, i) => arithmetic.stored(truth, elements[i][key].error));
     return elementwise(truths[key], bound);
   };
   const expected = { weight: part("weight"), momentum: part("momentum"), velocity: part("velocity") };
@@ -198,8 +198,8 @@ function expectSgd(
   const { learningRate, momentum, nesterov, weightDecay = 0 } = sgdArguments(args);
   const rate = arithmetic.constant(learningRate);
   const kept = arithmetic.constant(momentum);
-  const gradients = elementsOf(wide["gradient"]);
-  const steps = Array.from(elementsOf(wide["weight"]), (w, i) => {
+  const gradients = float64Of(wide["gradient"]);
+  const steps = Array.from(float64Of(wide["weight"]), (w, i) => {
     const before = wide["momentum"] === undefined ? EXACT_ZERO : arithmetic.input(wide["momentum"].data[i]);
     const down = arithmetic.multiply(arithmetic.input(gradients[i]), rate);
     const m =
@@ -211,10 +211,10 @@ function expectSgd(
   });
   const weight = elementwise(
     truths["weight"],
-    elementsOf(truths["weight"]).map((truth, i) => arithmetic.stored(truth, steps[i].w.error)),
+    float64Of(truths["weight"]).map((truth, i) => arithmetic.stored(truth, steps[i].w.error)),
   );
   if (truths["momentum"] === undefined) return { weight };
-  const bound = elementsOf(truths["momentum"]).map((truth, i) => arithmetic.stored(truth, steps[i].m.error));
+  const bound = float64Of(truths["momentum"]).map((truth, i) => arithmetic.stored(truth, steps[i].m.error));
   return { weight, momentum: elementwise(truths["momentum"], bound) };
 }
 

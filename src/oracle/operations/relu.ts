@@ -26,9 +26,9 @@ import type { Tensor } from "../../tensor/tensor.js";
 import { type ArithmeticModel, flushedBelow } from "../arithmetic-model.js";
 import { type Ball, ErrorArithmetic, isInfinite } from "../error-arithmetic.js";
 import type { Expectation } from "../expectation.js";
-import { operandOf } from "../operands.js";
+import { float64Of, operandOf } from "../operands.js";
 import type { Operation } from "../operation.js";
-import { elementsOf, elementwise, shapedOperand, widened } from "./expected.js";
+import { elementwise, shapedOperand, widened } from "./expected.js";
 
 /** The rectified `x`. */
 function rectified(x: number, { maxValue, negativeSlope, threshold }: ReLUConfig): number {
@@ -90,14 +90,14 @@ function slopesAround(
 
 function expectForward(x: Tensor, config: ReLUConfig, model: ArithmeticModel): Expectation {
   const arithmetic = new ErrorArithmetic(model);
-  const bound = elementsOf(x).map((v) => reluError(v, arithmetic.inputError(v), config, arithmetic));
+  const bound = float64Of(x).map((v) => reluError(v, arithmetic.inputError(v), config, arithmetic));
   return elementwise(reluForward(x, config).y, bound);
 }
 
 function expectBackward(x: Tensor, dy: Tensor, config: ReLUConfig, model: ArithmeticModel): Expectation {
   const arithmetic = new ErrorArithmetic(model);
-  const xs = elementsOf(x);
-  const dys = elementsOf(dy);
+  const xs = float64Of(x);
+  const dys = float64Of(dy);
   const bound = new Float64Array(xs.length);
   const least = new Float64Array(xs.length);
   const greatest = new Float64Array(xs.length);

@@ -10,9 +10,9 @@
  */
 import type { Tensor } from "../../tensor/tensor.js";
 import { ErrorArithmetic, isInfinite } from "../error-arithmetic.js";
-import { operandOf } from "../operands.js";
+import { float64Of, operandOf } from "../operands.js";
 import type { Operation } from "../operation.js";
-import { elementsOf, elementwise, shapedOperand, widened } from "./expected.js";
+import { elementwise, shapedOperand, widened } from "./expected.js";
 
 /** One such function. */
 export interface Saturating {
@@ -50,7 +50,7 @@ export function saturating(f: Saturating): readonly Operation[] {
         const arithmetic = new ErrorArithmetic(model);
         const x = operandOf(name, widened(operands), "x");
         const y = f.forward(x);
-        const bound = elementsOf(x).map((v, i) =>
+        const bound = float64Of(x).map((v, i) =>
           arithmetic.stored(y.data[i], f.error(v, arithmetic.inputError(v), arithmetic)),
         );
         return { y: elementwise(y, bound) };
@@ -73,7 +73,7 @@ export function saturating(f: Saturating): readonly Operation[] {
         const dy = shapedOperand(back, wide, "dy", x.shape);
         const y = f.forward(x);
         const dx = f.backward(dy, y);
-        const bound = elementsOf(x).map((v, i) => {
+        const bound = float64Of(x).map((v, i) => {
           const own = arithmetic.stored(y.data[i], f.error(v, arithmetic.inputError(v), arithmetic));
           const slopeError = f.slopeError(y.data[i], own, arithmetic);
           const dyError = arithmetic.inputError(dy.data[i]);

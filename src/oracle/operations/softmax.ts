@@ -17,9 +17,9 @@ import { type KerasConfig, readConfig } from "../../serialization/config.js";
 import { type Tensor, tensor } from "../../tensor/tensor.js";
 import type { ArithmeticModel } from "../arithmetic-model.js";
 import { ErrorArithmetic } from "../error-arithmetic.js";
-import { operandOf } from "../operands.js";
+import { float64Of, operandOf } from "../operands.js";
 import type { Operation } from "../operation.js";
-import { elementsOf, elementwise, shapedOperand, widened } from "./expected.js";
+import { elementwise, shapedOperand, widened } from "./expected.js";
 import { softmaxRow } from "./softmax-row.js";
 
 function readAxis(name: string, args: KerasConfig): number {
@@ -34,7 +34,7 @@ function axisOf(name: string, args: KerasConfig, x: Tensor): number {
 function byRows(x: Tensor, row: (z: Float64Array, start: number) => Float64Array): Tensor {
   const errors = new Float64Array(x.size);
   const classes = x.shape[x.dimension - 1];
-  const data = elementsOf(x);
+  const data = float64Of(x);
   for (let start = 0; start < x.size; start += classes) {
     errors.set(row(data.subarray(start, start + classes), start), start);
   }
@@ -48,7 +48,7 @@ function forwardErrors(x: Tensor, axis: number, model: ArithmeticModel): Float64
     const { y, yErrors } = softmaxRow(z, inputErrors, arithmetic);
     return yErrors.map((error, k) => arithmetic.stored(y[k], error));
   });
-  return elementsOf(axisFromLast(errors, axis));
+  return float64Of(axisFromLast(errors, axis));
 }
 
 /** The errors of dx for one row. */
@@ -109,12 +109,12 @@ export const softmaxOperations: readonly Operation[] = [
       const dy = shapedOperand("softmax-backward", wide, "dy", x.shape);
       const axis = axisOf("softmax-backward", args, x);
       const arithmetic = new ErrorArithmetic(model);
-      const dys = elementsOf(axisToLast(dy, axis));
+      const dys = float64Of(axisToLast(dy, axis));
       const errors = byRows(axisToLast(x, axis), (z, start) =>
         backwardRow(z, dys.subarray(start, start + z.length), arithmetic),
       );
       const dx = softmaxBackward(dy, softmaxForward(x, axis).cache);
-      return { dx: elementwise(dx, elementsOf(axisFromLast(errors, axis))) };
+      return { dx: elementwise(dx, float64Of(axisFromLast(errors, axis))) };
     },
   },
 ];

@@ -25,11 +25,12 @@ import type { Tensor } from "../../tensor/tensor.js";
 import type { ArithmeticModel } from "../arithmetic-model.js";
 import { ErrorArithmetic } from "../error-arithmetic.js";
 import type { Expectation } from "../expectation.js";
+import { float64Of } from "../operands.js";
 import type { Operation } from "../operation.js";
 import { inputRows } from "./categorical-crossentropy.js";
 import { type Clipped, clip } from "./clipping.js";
 import { logitsGradientErrors, logitsLossError, type Rows } from "./cross-entropy-logits.js";
-import { elementsOf, elementwise } from "./expected.js";
+import { elementwise } from "./expected.js";
 import { type LossCall, lossOperations } from "./loss.js";
 
 type Options = Required<SparseCategoricalCrossentropyOptions>;
@@ -50,7 +51,7 @@ function read({ yTrue, yPred, options }: LossCall<Options>, arithmetic: ErrorAri
   const classes = yPred.shape[yPred.dimension - 1];
   const predictions = inputRows(yPred, arithmetic);
   const labels: Rows = { values: new Float64Array(yPred.size), errors: new Float64Array(yPred.size) };
-  elementsOf(yTrue).forEach((label, row) => (labels.values[row * classes + label] = 1));
+  float64Of(yTrue).forEach((label, row) => (labels.values[row * classes + label] = 1));
   if (options.fromLogits) return { logits: predictions, clipped: undefined, labels, classes };
   const clipped = Array.from(predictions.values, (value, i) =>
     clip({ value, error: predictions.errors[i] }, arithmetic),
@@ -79,8 +80,8 @@ function expectBackward(dYPred: Tensor, call: LossCall<Options>, model: Arithmet
     return elementwise(dYPred, bound);
   }
   const rows = dYPred.size / classes;
-  const least = elementsOf(dYPred);
-  const greatest = elementsOf(dYPred);
+  const least = float64Of(dYPred);
+  const greatest = float64Of(dYPred);
   const bound = errors.map((error, i) => {
     const { c, flat, kink } = clipped[i];
     if (flat && !kink) return 0;
