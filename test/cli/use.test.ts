@@ -110,6 +110,14 @@ describe("touchstone", { concurrency: 2 }, () => {
     });
   }
 
+  it("says so on stderr and ends with code 2, in a process of its own", async (test) => {
+    const { code, out, err } = await new Workspace(test).touchstone("frob");
+    assert.deepEqual(
+      { code, out, err },
+      { code: 2, out: "", err: `touchstone: the command must be one ${listed} Received frob.\n` },
+    );
+  });
+
   it("takes a builder's name for the builder where a folder has that name too", async (test) => {
     const workspace = new Workspace(test);
     mkdirSync(workspace.path("resnet20v1"));
