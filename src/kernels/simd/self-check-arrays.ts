@@ -18,27 +18,71 @@ export const LEFT: readonly number[] = [
 /** The same for right operands. */
 export const RIGHT: readonly number[] = [0.3, -1.7, 2.9, -0, 4.1, 1e-38, -0.01, 1e-20, 7.7, 0.1, -3.3];
 
-/** Space for arrays that are read and written in whole vectors. */
+/** Space behind arrays that are read and written in whole vectors. */
 const SLACK = 64;
+/** What all arrays take together, with room for more. */
+const SPACE = 2 ** 17;
 
-/** An array in the heap: numbers of the type of `lanes`, filled with `values` in turn. */
+/** An array: numbers of the type of `lanes`, filled with `values` in turn. */
 export type MakeArray = (lanes: Lanes, length: number, values: readonly number[]) => FloatArray;
 
-/** Calls `use` with a maker of arrays that last until it returns. */
-export function withArrays<Result>(use: (make: MakeArray) => Result): Result {
-  const heap = sharedHeap();
-  const offsets: number[] = [];
-  try {
-    return use((lanes, length, values) => {
-      const offset = heap.allocate(length * lanes.bytes + SLACK);
-      offsets.push(offset);
-      const array = heap.view(lanes === doubles ? "float64" : "float32", offset, length);
-      if (values.length === 1) array.fill(Math.fround(values[0]));
-      else for (let i = 0; i < length; i++) array[i] = Math.fround(values[i % values.length]);
+/** What kernels must compute. */
+export interface Check {
+  /** What computes it, in words. */
+  readonly what: string;
+  readonly compute: (run: Run) => void;
+  /** Where it is then. */
+  readonly actual: FloatArray;
+  /** What plain loops give. */
+  readonly expected: FloatArray;
+}
+
+/** The check of `what`, which must give `valueAt` of 0 to the length of `actual`. */
+export function checkOf(
+  what: string,
+  actual: FloatArray,
+  compute: (run: Run) => void,
+  valueAt: (i: number) => number,
+): Check {
+  const expected = actual.slice();
+  for (let i = 0; i < expected.length; i++) expected[i] = valueAt(i);
+  return { what, compute, actual, expected };
+}
+
+/**
+ * Checks whose arrays lie in one block of the heap, and stay there: a check that is made again has only to run kernels and to
+ * compare. First the block gets back what was in it, so that nothing is taken for a result that was there before.
+ */
+export class Checks {
+  readonly #block: Uint8Array;
+  readonly #before: Uint8Array;
+  readonly #checks: readonly Check[];
+
+  constructor(prepare: (make: MakeArray) => readonly Check[]) {
+    const heap = sharedHeap();
+    const start = heap.allocate(SPACE);
+    let end = start;
+    this.#checks = prepare((lanes, length, values) => {
+      const array = heap.view(lanes === doubles ? "float64" : "float32", end, length);
+      end += Math.ceil((length * lanes.bytes + SLACK) / SLACK) * SLACK;
+      if (end > start + SPACE) throw new Error(`internal: self-check: ${SPACE} bytes are too few.`);
+      for (let i = 0; i < length; i++) array[i] = Math.fround(values[i % values.length]);
       return array;
     });
-  } finally {
-    for (const offset of offsets) heap.free(offset);
+    this.#block = new Uint8Array(heap.view("float32", start, 0).buffer, start, end - start);
+    this.#before = this.#block.slice();
+  }
+
+  /** The first difference between what kernels compute and what they must, in words; undefined where there is none. */
+  findDifference(run: Run): string | undefined {
+    this.#block.set(this.#before);
+    for (const { what, compute, actual, expected } of this.#checks) {
+      compute(run);
+      for (let i = 0; i < actual.length; i++) {
+        if (!Object.is(actual[i], expected[i])) return `${what} gives ${actual[i]}, not ${expected[i]}`;
+      }
+    }
+    return undefined;
   }
 }
 
@@ -52,22 +96,4 @@ export function tableOf(make: MakeArray, addresses: readonly number[]): number {
 /** How products and sums are rounded. */
 export function roundingIn(lanes: Lanes): (value: number) => number {
   return lanes === singles ? Math.fround : (value) => value;
-}
-
-/** What plain loops gave, by the name of the sums: the inputs are always the same, and checks are made again. */
-const remembered = new Map<string, Float64Array>();
-
-/** The values that `valueAt` gives for 0 to `length`, computed once for each `name`. */
-export function expectedOnce(name: string, length: number, valueAt: (i: number) => number): (i: number) => number {
-  const known = remembered.get(name) ?? Float64Array.from({ length }, (_, i) => valueAt(i));
-  remembered.set(name, known);
-  return (i) => known[i];
-}
-
-/** The first value that is not the expected one, in words. */
-export function firstDifference(what: string, actual: FloatArray, expected: (i: number) => number): string | undefined {
-  for (let i = 0; i < actual.length; i++) {
-    if (!Object.is(actual[i], expected(i))) return `${what} gives ${actual[i]}, not ${expected(i)}`;
-  }
-  return undefined;
 }

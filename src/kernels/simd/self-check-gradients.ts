@@ -8,17 +8,7 @@ import { depthwiseKernels } from "./depthwise-kernels.js";
 import { FEW_FILTERS, FEW_FILTERS_VECTORS, fewFiltersKernels } from "./few-filters-kernels.js";
 import { doubles, type Lanes, PANEL_VECTORS, singles } from "./lanes.js";
 import { GROUP, outerProductKernels } from "./outer-product-kernels.js";
-import {
-  expectedOnce,
-  firstDifference,
-  LEFT,
-  type MakeArray,
-  RIGHT,
-  roundingIn,
-  type Run,
-  tableOf,
-  withArrays,
-} from "./self-check-arrays.js";
+import { type Check, checkOf, LEFT, type MakeArray, RIGHT, roundingIn, tableOf } from "./self-check-arrays.js";
 
 /** Positions: a grid that lies in order in both operands. */
 const GRID = { images: 2, rows: 2, columns: 3, aRow: 0, aImage: 0, bRow: 0, bImage: 0 };
@@ -31,46 +21,42 @@ const TAPS = 6;
 const FEW_TAPS = 2;
 const CHANNELS = 5;
 
-/** The first difference, in words; undefined where there is none. */
-export function findGradientDifference(run: Run): string | undefined {
-  for (const lanes of [singles, doubles]) {
-    for (const vectors of PANEL_VECTORS) {
-      const difference =
-        checkOuterProducts(lanes, vectors, run) ??
-        checkTapProducts(lanes, vectors, run) ??
-        checkWeightedPixels(lanes, vectors, run);
-      if (difference !== undefined) return difference;
-    }
-    for (const vectors of FEW_FILTERS_VECTORS) {
-      const difference = checkFewFilters(lanes, vectors, 3, run) ?? checkFewFilters(lanes, vectors, FEW_FILTERS, run);
-      if (difference !== undefined) return difference;
-    }
-  }
-  return undefined;
+/** Their checks. */
+export function gradientChecks(make: MakeArray): readonly Check[] {
+  return [singles, doubles].flatMap((lanes) => [
+    ...PANEL_VECTORS.flatMap((vectors) => [
+      outerProductCheck(make, lanes, vectors),
+      tapProductCheck(make, lanes, vectors),
+      weightedPixelCheck(make, lanes, vectors),
+    ]),
+    ...FEW_FILTERS_VECTORS.flatMap((vectors) =>
+      [3, FEW_FILTERS].map((filters) => fewFiltersCheck(make, lanes, vectors, filters)),
+    ),
+  ]);
 }
 
-function checkOuterProducts(lanes: Lanes, vectors: number, run: Run): string | undefined {
-  return withArrays((make) => {
-    const kernels = outerProductKernels(lanes, vectors);
-    const round = roundingIn(lanes);
-    const { width } = kernels;
-    const a = make(lanes, POSITIONS * GROUP, LEFT);
-    const b = make(lanes, POSITIONS * width, RIGHT);
-    const sums = make(lanes, GROUP * width, [0]);
-    run(kernels.outerProducts, {
-      ...{ a: a.byteOffset, aGroup: 0, channels: GROUP, b: b.byteOffset, bPanel: 0, panels: 1, sums: sums.byteOffset },
-      ...{ ...GRID, aStep: GROUP * lanes.bytes, bStep: width * lanes.bytes },
-    });
-    const what = `an outer product with ${lanes.name} sums and ${vectors} vectors`;
-    const expected = expectedOnce(what, sums.length, (i) => {
+function outerProductCheck(make: MakeArray, lanes: Lanes, vectors: number): Check {
+  const { outerProducts, width } = outerProductKernels(lanes, vectors);
+  const round = roundingIn(lanes);
+  const a = make(lanes, POSITIONS * GROUP, LEFT);
+  const b = make(lanes, POSITIONS * width, RIGHT);
+  const sums = make(lanes, GROUP * width, [0]);
+  const product = {
+    ...{ a: a.byteOffset, aGroup: 0, channels: GROUP, b: b.byteOffset, bPanel: 0, panels: 1, sums: sums.byteOffset },
+    ...{ ...GRID, aStep: GROUP * lanes.bytes, bStep: width * lanes.bytes },
+  };
+  return checkOf(
+    `an outer product with ${lanes.name} sums and ${vectors} vectors`,
+    sums,
+    (run) => run(outerProducts, product),
+    (i) => {
       const channel = Math.floor(i / width);
       const filter = i % width;
       let sum = 0;
       for (let k = 0; k < POSITIONS; k++) sum = round(sum + round(a[k * GROUP + channel] * b[k * width + filter]));
       return sum;
-    });
-    return firstDifference(what, sums, expected);
-  });
+    },
+  );
 }
 
 /** The place of each tap: `step` bytes further on than the one before. */
@@ -81,50 +67,53 @@ function placesOf(make: MakeArray, step: number, taps: number = TAPS): number {
   );
 }
 
-function checkTapProducts(lanes: Lanes, vectors: number, run: Run): string | undefined {
-  return withArrays((make) => {
-    const round = roundingIn(lanes);
-    const width = vectors * lanes.perVector;
-    const source = make(lanes, (POSITIONS + TAPS - 1) * width, LEFT);
-    const dy = make(lanes, POSITIONS * width, RIGHT);
-    const sums = make(lanes, TAPS * width, [0]);
-    run(depthwiseKernels(lanes, vectors).tapProducts, {
-      ...{ table: placesOf(make, 16 * vectors), taps: TAPS, panels: 1, sourcePanel: 0, dyPanel: 0 },
-      ...{ source: source.byteOffset, dy: dy.byteOffset, sums: sums.byteOffset },
-      columns: POSITIONS,
-    });
-    const what = `a product of taps with ${lanes.name} sums and ${vectors} vectors`;
-    const expected = expectedOnce(what, sums.length, (i) => {
+function tapProductCheck(make: MakeArray, lanes: Lanes, vectors: number): Check {
+  const { tapProducts } = depthwiseKernels(lanes, vectors);
+  const round = roundingIn(lanes);
+  const width = vectors * lanes.perVector;
+  const source = make(lanes, (POSITIONS + TAPS - 1) * width, LEFT);
+  const dy = make(lanes, POSITIONS * width, RIGHT);
+  const sums = make(lanes, TAPS * width, [0]);
+  const product = {
+    ...{ table: placesOf(make, 16 * vectors), taps: TAPS, panels: 1, sourcePanel: 0, dyPanel: 0 },
+    ...{ source: source.byteOffset, dy: dy.byteOffset, sums: sums.byteOffset, columns: POSITIONS },
+  };
+  return checkOf(
+    `a product of taps with ${lanes.name} sums and ${vectors} vectors`,
+    sums,
+    (run) => run(tapProducts, product),
+    (i) => {
       let sum = 0;
       for (let k = 0; k < POSITIONS; k++) {
         sum = round(sum + round(source[k * width + i] * dy[k * width + (i % width)]));
       }
       return sum;
-    });
-    return firstDifference(what, sums, expected);
-  });
+    },
+  );
 }
 
-function checkWeightedPixels(lanes: Lanes, vectors: number, run: Run): string | undefined {
-  return withArrays((make) => {
-    const round = roundingIn(lanes);
-    const width = vectors * lanes.perVector;
-    const channels = 2 * width - 1; // a whole panel, and one that lacks a channel
-    const panel = (PIXELS + TAPS - 1) * width;
-    const source = make(lanes, 2 * panel, LEFT);
-    const filter = make(lanes, 2 * TAPS * width, RIGHT);
-    const bias = make(lanes, 2 * width, RIGHT);
-    const out = make(singles, PIXELS * channels, [Number.NaN]);
-    const spill = make(lanes, PIXELS * width, [0]);
-    run(depthwiseKernels(lanes, vectors).weightedPixels, {
-      ...{ table: placesOf(make, 16 * vectors), taps: TAPS, channels, columns: PIXELS },
-      ...{ source: source.byteOffset, sourcePanel: lanes.bytes * panel },
-      ...{ filter: filter.byteOffset, filterPanel: 16 * vectors * TAPS },
-      ...{ bias: bias.byteOffset, spill: spill.byteOffset },
-      ...{ out: out.byteOffset, outStep: 4 * channels },
-    });
-    const what = `a weighted pixel with ${lanes.name} sums and ${vectors} vectors`;
-    const expected = expectedOnce(what, out.length, (i) => {
+function weightedPixelCheck(make: MakeArray, lanes: Lanes, vectors: number): Check {
+  const { weightedPixels } = depthwiseKernels(lanes, vectors);
+  const round = roundingIn(lanes);
+  const width = vectors * lanes.perVector;
+  const channels = 2 * width - 1; // a whole panel, and one that lacks a channel
+  const panel = (PIXELS + TAPS - 1) * width;
+  const source = make(lanes, 2 * panel, LEFT);
+  const filter = make(lanes, 2 * TAPS * width, RIGHT);
+  const bias = make(lanes, 2 * width, RIGHT);
+  const out = make(singles, PIXELS * channels, [Number.NaN]);
+  const spill = make(lanes, PIXELS * width, [0]);
+  const pixels = {
+    ...{ table: placesOf(make, 16 * vectors), taps: TAPS, channels, columns: PIXELS },
+    ...{ source: source.byteOffset, sourcePanel: lanes.bytes * panel },
+    ...{ filter: filter.byteOffset, filterPanel: 16 * vectors * TAPS },
+    ...{ bias: bias.byteOffset, spill: spill.byteOffset, out: out.byteOffset, outStep: 4 * channels },
+  };
+  return checkOf(
+    `a weighted pixel with ${lanes.name} sums and ${vectors} vectors`,
+    out,
+    (run) => run(weightedPixels, pixels),
+    (i) => {
       const [pixel, channel] = [Math.floor(i / channels), i % channels];
       const [ofPanel, c] = [Math.floor(channel / width), channel % width];
       let sum = 0;
@@ -133,40 +122,39 @@ function checkWeightedPixels(lanes: Lanes, vectors: number, run: Run): string | 
         sum = round(sum + round(value * filter[(ofPanel * TAPS + tap) * width + c]));
       }
       return Math.fround(round(sum + bias[channel]));
-    });
-    return firstDifference(what, out, expected);
-  });
+    },
+  );
 }
 
-function checkFewFilters(lanes: Lanes, vectors: number, filters: number, run: Run): string | undefined {
-  return withArrays((make) => {
-    const round = roundingIn(lanes);
-    const width = vectors * lanes.perVector;
-    const columns = width + 1; // a vector of positions, and one more
-    const plane = 2 * width + FEW_TAPS; // all that is read, in whole vectors
-    const planes = make(lanes, CHANNELS * plane, [Number.NaN]);
-    const image = make(singles, plane * CHANNELS, LEFT);
-    const weights = make(lanes, FEW_TAPS * CHANNELS * FEW_FILTERS, RIGHT);
-    const bias = make(lanes, FEW_FILTERS, RIGHT);
-    const out = make(singles, columns * filters, [Number.NaN]);
-    const spill = make(lanes, FEW_FILTERS * width, [0]);
-    const kernels = fewFiltersKernels(lanes, vectors);
-    run(kernels.packPlanes, {
-      ...{ from: image.byteOffset, fromStep: 4 * CHANNELS, columns: CHANNELS, count: plane },
-      ...{ to: planes.byteOffset, panelBytes: lanes.bytes * plane },
-    });
-    run(kernels.weigh(filters), {
-      ...{
-        places: placesOf(make, lanes.bytes, FEW_TAPS),
-        taps: FEW_TAPS,
-        channels: CHANNELS,
-        planeBytes: lanes.bytes * plane,
-      },
-      ...{ source: planes.byteOffset, weights: weights.byteOffset, bias: bias.byteOffset, spill: spill.byteOffset },
-      ...{ out: out.byteOffset, outStep: 4 * filters, columns, filters },
-    });
-    const what = `one of ${filters} filters with ${lanes.name} sums and ${vectors} vectors`;
-    const expected = expectedOnce(what, out.length, (i) => {
+function fewFiltersCheck(make: MakeArray, lanes: Lanes, vectors: number, filters: number): Check {
+  const { packPlanes, weigh } = fewFiltersKernels(lanes, vectors);
+  const round = roundingIn(lanes);
+  const width = vectors * lanes.perVector;
+  const columns = width + 1; // a vector of positions, and one more
+  const plane = 2 * width + FEW_TAPS; // all that is read, in whole vectors
+  const planes = make(lanes, CHANNELS * plane, [Number.NaN]);
+  const image = make(singles, plane * CHANNELS, LEFT);
+  const weights = make(lanes, FEW_TAPS * CHANNELS * FEW_FILTERS, RIGHT);
+  const bias = make(lanes, FEW_FILTERS, RIGHT);
+  const out = make(singles, columns * filters, [Number.NaN]);
+  const spill = make(lanes, FEW_FILTERS * width, [0]);
+  const pack = {
+    ...{ from: image.byteOffset, fromStep: 4 * CHANNELS, columns: CHANNELS, count: plane },
+    ...{ to: planes.byteOffset, panelBytes: lanes.bytes * plane },
+  };
+  const weighing = {
+    ...{ places: placesOf(make, lanes.bytes, FEW_TAPS), taps: FEW_TAPS, channels: CHANNELS, filters },
+    ...{ planeBytes: lanes.bytes * plane, source: planes.byteOffset, weights: weights.byteOffset },
+    ...{ bias: bias.byteOffset, spill: spill.byteOffset, out: out.byteOffset, outStep: 4 * filters, columns },
+  };
+  return checkOf(
+    `one of ${filters} filters with ${lanes.name} sums and ${vectors} vectors`,
+    out,
+    (run) => {
+      run(packPlanes, pack);
+      run(weigh(filters), weighing);
+    },
+    (i) => {
       const [position, filter] = [Math.floor(i / filters), i % filters];
       let sum = 0;
       for (let tap = 0; tap < FEW_TAPS; tap++) {
@@ -176,7 +164,6 @@ function checkFewFilters(lanes: Lanes, vectors: number, filters: number, run: Ru
         }
       }
       return Math.fround(round(sum + bias[filter]));
-    });
-    return firstDifference(what, out, expected);
-  });
+    },
+  );
 }

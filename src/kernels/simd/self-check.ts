@@ -4,8 +4,8 @@
  * Small products of awkward values (numbers that round, subnormals, signed zeros, an infinity) run on every product kernel,
  * and are compared with plain loops. An engine compiles a kernel twice: at once and simply, and again, optimized, while it
  * runs; only then may it pair vectors. So the comparison is made at first use and again after the 16th, 256th, 4096th and
- * 65536th job. It takes a millisecond or two, and several while the engine has not compiled the check itself: what the
- * loops give is computed once. Threads share the compiled code: the calling thread's check speaks for all.
+ * 65536th job: what the loops give is computed once, and then a comparison takes less than a millisecond. Threads share the
+ * compiled code: the calling thread's check speaks for all.
  *
  * @module
  */
@@ -24,9 +24,9 @@ import {
 import { packKernel } from "./pack-kernel.js";
 import { productsKernel, SPILL_BYTES } from "./product-kernel.js";
 import { writeTable } from "./table-kernel.js";
-import { expectedOnce, firstDifference, LEFT, RIGHT, roundingIn, type Run, withArrays } from "./self-check-arrays.js";
-import { findGradientDifference } from "./self-check-gradients.js";
-import { findPassDifference } from "./self-check-passes.js";
+import { type Check, checkOf, Checks, LEFT, type MakeArray, RIGHT, roundingIn, type Run } from "./self-check-arrays.js";
+import { gradientChecks } from "./self-check-gradients.js";
+import { passChecks } from "./self-check-passes.js";
 import { runKernel } from "./thread.js";
 
 /** Rows of the left operand: a tile of every kernel, and one row of the next. */
@@ -39,28 +39,27 @@ const COLUMNS = Math.max(...PANEL_VECTORS) * singles.perVector;
 /** Other values than those of the first row of the right operand. */
 const BIAS = RIGHT.map((_, i) => RIGHT[(3 * i) % RIGHT.length]);
 
+let checks: Checks | undefined;
+
 /** The first difference between what kernels compute and what they must, in words; undefined where there is none. */
 export function findDifference(run: Run = runKernel): string | undefined {
-  return findProductDifference(run) ?? findGradientDifference(run) ?? findPassDifference(run);
+  checks ??= new Checks((make) => [...productChecks(make), ...gradientChecks(make), ...passChecks(make)]);
+  return checks.findDifference(run);
 }
 
-function findProductDifference(run: Run): string | undefined {
-  return withArrays((make) => {
-    const a = make(singles, ROWS * DEPTH, LEFT);
-    a[ROWS * DEPTH - 3] = Number.POSITIVE_INFINITY;
-    const operands = { a, b: make(singles, DEPTH * COLUMNS, RIGHT), bias: make(singles, COLUMNS, BIAS) };
-    for (const lanes of [singles, doubles]) {
-      for (const vectors of PANEL_VECTORS) {
-        const width = vectors * lanes.perVector;
-        for (const columns of [width, width - 1]) {
-          for (const readsAhead of WIDE_PANEL_VECTORS.includes(vectors) ? [false, true] : [false]) {
-            const difference = checkProduct(operands, lanes, vectors, columns, readsAhead, run);
-            if (difference !== undefined) return difference;
-          }
-        }
-      }
-    }
-    return undefined;
+function productChecks(make: MakeArray): readonly Check[] {
+  const a = make(singles, ROWS * DEPTH, LEFT);
+  a[ROWS * DEPTH - 3] = Number.POSITIVE_INFINITY;
+  const operands = { a, b: make(singles, DEPTH * COLUMNS, RIGHT), bias: make(singles, COLUMNS, BIAS) };
+  return [singles, doubles].flatMap((lanes) => {
+    const expected = productOf(operands, lanes);
+    return PANEL_VECTORS.flatMap((vectors) => {
+      const width = vectors * lanes.perVector;
+      const kernels = WIDE_PANEL_VECTORS.includes(vectors) ? [false, true] : [false];
+      return [width, width - 1].flatMap((columns) =>
+        kernels.map((readsAhead) => productCheck(make, operands, expected, { lanes, vectors, columns, readsAhead })),
+      );
+    });
   });
 }
 
@@ -71,53 +70,71 @@ interface Operands {
   readonly bias: FloatArray;
 }
 
-function checkProduct(
-  { a, b, bias }: Operands,
-  lanes: Lanes,
-  vectors: number,
-  columns: number,
-  readsAhead: boolean,
-  run: Run,
-): string | undefined {
-  return withArrays((make) => {
-    const tiles = Math.ceil(ROWS / tileRows(vectors));
-    const filledUp = tiles * tileRows(vectors);
-    const c = make(singles, ROWS * columns, [Number.NaN]);
-    const copy = make(lanes, ROWS * DEPTH, [0]).byteOffset;
-    const panel = make(lanes, DEPTH * vectors * lanes.perVector, [0]).byteOffset;
-    const [rows, results] = [0, 1].map(() => make(singles, filledUp, [0]).byteOffset);
-    const segments = make(singles, 2, [0]).byteOffset;
-    const spill = make(singles, SPILL_BYTES / 4, [0]).byteOffset;
-
-    run(copyKernel(lanes), {
-      ...{ from: a.byteOffset, to: copy, runs: 1, runStride: 0, runLength: DEPTH },
-      ...{ before: 0, after: 0, rows: ROWS, rowStride: 4 * DEPTH },
-    });
-    const right = { from: b.byteOffset, rowStride: 4 * COLUMNS, columnStride: 4, depth: DEPTH, columns };
-    run(packKernel(lanes, vectors), { ...right, to: panel });
-    const lines = { lines: ROWS, lineStride: DEPTH * lanes.bytes, count: 1, stride: 0 };
-    run(writeTable, { ...lines, to: rows, first: copy });
-    run(writeTable, { ...lines, to: results, first: c.byteOffset, lineStride: 4 * columns });
-    const again = { lines: 1, lineStride: 0, count: filledUp - ROWS, stride: 0 }; // the last row
-    run(writeTable, { ...again, to: rows + 4 * ROWS, first: copy + (ROWS - 1) * DEPTH * lanes.bytes });
-    run(writeTable, { ...again, to: results + 4 * ROWS, first: c.byteOffset + 4 * (ROWS - 1) * columns });
-    run(writeTable, { lines: 1, lineStride: 0, to: segments, first: 0, count: 2, stride: LENGTH * lanes.bytes });
-    const product = {
-      ...{ rows, results, resultOffset: 0, tiles, segments, segmentCount: 2, length: LENGTH },
-      ...{ panel, bias: bias.byteOffset, columns, spill },
-    };
-    if (readsAhead) run(aheadKernel(lanes, vectors), { ...product, ahead: panel, aheadStep: 4 });
-    else run(productsKernel(lanes, vectors), { ...product, panels: 1, panelBytes: 0 });
-
-    const round = roundingIn(lanes);
-    const expected = expectedOnce(`products with ${lanes.name} sums`, ROWS * COLUMNS, (i) => {
-      const [row, column] = [Math.floor(i / COLUMNS), i % COLUMNS];
+/** The product, [ROWS, COLUMNS], by plain loops. */
+function productOf({ a, b, bias }: Operands, lanes: Lanes): Float32Array {
+  const round = roundingIn(lanes);
+  const product = new Float32Array(ROWS * COLUMNS);
+  for (let row = 0; row < ROWS; row++) {
+    for (let column = 0; column < COLUMNS; column++) {
       let sum = 0;
       for (let k = 0; k < DEPTH; k++) sum = round(sum + round(a[row * DEPTH + k] * b[k * COLUMNS + column]));
-      return Math.fround(round(sum + bias[column]));
-    });
-    return firstDifference(`a product with ${lanes.name} sums, ${vectors} vectors and ${columns} columns`, c, (i) =>
-      expected(Math.floor(i / columns) * COLUMNS + (i % columns)),
-    );
-  });
+      product[row * COLUMNS + column] = round(sum + bias[column]);
+    }
+  }
+  return product;
+}
+
+interface ProductKernel {
+  readonly lanes: Lanes;
+  readonly vectors: number;
+  /** Of the panel. */
+  readonly columns: number;
+  readonly readsAhead: boolean;
+}
+
+function productCheck(
+  make: MakeArray,
+  { a, b, bias }: Operands,
+  expected: Float32Array,
+  { lanes, vectors, columns, readsAhead }: ProductKernel,
+): Check {
+  const tiles = Math.ceil(ROWS / tileRows(vectors));
+  const filledUp = tiles * tileRows(vectors);
+  const c = make(singles, ROWS * columns, [Number.NaN]);
+  const copy = make(lanes, ROWS * DEPTH, [0]).byteOffset;
+  const panel = make(lanes, DEPTH * vectors * lanes.perVector, [0]).byteOffset;
+  const [rows, results] = [0, 1].map(() => make(singles, filledUp, [0]).byteOffset);
+  const segments = make(singles, 2, [0]).byteOffset;
+  const spill = make(singles, SPILL_BYTES / 4, [0]).byteOffset;
+
+  const copying = {
+    ...{ from: a.byteOffset, to: copy, runs: 1, runStride: 0, runLength: DEPTH },
+    ...{ before: 0, after: 0, rows: ROWS, rowStride: 4 * DEPTH },
+  };
+  const right = { from: b.byteOffset, rowStride: 4 * COLUMNS, columnStride: 4, depth: DEPTH, columns };
+  const lines = { lines: ROWS, lineStride: DEPTH * lanes.bytes, count: 1, stride: 0 };
+  const again = { lines: 1, lineStride: 0, count: filledUp - ROWS, stride: 0 }; // the last row
+  const tables = [
+    { ...lines, to: rows, first: copy },
+    { ...lines, to: results, first: c.byteOffset, lineStride: 4 * columns },
+    { ...again, to: rows + 4 * ROWS, first: copy + (ROWS - 1) * DEPTH * lanes.bytes },
+    { ...again, to: results + 4 * ROWS, first: c.byteOffset + 4 * (ROWS - 1) * columns },
+    { lines: 1, lineStride: 0, to: segments, first: 0, count: 2, stride: LENGTH * lanes.bytes },
+  ];
+  const product = {
+    ...{ rows, results, resultOffset: 0, tiles, segments, segmentCount: 2, length: LENGTH },
+    ...{ panel, bias: bias.byteOffset, columns, spill },
+  };
+  return checkOf(
+    `a product with ${lanes.name} sums, ${vectors} vectors and ${columns} columns`,
+    c,
+    (run) => {
+      run(copyKernel(lanes), copying);
+      run(packKernel(lanes, vectors), { ...right, to: panel });
+      for (const table of tables) run(writeTable, table);
+      if (readsAhead) run(aheadKernel(lanes, vectors), { ...product, ahead: panel, aheadStep: 4 });
+      else run(productsKernel(lanes, vectors), { ...product, panels: 1, panelBytes: 0 });
+    },
+    (i) => expected[Math.floor(i / columns) * COLUMNS + (i % columns)],
+  );
 }

@@ -15,8 +15,6 @@ import { doubles, singles } from "../../../src/kernels/simd/lanes.js";
 import { checkKernels, simdModule } from "../../../src/kernels/simd/module.js";
 import { panelPlace, panelsOf, rightLayout } from "../../../src/kernels/simd/panels.js";
 import { planTiles } from "../../../src/kernels/simd/plan.js";
-import { findDifference } from "../../../src/kernels/simd/self-check.js";
-import { runKernel } from "../../../src/kernels/simd/thread.js";
 import { panelVectors } from "../../../src/kernels/simd/wide.js";
 import { window2D } from "../../../src/kernels/window.js";
 import { sharedHeap } from "../../../src/tensor/heap.js";
@@ -263,24 +261,6 @@ describe("planTiles", () => {
 });
 
 describe("the self-check", () => {
-  it("finds nothing on this machine", () => {
-    assert.ok(simdModule() !== undefined);
-    assert.equal(findDifference(), undefined);
-    assert.equal(simdModule() !== undefined, true);
-  });
-
-  it("finds a kernel that drops a term, and says which", () => {
-    const short: typeof runKernel = (kernel, values) => {
-      const changed = { ...values };
-      if (kernel.name === "products_float64_2") Object.assign(changed, { segmentCount: 1 });
-      runKernel(kernel, changed);
-    };
-    assert.match(
-      findDifference(short) ?? "",
-      /^a product with float64 sums, 2 vectors and 4 columns gives \S+, not \S+$/,
-    );
-  });
-
   it("goes on with the scalar path, with one warning, where a bit differs; and says what a browser without SIMD lacks", () => {
     const url = (path: string): string => JSON.stringify(new URL(`../../../src/kernels/${path}`, import.meta.url).href);
     const give = `const { checkKernels, simdModule } = await import(${url("simd/module.js")});
