@@ -1,5 +1,6 @@
 /**
- * What kernels expect of their arguments. Layers have checked what users gave, so a mismatch here is a broken invariant.
+ * What kernels expect of their arguments. Layers have checked the shapes that users gave, so a mismatch of those is a broken
+ * invariant; element types they leave to kernels.
  *
  * @module
  */
@@ -26,7 +27,7 @@ export function expectRank(kernel: string, name: string, x: Tensor, rank: number
   }
 }
 
-/** @throws Error when the tensors do not all have one element type. */
+/** @throws TypeError when the tensors do not all have one element type; `cast` gives them one. */
 export function expectSameType(kernel: string, ...tensors: (Tensor | undefined)[]): void {
   let first: DType | undefined;
   for (const x of tensors) {
@@ -34,6 +35,6 @@ export function expectSameType(kernel: string, ...tensors: (Tensor | undefined)[
     first ??= dtypeOf(x);
     if (dtypeOf(x) === first) continue;
     const types = tensors.filter((each) => each !== undefined).map(dtypeOf);
-    throw new Error(`internal: ${kernel}: all tensors must have one element type. Received ${types.join(", ")}.`);
+    throw new TypeError(`${kernel}: all tensors must have one element type. Received ${types.join(", ")}.`);
   }
 }

@@ -153,7 +153,8 @@ describe("conv2DFinished", () => {
       message: "internal: conv2D: `addend` must have shape [1, 1, 2, 1]. Received addend.shape=[1, 2, 1, 1].",
     });
     assert.throws(() => run(tensorOf([1, 2], [1, 1, 2, 1], "float64")), {
-      message: "internal: conv2D: all tensors must have one element type. Received float32, float64.",
+      name: "TypeError",
+      message: "conv2D: all tensors must have one element type. Received float32, float64.",
     });
   });
 });

@@ -112,7 +112,8 @@ describe("gemm", () => {
       message: "internal: gemm: `a` must have 2 dimensions. Received a.shape=[1].",
     });
     assert.throws(() => gemm(a, tensorOf([1, 2, 3], [3, 1], "float64"), undefined, serial), {
-      message: "internal: gemm: all tensors must have one element type. Received float32, float64.",
+      name: "TypeError",
+      message: "gemm: all tensors must have one element type. Received float32, float64.",
     });
     assert.throws(() => gemm(a, tensorOf([1, 2, 3], [3, 1]), tensorOf([1, 2], [2]), serial), {
       message: "internal: gemm: `bias` must have shape [1]. Received bias.shape=[2].",

@@ -92,7 +92,8 @@ describe("normalize", () => {
       message: "internal: normalize: `addend` must have shape [2, 1]. Received addend.shape=[1, 2].",
     });
     assert.throws(() => normalize(x, map, { addend: tensorOf([1, 2], [2, 1], "float64") }, serial), {
-      message: "internal: normalize: all tensors must have one element type. Received float32, float64.",
+      name: "TypeError",
+      message: "normalize: all tensors must have one element type. Received float32, float64.",
     });
   });
 });
