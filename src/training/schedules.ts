@@ -22,8 +22,11 @@ export type Schedule = (position: number, learningRate: number) => number;
 /**
  * The schedule of the Keras example `cifar10_resnet`: `rate` until epoch 80, then a tenth, from 120 a hundredth, from 160 a
  * thousandth, from 180 half of that. As there, an epoch counted from 0 must be *greater* than those.
+ *
+ * @throws RangeError when the rate is negative or not finite.
  */
 export function originalSchedule(rate = 1e-3): Schedule {
+  checkRates("originalSchedule", { rate });
   return (position) => {
     const epoch = Math.floor(position);
     if (epoch > 180) return rate * 0.5e-3;
@@ -51,11 +54,12 @@ export interface CosineOptions {
 /**
  * A straight rise to the peak, then half a cosine down.
  *
- * @throws RangeError when a rate is negative or not finite, or the warm-up is not shorter than the run.
+ * @throws RangeError when a rate is negative or not finite, the run has no length, or the warm-up is not shorter than it.
  */
 export function cosineSchedule(options: CosineOptions): Schedule {
   const { peak, epochs, warmupEpochs = 0, initial = peak / 10, final = 0 } = options;
   checkRates("cosineSchedule", { peak, initial, final });
+  checkEpochs("cosineSchedule", epochs);
   if (!(warmupEpochs >= 0 && warmupEpochs < epochs)) {
     throw new RangeError(
       `cosineSchedule: \`warmupEpochs\` must be at least 0 and below epochs=${epochs}. Received ${warmupEpochs}.`,
@@ -84,11 +88,12 @@ export interface OneCycleOptions {
 /**
  * Half a cosine up to the peak, half a cosine down.
  *
- * @throws RangeError when a rate is negative or not finite, or the share is not between 0 and 1.
+ * @throws RangeError when a rate is negative or not finite, the run has no length, or the share is not between 0 and 1.
  */
 export function oneCycleSchedule(options: OneCycleOptions): Schedule {
   const { peak, epochs, rise = 0.3, initial = peak / 25, final = peak / 250000 } = options;
   checkRates("oneCycleSchedule", { peak, initial, final });
+  checkEpochs("oneCycleSchedule", epochs);
   if (!(rise > 0 && rise < 1)) {
     throw new RangeError(`oneCycleSchedule: \`rise\` must be above 0 and below 1. Received rise=${rise}.`);
   }
@@ -106,10 +111,16 @@ function alongCosine(from: number, to: number, share: number): number {
 
 function checkRates(name: string, rates: Readonly<Record<string, number>>): void {
   for (const [argument, rate] of Object.entries(rates)) {
-    if (!(rate >= 0 && rate < Number.POSITIVE_INFINITY)) {
+    if (!(Number.isFinite(rate) && rate >= 0)) {
       throw new RangeError(
         `${name}: \`${argument}\` must be a finite number of at least 0. Received ${argument}=${rate}.`,
       );
     }
+  }
+}
+
+function checkEpochs(name: string, epochs: number): void {
+  if (!(Number.isFinite(epochs) && epochs > 0)) {
+    throw new RangeError(`${name}: \`epochs\` must be a finite number above 0. Received epochs=${epochs}.`);
   }
 }

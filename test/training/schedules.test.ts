@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { cosineSchedule, oneCycleSchedule, originalSchedule } from "../../src/training/schedules.js";
+import {
+  cosineSchedule,
+  type OneCycleOptions,
+  oneCycleSchedule,
+  originalSchedule,
+} from "../../src/training/schedules.js";
 
 describe("originalSchedule", () => {
   it("is lr_schedule of the Keras example, which falls after epochs 80, 120, 160 and 180 counted from 0", () => {
@@ -12,6 +17,26 @@ describe("originalSchedule", () => {
     assert.equal(schedule(80.99, 0), 1e-3);
     assert.equal(originalSchedule(1)(130, 0), 1e-2);
   });
+
+  it("refuses a rate that is none, before a run that would use it begins", () => {
+    assert.throws(() => originalSchedule(Number.NaN), {
+      name: "RangeError",
+      message: "originalSchedule: `rate` must be a finite number of at least 0. Received rate=NaN.",
+    });
+  });
+});
+
+describe("The length of a run", () => {
+  for (const schedule of [cosineSchedule, oneCycleSchedule]) {
+    for (const epochs of [0, -2, Number.NaN, Number.POSITIVE_INFINITY, undefined]) {
+      it(`cannot be ${epochs} for ${schedule.name}`, () => {
+        assert.throws(() => schedule({ peak: 1, epochs } as OneCycleOptions), {
+          name: "RangeError",
+          message: `${schedule.name}: \`epochs\` must be a finite number above 0. Received epochs=${epochs}.`,
+        });
+      });
+    }
+  }
 });
 
 describe("cosineSchedule", () => {
@@ -35,6 +60,9 @@ describe("cosineSchedule", () => {
     assert.throws(() => cosineSchedule({ peak: 1, epochs: 4, warmupEpochs: 4 }), {
       name: "RangeError",
       message: "cosineSchedule: `warmupEpochs` must be at least 0 and below epochs=4. Received 4.",
+    });
+    assert.throws(() => cosineSchedule({ peak: null as unknown as number, epochs: 4 }), {
+      message: "cosineSchedule: `peak` must be a finite number of at least 0. Received peak=null.",
     });
     assert.throws(() => cosineSchedule({ peak: -1, epochs: 4 }), {
       name: "RangeError",
