@@ -35,14 +35,6 @@ export interface OptimizerOptions {
   readonly weightDecay?: number | undefined;
 }
 
-/** @throws TypeError when `options` has others than those `known`: a misspelt one, or one of Keras's, would do nothing. */
-export function expectOptions(className: string, options: object, known: readonly string[]): void {
-  for (const [name, value] of Object.entries(options)) {
-    if (value === undefined || known.includes(name)) continue;
-    throw new TypeError(`${className}: its options must be among ${known.join(", ")}. Received \`${name}\`.`);
-  }
-}
-
 /** Checks that `value` is a finite number of at least 0. @throws RangeError */
 export function expectFactor(className: string, argument: string, value: number): void {
   if (!(value >= 0 && value < Number.POSITIVE_INFINITY)) {

@@ -19,12 +19,12 @@
 import { type Execution, serial } from "../kernels/execution.js";
 import { type SGDCoefficients, sgdUpdate } from "../kernels/weight-updates.js";
 import { type KerasConfig, readConfig } from "../serialization/config.js";
+import { expectOptions } from "../serialization/options.js";
 import type { DType } from "../tensor/dtype.js";
 import { type Tensor, zeros } from "../tensor/tensor.js";
 import {
   copyOf,
   expectFactor,
-  expectOptions,
   likeWeight,
   Optimizer,
   type OptimizerClassOptions,

@@ -277,8 +277,16 @@ describe("ModelCheckpoint", () => {
     assert.deepEqual(kept([0.1, 0.3, 0.2], { saveBestOnly: false }), [1, 2, 3]);
   });
 
+  it("watches the validation accuracy also where the option is there without a value", () => {
+    assert.deepEqual(kept([0.1, 0.3, 0.2], { monitor: undefined } as object), [1, 2]);
+  });
+
   it("refuses what it cannot watch, and says what it received", () => {
     const save = (): void => {};
+    assert.throws(() => new ModelCheckpoint({ save, initialValueThreshold: Number.NaN }), {
+      name: "RangeError",
+      message: "ModelCheckpoint: `initialValueThreshold` must be a finite number. Received initialValueThreshold=NaN.",
+    });
     const options = { save, monitor: "val_loss" } satisfies Record<string, unknown>;
     assert.throws(() => Reflect.construct(ModelCheckpoint, [options]), {
       name: "RangeError",
@@ -317,6 +325,43 @@ describe("LearningRateScheduler", () => {
     };
     assert.deepEqual(await taken("epoch"), [1, 1, 1, 1, 0.75, 0.75, 0.75, 0.75]);
     assert.deepEqual(await taken("step"), [1, 0.9375, 0.875, 0.8125, 0.75, 0.6875, 0.625, 0.5625]);
+  });
+});
+
+describe("The constructor of a callback", () => {
+  const save = (): void => {};
+  const schedule = (): number => 1;
+
+  it("refuses options that it does not have, as Keras's restore_best_weights, and takes undefined for none", () => {
+    for (const [Class, own, required] of [
+      [EarlyStopping, "monitor, mode, minDelta, patience, baseline, restoreBestWeights, startFromEpoch", {}],
+      [ReduceLROnPlateau, "monitor, mode, minDelta, factor, patience, cooldown, minLr", {}],
+      [ModelCheckpoint, "monitor, mode, minDelta, save, saveBestOnly, initialValueThreshold, name", { save }],
+      [LearningRateScheduler, "schedule, per", { schedule }],
+    ] as const) {
+      const make = (options: object): unknown => Reflect.construct(Class, [{ ...required, ...options }]);
+      assert.throws(() => make({ restore_best_weights: true }), {
+        name: "TypeError",
+        message: `${Class.name}: its options must be among ${own}. Received \`restore_best_weights\`.`,
+      });
+      make({ restore_best_weights: undefined });
+    }
+  });
+
+  it("refuses what it could never call, and a moment that never comes", () => {
+    const refusals: readonly (readonly [new (options: never) => Callback, object, string, string])[] = [
+      [ModelCheckpoint, {}, "TypeError", "`save` must be a function. Received undefined."],
+      [LearningRateScheduler, {}, "TypeError", "`schedule` must be a function. Received undefined."],
+      [
+        LearningRateScheduler,
+        { schedule, per: "batch" },
+        "RangeError",
+        "`per` must be epoch or step. Received per=batch.",
+      ],
+    ];
+    for (const [Class, options, name, message] of refusals) {
+      assert.throws(() => Reflect.construct(Class, [options]), { name, message: `${Class.name}: ${message}` });
+    }
   });
 });
 

@@ -9,9 +9,10 @@
  */
 import type { Variable } from "../../layers/variable.js";
 import type { Model } from "../../models/model.js";
+import { expectOptions } from "../../serialization/options.js";
 import type { Tensor } from "../../tensor/tensor.js";
 import type { Callback, CallbackState, EpochRecord, TrainingRun } from "../callback.js";
-import { expectCount, Monitor, type MonitorOptions } from "./monitor.js";
+import { expectCount, Monitor, MONITOR_OPTIONS, type MonitorOptions } from "./monitor.js";
 
 /** Options of {@link EarlyStopping}, with Keras's defaults. */
 export interface EarlyStoppingOptions extends MonitorOptions {
@@ -24,6 +25,8 @@ export interface EarlyStoppingOptions extends MonitorOptions {
   /** Epochs at the beginning that are not looked at. @defaultValue 0 */
   readonly startFromEpoch?: number;
 }
+
+const OPTIONS = [...MONITOR_OPTIONS, "patience", "baseline", "restoreBestWeights", "startFromEpoch"] as const;
 
 /** Ends the run on a plateau. */
 export class EarlyStopping implements Callback {
@@ -38,8 +41,12 @@ export class EarlyStopping implements Callback {
   #wait = 0;
   #bestWeights: ReadonlyMap<string, Tensor> | undefined;
 
-  /** @throws RangeError when a count is not a whole number, or the baseline not a finite one. */
+  /**
+   * @throws TypeError when there is an option that is none of {@link EarlyStoppingOptions}.
+   * @throws RangeError when a count is not a whole number, or the baseline not a finite one.
+   */
   constructor(options: EarlyStoppingOptions = {}) {
+    expectOptions("EarlyStopping", options, OPTIONS);
     const { patience = 0, baseline, restoreBestWeights = false, startFromEpoch = 0 } = options;
     this.#monitor = new Monitor("EarlyStopping", options);
     expectCount("EarlyStopping", "patience", patience);

@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { expectOptions } from "../../serialization/options.js";
 import type { Callback, TrainingRun } from "../callback.js";
 import type { Schedule } from "../schedules.js";
 
@@ -20,7 +21,20 @@ export class LearningRateScheduler implements Callback {
   readonly #schedule: Schedule;
   readonly #per: "epoch" | "step";
 
-  constructor({ schedule, per = "epoch" }: LearningRateSchedulerOptions) {
+  /**
+   * @throws TypeError when there is an option that is none of {@link LearningRateSchedulerOptions}, or `schedule` is no
+   *   function.
+   * @throws RangeError when `per` is neither epoch nor step: such a schedule would never be asked.
+   */
+  constructor(options: LearningRateSchedulerOptions) {
+    expectOptions("LearningRateScheduler", options, ["schedule", "per"]);
+    const { schedule, per = "epoch" } = options;
+    if (typeof schedule !== "function") {
+      throw new TypeError(`LearningRateScheduler: \`schedule\` must be a function. Received ${typeof schedule}.`);
+    }
+    if (per !== "epoch" && per !== "step") {
+      throw new RangeError(`LearningRateScheduler: \`per\` must be epoch or step. Received per=${String(per)}.`);
+    }
     this.#schedule = schedule;
     this.#per = per;
   }

@@ -6,8 +6,9 @@
  * @module
  */
 import type { Model } from "../../models/model.js";
+import { expectOptions } from "../../serialization/options.js";
 import type { Callback, CallbackState, EpochRecord, TrainingRun } from "../callback.js";
-import { Monitor, type MonitorOptions } from "./monitor.js";
+import { Monitor, MONITOR_OPTIONS, type MonitorOptions } from "./monitor.js";
 
 /** Options of {@link ModelCheckpoint}. */
 export interface ModelCheckpointOptions extends MonitorOptions {
@@ -21,6 +22,8 @@ export interface ModelCheckpointOptions extends MonitorOptions {
   readonly name?: string;
 }
 
+const OPTIONS = [...MONITOR_OPTIONS, "save", "saveBestOnly", "initialValueThreshold", "name"] as const;
+
 /** Keeps the model after epochs. */
 export class ModelCheckpoint implements Callback {
   readonly name: string;
@@ -30,10 +33,26 @@ export class ModelCheckpoint implements Callback {
   #best: number | undefined;
   #bestEpoch = 0;
 
-  /** `monitor` is valAccuracy where it is not given, as in the Keras example; Keras's own default is the loss. */
+  /**
+   * `monitor` is valAccuracy where it is not given, as in the Keras example; Keras's own default is the loss.
+   *
+   * @throws TypeError when there is an option that is none of {@link ModelCheckpointOptions}, or `save` is no function.
+   * @throws RangeError when the threshold is not a finite number, or as {@link Monitor}.
+   */
   constructor(options: ModelCheckpointOptions) {
+    expectOptions("ModelCheckpoint", options, OPTIONS);
     const { save, saveBestOnly = true, initialValueThreshold, name = "ModelCheckpoint" } = options;
-    this.#monitor = new Monitor("ModelCheckpoint", { monitor: "valAccuracy", ...options });
+    const { monitor = "valAccuracy" } = options;
+    if (typeof save !== "function") {
+      throw new TypeError(`ModelCheckpoint: \`save\` must be a function. Received ${typeof save}.`);
+    }
+    if (initialValueThreshold !== undefined && !Number.isFinite(initialValueThreshold)) {
+      throw new RangeError(
+        "ModelCheckpoint: `initialValueThreshold` must be a finite number. " +
+          `Received initialValueThreshold=${initialValueThreshold}.`,
+      );
+    }
+    this.#monitor = new Monitor("ModelCheckpoint", { ...options, monitor });
     this.name = name;
     this.#save = save;
     this.#saveBestOnly = saveBestOnly;

@@ -26,6 +26,9 @@ export interface MonitorOptions {
   readonly minDelta?: number;
 }
 
+/** Their names. */
+export const MONITOR_OPTIONS = ["monitor", "mode", "minDelta"] as const;
+
 /** Decides what is an improvement. */
 export class Monitor {
   /** The name of the number. */

@@ -12,8 +12,9 @@
  *
  * @module
  */
+import { expectOptions } from "../../serialization/options.js";
 import type { Callback, CallbackState, EpochRecord, TrainingRun } from "../callback.js";
-import { expectCount, Monitor, type MonitorOptions } from "./monitor.js";
+import { expectCount, Monitor, MONITOR_OPTIONS, type MonitorOptions } from "./monitor.js";
 
 /** Options of {@link ReduceLROnPlateau}, with Keras's defaults. */
 export interface ReduceLROnPlateauOptions extends MonitorOptions {
@@ -28,6 +29,8 @@ export interface ReduceLROnPlateauOptions extends MonitorOptions {
   /** Below which the rate never goes. @defaultValue 0 */
   readonly minLr?: number;
 }
+
+const OPTIONS = [...MONITOR_OPTIONS, "factor", "patience", "cooldown", "minLr"] as const;
 
 /** sqrt(0.1), the factor of the Keras example: Python's `np.sqrt(0.1)`. */
 export const ROOT_OF_A_TENTH: number = Math.sqrt(0.1);
@@ -44,8 +47,12 @@ export class ReduceLROnPlateau implements Callback {
   #wait = 0;
   #cooldownCounter = 0;
 
-  /** @throws RangeError when the factor is not within [0, 1), the rate negative, or a count not a whole number. */
+  /**
+   * @throws TypeError when there is an option that is none of {@link ReduceLROnPlateauOptions}.
+   * @throws RangeError when the factor is not within [0, 1), the rate negative, or a count not a whole number.
+   */
   constructor(options: ReduceLROnPlateauOptions = {}) {
+    expectOptions("ReduceLROnPlateau", options, OPTIONS);
     const { factor = 0.1, patience = 10, cooldown = 0, minLr = 0, minDelta = 1e-4 } = options;
     this.#monitor = new Monitor("ReduceLROnPlateau", { ...options, minDelta });
     if (!(factor >= 0 && factor < 1)) {
