@@ -28,10 +28,13 @@
  * - For labels that do not sum to 1 TensorFlow leaves out the factor `sum t`; this is the derivative.
  * - The bounds clip what a confident model says: its loss is at least 1e-7, and a class at 0 sends no gradient back.
  *   Logits have neither fault.
+ * - A logit of -Infinity, a class that is ruled out, makes the loss NaN where its label is 0: the equation multiplies that 0
+ *   by infinity, and so does Keras. The gradient is what it should be. Sparse labels never multiply, and have a finite loss.
  *
  * @module
  */
 import { log } from "../arithmetic/log.js";
+import { expectOptions } from "../serialization/options.js";
 import { formatShape, shapesAgree } from "../tensor/shape.js";
 import { contiguous, empty, type Tensor } from "../tensor/tensor.js";
 import { classesOf, finiteLabels, type LossForward } from "./loss.js";
@@ -60,13 +63,16 @@ export interface CategoricalCrossentropyCache {
 /**
  * The mean cross-entropy of the predictions `yPred` [M, K] for the labels `yTrue` [M, K].
  *
+ * @throws TypeError when there is an option that is none of {@link CategoricalCrossentropyOptions}.
  * @throws RangeError when the shapes differ, a label is not a finite number, or the smoothing is not within [0, 1].
  */
 export function categoricalCrossentropyForward(
   yTrue: Tensor,
   yPred: Tensor,
-  { fromLogits = false, labelSmoothing = 0 }: CategoricalCrossentropyOptions = {},
+  options: CategoricalCrossentropyOptions = {},
 ): LossForward<CategoricalCrossentropyCache> {
+  expectOptions("CategoricalCrossentropy", options, ["fromLogits", "labelSmoothing"]);
+  const { fromLogits = false, labelSmoothing = 0 } = options;
   const classes = classesOf("CategoricalCrossentropy", yPred);
   if (!shapesAgree(yTrue.shape, yPred.shape)) {
     throw new RangeError(
@@ -74,7 +80,7 @@ export function categoricalCrossentropyForward(
         `Received yTrue.shape=${formatShape(yTrue.shape)}.`,
     );
   }
-  if (!(labelSmoothing >= 0 && labelSmoothing <= 1)) {
+  if (!(Number.isFinite(labelSmoothing) && labelSmoothing >= 0 && labelSmoothing <= 1)) {
     throw new RangeError(
       "CategoricalCrossentropy: `labelSmoothing` must be between 0 and 1. " +
         `Received labelSmoothing=${labelSmoothing}.`,

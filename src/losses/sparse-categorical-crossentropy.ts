@@ -23,6 +23,7 @@
  * @module
  */
 import { log } from "../arithmetic/log.js";
+import { expectOptions } from "../serialization/options.js";
 import { formatShape, shapesAgree } from "../tensor/shape.js";
 import { contiguous, empty, type Tensor } from "../tensor/tensor.js";
 import { classesOf, indexOf, type LossForward } from "./loss.js";
@@ -72,13 +73,16 @@ function classLabels(yTrue: Tensor, yPred: Tensor, classes: number): Int32Array 
 /**
  * The mean cross-entropy of the predictions `yPred` [M, K] for the classes `yTrue` [M].
  *
+ * @throws TypeError when there is an option that is none of {@link SparseCategoricalCrossentropyOptions}.
  * @throws RangeError when the shapes do not fit together, or a label is not a whole number from 0 to K - 1.
  */
 export function sparseCategoricalCrossentropyForward(
   yTrue: Tensor,
   yPred: Tensor,
-  { fromLogits = false }: SparseCategoricalCrossentropyOptions = {},
+  options: SparseCategoricalCrossentropyOptions = {},
 ): LossForward<SparseCategoricalCrossentropyCache> {
+  expectOptions("SparseCategoricalCrossentropy", options, ["fromLogits"]);
+  const { fromLogits = false } = options;
   const classes = classesOf("SparseCategoricalCrossentropy", yPred);
   const labels = classLabels(yTrue, yPred, classes);
   yPred = contiguous(yPred);

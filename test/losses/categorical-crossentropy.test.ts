@@ -8,6 +8,7 @@ import {
   categoricalCrossentropyForward,
   type CategoricalCrossentropyOptions,
 } from "../../src/losses/categorical-crossentropy.js";
+import { sparseCategoricalCrossentropyForward } from "../../src/losses/sparse-categorical-crossentropy.js";
 import { type Tensor, tensorOf } from "../../src/tensor/tensor.js";
 import { assertGradient } from "../support/gradients.js";
 import {
@@ -147,6 +148,17 @@ describe("CategoricalCrossentropy", () => {
     assertSameBits(gradient(yTrue, tensorOf([-1000, 1000], [1, 2]), { fromLogits: true }), tensorOf([-1, 1], [1, 2]));
   });
 
+  it("multiplies a label of 0 by an infinite logarithm, as Keras does; the gradient and sparse labels do not", () => {
+    const logits = tensorOf([Number.NEGATIVE_INFINITY, 4], [1, 2]);
+    const [ruledOut, other] = [tensorOf([1, 0], [1, 2]), tensorOf([0, 1], [1, 2])];
+    // printed by Keras 3.15 with TensorFlow 2.21
+    assert.equal(loss(other, logits, { fromLogits: true }), Number.NaN);
+    assertSameBits(gradient(other, logits, { fromLogits: true }), tensorOf([0, 0], [1, 2]));
+    assert.equal(loss(ruledOut, logits, { fromLogits: true }), Number.POSITIVE_INFINITY);
+    assertSameBits(gradient(ruledOut, logits, { fromLogits: true }), tensorOf([-1, 1], [1, 2]));
+    assert.equal(sparseCategoricalCrossentropyForward(tensorOf([1], [1]), logits, { fromLogits: true }).loss, 0);
+  });
+
   it("does not hide NaN in the predictions", () => {
     const yTrue = tensorOf([1, 0], [1, 2]);
     for (const fromLogits of [false, true]) {
@@ -168,6 +180,15 @@ describe("CategoricalCrossentropy", () => {
     );
   });
 
+  it("refuses options that it does not have, as Keras's from_logits, which would be taken for probabilities", () => {
+    const logits = tensorOf([3, 4], [1, 2]);
+    assert.throws(() => loss(tensorOf([1, 0], [1, 2]), logits, { from_logits: true } as object), {
+      name: "TypeError",
+      message:
+        "CategoricalCrossentropy: its options must be among fromLogits, labelSmoothing. Received `from_logits`.",
+    });
+  });
+
   it("refuses labels of another shape, labels that are no numbers, and a share that is none", () => {
     const yPred = tensorOf([0.5, 0.5, 0.5, 0.5], [2, 2]);
     const range = (message: string): object => ({ name: "RangeError", message });
@@ -183,6 +204,9 @@ describe("CategoricalCrossentropy", () => {
       () => loss(yPred, yPred, { labelSmoothing: 1.5 }),
       range("CategoricalCrossentropy: `labelSmoothing` must be between 0 and 1. Received labelSmoothing=1.5."),
     );
+    assert.throws(() => loss(yPred, yPred, { labelSmoothing: null } as object), {
+      message: "CategoricalCrossentropy: `labelSmoothing` must be between 0 and 1. Received labelSmoothing=null.",
+    });
     for (const shape of [[0, 2], [2, 0], [4]]) {
       const bad = tensorOf(shape.length === 1 ? [1, 2, 3, 4] : [], shape);
       assert.throws(

@@ -118,6 +118,13 @@ describe("SparseCategoricalCrossentropy", () => {
     );
   });
 
+  it("refuses options that it does not have: it cannot smooth labels", () => {
+    assert.throws(() => loss(tensorOf([1], [1]), tensorOf([3, 4], [1, 2]), { labelSmoothing: 0.1 } as object), {
+      name: "TypeError",
+      message: "SparseCategoricalCrossentropy: its options must be among fromLogits. Received `labelSmoothing`.",
+    });
+  });
+
   it("refuses labels that are no classes, naming the first, and shapes that do not fit", () => {
     const yPred = tensorOf([0.5, 0.5, 0.5, 0.5], [2, 2]);
     for (const label of [Number.NaN, 2, -1, 0.5, Number.POSITIVE_INFINITY]) {
