@@ -79,9 +79,12 @@ export function adamState(weight: Tensor, { amsgrad = false }: AdamOptions = {})
   };
 }
 
+const STEP_OPTIONS = ["learningRate", "beta1", "beta2", "epsilon", "amsgrad", "weightDecay"] as const;
+
 /**
  * One step of Adam.
  *
+ * @throws TypeError when there is an option that is none of {@link AdamOptions}.
  * @throws RangeError when shapes differ, a beta is not within [0, 1), or another number is negative.
  */
 export function adamStep(
@@ -90,6 +93,7 @@ export function adamStep(
   state: AdamState,
   options: AdamOptions = {},
 ): Step<AdamState> {
+  expectOptions("adamStep", options, STEP_OPTIONS);
   const { learningRate = 1e-3, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-7, amsgrad = false, weightDecay = 0 } = options;
   for (const [name, value] of Object.entries({ learningRate, epsilon, weightDecay })) expectFactor("Adam", name, value);
   for (const [name, value] of Object.entries({ beta1, beta2 })) expectShare("Adam", name, value);
@@ -123,7 +127,7 @@ export function adamStep(
 /** Options of {@link Adam}. */
 export interface AdamClassOptions extends AdamOptions, OptimizerClassOptions {}
 
-const OPTIONS = ["learningRate", "beta1", "beta2", "epsilon", "amsgrad", "weightDecay", "name"] as const;
+const OPTIONS = [...STEP_OPTIONS, "name"] as const;
 
 /** Adam as Keras has it, for all weights of a model. */
 export class Adam extends Optimizer {
@@ -136,14 +140,17 @@ export class Adam extends Optimizer {
 
   /**
    * @throws TypeError when there is an option that is none of {@link AdamClassOptions}.
-   * @throws RangeError when a beta is not within [0, 1), or another number is negative or not finite.
+   * @throws RangeError when a beta, also as a float32, is not within [0, 1), or another number is negative or not finite.
    */
   constructor(options: AdamClassOptions = {}, className = "Adam") {
     expectOptions(className, options, OPTIONS);
     const { learningRate = 1e-3, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-7, amsgrad = false } = options;
     super(className, options.name ?? "adam", learningRate, options.weightDecay);
     expectFactor(className, "epsilon", epsilon);
-    for (const [name, value] of Object.entries({ beta1, beta2 })) expectShare(className, name, value);
+    for (const [name, value] of Object.entries({ beta1, beta2 })) {
+      expectShare(className, name, value);
+      expectShare(className, name, Math.fround(value)); // with which steps correct the bias: 1 would leave nothing
+    }
     this.#beta1 = beta1;
     this.#beta2 = beta2;
     this.#epsilon = epsilon;

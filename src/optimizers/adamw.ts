@@ -26,7 +26,7 @@ export const ADAMW_WEIGHT_DECAY = 0.004;
 /**
  * One step of AdamW: Adam's options, with a weight decay of 0.004 where none is given.
  *
- * @throws RangeError as {@link adamStep}.
+ * @throws TypeError, RangeError as {@link adamStep}.
  */
 export function adamWStep(
   weight: Tensor,

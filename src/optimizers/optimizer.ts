@@ -37,7 +37,7 @@ export interface OptimizerOptions {
 
 /** Checks that `value` is a finite number of at least 0. @throws RangeError */
 export function expectFactor(className: string, argument: string, value: number): void {
-  if (!(value >= 0 && value < Number.POSITIVE_INFINITY)) {
+  if (!(Number.isFinite(value) && value >= 0)) {
     throw new RangeError(
       `${className}: \`${argument}\` must be a finite number of at least 0. Received ${argument}=${value}.`,
     );
@@ -46,7 +46,7 @@ export function expectFactor(className: string, argument: string, value: number)
 
 /** Checks that `value` is a share: at least 0 and below 1. @throws RangeError */
 export function expectShare(className: string, argument: string, value: number): void {
-  if (!(value >= 0 && value < 1)) {
+  if (!(Number.isFinite(value) && value >= 0 && value < 1)) {
     throw new RangeError(
       `${className}: \`${argument}\` must be at least 0 and below 1. Received ${argument}=${value}.`,
     );

@@ -52,7 +52,7 @@ export interface SGDState {
 
 /** With a momentum of 1, which Keras takes too, a step is never forgotten. */
 function expectMomentum(momentum: number): void {
-  if (momentum >= 0 && momentum <= 1) return;
+  if (Number.isFinite(momentum) && momentum >= 0 && momentum <= 1) return;
   throw new RangeError(`SGD: \`momentum\` must be between 0 and 1. Received momentum=${momentum}.`);
 }
 
@@ -61,17 +61,22 @@ export function sgdState(weight: Tensor, { momentum = 0 }: SGDOptions = {}): SGD
   return { momentum: momentum === 0 ? undefined : zeros(weight.shape, weight) };
 }
 
+const STEP_OPTIONS = ["learningRate", "momentum", "nesterov", "weightDecay"] as const;
+
 /**
  * One step down the `gradient`.
  *
+ * @throws TypeError when there is an option that is none of {@link SGDOptions}.
  * @throws RangeError when shapes differ, the rate or the decay is negative, or the momentum is not within [0, 1].
  */
 export function sgdStep(
   weight: Tensor,
   gradient: Tensor,
   state: SGDState,
-  { learningRate = 0.01, momentum = 0, nesterov = false, weightDecay = 0 }: SGDOptions = {},
+  options: SGDOptions = {},
 ): Step<SGDState> {
+  expectOptions("sgdStep", options, STEP_OPTIONS);
+  const { learningRate = 0.01, momentum = 0, nesterov = false, weightDecay = 0 } = options;
   expectFactor("SGD", "learningRate", learningRate);
   expectMomentum(momentum);
   expectFactor("SGD", "weightDecay", weightDecay);
@@ -87,7 +92,7 @@ export function sgdStep(
 /** Options of {@link SGD}. */
 export interface SGDClassOptions extends SGDOptions, OptimizerClassOptions {}
 
-const OPTIONS = ["learningRate", "momentum", "nesterov", "weightDecay", "name"] as const;
+const OPTIONS = [...STEP_OPTIONS, "name"] as const;
 
 /** SGD as Keras has it, for all weights of a model. */
 export class SGD extends Optimizer {

@@ -3,6 +3,7 @@ import { describe, it } from "node:test";
 import { type AdamOptions, type AdamState, adamState, adamStep } from "../../src/optimizers/adam.js";
 import { adamWStep } from "../../src/optimizers/adamw.js";
 import { wholePower } from "../../src/optimizers/optimizer.js";
+import { sgdState, sgdStep } from "../../src/optimizers/sgd.js";
 import { type Tensor, tensorOf } from "../../src/tensor/tensor.js";
 import { assertClose, GRADIENTS, START } from "../support/steps.js";
 
@@ -71,6 +72,30 @@ describe("Adam", () => {
       ],
     ];
     for (const [call, message] of refusals) assert.throws(call, { name: "RangeError", message: `Adam: ${message}` });
+  });
+});
+
+describe("A step", () => {
+  it("refuses options that it does not have, as Keras's learning_rate", () => {
+    const weight = tensorOf([1, 2], [2]);
+    const options: object = { learning_rate: 1 };
+    for (const [name, take, known] of [
+      [
+        "adamStep",
+        () => adamStep(weight, weight, adamState(weight), options),
+        "learningRate, beta1, beta2, epsilon, amsgrad, weightDecay",
+      ],
+      [
+        "sgdStep",
+        () => sgdStep(weight, weight, sgdState(weight), options),
+        "learningRate, momentum, nesterov, weightDecay",
+      ],
+    ] as const) {
+      assert.throws(take, {
+        name: "TypeError",
+        message: `${name}: its options must be among ${known}. Received \`learning_rate\`.`,
+      });
+    }
   });
 });
 

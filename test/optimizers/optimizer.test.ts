@@ -262,4 +262,27 @@ describe("The constructor of an optimizer", () => {
       make({ learningRate: 0.5, clipnorm: undefined });
     }
   });
+
+  it("refuses null and text where a number belongs: null would be a learning rate of 0", () => {
+    const refusals: readonly (readonly [new (options: never) => Optimizer, object, string])[] = [
+      [SGD, { learningRate: null }, "`learningRate` must be a finite number of at least 0. Received learningRate=null."],
+      [SGD, { weightDecay: "0.1" }, "`weightDecay` must be a finite number of at least 0. Received weightDecay=0.1."],
+      [SGD, { momentum: null }, "`momentum` must be between 0 and 1. Received momentum=null."],
+      [Adam, { beta1: "0.9" }, "`beta1` must be at least 0 and below 1. Received beta1=0.9."],
+    ];
+    for (const [Class, options, message] of refusals) {
+      assert.throws(() => Reflect.construct(Class, [options]), {
+        name: "RangeError",
+        message: `${Class.name}: ${message}`,
+      });
+    }
+  });
+
+  it("refuses a beta that is 1 as the float32 with which steps correct the bias: nothing would be learned", () => {
+    assert.throws(() => new Adam({ beta2: 1 - 2 ** -26 }), {
+      name: "RangeError",
+      message: "Adam: `beta2` must be at least 0 and below 1. Received beta2=1.",
+    });
+    assert.equal(new Adam({ beta2: 1 - 2 ** -24 }).getConfig()["beta_2"], 1 - 2 ** -24);
+  });
 });
