@@ -10,7 +10,8 @@
  * - |r| < 2^-8.5, so the first Taylor term left out is below 2^-60, and so are the rounding errors of p:
  *   together under 2^-59.5. Only the last addition, of the table value and the rest, rounds at the full 2^-53.
  *
- * The error is therefore below 0.5 + 2^-6.5 = 0.511 units in the last place of a double.
+ * The error is therefore below 0.5 + 2^-6.5 = 0.511 units in the last place of a double; where the result is subnormal, below
+ * 0.5 + 0.511 / 2 < 0.76, since at least one more digit is rounded away.
  *
  * @module
  */
@@ -36,7 +37,7 @@ const rest = new Float64Array(1);
 
 /**
  * exp(x) as a sum of two doubles: the returned nearest double, and in {@link lastRest} what it leaves over.
- * The relative error of the sum is below 2^-59.
+ * The relative error of the sum is below 2^-59, as long as what is left over is not subnormal.
  */
 export function expWithRest(x: number): number {
   if (!(x < OVERFLOW && x > UNDERFLOW)) {
@@ -62,7 +63,8 @@ export function lastRest(): number {
 }
 
 /**
- * e to the power of `x`, in double precision with an error below 0.511 units in the last place.
+ * e to the power of `x`, in double precision with an error below 0.511 units in the last place (below 0.76 where the
+ * result is subnormal).
  *
  * For every float32 `x`, `Math.fround(exp(x))` is the correctly rounded float32 result.
  */

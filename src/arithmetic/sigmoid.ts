@@ -18,7 +18,8 @@ const SERIES: number = 1 / 1024;
 
 /**
  * 1 / (1 + exp(-x)), in double precision with an error below 0.52 units in the last place (below 1 in the one
- * case in 2^29 where the double nearest to it lies halfway between two float32 values).
+ * case in 2^29 where the double nearest to it lies halfway between two float32 values, and for `x` below -700, where the
+ * rests of e and of the quotient are subnormal).
  *
  * For every float32 `x`, `Math.fround(sigmoid(x))` is the correctly rounded float32 result.
  */
