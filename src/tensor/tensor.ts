@@ -27,13 +27,7 @@ export function tensor(data: FloatArray, shape: Shape): Tensor {
     const received = Object.prototype.toString.call(data).slice("[object ".length, -1);
     throw new TypeError(`tensor: \`data\` must be a Float32Array or a Float64Array. Received ${received}.`);
   }
-  if (!Array.isArray(shape)) throw new TypeError(`tensor: \`shape\` must be an array. Received ${String(shape)}.`);
-  for (let axis = 0; axis < shape.length; axis++) {
-    if (Number.isSafeInteger(shape[axis]) && shape[axis] >= 0) continue;
-    throw new RangeError(
-      `tensor: \`shape\` must be made of whole numbers of at least 0. Received shape=${formatShape(shape)}.`,
-    );
-  }
+  checkShape(shape);
   const size = sizeOf(shape);
   if (data.length !== size) {
     throw new RangeError(
@@ -41,6 +35,16 @@ export function tensor(data: FloatArray, shape: Shape): Tensor {
     );
   }
   return viewOf(data, shape);
+}
+
+function checkShape(shape: Shape): void {
+  if (!Array.isArray(shape)) throw new TypeError(`tensor: \`shape\` must be an array. Received ${String(shape)}.`);
+  for (let axis = 0; axis < shape.length; axis++) {
+    if (Number.isSafeInteger(shape[axis]) && shape[axis] >= 0) continue;
+    throw new RangeError(
+      `tensor: \`shape\` must be made of whole numbers of at least 0. Received shape=${formatShape(shape)}.`,
+    );
+  }
 }
 
 /** One view of every element type and rank, to be copied. */
@@ -84,7 +88,8 @@ export function dtypeOf(x: Tensor): DType {
 /**
  * Zeros of `shape`, row-major, with the element type of `like`. Inside a step it comes from the step's arena.
  *
- * @throws TypeError when there is no such element type.
+ * @throws TypeError when there is no such element type, or `shape` is no array.
+ * @throws RangeError when a dimension is not a whole number of at least 0.
  */
 export function zeros(shape: Shape, like: Tensor | DType): Tensor {
   const x = empty(shape, like);
@@ -94,7 +99,8 @@ export function zeros(shape: Shape, like: Tensor | DType): Tensor {
 
 /** Like {@link zeros}, but the values are whatever the memory held: only for results whose every element is written. */
 export function empty(shape: Shape, like: Tensor | DType): Tensor {
-  return tensor(allocateInScope(elementType(like), sizeOf(shape)), shape);
+  checkShape(shape); // before an arena cuts less than nothing from its page
+  return viewOf(allocateInScope(elementType(like), sizeOf(shape)), shape);
 }
 
 function elementType(like: Tensor | DType): DType {
@@ -118,7 +124,8 @@ export function contiguous(x: Tensor): Tensor {
 }
 
 /**
- * Copies `x`, of any strides and element type, into the contiguous tensor `target` of the same shape, row-major.
+ * Copies `x`, of any strides and element type, into the contiguous tensor `target` of the same shape, row-major. `x` may be
+ * a view of `target`: its values from before are copied.
  *
  * @throws RangeError when `target` is not contiguous, or has another shape.
  */
@@ -133,8 +140,14 @@ export function copyInto(target: Tensor, x: Tensor): Tensor {
     target.data.set(x.data);
     return target;
   }
-  ops.assign(target, x);
+  ops.assign(target, overlap(target.data, x.data) ? detach(x) : x);
   return target;
+}
+
+/** Whether `a` and `b` have memory in common. */
+function overlap(a: FloatArray, b: FloatArray): boolean {
+  if (a.buffer !== b.buffer) return false;
+  return a.byteOffset < b.byteOffset + b.byteLength && b.byteOffset < a.byteOffset + a.byteLength;
 }
 
 /** A tensor of its own ordinary memory, outside every arena, with the values of `x`: what a caller may keep. */

@@ -89,12 +89,14 @@ describe("tensor", () => {
     });
   });
 
-  for (const shape of [[-2, -3], [1.5, 4], [Number.NaN]]) {
+  for (const shape of [[-2, -3], [-2, 3], [1.5, 4], [Number.NaN]]) {
     it(`rejects the shape ${formatShape(shape)}`, () => {
-      assert.throws(() => tensor(new Float32Array(6), shape), {
-        name: "RangeError",
-        message: `tensor: \`shape\` must be made of whole numbers of at least 0. Received shape=${formatShape(shape)}.`,
-      });
+      for (const make of [() => tensor(new Float32Array(6), shape), () => zeros(shape, "float32")]) {
+        assert.throws(make, {
+          name: "RangeError",
+          message: `tensor: \`shape\` must be made of whole numbers of at least 0. Received shape=${formatShape(shape)}.`,
+        });
+      }
     });
   }
 
@@ -143,6 +145,15 @@ describe("tensor", () => {
       message: /must be contiguous and have the shape \[2, 3\] of `x`\. Received shape \[3, 3\], strides \[3, 1\]/,
     });
     assert.throws(() => copyInto(zeros([3, 2], "float32"), x), { message: /Received shape \[3, 2\]/ });
+  });
+
+  it("takes the values from before where a view of it is copied into it", () => {
+    const square = tensorOf([1, 2, 3, 4], [2, 2]);
+    assert.deepEqual(Array.from(copyInto(square, square.transpose(1, 0)).data), [1, 3, 2, 4]);
+    // two tensors of one memory, of which one begins in the other
+    const memory = Float32Array.of(1, 2, 3, 4, 5);
+    const [target, shifted] = [tensor(memory.subarray(1), [4]), tensor(memory.subarray(0, 4), [4]).step(-1)];
+    assert.deepEqual(Array.from(copyInto(target, shifted).data), [4, 3, 2, 1]);
   });
 
   it("changes type by rounding, and shape by sharing", () => {
