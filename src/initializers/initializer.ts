@@ -10,7 +10,7 @@
  * @module
  */
 import type { RandomStream } from "../arithmetic/random.js";
-import { type DType, type FloatArray, floatArray } from "../tensor/dtype.js";
+import { type DType, expectDType, type FloatArray, floatArray } from "../tensor/dtype.js";
 import { formatShape, type Shape, sizeOf } from "../tensor/shape.js";
 import {
   computeFans,
@@ -96,7 +96,7 @@ const CLASS_NAMES: ReadonlyMap<string, string> = new Map(
  * The first values of a weight of `shape`, row-major; element i takes number i of `stream`.
  *
  * @throws RangeError when the class of `initializer` is not known, or an argument of it has a wrong value.
- * @throws TypeError when an argument of it has a wrong type.
+ * @throws TypeError when an argument of it has a wrong type, or there is no such element type.
  */
 export function initialize(
   initializer: InitializerConfig,
@@ -110,7 +110,8 @@ export function initialize(
       `initialize: the initializer must be one of ${Object.keys(CLASSES).join(", ")}. Received "${className}".`,
     );
   }
-  return CLASSES[className].fill(floatArray(dtype, sizeOf(shape)), stream, initializer, shape);
+  const values = floatArray(expectDType("initialize", dtype), sizeOf(shape));
+  return CLASSES[className].fill(values, stream, initializer, shape);
 }
 
 /**

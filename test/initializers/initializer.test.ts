@@ -11,7 +11,7 @@ import {
 import * as initializers from "../../src/initializers/initializers.js";
 import { computeFans, scaledVariance } from "../../src/initializers/variance-scaling.js";
 import type { Shape } from "../../src/tensor/shape.js";
-import type { FloatArray } from "../../src/tensor/dtype.js";
+import type { DType, FloatArray } from "../../src/tensor/dtype.js";
 
 const stream = randomStream(11, "initializer/layer/kernel");
 const values = (initializer: InitializerConfig, shape: Shape = [3, 5, 7, 11]): FloatArray =>
@@ -169,6 +169,15 @@ describe("initialize", () => {
       assert.throws(() => values(initializer), { name, message });
     });
   }
+});
+
+describe("The element type of first values", () => {
+  it("is float32 or float64", () => {
+    assert.throws(() => initialize(initializers.ones(), [2], "float16" as DType, stream), {
+      name: "TypeError",
+      message: "initialize: `dtype` must be float32 or float64. Received float16.",
+    });
+  });
 });
 
 describe("initializerFromConfig and initializerToConfig", () => {
