@@ -145,8 +145,10 @@ export function regularizerFromConfig(config: unknown, where: string): Regulariz
     case "l2":
       return l2(factor("l2", 0.01));
     case "L1L2":
-    case "l1_l2":
+    case "l1l2":
       return l1l2(factor("l1", 0), factor("l2", 0));
+    case "l1_l2": // a name in Keras 2 alone, which has other factors there than the class
+      return l1l2(factor("l1", 0.01), factor("l2", 0.01));
     default:
       throw new TypeError(`${where} must be one of ${CLASS_NAMES.join(", ")}. Received ${describe(className)}.`);
   }

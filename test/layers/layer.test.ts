@@ -129,7 +129,7 @@ describe("the constructor of a layer", () => {
     norm.apply(input({ shape: [3] }));
     assert.deepEqual(
       norm.weights.map(({ regularizer }) => regularizer),
-      [l1l2(0, 0), l2(0.5), undefined, undefined],
+      [l1l2(0.01, 0.01), l2(0.5), undefined, undefined],
     );
   });
 

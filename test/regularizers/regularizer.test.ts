@@ -89,6 +89,8 @@ describe("regularizers", () => {
     assert.equal(read(undefined), undefined);
     assert.deepEqual(read("l2"), l2(0.01));
     assert.deepEqual(read("l1"), l1(0.01));
+    for (const name of ["L1L2", "l1l2"]) assert.deepEqual(read(name), l1l2(0, 0));
+    assert.deepEqual(read("l1_l2"), l1l2(0.01, 0.01));
     assert.deepEqual(read({ class_name: "L1L2", config: { l2: 0.5 } }), l1l2(0, 0.5));
   });
 
