@@ -75,6 +75,12 @@ describe("CategoricalCrossentropy", () => {
       expected: 8.377463372315562,
       dYPred: [0.22916667, -0.62083333, 0.29398148, 0, 0, 0],
     },
+    {
+      title: "from probabilities with labels that say nothing any more",
+      options: { labelSmoothing: 1 },
+      expected: 6.00902464971762,
+      dYPred: [-0.52083333, -0.02083333, 0.12731481, 0, 0, 0],
+    },
   ]) {
     it(`gives what Keras gives, ${title}`, () => {
       // Keras sums in another order: some ulps of the largest term, 16, divided by two rows
@@ -199,6 +205,10 @@ describe("CategoricalCrossentropy", () => {
     assert.throws(
       () => loss(tensorOf([1, 0, Number.NaN, 1], [2, 2]), yPred),
       range("CategoricalCrossentropy: `yTrue` must be made of finite numbers. Received NaN at [1, 0]."),
+    );
+    assert.throws(
+      () => loss(tensorOf([Number.POSITIVE_INFINITY, 0, Number.NaN, 1], [2, 2]), yPred),
+      range("CategoricalCrossentropy: `yTrue` must be made of finite numbers. Received Infinity at [0, 0]."),
     );
     assert.throws(
       () => loss(yPred, yPred, { labelSmoothing: 1.5 }),

@@ -98,6 +98,17 @@ describe("SparseCategoricalCrossentropy", () => {
     assertSameBits(gradient(yTrue, yPred), f64([0, 0], [1, 2]));
   });
 
+  it("has a slope at the bounds themselves, as Keras's clipping has", () => {
+    // printed by Keras 3.15 with TensorFlow 2.21 in float64; 1e-7 and 1 - 1e-7 have the sum 1
+    const yPred = f64([1e-7, 1 - 1e-7], [1, 2]);
+    assertSameBits(gradient(tensorOf([0], [1]), yPred), f64([-9999999, 1], [1, 2]));
+  });
+
+  it("subtracts the greatest logit of the row alone", () => {
+    const logits = f64([0, 0, 1000, 1000], [2, 2]);
+    assert.equal(loss(tensorOf([0, 1], [2]), logits, { fromLogits: true }), log(2));
+  });
+
   it("does not hide NaN in the predictions", () => {
     for (const fromLogits of [false, true]) {
       const [yTrue, yPred] = [tensorOf([0], [1]), tensorOf([Number.NaN, 1], [1, 2])];

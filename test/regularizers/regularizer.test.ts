@@ -68,6 +68,10 @@ describe("regularizers", () => {
     );
   });
 
+  it("have Keras's factors where none is given", () => {
+    assert.deepEqual([l1(), l2(), l1l2()], [l1(0.01), l2(0.01), l1l2(0, 0)]);
+  });
+
   it("are written as Keras writes them, and read again", () => {
     for (const regularizer of [l1(0.5), l2(1e-4), l1l2(0, 0.25), l1(), l2(), l1l2()]) {
       const config = JSON.parse(JSON.stringify(regularizerToConfig(regularizer)));
