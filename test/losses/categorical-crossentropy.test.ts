@@ -190,8 +190,7 @@ describe("CategoricalCrossentropy", () => {
     const logits = tensorOf([3, 4], [1, 2]);
     assert.throws(() => loss(tensorOf([1, 0], [1, 2]), logits, { from_logits: true } as object), {
       name: "TypeError",
-      message:
-        "CategoricalCrossentropy: its options must be among fromLogits, labelSmoothing. Received `from_logits`.",
+      message: "CategoricalCrossentropy: its options must be among fromLogits, labelSmoothing. Received `from_logits`.",
     });
   });
 

@@ -76,6 +76,27 @@ describe("Adam", () => {
 });
 
 describe("A step", () => {
+  it("has Keras's arguments where none is given", () => {
+    const weight = tensorOf([1, 2], [2], "float64");
+    const gradient = tensorOf([0.5, 1e-6], [2], "float64");
+    const state = { ...adamState(weight), iterations: 3 };
+    const adam = { learningRate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-7, amsgrad: false, weightDecay: 0 };
+    assert.deepEqual(adamStep(weight, gradient, state), adamStep(weight, gradient, state, adam));
+    assert.deepEqual(adamWStep(weight, gradient, state), adamStep(weight, gradient, state, { weightDecay: 0.004 }));
+    const sgd = { learningRate: 0.01, momentum: 0, nesterov: false, weightDecay: 0 };
+    assert.deepEqual(
+      sgdStep(weight, gradient, { momentum: undefined }),
+      sgdStep(weight, gradient, sgdState(weight), sgd),
+    );
+  });
+
+  it("takes betas of 0: the first step is the learning rate, against the sign of the gradient", () => {
+    const weight = tensorOf([1, 2], [2], "float64");
+    const options = { learningRate: 0.5, beta1: 0, beta2: 0, epsilon: 0 };
+    const { weight: after } = adamStep(weight, tensorOf([3, -0.25], [2], "float64"), adamState(weight), options);
+    assert.deepEqual(Array.from(after.data), [0.5, 2.5]);
+  });
+
   it("refuses options that it does not have, as Keras's learning_rate", () => {
     const weight = tensorOf([1, 2], [2]);
     const options: object = { learning_rate: 1 };

@@ -76,6 +76,8 @@ describe("Optimizer", () => {
   it("keeps a learning rate of float32, which can be set between steps", () => {
     const optimizer = new SGD({ learningRate: 0.1 });
     assert.equal(optimizer.learningRate, Math.fround(0.1));
+    optimizer.learningRate = 0.2;
+    assert.equal(optimizer.learningRate, Math.fround(0.2));
     optimizer.learningRate = 0.5;
     const weight = weightOf("float64");
     optimizer.applyGradients([weight], [tensorOf([1, 2, 4], [3], "float64")]);
@@ -228,6 +230,8 @@ describe("Optimizer", () => {
       message: "SGD: `weights` must be those that the optimizer was built for. Received 1 weights, not the same 1.",
     });
     const [iteration] = optimizer.variables();
+    iteration.assign(tensorOf([0], []));
+    assert.equal(optimizer.iterations, 0);
     assert.throws(() => iteration.assign(tensorOf([1.5], [])), {
       name: "RangeError",
       message: "SGD: `iteration` must be a whole number of at least 0. Received 1.5.",
@@ -265,7 +269,11 @@ describe("The constructor of an optimizer", () => {
 
   it("refuses null and text where a number belongs: null would be a learning rate of 0", () => {
     const refusals: readonly (readonly [new (options: never) => Optimizer, object, string])[] = [
-      [SGD, { learningRate: null }, "`learningRate` must be a finite number of at least 0. Received learningRate=null."],
+      [
+        SGD,
+        { learningRate: null },
+        "`learningRate` must be a finite number of at least 0. Received learningRate=null.",
+      ],
       [SGD, { weightDecay: "0.1" }, "`weightDecay` must be a finite number of at least 0. Received weightDecay=0.1."],
       [SGD, { momentum: null }, "`momentum` must be between 0 and 1. Received momentum=null."],
       [Adam, { beta1: "0.9" }, "`beta1` must be at least 0 and below 1. Received beta1=0.9."],

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
+import { serial } from "../../src/kernels/execution.js";
 import {
   addRegularizationGradient,
   l1,
@@ -8,6 +9,7 @@ import {
   l2,
   type Regularizer,
   regularizationLoss,
+  regularizationLossOfAll,
   regularizerFromConfig,
   regularizerToConfig,
 } from "../../src/regularizers/regularizer.js";
@@ -68,6 +70,12 @@ describe("regularizers", () => {
     );
   });
 
+  it("add up over weights, without those that have none", () => {
+    const weights = [l2(0.5), undefined, l1l2(0.5, 0.25)].map((regularizer) => ({ regularizer, value: weight }));
+    assert.equal(regularizationLossOfAll(weights, serial), 7 + 6.5);
+    assert.equal(regularizationLossOfAll([], serial), 0);
+  });
+
   it("have Keras's factors where none is given", () => {
     assert.deepEqual([l1(), l2(), l1l2()], [l1(0.01), l2(0.01), l1l2(0, 0)]);
   });
@@ -95,6 +103,7 @@ describe("regularizers", () => {
     assert.deepEqual(read("l1"), l1(0.01));
     for (const name of ["L1L2", "l1l2"]) assert.deepEqual(read(name), l1l2(0, 0));
     assert.deepEqual(read("l1_l2"), l1l2(0.01, 0.01));
+    assert.deepEqual(read({ class_name: "L2" }), l2(0.01));
     assert.deepEqual(read({ class_name: "L1L2", config: { l2: 0.5 } }), l1l2(0, 0.5));
   });
 
