@@ -276,6 +276,7 @@ describe("The constructor of an optimizer", () => {
       ],
       [SGD, { weightDecay: "0.1" }, "`weightDecay` must be a finite number of at least 0. Received weightDecay=0.1."],
       [SGD, { momentum: null }, "`momentum` must be between 0 and 1. Received momentum=null."],
+      [Adam, { epsilon: null }, "`epsilon` must be a finite number of at least 0. Received epsilon=null."],
       [Adam, { beta1: "0.9" }, "`beta1` must be at least 0 and below 1. Received beta1=0.9."],
     ];
     for (const [Class, options, message] of refusals) {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { SGD, type SGDOptions, type SGDState, sgdState, sgdStep } from "../../src/optimizers/sgd.js";
-import { type Tensor, tensorOf } from "../../src/tensor/tensor.js";
+import { type Tensor, tensorOf, zeros } from "../../src/tensor/tensor.js";
 import { assertClose, GRADIENTS, START } from "../support/steps.js";
 
 /** Three steps in float64. */
@@ -17,6 +17,8 @@ const MOMENTUM = Math.fround(0.9);
 
 describe("SGD", () => {
   it("takes the steps of Keras 3.15.1 in float64", () => {
+    assert.equal(sgdState(START).momentum, undefined);
+    assert.deepEqual(sgdState(START, { momentum: 0.5 }).momentum, zeros([3], "float64"));
     const plain = steps({ learningRate: 0.1 });
     assertClose(plain.weight, [0.48, -1.2000000000000002, 1.6999999999]);
     assert.equal(plain.state.momentum, undefined);
