@@ -10,6 +10,7 @@
  * @module
  */
 import type { RandomStream } from "../arithmetic/random.js";
+import { describe, isKerasConfig } from "../serialization/config.js";
 import { type DType, expectDType, type FloatArray, floatArray } from "../tensor/dtype.js";
 import { formatShape, type Shape, sizeOf } from "../tensor/shape.js";
 import {
@@ -123,12 +124,12 @@ export function initialize(
 export function initializerFromConfig(config: unknown): InitializerConfig {
   if (config === null) return { className: "GlorotUniform", config: { seed: null } };
   if (typeof config === "string") return fromNameAndArguments(config, {}, config);
-  if (isRecord(config)) {
+  if (isKerasConfig(config)) {
     const { className, class_name: name, config: settings = {}, module, source } = config;
-    if (typeof className === "string" && isRecord(settings)) {
+    if (typeof className === "string" && isKerasConfig(settings)) {
       return { className, config: settings, ...(source === undefined ? {} : { source }) };
     }
-    if (typeof name === "string" && isRecord(settings)) {
+    if (typeof name === "string" && isKerasConfig(settings)) {
       // a class of another package may share no more than the name
       const isKeras = typeof module !== "string" || /^(tensorflow\.|tf_)?keras\b/.test(module);
       return isKeras
@@ -138,7 +139,7 @@ export function initializerFromConfig(config: unknown): InitializerConfig {
   }
   throw new TypeError(
     "initializer: a configuration must be a name, null, or an object with `class_name` and `config`. " +
-      `Received ${JSON.stringify(config)}.`,
+      `Received ${describe(config)}.`,
   );
 }
 
@@ -175,7 +176,7 @@ function fansOf({ className, config }: InitializerConfig, shape: Shape): Fans {
     if (!Array.isArray(axes) || !axes.every((axis) => Number.isInteger(axis) && shape.at(axis) !== undefined)) {
       throw new RangeError(
         `${className}: \`${name}\` must be a list of axes of the shape ${formatShape(shape)}. ` +
-          `Received ${name}=${JSON.stringify(axes)}.`,
+          `Received ${name}=${describe(axes)}.`,
       );
     }
     return sizeOf(axes.map((axis: number) => shape.at(axis) ?? 1));
@@ -187,9 +188,7 @@ function fansOf({ className, config }: InitializerConfig, shape: Shape): Fans {
 function numberArgument({ className, config }: InitializerConfig, name: string, fallback: number): number {
   const value = config[name] ?? fallback;
   if (typeof value !== "number" || !Number.isFinite(value)) {
-    throw new TypeError(
-      `${className}: \`${name}\` must be a finite number. Received ${name}=${formatArgument(value)}.`,
-    );
+    throw new TypeError(`${className}: \`${name}\` must be a finite number. Received ${name}=${describe(value)}.`);
   }
   return value;
 }
@@ -204,7 +203,7 @@ function modeArgument({ config }: InitializerConfig): FanMode {
   const mode = config["mode"] ?? "fan_in";
   if (mode === "fan_in" || mode === "fan_out" || mode === "fan_avg") return mode;
   throw new RangeError(
-    `VarianceScaling: \`mode\` must be "fan_in", "fan_out" or "fan_avg". Received mode=${formatArgument(mode)}.`,
+    `VarianceScaling: \`mode\` must be "fan_in", "fan_out" or "fan_avg". Received mode=${describe(mode)}.`,
   );
 }
 
@@ -216,15 +215,6 @@ function distributionArgument({ config }: InitializerConfig): ScalingDistributio
   }
   throw new RangeError(
     'VarianceScaling: `distribution` must be "truncated_normal", "untruncated_normal" or "uniform". ' +
-      `Received distribution=${formatArgument(distribution)}.`,
+      `Received distribution=${describe(distribution)}.`,
   );
-}
-
-/** A number as it prints, NaN and Infinity included; anything else as JSON. */
-function formatArgument(value: unknown): string {
-  return typeof value === "number" ? String(value) : (JSON.stringify(value) ?? String(value));
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -69,12 +69,7 @@ const STEP_OPTIONS = ["learningRate", "momentum", "nesterov", "weightDecay"] as 
  * @throws TypeError when there is an option that is none of {@link SGDOptions}.
  * @throws RangeError when shapes differ, the rate or the decay is negative, or the momentum is not within [0, 1].
  */
-export function sgdStep(
-  weight: Tensor,
-  gradient: Tensor,
-  state: SGDState,
-  options: SGDOptions = {},
-): Step<SGDState> {
+export function sgdStep(weight: Tensor, gradient: Tensor, state: SGDState, options: SGDOptions = {}): Step<SGDState> {
   expectOptions("sgdStep", options, STEP_OPTIONS);
   const { learningRate = 0.01, momentum = 0, nesterov = false, weightDecay = 0 } = options;
   expectFactor("SGD", "learningRate", learningRate);

@@ -17,14 +17,21 @@ export function isKerasConfig(value: unknown): value is KerasConfig {
 
 /** `value` as error messages print it, cut to one short line. */
 export function describe(value: unknown): string {
-  // JSON has no NaN and no infinities
-  const text =
-    value === undefined
-      ? "nothing"
-      : typeof value === "number"
-        ? String(value)
-        : (JSON.stringify(value) ?? typeof value);
+  const text = textOf(value);
   return text.length > 120 ? `${text.slice(0, 117)}...` : text;
+}
+
+function textOf(value: unknown): string {
+  if (value === undefined) return "nothing";
+  // JSON has no NaN, no infinities and no big integers
+  if (typeof value === "number" || typeof value === "bigint") return String(value);
+  try {
+    return JSON.stringify(value) ?? typeof value;
+  } catch {
+    // it leads back to itself, as a layer does
+    const { constructor } = Object(value);
+    return `[object ${typeof constructor === "function" ? constructor.name : "Object"}]`;
+  }
 }
 
 /** Reads the arguments of one object. Every method names the class, the argument, the rule and what was received. */
