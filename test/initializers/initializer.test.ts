@@ -114,6 +114,10 @@ describe("initialize", () => {
     const limit = Math.sqrt(3 / (5 * 11));
     const [first] = values({ className: "VarianceScaling", config }, [5, 7, 11]);
     assert.equal(first, -limit + 2 * limit * stream.uniform(0));
+    // where it names the axes of one kind alone, Keras looks at none
+    const half = { className: "VarianceScaling", config: { ...config, output_axes: null } };
+    const all = { className: "VarianceScaling", config: { ...config, input_axes: null, output_axes: null } };
+    assert.deepEqual(values(half), values(all));
   });
 
   const scaling = (config: Record<string, unknown>): InitializerConfig => ({ className: "VarianceScaling", config });

@@ -152,6 +152,19 @@ describe("Optimizer", () => {
     });
   });
 
+  it("has Keras's name and arguments where none is given", () => {
+    const [sgd, adamW] = [new SGD().getConfig(), new AdamW().getConfig()];
+    assert.deepEqual(
+      [sgd["name"], sgd["learning_rate"], sgd["weight_decay"], sgd["momentum"], sgd["nesterov"]],
+      ["sgd", Math.fround(0.01), null, 0, false],
+    );
+    assert.deepEqual(
+      [adamW["name"], adamW["learning_rate"], adamW["weight_decay"], adamW["epsilon"], adamW["amsgrad"]],
+      ["adam_w", Math.fround(0.001), 0.004, 1e-7, false],
+    );
+    assert.equal(new SGD({ name: "mine" }).getConfig()["name"], "mine");
+  });
+
   it("refuses what is not implemented by its name", () => {
     const adam = (config: object) => () => optimizerFromConfig({ class_name: "Adam", config });
     const refusals: readonly (readonly [object, RegExp])[] = [

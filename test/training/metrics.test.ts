@@ -10,12 +10,13 @@ const ROWS = [
   [0.4, 0.2, 0.2, 0.1, 0.05, 0.03, 0.02],
   [Number.NaN, 0.2, 0.2, 0.1, 0.05, 0.03, 0.02],
   [0.1, 0.2, 0.3, 0.1, 0.1, 0.1, 0.1],
+  Array.from({ length: 7 }, () => Number.NEGATIVE_INFINITY),
 ];
 
 /** What `categorical_accuracy` and `top_k_categorical_accuracy` of Keras 3.15.1 with TensorFlow say of each row. */
 const KERAS = [
-  { labels: [1, 6, 5, 1, 0], correct: [0, 0, 0, 1, 0], top5: [1, 1, 0, 0, 1], top2: [1, 1, 0, 0, 0] },
-  { labels: [0, 0, 6, 2, 2], correct: [1, 1, 0, 0, 1], top5: [1, 1, 0, 0, 1], top2: [1, 1, 0, 0, 1] },
+  { labels: [1, 6, 5, 1, 0, 0], correct: [0, 0, 0, 1, 0, 1], top5: [1, 1, 0, 0, 1, 0], top2: [1, 1, 0, 0, 0, 0] },
+  { labels: [0, 0, 6, 2, 2, 1], correct: [1, 1, 0, 0, 1, 0], top5: [1, 1, 0, 0, 1, 0], top2: [1, 1, 0, 0, 1, 0] },
 ];
 
 describe("Metrics", () => {
@@ -36,10 +37,10 @@ describe("Metrics", () => {
   });
 
   it("count over a batch", () => {
-    const yPred = tensorOf([0.5, 0.25, 0.25, 0.125, 0.25, 0.625], [2, 3]);
-    assert.equal(countCorrect(yPred, Int32Array.of(0, 2)), 2);
-    assert.equal(countCorrect(yPred, Int32Array.of(1, 2)), 1);
-    assert.equal(countInTopK(yPred, Int32Array.of(1, 0), 2), 1);
+    const yPred = tensorOf([0.5, 0.25, 0.25, 0.625, 0.25, 0.125], [2, 3]);
+    assert.equal(countCorrect(yPred, Int32Array.of(0, 0)), 2);
+    assert.equal(countCorrect(yPred, Int32Array.of(1, 0)), 1);
+    assert.equal(countInTopK(yPred, Int32Array.of(1, 2), 2), 1);
   });
 
   it("weigh the loss of a batch by its samples, as Keras does", () => {

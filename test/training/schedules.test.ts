@@ -54,6 +54,8 @@ describe("cosineSchedule", () => {
     assert.ok(Math.abs(schedule(2 + 8 / 3, 0) - (0.125 + 0.375 * 0.75)) < 1e-15);
     const plain = cosineSchedule({ peak: 1, epochs: 4 });
     assert.deepEqual([plain(0, 0), plain(4, 0)], [1, 0]);
+    const byDefault = cosineSchedule({ peak: 1, epochs: 4, warmupEpochs: 1 });
+    assert.equal(byDefault(0, 0), 0.1);
   });
 
   it("refuses arguments that mean nothing, and says what it received", () => {
@@ -88,10 +90,12 @@ describe("oneCycleSchedule", () => {
   });
 
   it("refuses arguments that mean nothing, and says what it received", () => {
-    assert.throws(() => oneCycleSchedule({ peak: 1, epochs: 4, rise: 1 }), {
-      name: "RangeError",
-      message: "oneCycleSchedule: `rise` must be above 0 and below 1. Received rise=1.",
-    });
+    for (const rise of [0, 1]) {
+      assert.throws(() => oneCycleSchedule({ peak: 1, epochs: 4, rise }), {
+        name: "RangeError",
+        message: `oneCycleSchedule: \`rise\` must be above 0 and below 1. Received rise=${rise}.`,
+      });
+    }
     assert.throws(() => oneCycleSchedule({ peak: 1, epochs: 4, final: Number.NaN }), {
       name: "RangeError",
       message: "oneCycleSchedule: `final` must be a finite number of at least 0. Received final=NaN.",
