@@ -110,6 +110,13 @@ const PLATEAUS: readonly (readonly [
     ],
   ],
   [
+    "divides the rate by ten after ten epochs without improvement by itself, and begins to count again",
+    Array.from({ length: 21 }, () => 1),
+    {},
+    [...Array.from({ length: 10 }, () => 0.5), ...Array.from({ length: 10 }, () => f(0.05)), 0.004999999888241291],
+  ],
+  ["takes the rate away with a factor of 0", [1, 1, 1], { factor: 0, patience: 1 }, [0.5, 0, 0]],
+  [
     "reduces at every epoch without improvement with patience 0",
     [1, 1, 1],
     { factor: 0.5, patience: 0 },
@@ -135,6 +142,17 @@ describe("ReduceLROnPlateau", () => {
     assert.deepEqual(after, [0.5, 0.25, 0.125]);
   });
 
+  it("begins anew in a second run, as Keras's", () => {
+    const [run, callback] = [fakeRun(0.5), new ReduceLROnPlateau({ patience: 2, cooldown: 3 })];
+    const fresh = { best: null, wait: 0, cooldownCounter: 0 };
+    assert.deepEqual(callback.saveState(), fresh);
+    callback.onTrainBegin(run);
+    for (const epoch of [1, 2, 3]) callback.onEpochEnd(recordOf(epoch, "valLoss", 1), run);
+    assert.deepEqual(callback.saveState(), { best: 1, wait: 0, cooldownCounter: 3 });
+    callback.onTrainBegin(run);
+    assert.deepEqual(callback.saveState(), fresh);
+  });
+
   it("is undone by a schedule at the beginning of the next epoch, as in the Keras example", () => {
     const run = fakeRun(1e-3);
     const schedule = new LearningRateScheduler({ schedule: originalSchedule() });
@@ -151,6 +169,7 @@ describe("ReduceLROnPlateau", () => {
     const refusals: readonly (readonly [ReduceLROnPlateauOptions, string])[] = [
       [{ factor: 1 }, "`factor` must be at least 0 and below 1. Received factor=1."],
       [{ minLr: -1 }, "`minLr` must be a finite number of at least 0. Received minLr=-1."],
+      [{ minLr: Number.POSITIVE_INFINITY }, "`minLr` must be a finite number of at least 0. Received minLr=Infinity."],
       [{ patience: 0.5 }, "`patience` must be a whole number of at least 0. Received patience=0.5."],
       [{ cooldown: -1 }, "`cooldown` must be a whole number of at least 0. Received cooldown=-1."],
       [{ minDelta: Number.NaN }, "`minDelta` must be a finite number. Received minDelta=NaN."],
@@ -213,6 +232,14 @@ const STOPS: readonly (readonly [string, readonly number[], EarlyStoppingOptions
     { patience: 3, baseline: 0.5 },
     [5, 5, 2],
   ],
+  ["counts an improvement above the baseline", [0.6, 0.58, 0.59, 0.3], { patience: 3, baseline: 0.5 }, [3, 3, 2]],
+  [
+    "takes a loss that grows as an improvement where it is told to",
+    [1, 0.9, 0.95, 0.96, 0.8],
+    { patience: 2, mode: "max", restoreBestWeights: true },
+    [3, 1, 1],
+  ],
+  ["watches the loss of training", [1, 0.9, 0.95, 0.96, 0.8], { patience: 2, monitor: "loss" }, [4, 4, 2]],
   [
     "does not look at the first epochs",
     [1, 2, 3, 4, 5],
@@ -241,7 +268,37 @@ describe("EarlyStopping", () => {
     });
   }
 
+  it("begins anew in a second run, as Keras's", () => {
+    const [run, callback] = [fakeRun(1), new EarlyStopping({ patience: 2, restoreBestWeights: true })];
+    assert.equal(callback.bestEpoch, 0);
+    const ends = [
+      [0.5, 0.4, 0.45, 0.46],
+      [0.9, 0.8, 0.85],
+    ].map((values) => {
+      callback.onTrainBegin(run);
+      values.forEach((value, i) => {
+        run.model.weights[0].assign(tensorOf([i + 1], [1, 1]));
+        callback.onEpochEnd(recordOf(i + 1, "valLoss", value), run);
+      });
+      callback.onTrainEnd(run);
+      return [run.model.weights[0].value.data[0], callback.bestEpoch];
+    });
+    assert.deepEqual(ends, [
+      [2, 2],
+      [2, 2],
+    ]);
+    callback.onTrainBegin(run);
+    assert.deepEqual(callback.saveState(), { best: null, bestEpoch: 0, wait: 0 });
+  });
+
   it("refuses arguments that mean nothing, and says what it received", () => {
+    assert.throws(() => new EarlyStopping({ patience: -1 }), {
+      message: "EarlyStopping: `patience` must be a whole number of at least 0. Received patience=-1.",
+    });
+    assert.throws(() => new EarlyStopping().onTrainBegin(fakeRun(1, false)), {
+      message:
+        "EarlyStopping: `monitor` must be loss or accuracy in a run without validation. Received monitor=valLoss.",
+    });
     assert.throws(() => new EarlyStopping({ baseline: Number.NaN }), {
       name: "RangeError",
       message: "EarlyStopping: `baseline` must be a finite number. Received baseline=NaN.",
@@ -275,6 +332,19 @@ describe("ModelCheckpoint", () => {
     assert.deepEqual(kept([0.1, 0.3, 0.3, 0.2, 0.4], {}), [1, 2, 5]);
     assert.deepEqual(kept([0.1, 0.3, 0.3, 0.2, 0.4], { initialValueThreshold: 0.3 }), [5]);
     assert.deepEqual(kept([0.1, 0.3, 0.2], { saveBestOnly: false }), [1, 2, 3]);
+    assert.deepEqual(kept([0.1, 0.3, 0.05], { mode: "min" }), [1, 3]);
+  });
+
+  it("tells the best value and its epoch, and has none before the first", () => {
+    const [run, callback] = [fakeRun(1), new ModelCheckpoint({ save: () => {} })];
+    assert.deepEqual([callback.best, callback.bestEpoch], [undefined, 0]);
+    [0.1, 0.3, 0.2].forEach((value, i) => void callback.onEpochEnd(recordOf(i + 1, "valAccuracy", value), run));
+    assert.deepEqual([callback.best, callback.bestEpoch], [0.3, 2]);
+  });
+
+  it("compares numbers as float32, as Keras does", () => {
+    assert.deepEqual(kept([0.7, 0.7, 0.7 - 1e-10, 0.3, 0.2], { mode: "min" }), [1, 4, 5]);
+    assert.deepEqual(kept([0.1, 0.1, 0.1 + 1e-10, 0.3, 0.2], { mode: "max" }), [1, 4]);
   });
 
   it("watches the validation accuracy also where the option is there without a value", () => {

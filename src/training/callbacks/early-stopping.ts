@@ -2,8 +2,8 @@
  * Ends a run when a number has stopped to improve. Keras: `keras.callbacks.EarlyStopping`.
  *
  * `wait` counts the epochs since the last improvement; when it has reached the patience, the run is stopped (never after
- * the first epoch, as in Keras). Where the best weights are to be restored, they are kept with every improvement, and are
- * the model's when the run ends, however it ends.
+ * the first epoch, which always is one). Where the best weights are to be restored, they are kept with every improvement,
+ * and are the model's when the run ends, also where nothing has stopped it; a run that is aborted has not ended.
  *
  * @module
  */
@@ -84,7 +84,7 @@ export class EarlyStopping implements Callback {
       if (this.#monitor.isImprovement(value, this.#baseline)) this.#wait = 0;
       return;
     }
-    if (this.#wait >= this.#patience && record.epoch > 1) run.stop();
+    if (this.#wait >= this.#patience) run.stop();
   }
 
   onTrainEnd({ model }: TrainingRun): void {
