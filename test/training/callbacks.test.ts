@@ -340,6 +340,10 @@ describe("ModelCheckpoint", () => {
     assert.deepEqual([callback.best, callback.bestEpoch], [undefined, 0]);
     [0.1, 0.3, 0.2].forEach((value, i) => void callback.onEpochEnd(recordOf(i + 1, "valAccuracy", value), run));
     assert.deepEqual([callback.best, callback.bestEpoch], [0.3, 2]);
+    const resumed = new ModelCheckpoint({ save: () => {}, name: "second" });
+    assert.deepEqual([callback.name, resumed.name], ["ModelCheckpoint", "second"]);
+    resumed.restoreState(callback.saveState());
+    assert.deepEqual([resumed.best, resumed.bestEpoch], [0.3, 2]);
   });
 
   it("compares numbers as float32, as Keras does", () => {
