@@ -510,6 +510,20 @@ describe("Logs of a run", () => {
     });
   });
 
+  it("go on where nothing was added after the checkpoint, and are emptied by a second run that resumes nothing", () => {
+    const file = memoryLog();
+    const log = new JsonLinesLog(file, "steps");
+    assert.deepEqual([log.name, new CSVLog(file).name], ["steps", "CSVLog"]);
+    log.onStepEnd(STEP);
+    const one = file.text;
+    log.restoreState(log.saveState());
+    log.onStepEnd(STEP);
+    assert.equal(file.text, one + one);
+    log.onTrainBegin();
+    log.onStepEnd(STEP);
+    assert.equal(file.text, one);
+  });
+
   it("are empty at a checkpoint before the first line", () => {
     const file = memoryLog();
     const log: Callback = new CSVLog(file);
