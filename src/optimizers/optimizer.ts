@@ -283,12 +283,13 @@ function numberVariable(
  * The options that all optimizers share, read from Keras's configuration.
  *
  * @throws TypeError when one is of another type, or asks for what is not implemented: clipping of gradients, averages of
- *   weights, scaled losses, accumulated gradients, a schedule in place of the rate.
+ *   weights, scaled losses, accumulated gradients, a rate that decays, a schedule in place of the rate.
  */
 export function optimizerOptionsFromConfig(className: string, config: KerasConfig): OptimizerClassOptions {
   const read = readConfig(className, config);
   for (const key of ["clipnorm", "global_clipnorm", "clipvalue"]) read.refuse(key);
   read.refuse("use_ema", false);
+  read.refuse("decay", 0); // of the learning rate, in Keras 2
   for (const key of ["loss_scale_factor", "gradient_accumulation_steps"]) read.refuse(key);
   const rate = config["learning_rate"];
   if (typeof rate === "object" && rate !== null) {

@@ -172,6 +172,7 @@ describe("Optimizer", () => {
       [{ global_clipnorm: 1 }, /^Adam: `global_clipnorm` .* Received 1\.$/],
       [{ clipvalue: 0.5 }, /^Adam: `clipvalue` .* Received 0\.5\.$/],
       [{ use_ema: true }, /^Adam: `use_ema` .* Received true\.$/],
+      [{ decay: 0.01 }, /^Adam: `decay` must be 0\. Received 0\.01\.$/],
       [{ loss_scale_factor: 2 }, /^Adam: `loss_scale_factor` .* Received 2\.$/],
       [{ gradient_accumulation_steps: 4 }, /^Adam: `gradient_accumulation_steps` .* Received 4\.$/],
       [
@@ -180,6 +181,7 @@ describe("Optimizer", () => {
       ],
     ];
     for (const [config, message] of refusals) assert.throws(adam(config), { name: "TypeError", message });
+    assert.equal(adam({ decay: 0, jit_compile: true, is_legacy_optimizer: false })().className, "Adam"); // Keras 2's
     assert.throws(() => optimizerFromConfig({ class_name: "Lion", config: {} }), {
       name: "RangeError",
       message:
