@@ -18,6 +18,12 @@ import {
 } from "../../src/tensor/tensor.js";
 
 describe("tensor", () => {
+  it("has the element type that is named, or that of another", () => {
+    assert.equal(dtypeOf(zeros([2], "float64")), "float64");
+    assert.equal(dtypeOf(zeros([2], tensorOf([1], [1], "float64"))), "float64");
+    assert.equal(dtypeOf(zeros([2], tensorOf([1], [1]))), "float32");
+  });
+
   it("shares the memory that it is given, row-major", () => {
     const data = Float32Array.of(1, 2, 3, 4, 5, 6);
     const x = tensor(data, [2, 3]);
@@ -129,6 +135,8 @@ describe("tensor", () => {
     assert.ok(isContiguous(tensorOf([1, 2, 3], [1, 3]).transpose(1, 0)), "strides of dimensions of 1 do not matter");
     assert.ok(!isContiguous(x.pick(0, null)), "data goes on after the row");
     assert.ok(!isContiguous(x.pick(null, 1)));
+    const repeated = ndarray<FloatArray>(Float32Array.of(1, 2, 3, 4), [2, 2], [0, 1]);
+    assert.deepEqual(Array.from(contiguous(repeated).data), [1, 2, 1, 2]);
   });
 
   it("is copied only into contiguous memory of the same shape", () => {
