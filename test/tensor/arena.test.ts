@@ -16,6 +16,11 @@ describe("Arena", () => {
     assert.equal(sharedHeap().used, before);
     arena.reset(); // there is nothing left to give back
     assert.equal(sharedHeap().used, before);
+    for (let step = 0; step < 2; step++) {
+      arena.run(() => zeros([2], "float32"));
+      assert.ok(sharedHeap().used > before, "the page of the step before is not this one's");
+      arena.reset();
+    }
   });
 
   it("cuts small tensors from pages, apart from each other, and gives the pages back when the step ends", () => {
