@@ -11,6 +11,7 @@
  * @module
  */
 import type { FloatArray } from "../tensor/dtype.js";
+import { formatShape, type Shape, shapesAgree } from "../tensor/shape.js";
 
 /** Unit roundoff of float32. */
 const U = 2 ** -24;
@@ -21,8 +22,12 @@ const ROUNDINGS = 4;
 
 /** A reference for one tensor, or for a sample of its elements. */
 export interface Reference {
+  /** The fixture that it is from. */
+  readonly path: string;
   /** What is compared, for example `training/gradWeight/conv2d/kernel`. */
   readonly key: string;
+  /** Of `truth` and `keras`. */
+  readonly shape: Shape;
   /** Keras in float64. */
   readonly truth: FloatArray;
   /** Keras in float32. */
@@ -31,6 +36,12 @@ export interface Reference {
   readonly maxTruth?: number;
   /** Largest error of Keras in the whole tensor, where `truth` is a sample. */
   readonly maxKerasError?: number;
+}
+
+/** What is compared with a reference: a tensor, or a sample of its elements. */
+export interface Compared {
+  readonly shape: Shape;
+  readonly data: FloatArray;
 }
 
 /** How one tensor compares. */
@@ -58,13 +69,18 @@ function distance(a: number, b: number): number {
 }
 
 /**
- * Compares `ours`, the same elements as those of `reference`.
+ * Compares ours, the same elements as those of `reference`.
  *
- * @throws Error when the numbers of elements differ.
+ * @throws RangeError when their shapes differ.
  */
-export function compare(ours: FloatArray, { key, truth, keras, maxTruth, maxKerasError }: Reference): Comparison {
-  if (ours.length !== truth.length || keras.length !== truth.length) {
-    throw new Error(`internal: compare: ${key} must have ${truth.length} elements. Received ${ours.length}.`);
+export function compare(
+  { shape, data: ours }: Compared,
+  { path, key, shape: expected, truth, keras, maxTruth, maxKerasError }: Reference,
+): Comparison {
+  if (!shapesAgree(shape, expected)) {
+    throw new RangeError(
+      `${path}: ${key} must have Keras's shape ${formatShape(expected)}. Received ${formatShape(shape)}.`,
+    );
   }
   let element = { index: 0, ours: ours[0], truth: truth[0] };
   let [error, kerasError, squares, kerasSquares, largest] = [0, 0, 0, 0, 0];
@@ -100,10 +116,13 @@ export interface Verdict {
   readonly holds: boolean;
 }
 
-/** Error as a share of the bound; a bound of 0 means equal, and an infinite error is within no bound. */
+/**
+ * Error as a share of the bound; a bound of 0 means equal, an infinite error is within no bound, and a bound that is no
+ * finite number, since Keras's own result is none where the truth is one, bounds nothing.
+ */
 export function ratioOf({ error, allowed }: Comparison): number {
   if (error === 0) return 0;
-  return error === Number.POSITIVE_INFINITY ? error : error / allowed;
+  return Number.isFinite(error) && Number.isFinite(allowed) ? error / allowed : Number.POSITIVE_INFINITY;
 }
 
 /** Sums up `comparisons`, of which there is at least one. */
@@ -114,7 +133,7 @@ export function judge(comparisons: readonly Comparison[]): Verdict {
   let keras = 0;
   for (const { rms, kerasRms, allowed } of comparisons) {
     // relative to the bound, so that large tensors do not drown small ones
-    if (allowed === 0) continue;
+    if (allowed === 0 || !Number.isFinite(allowed)) continue;
     ours += (rms / allowed) ** 2;
     keras += (kerasRms / allowed) ** 2;
   }

@@ -13,10 +13,10 @@ import type { Model } from "../models/model.js";
 import { resnetV1 } from "../models/resnet-v1.js";
 import { resnetV2 } from "../models/resnet-v2.js";
 import { isKerasConfig, readConfig } from "../serialization/config.js";
-import { type FloatArray, floatArray } from "../tensor/dtype.js";
-import { type Shape, sizeOf } from "../tensor/shape.js";
+import { floatArray } from "../tensor/dtype.js";
+import { formatShape, type Shape, shapesAgree, sizeOf } from "../tensor/shape.js";
 import { type Tensor, tensor } from "../tensor/tensor.js";
-import type { Reference } from "./compare.js";
+import type { Compared, Reference } from "./compare.js";
 
 /** Where fixtures are read from. */
 export interface FixtureFiles {
@@ -29,23 +29,38 @@ export interface FixtureFiles {
 /** The arrays of one fixture by key. */
 export type FixtureArrays = ReadonlyMap<string, NpyArray>;
 
-function floats(arrays: FixtureArrays, key: string): FloatArray {
+function floats(arrays: FixtureArrays, key: string, path: string): Compared {
   const array = arrays.get(key);
-  if (array?.data instanceof Float32Array || array?.data instanceof Float64Array) return array.data;
-  throw new FormatError("fixture", `there must be an array of floats ${key}.`, array?.dtype ?? "no such array");
+  if (array?.data instanceof Float32Array || array?.data instanceof Float64Array) {
+    return { shape: array.shape, data: array.data };
+  }
+  throw new FormatError(path, `there must be an array of floats ${key}.`, array?.dtype ?? "no such array");
 }
 
-/** Every reference of a fixture whose key begins with `prefix`. */
-export function references(arrays: FixtureArrays, prefix: string): readonly Reference[] {
+/**
+ * Every reference of the fixture at `path` whose key begins with `prefix`.
+ *
+ * @throws FormatError when a truth is not float64, which would be as rounded as what it is to judge, or has no result of
+ * Keras in float32 of its shape beside it.
+ */
+export function references(arrays: FixtureArrays, prefix: string, path: string): readonly Reference[] {
   return [...arrays.keys()]
     .filter((key) => key.startsWith(`truth/${prefix}`))
     .map((full) => {
       const key = full.slice("truth/".length);
-      const scale = arrays.has(`scale/${key}`) ? floats(arrays, `scale/${key}`) : undefined;
+      const { shape, data: truth } = floats(arrays, full, path);
+      const keras = floats(arrays, `keras/${key}`, path);
+      if (!(truth instanceof Float64Array)) throw new FormatError(path, `${full} must be float64.`, "float32");
+      if (!shapesAgree(keras.shape, shape)) {
+        throw new FormatError(path, `keras/${key} must have shape ${formatShape(shape)}.`, formatShape(keras.shape));
+      }
+      const scale = arrays.has(`scale/${key}`) ? floats(arrays, `scale/${key}`, path).data : undefined;
       return {
+        path,
         key,
-        truth: floats(arrays, full),
-        keras: floats(arrays, `keras/${key}`),
+        shape,
+        truth,
+        keras: keras.data,
         ...(scale && { maxTruth: scale[0], maxKerasError: scale[1] }),
       };
     });
@@ -81,15 +96,24 @@ export interface FileFixture {
   readonly architecture: string | undefined;
 }
 
-/** The list of files that `files/files.json` keeps, as far as they are installed. */
+/**
+ * The list of files that `files/files.json` keeps, as far as they are installed: HDF5 files are not part of the package.
+ *
+ * @throws FormatError when it is no such list.
+ */
 export function fileFixtures(files: FixtureFiles): readonly FileFixture[] {
+  const path = "files/files.json";
   const present = new Set(files.list("files"));
-  const list = readJson(files, "files/files.json");
-  return (Array.isArray(list) ? list : []).filter(isKerasConfig).flatMap((entry) => {
-    const read = readConfig("files.json", entry);
-    const file = read.optionalString("file") ?? "";
-    const predictions = read.optionalString("predictions") ?? "";
-    return present.has(file) ? [{ file, predictions, architecture: read.optionalString("architecture") }] : [];
+  const list = readJson(files, path);
+  if (!Array.isArray(list)) throw new FormatError(path, "the file must hold a list.", quote(JSON.stringify(list)));
+  return list.flatMap((entry: unknown) => {
+    const read = readConfig(path, isKerasConfig(entry) ? entry : {});
+    const [file, predictions] = [read.optionalString("file"), read.optionalString("predictions")];
+    if (file === undefined || predictions === undefined) {
+      throw new FormatError(path, "every entry must have a file and predictions.", quote(JSON.stringify(entry)));
+    }
+    if (/\.h5$/.test(file) && !present.has(file)) return [];
+    return [{ file, predictions, architecture: read.optionalString("architecture") }];
   });
 }
 
@@ -144,6 +168,9 @@ function build({ builder, classes, inputShape }: ModelFixture): Model {
   const options = { classes, inputShape };
   if (builder === "resnet50") return ResNet50(options);
   if (builder === "resnet50v2") return ResNet50V2(options);
+  if (depth === undefined) {
+    throw new FormatError("fixture", "builder must be resnet<depth>v1 or v2, resnet50 or resnet50v2.", quote(builder));
+  }
   return version === "1" ? resnetV1(Number(depth), options) : resnetV2(Number(depth), options);
 }
 
@@ -170,10 +197,10 @@ export function rebuildBatch({ seed, batch, inputShape, input, classes }: ModelF
 }
 
 /** The elements of `x` that the fixture kept under `key`: all, or `samples` of them. */
-export function sample(x: Tensor, key: string, { seed, samples }: ModelFixture): FloatArray {
-  if (x.size <= samples) return x.data;
+export function sample(x: Tensor, key: string, { seed, samples }: ModelFixture): Compared {
+  if (x.size <= samples) return x;
   const stream = randomStream(seed, `sample/${key}`);
   const kept = floatArray("float64", samples);
   for (let j = 0; j < samples; j++) kept[j] = x.data[stream.integer(j, x.size)];
-  return kept;
+  return { shape: [samples], data: kept };
 }

@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { FormatError } from "../formats/format-error.js";
 import { loadWeights, readModel } from "../formats/read-model.js";
 import { toTensor } from "../formats/tensors.js";
 import type { Execution } from "../kernels/execution.js";
@@ -14,7 +15,7 @@ import { predict } from "../models/predict.js";
 import { type Trace, type TraceOptions, trace } from "../models/trace.js";
 import type { FloatArray } from "../tensor/dtype.js";
 import type { Tensor } from "../tensor/tensor.js";
-import { type Comparison, compare, judge, type Reference, ratioOf, type Verdict } from "./compare.js";
+import { type Compared, type Comparison, compare, judge, type Reference, ratioOf, type Verdict } from "./compare.js";
 import {
   type FileFixture,
   fileFixtures,
@@ -63,17 +64,23 @@ interface Case {
   readonly inputs: readonly Tensor[];
   readonly goal: TraceOptions;
   readonly arrays: FixtureArrays;
+  /** The file that they are from. */
+  readonly path: string;
   /** The elements of a tensor that the fixture kept. */
-  readonly kept: (x: Tensor, key: string) => FloatArray;
+  readonly kept: (x: Tensor, key: string) => Compared;
 }
 
 /** Compares both modes of a model with all that the fixture holds. */
-function compareModel({ model, inputs, goal, arrays, kept }: Case, execution: Execution): Compared {
-  const inference = traceAndCompare(arrays, "inference/", () => trace(model, inputs, { execution }), kept);
-  const wanted = references(arrays, "training/");
+function compareModel(example: Case, execution: Execution): Comparisons {
+  const { model, inputs, goal, arrays, path, kept } = example;
+  const inference = traceAndCompare(example, "inference/", () => trace(model, inputs, { execution }));
+  const wanted = references(arrays, "training/", path);
+  if (wanted.length + inference.comparisons.length === 0) {
+    throw new FormatError(path, "there must be arrays truth/inference/... or truth/training/...", "none");
+  }
   if (wanted.length === 0) return { comparisons: inference.comparisons, kinks: 0 };
   const options = { ...goal, training: true, execution };
-  const training = traceAndCompare(arrays, "training/", () => trace(model, inputs, options), kept);
+  const training = traceAndCompare(example, "training/", () => trace(model, inputs, options));
   const comparisons = [...inference.comparisons, ...training.comparisons];
   if (comparisons.every((comparison) => ratioOf(comparison) <= 1)) return { comparisons, kinks: 0 };
 
@@ -85,52 +92,53 @@ function compareModel({ model, inputs, goal, arrays, kept }: Case, execution: Ex
     const key = reference.key.slice("training/".length);
     const shift = kinks.shift(key.replace(/^gradInput\//, "gradOutput/"));
     const moved = shift === undefined ? reference : moveTruth(reference, kept(shift, reference.key));
-    return compare(keptOf(training.entries, key, reference.key, kept), moved);
+    return compare(keptOf(training.entries, key, reference.key, example), moved);
   });
   return { comparisons: [...inference.comparisons, ...again], kinks: kinks.count };
 }
 
-interface Compared {
+interface Comparisons {
   readonly comparisons: readonly Comparison[];
   /** ReLUs that rounding has put on the other side of zero, where the comparison had to look for them. */
   readonly kinks: number;
 }
 
-function keptOf(entries: Trace, key: string, fullKey: string, kept: Case["kept"]): FloatArray {
+function keptOf(entries: Trace, key: string, fullKey: string, { path, kept }: Case): Compared {
   const ours = traced(entries, key);
-  if (ours === undefined) throw new Error(`internal: verify: the trace has no ${key}.`);
-  return kept(ours, fullKey);
+  if (ours !== undefined) return kept(ours, fullKey);
+  throw new FormatError(path, `truth/${fullKey} must be of a tensor in our trace.`, `a trace without ${key}`);
 }
 
 function traceAndCompare(
-  arrays: FixtureArrays,
+  example: Case,
   mode: string,
   run: () => Trace,
-  kept: Case["kept"],
 ): { readonly entries: Trace; readonly comparisons: readonly Comparison[] } {
-  const wanted = references(arrays, mode);
+  const wanted = references(example.arrays, mode, example.path);
   const entries: Trace = wanted.length === 0 ? new Map() : run();
   const comparisons = wanted.map((reference) =>
-    compare(keptOf(entries, reference.key.slice(mode.length), reference.key, kept), reference),
+    compare(keptOf(entries, reference.key.slice(mode.length), reference.key, example), reference),
   );
   return { entries, comparisons };
 }
 
 /** The reference with its truth, and Keras's value with it, moved by `shift`: Keras's own error stays what it is. */
-function moveTruth(reference: Reference, shift: FloatArray): Reference {
+function moveTruth(reference: Reference, { data: shift }: Compared): Reference {
   const move = (values: FloatArray): FloatArray => Float64Array.from(values, (value, i) => value + shift[i]);
   return { ...reference, truth: move(reference.truth), keras: move(reference.keras) };
 }
 
-function verifyLayer(files: FixtureFiles, name: string, execution: Execution): Compared {
-  const arrays = readArrays(files, `layers/${name}.npz`);
+function verifyLayer(files: FixtureFiles, name: string, execution: Execution): Comparisons {
+  const path = `layers/${name}.npz`;
+  const arrays = readArrays(files, path);
   const model = readModel(files.read(`layers/${name}.keras`), `${name}.keras`);
   const names = (tensors: Model["inputs"]): string[] => tensors.map((x) => x.node.layer.name);
   const inputs = arraysOf(arrays, "input", names(model.inputs));
   const cotangents = arraysOf(arrays, "dy", names(model.outputs));
   const goal = cotangents.length > 0 ? { cotangents } : {};
-  const kept = (x: Tensor): FloatArray => x.data;
-  return compareModel({ model, inputs, goal, arrays: withLossScale(arrays, names(model.outputs)), kept }, execution);
+  const kept = (x: Tensor): Compared => x;
+  const scaled = withLossScale(arrays, names(model.outputs));
+  return compareModel({ model, inputs, goal, arrays: scaled, path, kept }, execution);
 }
 
 /**
@@ -149,13 +157,14 @@ function withLossScale(arrays: FixtureArrays, outputs: readonly string[]): Fixtu
   return new Map([...arrays, ["scale/training/loss", { dtype: "float64", shape: [3], data: scale }]]);
 }
 
-function verifyModel(files: FixtureFiles, name: string, execution: Execution): Compared {
-  const arrays = readArrays(files, `models/${name}.npz`);
+function verifyModel(files: FixtureFiles, name: string, execution: Execution): Comparisons {
+  const path = `models/${name}.npz`;
+  const arrays = readArrays(files, path);
   const fixture = modelFixture(readJson(files, `models/${name}.json`));
   const { x, y } = rebuildBatch(fixture);
   const model = rebuildModel(fixture);
-  const kept = (tensor: Tensor, key: string): FloatArray => sample(tensor, key, fixture);
-  return compareModel({ model, inputs: [x], goal: { targets: [y] }, arrays, kept }, execution);
+  const kept = (tensor: Tensor, key: string): Compared => sample(tensor, key, fixture);
+  return compareModel({ model, inputs: [x], goal: { targets: [y] }, arrays, path, kept }, execution);
 }
 
 /** Files as users have them: read, weights alone into the model of another file, and their predictions compared. */
@@ -163,8 +172,9 @@ function verifyFile(
   files: FixtureFiles,
   { file, predictions, architecture }: FileFixture,
   execution: Execution,
-): Compared {
-  const arrays = readArrays(files, `files/${predictions}`);
+): Comparisons {
+  const path = `files/${predictions}`;
+  const arrays = readArrays(files, path);
   const whole = architecture ?? file;
   const model = readModel(files.read(`files/${whole}`), whole);
   if (architecture !== undefined) loadWeights(model, files.read(`files/${file}`), file);
@@ -175,33 +185,39 @@ function verifyFile(
   );
   const outputs = predict(model, inputs, { execution });
   const comparisons = model.outputs.map(({ node }, i) => {
-    const reference = references(arrays, node.layer.name).find(({ key }) => key === node.layer.name);
-    if (reference === undefined) throw new Error(`internal: verify: ${file} has no reference for ${node.layer.name}.`);
-    return compare(outputs[i].data, reference);
+    const { name } = node.layer;
+    const reference = references(arrays, name, path).find(({ key }) => key === name);
+    if (reference !== undefined) return compare(outputs[i], reference);
+    throw new FormatError(path, `there must be an array of floats truth/${name}.`, "no such array");
   });
   return { comparisons, kinks: 0 };
 }
 
+/** The name of a file in models/ that is no model's rule: shapes of models, which no numbers go with. */
+const SHAPES = "shapes";
+
 /** Every fixture whose name contains `only`, one after another; the models smallest first. */
 export function* verify(files: FixtureFiles, execution: Execution, only = ""): Generator<Result> {
-  const names = (folder: string, ending: RegExp): string[] =>
-    files
+  // a fixture is two files: where one of them is missing, reading it says so
+  const names = (folder: string, rest: string): string[] => {
+    const found = files
       .list(folder)
-      .filter((file) => ending.test(file) && `${folder}/${file}`.includes(only))
-      .map((file) => file.replace(/\.(keras|npz)$/, ""))
-      .sort();
-  const result = (kind: Result["kind"], name: string, { comparisons, kinks }: Compared): Result => ({
+      .filter((file) => (file.endsWith(rest) || file.endsWith(".npz")) && `${folder}/${file}`.includes(only))
+      .map((file) => file.replace(/\.\w+$/, ""));
+    return [...new Set(found)].filter((name) => name !== SHAPES).sort();
+  };
+  const result = (kind: Result["kind"], name: string, { comparisons, kinks }: Comparisons): Result => ({
     kind,
     name,
     comparisons,
     kinks,
     verdict: judge(comparisons),
   });
-  for (const name of names("layers", /\.keras$/)) yield result("layers", name, verifyLayer(files, name, execution));
+  for (const name of names("layers", ".keras")) yield result("layers", name, verifyLayer(files, name, execution));
   const wanted = fileFixtures(files).filter(({ file }) => `files/${file}`.includes(only));
   for (const file of wanted) yield result("files", file.file, verifyFile(files, file, execution));
   const size = (name: string): number => files.read(`models/${name}.npz`).length;
-  for (const name of names("models", /\.npz$/).sort((a, b) => size(a) - size(b))) {
+  for (const name of names("models", ".json").sort((a, b) => size(a) - size(b))) {
     yield result("models", name, verifyModel(files, name, execution));
   }
 }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { cpSync, mkdirSync, readFileSync } from "node:fs";
+import { cpSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { readNpz, writeNpz } from "../../src/formats/npz.js";
@@ -10,8 +10,11 @@ function prepared(test: TestContext): Workspace {
   const workspace = new Workspace(test);
   for (const folder of ["layers", "files", "models"]) mkdirSync(workspace.path(`f/${folder}`), { recursive: true });
   const names = ["layers/dense.keras", "layers/dense.npz", "layers/add-2.keras", "layers/add-2.npz"];
-  const files = ["files/keras3-sequential.keras", "files/keras3-sequential.npz", "files/files.json"];
-  for (const name of [...names, ...files]) cpSync(join(FIXTURES, name), workspace.path(`f/${name}`));
+  const [file, predictions] = ["keras3-sequential.keras", "keras3-sequential.npz"];
+  for (const name of [...names, `files/${file}`, `files/${predictions}`]) {
+    cpSync(join(FIXTURES, name), workspace.path(`f/${name}`));
+  }
+  workspace.put("f/files/files.json", JSON.stringify([{ file, predictions }]));
   return workspace;
 }
 
@@ -47,6 +50,28 @@ describe("touchstone verify", { concurrency: 2 }, () => {
     assert.match(found, /^ {2}element 1: ours \S+, truth \S+, error 1\.25e-1, bound \S+, Keras's error \S+$/);
     assert.match(out, /^layers\/add-2 .*(?<!BROKEN)$/m);
     assert.match(out, /\n1 of 3 fixtures, \d+ tensors, \d+\.\d s: bounds broken in dense\n$/);
+  });
+
+  it("says of a fixture that lacks something, or has too much, which it is", async (test) => {
+    const workspace = prepared(test);
+    const arrays = readNpz(new Uint8Array(readFileSync(workspace.path("f/layers/dense.npz"))));
+    const bias = "training/gradWeight/dense/bias";
+    const refused = async (kept: (key: string) => string | undefined, message: RegExp): Promise<void> => {
+      const renamed = [...arrays].flatMap(([key, array]) => {
+        const name = kept(key);
+        return name === undefined ? [] : ([[name, array]] as const);
+      });
+      workspace.put("f/layers/dense.npz", writeNpz(new Map(renamed)));
+      await workspace.refuse([...VERIFY, "--only", "layers/dense"], message);
+    };
+    await refused(
+      (key) => (/^(truth|keras)/.test(key) ? undefined : key),
+      /layers\/dense\.npz: there must be arrays truth\/inference\/\.\.\. or .+ Received none\.$/m,
+    );
+    await refused(
+      (key) => key.replace(bias, `${bias}es`),
+      /layers\/dense\.npz: truth\/training\/gradWeight\/dense\/biases must be of a tensor in our trace\. Received .+\.$/m,
+    );
   });
 
   it("prints one JSON object a line with --json, and nothing else", async (test) => {
@@ -86,6 +111,11 @@ describe("touchstone verify", { concurrency: 2 }, () => {
     await workspace.refuse(
       [...VERIFY, "--only", "lstm"],
       "f must hold a fixture whose name contains what --only says. Received lstm.",
+    );
+    rmSync(workspace.path("f/layers/add-2.keras"));
+    await workspace.refuse(
+      VERIFY,
+      'f/layers/add-2.keras: must be a file that can be read. Received "no such file or directory".',
     );
     workspace.put("f/layers/add-2.npz", "PK");
     await workspace.refuse(VERIFY, /^touchstone: layers\/add-2\.npz: zip: .+ Received .+\.$/m);

@@ -148,9 +148,9 @@ export function allowedLosses(run: KerasRun): readonly number[] {
 /** How every weight that the fixture keeps after the last step compares; a ResNet's are not kept. */
 export function compareWeights(run: KerasRun, model: Model): readonly Comparison[] {
   const weights = model.weightsByPath();
-  return references(run.arrays, "weight/").map((reference) => {
+  return references(run.arrays, "weight/", `steps/${run.name}.npz`).map((reference) => {
     const weight = weights.get(reference.key.slice("weight/".length));
     if (weight === undefined) throw new Error(`${run.name}: the model has no ${reference.key}`);
-    return compare(weight.value.data, reference);
+    return compare(weight.value, reference);
   });
 }

@@ -60,12 +60,14 @@ describe("references", () => {
   ]);
 
   it("pairs truth with Keras's own result, and with the scale of the whole tensor where only a sample is kept", () => {
-    assert.deepEqual(references(arrays, "training/"), [
-      { key: "training/loss", truth: Float64Array.of(1), keras: Float64Array.of(2) },
+    assert.deepEqual(references(arrays, "training/", "a.npz"), [
+      { path: "a.npz", key: "training/loss", shape: [1], truth: Float64Array.of(1), keras: Float64Array.of(2) },
     ]);
-    assert.deepEqual(references(arrays, "inference/"), [
+    assert.deepEqual(references(arrays, "inference/", "a.npz"), [
       {
+        path: "a.npz",
         key: "inference/output/a",
+        shape: [2],
         truth: Float64Array.of(3, 4),
         keras: Float64Array.of(5, 6),
         maxTruth: 10,
@@ -74,11 +76,19 @@ describe("references", () => {
     ]);
   });
 
-  it("refuses a truth without Keras's result", () => {
-    assert.throws(() => references(new Map([["truth/loss", f64(1)]]), ""), {
-      name: "FormatError",
-      message: "fixture: there must be an array of floats keras/loss. Received no such array.",
-    });
+  it("refuses a truth without Keras's result, of less than float64, or of another shape", () => {
+    const single: NpyArray = { dtype: "float32", shape: [1], data: Float32Array.of(1) };
+    for (const [truth, keras, message] of [
+      [f64(1), undefined, "there must be an array of floats keras/loss. Received no such array."],
+      [single, single, "truth/loss must be float64. Received float32."],
+      [f64(1), f64(1, 2), "keras/loss must have shape [1]. Received [2]."],
+    ] as const) {
+      const broken = new Map([["truth/loss", truth], ...(keras === undefined ? [] : [["keras/loss", keras] as const])]);
+      assert.throws(() => references(broken, "", "layers/a.npz"), {
+        name: "FormatError",
+        message: `layers/a.npz: ${message}`,
+      });
+    }
   });
 });
 
@@ -98,17 +108,36 @@ describe("files of fixtures", () => {
     assert.deepEqual(readJson(good, "models/a.json"), [1]);
   });
 
-  it("of users are those that are listed and installed", () => {
+  it("of users are those that are listed and, of HDF5 files, which the package leaves out, installed", () => {
     const list = [
       { file: "a.keras", predictions: "a.npz" },
       { file: "b.h5", predictions: "b.npz" },
+      { file: "d.keras", predictions: "d.npz" },
       { file: "c.weights.h5", predictions: "a.npz", architecture: "a.keras" },
     ];
     const files = filesOf({ "files/files.json": JSON.stringify(list), "files/a.keras": "", "files/c.weights.h5": "" });
     assert.deepEqual(fileFixtures(files), [
       { file: "a.keras", predictions: "a.npz", architecture: undefined },
+      { file: "d.keras", predictions: "d.npz", architecture: undefined },
       { file: "c.weights.h5", predictions: "a.npz", architecture: "a.keras" },
     ]);
+  });
+});
+
+describe("the list of files", () => {
+  it("is refused where it is none, and where an entry does not say what it is", () => {
+    for (const [list, rule] of [
+      [{}, "the file must hold a list."],
+      [[{ flie: "a.keras", predictions: "a.npz" }], "every entry must have a file and predictions."],
+      [["a.keras"], "every entry must have a file and predictions."],
+    ] as const) {
+      const json = JSON.stringify(list);
+      const received = JSON.stringify(Array.isArray(list) ? JSON.stringify(list[0]) : json);
+      assert.throws(() => fileFixtures(filesOf({ "files/files.json": json })), {
+        name: "FormatError",
+        message: `files/files.json: ${rule} Received ${received}.`,
+      });
+    }
   });
 });
 
@@ -149,13 +178,13 @@ describe("a model fixture", () => {
   it("keeps small tensors whole, and of large ones as many elements as it says", () => {
     const fixture = modelFixture(RULE);
     const small = generate([4, 4], "float32", (i, j) => 4 * i + j);
-    assert.equal(sample(small, "training/output/a", fixture), small.data);
+    assert.equal(sample(small, "training/output/a", fixture), small);
     const large = generate([5, 7], "float32", (i, j) => 7 * i + j);
     const kept = sample(large, "training/output/a", fixture);
     const stream = randomStream(RULE.seed, "sample/training/output/a");
     assert.deepEqual(
-      Array.from(kept),
-      Array.from({ length: 16 }, (_, j) => stream.integer(j, 35)),
+      [kept.shape, Array.from(kept.data)],
+      [[16], Array.from({ length: 16 }, (_, j) => stream.integer(j, 35))],
     );
   });
 
@@ -163,6 +192,10 @@ describe("a model fixture", () => {
     assert.throws(() => modelFixture([]), {
       name: "FormatError",
       message: "fixture: a model's rule must be a dictionary. Received object.",
+    });
+    assert.throws(() => rebuildModel(modelFixture({ ...RULE, builder: "resnet" })), {
+      name: "FormatError",
+      message: 'fixture: builder must be resnet<depth>v1 or v2, resnet50 or resnet50v2. Received "resnet".',
     });
     for (const input of [[1], [1, null], "1,2"]) {
       assert.throws(() => modelFixture({ ...RULE, input }), {
