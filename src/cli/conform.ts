@@ -16,7 +16,7 @@ import { writeReproduction } from "../oracle/conformance/reproduction.js";
 import { describe } from "../serialization/config.js";
 import { EXIT, fileError, UsageError } from "./errors.js";
 import { type Output, prepareOutput } from "./files.js";
-import { choice, wholeNumber } from "./options.js";
+import { choice, givenOption, wholeNumber } from "./options.js";
 import { startProgress } from "./progress.js";
 
 interface Flags {
@@ -51,7 +51,8 @@ export function conformCommand(): Command {
     .option("--timeout <seconds>", "what one call may take", wholeNumber("--timeout", 1, MOST_SECONDS), 60)
     .option("--json <report.json>", "write the report, with every minimal reproduction")
     .option("--reproduction <case.npz>", "write the first finding's minimal case")
-    .action(async (files: readonly string[], flags: Flags) => {
+    .action(async (files: readonly string[], flags: Flags, command: Command) => {
+      if (flags.merge === true) refuseRunOptions(command);
       const json = flags.json === undefined ? undefined : prepareOutput(flags.json, "--json", [".json"]);
       const reproduction =
         flags.reproduction === undefined ? undefined : prepareOutput(flags.reproduction, "--reproduction", [".npz"]);
@@ -64,6 +65,15 @@ export function conformCommand(): Command {
       if (missing.length > 0) process.stdout.write(`missing shares: ${missing.join(" ")}\n`);
       if (!conforms(report) || missing.length > 0) process.exitCode = EXIT.judgementFailed;
     });
+}
+
+/** What goes with --merge: the others say how a backend is run. */
+const OF_REPORTS = ["merge", "json", "reproduction"];
+
+function refuseRunOptions(command: Command): void {
+  const given = givenOption(command, (name) => !OF_REPORTS.includes(name));
+  if (given === undefined) return;
+  throw new UsageError(`${given.long} must go with a backend.`, "--merge, which takes reports");
 }
 
 function writeFirst(output: Output | undefined, { operations }: Report): void {

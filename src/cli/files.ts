@@ -38,9 +38,13 @@ function kindOf(stat: { isDirectory(): boolean }): string {
   return stat.isDirectory() ? "a directory" : "a device or a pipe";
 }
 
-/** Whether there is a file or directory at `path`. */
+/** Whether there is a file or directory at `path`: not where a part of the path is a file, or too long a name. */
 export function exists(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false }) !== undefined;
+  try {
+    return statSync(path, { throwIfNoEntry: false }) !== undefined;
+  } catch {
+    return false;
+  }
 }
 
 /** An output that was checked before the work. */

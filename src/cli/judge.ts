@@ -25,9 +25,10 @@ import type { KerasConfig } from "../serialization/config.js";
 import { cast, dtypeOf, type Tensor } from "../tensor/tensor.js";
 import { type Arrays, modelInputs, modelTargets, readArrays } from "./arrays.js";
 import { EXIT, UsageError } from "./errors.js";
-import { exists, prepareOutput } from "./files.js";
+import { exists, type Output, prepareOutput } from "./files.js";
 import { MODEL_HELP, type ModelFlags, modelOptions, resolveModel } from "./models.js";
-import { choice } from "./options.js";
+import { choice, givenOption } from "./options.js";
+import { shellWord } from "./shell.js";
 
 interface Flags extends ModelFlags {
   readonly input: readonly string[];
@@ -67,7 +68,12 @@ export function judgeCommand(): Command {
     const given = readArguments(command.args.slice(1));
     const operation = OPERATIONS.get(target);
     if (operation !== undefined) refuseModelOptions(command);
-    const holds = operation === undefined ? judgeModel(target, given, flags) : judgeOperation(operation, given, flags);
+    const output =
+      flags.reproduction === undefined ? undefined : prepareOutput(flags.reproduction, "--reproduction", [".npz"]);
+    const holds =
+      operation === undefined
+        ? judgeModel(target, given, flags, output)
+        : judgeOperation(operation, given, flags, output);
     if (!holds) process.exitCode = EXIT.judgementFailed;
   });
 }
@@ -76,10 +82,7 @@ export function judgeCommand(): Command {
 const OF_MODELS = ["training", "loss", "all", ...modelOptions().map((option) => option.attributeName())];
 
 function refuseModelOptions(command: Command): void {
-  const given = command.options.find(
-    (option) =>
-      OF_MODELS.includes(option.attributeName()) && command.getOptionValueSource(option.attributeName()) === "cli",
-  );
+  const given = givenOption(command, (name) => OF_MODELS.includes(name));
   if (given === undefined) return;
   throw new UsageError(`${given.long} must go with a model, not with an operation.`, command.args[0]);
 }
@@ -125,7 +128,7 @@ function listOfLists(json: string): unknown {
   }
 }
 
-function judgeOperation(operation: Operation, args: KerasConfig, flags: Flags): boolean {
+function judgeOperation(operation: Operation, args: KerasConfig, flags: Flags, output: Output | undefined): boolean {
   const { operands, notes } = singles(readInputs(flags.input));
   refuseUnknown(operation, Object.keys(operands));
   const watched = watch(args);
@@ -143,7 +146,7 @@ function judgeOperation(operation: Operation, args: KerasConfig, flags: Flags): 
     ? undefined
     : diagnose(operation, operands, args, Object.fromEntries(results), arithmeticOf(flags));
   const missing = operation.outputs.filter((name) => expectations[name] !== undefined && !results.has(name));
-  const written = writeReproductionOf({ operation, operands, args }, Object.fromEntries(results), flags);
+  const written = writeReproductionOf({ operation, operands, args }, Object.fromEntries(results), flags, output);
   if (flags.json === true) {
     const arithmetic = arithmeticOf(flags).name;
     const verdict = { operation: operation.name, arithmetic, holds, verdicts, notJudged: missing, notes, diagnosis };
@@ -160,14 +163,27 @@ function judgeOperation(operation: Operation, args: KerasConfig, flags: Flags): 
   return holds;
 }
 
-/** Writes the least of a case that is wrong, if that is wanted; the command that judges it again. */
-function writeReproductionOf(given: OperationCase, results: Operands, flags: Flags): string | undefined {
-  if (flags.reproduction === undefined) return undefined;
-  const output = prepareOutput(flags.reproduction, "--reproduction", [".npz"]);
+/** Writes the least of a case that is wrong, if that is wanted; the command that judges it again, by the same bounds. */
+function writeReproductionOf(
+  given: OperationCase,
+  results: Operands,
+  flags: Flags,
+  output: Output | undefined,
+): string | undefined {
+  if (output === undefined) return undefined;
   const reproduction = minimalReproduction(given, results, arithmeticOf(flags));
   if (reproduction === undefined) return undefined;
   output.write(writeReproduction(reproduction));
-  return judgeCommandLine(reproduction, flags.reproduction);
+  return [judgeCommandLine(reproduction, shellWord(output.path)), ...arithmeticWords(flags)].join(" ");
+}
+
+/** The options that say what the candidate's arithmetic is, where it is not the usual one. */
+function arithmeticWords({ arithmetic, flush, functions }: Flags): readonly string[] {
+  return [
+    ...(arithmetic === "float32" ? [] : ["--arithmetic", arithmetic]),
+    ...(flush === true ? ["--flush"] : []),
+    ...(functions === "library" ? [] : ["--functions", functions]),
+  ];
 }
 
 /** What a reproduction holds besides operands. */
@@ -247,7 +263,7 @@ function watch(args: KerasConfig): { readonly args: KerasConfig; refuseUnread(op
   };
 }
 
-function judgeModel(target: string, given: KerasConfig, flags: Flags): boolean {
+function judgeModel(target: string, given: KerasConfig, flags: Flags, output: Output | undefined): boolean {
   if (!isModel(target)) {
     const names = [...OPERATIONS.keys()].filter((name) => !name.endsWith("-backward")).join(", ");
     throw new UsageError(
@@ -275,15 +291,16 @@ function judgeModel(target: string, given: KerasConfig, flags: Flags): boolean {
     arithmetic: arithmeticOf(flags),
   });
   const { wrongCase, ...verdict } = judgement;
-  const written = wrongCase && writeReproductionOf(wrongCase, { [wrongCase.output]: wrongCase.received }, flags);
+  const written =
+    wrongCase && writeReproductionOf(wrongCase, { [wrongCase.output]: wrongCase.received }, flags, output);
   if (flags.json === true) {
     process.stdout.write(`${jsonLine({ ...verdict, reproduction: written })}\n`);
     return judgement.holds;
   }
   const lines = [...describeTrace(judgement, flags.all ?? false)];
   if (written !== undefined) lines.push(`to repeat it: ${written}`);
-  else if (flags.reproduction !== undefined && !judgement.holds) {
-    lines.push(`no ${flags.reproduction}: the first that is not right is not a result of one operation alone`);
+  else if (output !== undefined && !judgement.holds) {
+    lines.push(`no ${output.path}: the first that is not right is not a result of one operation alone`);
   }
   process.stdout.write(`${lines.join("\n")}\n`);
   return judgement.holds;

@@ -4,7 +4,7 @@
  * @module
  */
 import { availableParallelism } from "node:os";
-import { Option } from "commander";
+import { type Command, Option } from "commander";
 import { createExecution, type OwnedExecution } from "../kernels/execution.js";
 import { UsageError } from "./errors.js";
 
@@ -34,6 +34,14 @@ export function choice(flags: string, description: string, choices: readonly str
     if (!choices.includes(text))
       throw new UsageError(`${name} must be one of ${choices.join(", ")}.`, JSON.stringify(text));
     return text;
+  });
+}
+
+/** The first of the options that `isMeant` by its name in camelCase and that the user has given. */
+export function givenOption(command: Command, isMeant: (name: string) => boolean): Option | undefined {
+  return command.options.find((option) => {
+    const name = option.attributeName();
+    return isMeant(name) && command.getOptionValueSource(name) === "cli";
   });
 }
 

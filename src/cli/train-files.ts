@@ -8,7 +8,7 @@
  *
  * @module
  */
-import { mkdirSync } from "node:fs";
+import { mkdirSync, statSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { fileError, UsageError } from "./errors.js";
 import { exists, type Output, prepareOutput } from "./files.js";
@@ -58,6 +58,9 @@ export function prepareTrainFiles(model: string, flags: FileFlags): TrainFiles {
     throw new UsageError("--out must be a whole model, ending in .keras or .h5.", out.path);
   }
   checkDistinct([out.path, report?.path, csv, log ?? join(folder, "log.jsonl"), last, best]);
+  if (exists(folder) && !statSync(folder).isDirectory()) {
+    throw new UsageError("--checkpoint-dir must be a folder, or the name of a new one.", `${folder}, a file`);
+  }
   if (flags.resume === true && !exists(last)) {
     throw new UsageError("--resume must find the checkpoint of an unfinished run.", `${last}, where there is none`);
   }

@@ -31,6 +31,7 @@ import { exists, readBytes } from "./files.js";
 import { Interruption } from "./interruption.js";
 import { MODEL_HELP } from "./models.js";
 import { withExecution } from "./options.js";
+import { shellWord } from "./shell.js";
 import { loadTrainData, type TrainData } from "./train-data.js";
 import { type CheckpointFolder, prepareTrainFiles, type TrainFiles } from "./train-files.js";
 import {
@@ -196,9 +197,5 @@ function whereItStopped({ state }: FitResult, { batchesPerEpoch }: BatchSource):
 function resumeCommand(): string {
   const given = process.argv.slice(2).filter((word) => word !== "--resume");
   const words = given.filter((word, i) => !/^--stop-after(=|$)/.test(word) && given[i - 1] !== "--stop-after");
-  return ["  npx touchstone", ...words.map(quoted), "--resume"].join(" ");
-}
-
-function quoted(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+  return ["  npx touchstone", ...words.map(shellWord), "--resume"].join(" ");
 }

@@ -31,18 +31,19 @@ export function verifyCommand(): Command {
     .option("--fixtures <folder>", "a folder with layers/, files/ and models/ (default: those of the package)")
     .option("--only <part>", "only fixtures whose name contains this")
     .option("--tensors", "a line for every tensor")
-    .option("--json", "one JSON object a line instead of the table")
+    .option("--json", "one JSON object a line instead of the table; with --tensors, each has `comparisons`")
     .addOption(threadsOption())
     .addOption(accumulateOption())
     .action(async (flags: Flags) => {
       const start = performance.now();
       const folder = flags.fixtures ?? SHIPPED;
+      const everyTensor = flags.tensors ?? false;
       const results: Result[] = [];
       await withExecution(flags, async (execution) => {
         for (const result of verify(fixtureFiles(folder), execution, flags.only)) {
           if (results.length === 0 && flags.json !== true) process.stdout.write(HEADER);
           results.push(result);
-          process.stdout.write(flags.json === true ? jsonLine(result) : tableLines(result, flags.tensors ?? false));
+          process.stdout.write(flags.json === true ? jsonLine(result, everyTensor) : tableLines(result, everyTensor));
           // lets a reader who has left (`| head`) end the work
           await setImmediate();
         }
@@ -103,10 +104,10 @@ function tableLines({ kind, name, verdict, comparisons, kinks }: Result, everyTe
   return `${line}\n${sides}${reason}${details}`;
 }
 
-function jsonLine({ kind, name, verdict, kinks }: Result): string {
+function jsonLine({ kind, name, verdict, kinks, comparisons }: Result, everyTensor: boolean): string {
   const { worst, worstRatio, ofKeras, holds, tensors } = verdict;
   const result = { kind, name, tensors, holds, errorOverBound: worstRatio, ofKeras, kinks, worst };
-  return `${JSON.stringify(result, (_key, value: unknown) => jsonNumber(value))}\n`;
+  return `${JSON.stringify(everyTensor ? { ...result, comparisons } : result, (_key, value: unknown) => jsonNumber(value))}\n`;
 }
 
 /** JSON has no NaN and no infinities: they become strings. */

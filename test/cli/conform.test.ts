@@ -69,6 +69,16 @@ describe("touchstone conform", () => {
     assert.match(out, /^no findings in 1 operation\nmissing shares: 1\/3 3\/3\n$/m);
   });
 
+  it("refuses options of a run beside --merge, which would do nothing", async (t) => {
+    const place = new Workspace(t);
+    for (const given of [["--cases", "3"], ["--flush"]]) {
+      await place.refuse(
+        ["conform", "--merge", "a.json", ...given],
+        `${given[0]} must go with a backend. Received --merge, which takes reports.`,
+      );
+    }
+  });
+
   it("refuses what is no backend and no report", async (t) => {
     const place = new Workspace(t);
     place.put("good.mjs", GOOD);

@@ -173,6 +173,26 @@ describe("touchstone judge", { concurrency: 2 }, () => {
     assert.match(json, /"diagnosis":\{"holds":false,"causes":\[\{"name":"bias missing","outputs":\["y"\]/);
   });
 
+  it("says how to repeat a mistake by the bounds that it was judged by, whatever the name of the file", async (test) => {
+    const workspace = new Workspace(test);
+    workspace.putArrays("in.npz", { x: counting([2, 3]) });
+    workspace.putArrays("out.npz", { y: { ...counting([2, 3]), data: new Float32Array(6).fill(3) } });
+    const { code, out } = await workspace.touchstone(
+      ..."judge tanh --input in.npz --candidate out.npz --arithmetic tf32 --flush --functions wgsl".split(" "),
+      ...["--reproduction", "the case.npz"],
+    );
+    assert.equal(code, 1);
+    const command = "judge tanh --input 'the case.npz' --candidate 'the case.npz'";
+    assert.ok(out.endsWith(`\nto repeat it: npx touchstone ${command} --arithmetic tf32 --flush --functions wgsl\n`));
+  });
+
+  it("refuses a name for the reproduction before the work, not after it", async (test) => {
+    await new Workspace(test).refuse(
+      "judge conv2d --input none.npz --candidate none.npz --reproduction case.txt".split(" "),
+      "--reproduction must end in .npz. Received case.txt.",
+    );
+  });
+
   it("names the mistake of a layer in a trace, and writes the least of it", async (test) => {
     const workspace = new Workspace(test);
     workspace.put("narrow.keras", NARROW);

@@ -407,6 +407,21 @@ describe("touchstone train refuses, before it begins,", () => {
       /^touchstone: the model, the report, the logs and the checkpoints must be files of their own\. Received .*best\.keras twice\.$/m,
     ],
     [
+      "checkpoints in a file",
+      [...TRAIN, "1", "--checkpoint-dir", "data.npz"],
+      "--checkpoint-dir must be a folder, or the name of a new one. Received data.npz, a file.",
+    ],
+    [
+      "checkpoints below a file",
+      [...TRAIN, "1", "--checkpoint-dir", "data.npz/c"],
+      'data.npz/c: must be a file that can be written. Received "a part of the path is not a directory".',
+    ],
+    [
+      "a model below a file",
+      ["train", "data.npz/m", "--data", "data.npz"],
+      /^touchstone: <model> must be .* Received "data\.npz\/m"\.$/m,
+    ],
+    [
       "sides of more than 4096 pixels",
       [...TRAIN, "1", "--image-size", "5,4097"],
       '--image-size must be two whole numbers from 1 to 4096, height,width. Received "5,4097".',

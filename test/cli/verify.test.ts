@@ -96,8 +96,13 @@ describe("touchstone verify", { concurrency: 2 }, () => {
     }
   });
 
-  it("prints a line for every tensor with --tensors", async (test) => {
-    const out = await prepared(test).succeed(...VERIFY, "--tensors", "--only", "layers/dense");
+  it("prints a line for every tensor with --tensors, and has them in JSON", async (test) => {
+    const workspace = prepared(test);
+    const json = await workspace.succeed(...VERIFY, "--tensors", "--json", "--only", "layers/dense");
+    const { tensors, comparisons }: { tensors: number; comparisons: { key: string }[] } = JSON.parse(json);
+    assert.equal(comparisons.length, tensors);
+    assert.ok(comparisons.some(({ key }) => key === "training/gradWeight/dense/kernel"));
+    const out = await workspace.succeed(...VERIFY, "--tensors", "--only", "layers/dense");
     assert.match(out, /^ {2}training\/gradWeight\/dense\/kernel +0\.\d{3}$/m);
     assert.match(out, /^ {2}inference\/output\/dense +0\.\d{3}$/m);
   });
