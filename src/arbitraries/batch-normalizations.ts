@@ -18,7 +18,7 @@ import {
   type Sizes,
   squareSizes,
 } from "./cases.js";
-import { checkOptions, OF_LAYERS, regimeOf } from "./options.js";
+import { checkOptions, OF_LAYERS, regimeOf, wholeNumber } from "./options.js";
 import { type Regime, REGIMES, type RegimeName } from "./regimes.js";
 
 /** A batch normalization, its operands, and a derivative to send back through it. */
@@ -62,7 +62,8 @@ type NormalizationSizes = Sizes<"batch" | "height" | "width" | "channels" | "gam
 export function batchNormalizations(
   options: BatchNormalizationArbitraryOptions = {},
 ): fc.Arbitrary<BatchNormalizationCase> {
-  checkOptions("batchNormalizations", options, OF_LAYERS);
+  // images of one pixel, one by one, have no two elements a channel
+  checkOptions("batchNormalizations", options, { ...OF_LAYERS, maxDim: wholeNumber(2) });
   const { maxDim = 6, dtype = "float32" } = options;
   const regime = regimeOf(options.regime ?? "normal");
   return casesOf<NormalizationSizes, BatchNormalizationCase>({

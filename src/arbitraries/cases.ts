@@ -4,9 +4,9 @@
  * A case is planned by a few whole numbers, its sizes: dimensions, strides, numbers of layers, choices. The sizes say which
  * tensors the case needs; those are drawn by a regime each. To shrink, sizes go towards their least first,
  *
- *     all at once;  one by one to the least;  one by one half of the way;  one by one by 1
+ *     all at once;  one by one to the least;  one by one half of the way;  one by one by 1;  the same for pairs of equal sizes
  *
- * as far as the case stays valid. The tensors keep what is left of them: the corner at the beginning of every axis or,
+ * as far as the case stays valid: what fails only where an image is square stays square. The tensors keep what is left of them: the corner at the beginning of every axis or,
  * tried next, the corner at its end, so that values which a failure depends on survive in one of both. An axis that grows
  * (outputs, where strides shrink) repeats itself. Where no smaller case fails, values become simpler, one tensor after the
  * other (see `simpler-values.ts`).
@@ -53,6 +53,13 @@ export interface CaseKind<S extends Sizes, Case extends object> {
   plan(sizes: S): Plan<Case>;
 }
 
+/** How one size shrinks, given the least that it may be: the greatest leap first. */
+const LEAPS: readonly ((size: number, least: number) => number)[] = [
+  (_size, least) => least,
+  (size, least) => least + ((size - least) >> 1),
+  (size, least) => Math.max(least, size - 1),
+];
+
 /** Sizes that are simpler than `sizes`, the greatest leap first; those that do not fit are left out. */
 export function* simplerSizes<S extends Sizes>(
   sizes: S,
@@ -64,9 +71,17 @@ export function* simplerSizes<S extends Sizes>(
     const all: Record<string, number> = {};
     for (const [name] of entries) all[name] = least(name);
     yield { ...sizes, ...all };
-    for (const [name] of entries) yield { ...sizes, [name]: least(name) };
-    for (const [name, size] of entries) yield { ...sizes, [name]: least(name) + ((size - least(name)) >> 1) };
-    for (const [name, size] of entries) yield { ...sizes, [name]: Math.max(least(name), size - 1) };
+    for (const leap of LEAPS) {
+      for (const [name, size] of entries) yield { ...sizes, [name]: leap(size, least(name)) };
+    }
+    for (const leap of LEAPS) {
+      for (const [i, [name, size]] of entries.entries()) {
+        for (const [other, otherSize] of entries.slice(i + 1)) {
+          if (otherSize !== size) continue;
+          yield { ...sizes, [name]: leap(size, least(name)), [other]: leap(size, least(other)) };
+        }
+      }
+    }
   };
   for (const candidate of candidates()) {
     const text = JSON.stringify(candidate);

@@ -16,7 +16,7 @@ import type { Regime, RegimeName } from "./regimes.js";
 
 /** Options of {@link tensors}. */
 export interface TensorOptions {
-  /** The shape, where it is fixed: then only values shrink. @defaultValue drawn */
+  /** The shape, where it is fixed, without rank, minDim and maxDim: then only values shrink. @defaultValue drawn */
   readonly shape?: Shape;
   /** How many dimensions. @defaultValue 4 */
   readonly rank?: number;
@@ -51,6 +51,10 @@ export function tensors(options: TensorOptions = {}): fc.Arbitrary<Tensor> {
     maxDim: wholeNumber(0),
   });
   const { shape, rank = shape?.length ?? 4, minDim = 1, distinct = true, dtype = "float32" } = options;
+  const [drawn] = (["rank", "minDim", "maxDim"] as const).filter((name) => options[name] !== undefined);
+  if (shape !== undefined && drawn !== undefined) {
+    throw new TypeError(`tensors: \`${drawn}\` must go without \`shape\`. Received ${drawn}=${options[drawn]}.`);
+  }
   const maxDim = options.maxDim ?? minDim + rank + 1;
   const regime = regimeOf(options.regime ?? "normal");
   if (shape === undefined && (maxDim < minDim || (distinct && maxDim - minDim + 1 < rank))) {

@@ -246,6 +246,24 @@ describe("a planted mistake shrinks to the smallest case:", () => {
       assert.ok(found.startsWith(expected), found);
     });
 
+    it(`a path of its own for as many units as inputs, two or more, seed ${seed}`, () => {
+      const isRight = ({ kernel: { shape } }: DenseCase): boolean => shape[0] !== shape[1] || shape[0] < 2;
+      const found = smallest(denses({ distinct: false }), isRight, seed);
+      assert.match(found, /"kernel":tensorOf\(\[0,0,0,0\], \[2, 2\], "float32"\)/);
+    });
+
+    it(`a square window on a square image, seed ${seed}`, () => {
+      const found = smallest(
+        convolutions({ distinct: false, padding: "valid" }),
+        ({ x, kernel }) => x.shape[1] !== x.shape[2] || x.shape[1] < 3 || kernel.shape[0] !== kernel.shape[1],
+        seed,
+      );
+      assert.match(
+        found,
+        /"x":tensorOf\(\[[0,]+\], \[1, 3, 3, 1\], "float32"\),"kernel":tensorOf\(\[0\], \[1, 1, 1, 1\]/,
+      );
+    });
+
     it(`a dense layer that leaves out the last input, seed ${seed}`, () => {
       const found = smallest(
         denses({ regime: "integers" }),
