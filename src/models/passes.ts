@@ -229,10 +229,10 @@ export function backwardPass(
       keep(node, dy);
       gradients.push(pass.backward(dy, options));
     }
-    for (const { dy, dLogits } of atLogits.get(node) ?? []) {
-      if (pass.logits === undefined) continue;
-      keep(node, terms.length === 0 ? dy : meet([...terms, dy], execution));
-      gradients.push(pass.logits.backward(dLogits, options));
+    const ofLogits = atLogits.get(node) ?? [];
+    if (ofLogits.length > 0) keep(node, meet([...terms, ...ofLogits.map(({ dy }) => dy)], execution));
+    for (const { dLogits } of ofLogits) {
+      if (pass.logits !== undefined) gradients.push(pass.logits.backward(dLogits, options));
     }
     for (const { dInputs, dWeights, isSum } of gradients.reverse()) {
       if (isSum === true && addend !== undefined) {

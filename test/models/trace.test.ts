@@ -206,6 +206,20 @@ describe("trace", () => {
     assert.notDeepEqual(value(second, "gradOutput/hidden").data, value(both, "gradOutput/hidden").data);
   });
 
+  it("adds the gradients of an output that is given twice, of a softmax too, which backward enters at its logits", () => {
+    for (const activation of ["softmax", "sigmoid"] as const) {
+      const x = input({ shape: [3], name: "x" });
+      const y = new Dense({ units: 2, name: "y", activation }).apply(x);
+      const model = new Model({ inputs: x, outputs: [y, y], seed: 1 });
+      const one = new Model({ inputs: x, outputs: y });
+      const inputs = [tensorOf([1, -2, 0.5], [1, 3])];
+      const targets = [tensorOf([1, 0], [1, 2]), tensorOf([0, 1], [1, 2])];
+      const [a, b] = targets.map((target) => value(trace(one, inputs, { targets: [target] }), "gradOutput/y"));
+      const sum = generate([1, 2], "float32", (n, k) => a.get(n, k) + b.get(n, k));
+      assertSameBits(value(trace(model, inputs, { targets }), "gradOutput/y"), sum, activation);
+    }
+  });
+
   it("reads inputs, targets and cotangents through strided views like their contiguous copies", () => {
     const [x, dy] = [some([2, 4, 3, 2]), some([2, 5], "float32", 9)];
     assertReadsViews([x, dy], (inputs, cotangent) => [
