@@ -68,6 +68,8 @@ export { l1, l1l2, l2, type Regularizer, type RegularizerOption } from "./regula
 
 // the layer contract
 export {
+  type ApplyOptions,
+  type BackwardOptions,
   type CallContext,
   type Forward,
   inference,
@@ -80,10 +82,11 @@ export {
   type WeightValues,
 } from "./layers/layer.js";
 export { Variable, type VariableSpec } from "./layers/variable.js";
+export type { KerasConfig } from "./serialization/config.js";
 
 // layers: Keras's classes, and the pairs of functions under them
 export { Activation, type ActivationName, type ActivationOptions } from "./layers/activation.js";
-export { Add, addBackward, addForward } from "./layers/add.js";
+export { Add, addBackward, type AddCache, addForward } from "./layers/add.js";
 export * from "./layers/average-pooling2d.js";
 export * from "./layers/batch-normalization.js";
 export type { BatchNormalizationOptions } from "./layers/normalization-options.js";
@@ -95,19 +98,24 @@ export * from "./layers/dropout.js";
 export * from "./layers/flatten.js";
 export * from "./layers/global-average-pooling2d.js";
 export * from "./layers/global-max-pooling2d.js";
+export type { GlobalPooling2DOptions } from "./layers/global-pooling2d.js";
 export { InputLayer, type InputOptions, input } from "./layers/input-layer.js";
+export type { KernelOptions } from "./layers/kernel-options.js";
 export * from "./layers/leaky-relu.js";
 export * from "./layers/max-pooling2d.js";
+export type { Pooling2DConfig, Pooling2DOptions } from "./layers/pooling2d.js";
 export * from "./layers/relu.js";
 export * from "./layers/rescaling.js";
 export * from "./layers/reshape.js";
 export * from "./layers/sigmoid.js";
 export * from "./layers/softmax.js";
 export * from "./layers/tanh.js";
+export type { ConvolutionMoveOptions, ConvolutionMoves } from "./layers/window-shape.js";
 export * from "./layers/zero-padding2d.js";
 
 // losses
 export * from "./losses/categorical-crossentropy.js";
+export type { LossForward } from "./losses/loss.js";
 export * from "./losses/mean-squared-error.js";
 export * from "./losses/sparse-categorical-crossentropy.js";
 
@@ -183,15 +191,26 @@ export { type Batch, type BatchOptions, type BatchSource, batchSource } from "./
 // training: the loop, and who listens to it
 export { type Evaluation, type EvaluateOptions, evaluate } from "./training/evaluate.js";
 export { type Checkpointing, fit, type FitOptions, type FitResult } from "./training/fit.js";
+export type { TrainingState } from "./training/state.js";
 export { trainStep, type TrainStepOptions } from "./training/train-step.js";
 export { NonFiniteError } from "./training/non-finite.js";
-export type { Callback, EpochRecord, StepRecord, TrainingRun } from "./training/callback.js";
-export { EarlyStopping } from "./training/callbacks/early-stopping.js";
-export { LearningRateScheduler } from "./training/callbacks/learning-rate-scheduler.js";
-export { CSVLog, JsonLinesLog } from "./training/callbacks/logs.js";
-export { ModelCheckpoint } from "./training/callbacks/model-checkpoint.js";
-export { ReduceLROnPlateau } from "./training/callbacks/reduce-lr-on-plateau.js";
-export { cosineSchedule, oneCycleSchedule, originalSchedule, type Schedule } from "./training/schedules.js";
+export type { Callback, CallbackState, EpochRecord, StepRecord, TrainingRun } from "./training/callback.js";
+export { EarlyStopping, type EarlyStoppingOptions } from "./training/callbacks/early-stopping.js";
+export {
+  LearningRateScheduler,
+  type LearningRateSchedulerOptions,
+} from "./training/callbacks/learning-rate-scheduler.js";
+export { CSVLog, JsonLinesLog, type LogFile } from "./training/callbacks/logs.js";
+export { ModelCheckpoint, type ModelCheckpointOptions } from "./training/callbacks/model-checkpoint.js";
+export { ReduceLROnPlateau, type ReduceLROnPlateauOptions } from "./training/callbacks/reduce-lr-on-plateau.js";
+export {
+  type CosineOptions,
+  cosineSchedule,
+  type OneCycleOptions,
+  oneCycleSchedule,
+  originalSchedule,
+  type Schedule,
+} from "./training/schedules.js";
 export { checkpointFile, type CheckpointFileOptions } from "./training/checkpoint-file.js";
 export { readCheckpoint, writeCheckpoint } from "./training/checkpoint.js";
 export { weightsSha256 } from "./training/digest.js";
