@@ -38,35 +38,6 @@ export function pooledShape([batch, , , channels]: Shape, { outputHeight, output
   return [batch, outputHeight, outputWidth, channels];
 }
 
-/**
- * Calls `visit` for every window in row-major order, with the offset of its output and those of the elements under it
- * (kh, then kw ascending), all for channel 0. What hangs over the border is left out. The list is used again.
- */
-export function forEachWindow(
-  [batch, height, width, channels]: Shape,
-  window: Window2D,
-  visit: (output: number, inputs: readonly number[]) => void,
-): void {
-  const { strideHeight, strideWidth, kernelHeight, kernelWidth, padTop, padLeft } = window;
-  const inputs: number[] = [];
-  let output = 0;
-  for (let n = 0; n < batch; n++) {
-    for (let oh = 0; oh < window.outputHeight; oh++) {
-      const top = oh * strideHeight - padTop;
-      const bottom = Math.min(top + kernelHeight, height);
-      for (let ow = 0; ow < window.outputWidth; ow++, output += channels) {
-        const left = ow * strideWidth - padLeft;
-        const right = Math.min(left + kernelWidth, width);
-        inputs.length = 0;
-        for (let h = Math.max(top, 0); h < bottom; h++) {
-          for (let w = Math.max(left, 0); w < right; w++) inputs.push(((n * height + h) * width + w) * channels);
-        }
-        visit(output, inputs);
-      }
-    }
-  }
-}
-
 /** Options of the two layers, with Keras's defaults. */
 export interface Pooling2DOptions extends LayerOptions {
   /** Size of the window: one number for a square. @defaultValue 2 */

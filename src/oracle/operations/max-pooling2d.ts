@@ -17,7 +17,7 @@
 import type { Window2D } from "../../kernels/window.js";
 import type { Forward } from "../../layers/layer.js";
 import { maxPooling2DBackward, type MaxPooling2DCache, maxPooling2DForward } from "../../layers/max-pooling2d.js";
-import { forEachWindow, poolingWindow } from "../../layers/pooling2d.js";
+import { poolingWindow } from "../../layers/pooling2d.js";
 import type { KerasConfig } from "../../serialization/config.js";
 import { contiguous, type Tensor } from "../../tensor/tensor.js";
 import type { ArithmeticModel } from "../arithmetic-model.js";
@@ -26,7 +26,7 @@ import { type Expectation, totalsOfShares } from "../expectation.js";
 import { float64Of, greatestOf, magnitudeIn, storedInputs, wide } from "../operands.js";
 import type { Operation } from "../operation.js";
 import { expectSums, plainTerms } from "../sums.js";
-import { poolingPlaces, readPooling } from "./pooling.js";
+import { forEachWindow, poolingPlaces, readPooling } from "./pooling.js";
 import { singleInputOperations } from "./single-input.js";
 import { forEachMeeting } from "./taps.js";
 
