@@ -5,8 +5,8 @@
  *
  * All products of matrices and all convolutions of the scalar path, but depthwise ones, end here. Callers cut their work
  * into blocks of at most ROWS x COLUMNS sums, and the index of the sums into pieces of at most DEPTH; they pack one piece of
- * both operands, call {@link multiplyBlocks}, and go on with the next piece. A partial sum rests in `sums` between pieces, as a double that is not rounded (or, with
- * float32 accumulation, as the float32 value that it is), so cutting changes no bit.
+ * both operands, call {@link multiplyBlocks}, and go on with the next piece. A partial sum rests in `sums` between pieces, as
+ * a double that is not rounded (or, with float32 accumulation, as the float32 value that it is), so cutting changes no bit.
  *
  * Packing pays twice. Rows that are far apart in a tensor lie together in the cache; and float32 values are widened once
  * instead of in every product, which changes nothing, since a product of two float32 values is exact in a double.

@@ -118,6 +118,7 @@ export function batchStatistics(x: Tensor, execution: Execution = serial): Stati
 
 /**
  * Normalizes the columns of `x` [M, C], C last, by `statistics`: those of the batch in training, the moving ones else.
+ * `ofBatch` says which, for backward: mean and variance of the batch have a share in dx. `epsilon` is added to the variance.
  * What `epilogue` says is done to the result before it is stored, and not a part of the cache.
  *
  * @throws TypeError when the statistics are no arrays of float64 numbers.

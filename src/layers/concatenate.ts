@@ -74,7 +74,7 @@ function axisOf(axis: number, shapes: readonly SymbolicShape[]): number {
 }
 
 /**
- * Joins `inputs` along `axis`.
+ * Joins `inputs` along `axis`, by default the last.
  *
  * @throws RangeError when there is no input or no such axis, or their shapes differ in another one.
  */

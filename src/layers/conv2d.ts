@@ -189,8 +189,10 @@ export class Conv2D extends Layer {
   #lastWindow: Window2D | undefined;
 
   /**
-   * @throws TypeError when a size is not a whole number of at least 1.
-   * @throws RangeError when the groups do not divide the filters, or strides and dilation are both above 1.
+   * @throws TypeError when a size is not a whole number of at least 1, or an option is of another type than
+   *   {@link Conv2DOptions} says.
+   * @throws RangeError when the groups do not divide the filters, strides and dilation are both above 1, or a factor of a
+   *   regularizer is negative or not finite.
    */
   constructor(options: Conv2DOptions) {
     super(options);

@@ -131,7 +131,11 @@ export class Dense extends Layer {
   readonly #units: number;
   readonly #settings: KernelSettings;
 
-  /** @throws TypeError when `units` is not a whole number of at least 1. */
+  /**
+   * @throws TypeError when `units` is not a whole number of at least 1, or an option is of another type than
+   *   {@link DenseOptions} says.
+   * @throws RangeError when a factor of a regularizer is negative or not finite.
+   */
   constructor(options: DenseOptions) {
     super(options);
     this.#units = readConfig("Dense", { ...options }).integer("units", 1);

@@ -151,7 +151,11 @@ export class DepthwiseConv2D extends Layer {
   readonly #config: Required<ConvolutionMoves>;
   readonly #settings: KernelSettings;
 
-  /** @throws TypeError when a size is not a whole number of at least 1. */
+  /**
+   * @throws TypeError when a size is not a whole number of at least 1, or an option is of another type than
+   *   {@link DepthwiseConv2DOptions} says.
+   * @throws RangeError when a factor of a regularizer is negative or not finite.
+   */
   constructor(options: DepthwiseConv2DOptions) {
     super(options);
     const read = readConfig("DepthwiseConv2D", { ...options });

@@ -41,7 +41,7 @@ export interface GlobalAveragePooling2DCache {
 }
 
 /**
- * The mean of every channel of `x` [N, H, W, C].
+ * The mean of every channel of `x` [N, H, W, C], as [N, C]; with `keepdims` as [N, 1, 1, C].
  *
  * @throws RangeError when `x` does not have 4 dimensions, or has no pixels.
  */

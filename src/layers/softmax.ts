@@ -44,7 +44,7 @@ export interface SoftmaxCache {
 }
 
 /**
- * Softmax of `x` over `axis`.
+ * Softmax of `x` over `axis`, by default the last.
  *
  * @throws RangeError when `x` has no such axis.
  */
