@@ -7,10 +7,10 @@ import { createExecution, type Execution, serial } from "../../src/kernels/execu
 import { imageMeans, imageMeansGradient } from "../../src/kernels/pool-images.js";
 import { poolGreatest, poolGreatestGradient } from "../../src/kernels/pool-greatest.js";
 import { poolMean, poolMeanGradient } from "../../src/kernels/pool-mean.js";
-import { rectify, rectifyGradient } from "../../src/kernels/rectify.js";
+import { RELU, rectify, rectifyGradient } from "../../src/kernels/rectify.js";
 import { sumTensors, sumTensorsNaive } from "../../src/kernels/sum-tensors.js";
-import { window2D } from "../../src/kernels/window.js";
-import { tensorOf } from "../../src/tensor/tensor.js";
+import { type Window2D, window2D } from "../../src/kernels/window.js";
+import { type Tensor, tensorOf } from "../../src/tensor/tensor.js";
 import { assertSameBits, dtypes, fastExecutions, fill, nameOf, seedValues } from "./support.js";
 
 const { executions, closeAll } = fastExecutions();
@@ -40,9 +40,14 @@ describe("the tiles of element-wise passes", () => {
 
 describe("sumTensors", () => {
   it("keeps the sign of a sum of zeros only where it starts with -0", () => {
-    const zero = tensorOf([-0], [1]);
-    assert.ok(Object.is(sumTensors([zero, zero], { start: -0 }, serial).data[0], -0));
-    assert.ok(Object.is(sumTensors([zero, zero], { start: 0 }, serial).data[0], 0));
+    const [negative, positive] = [-0, 0].map((zero) => fill([zero], [5], "float32"));
+    for (const execution of [...executions, { ...serial, kernel: "naive" as const }]) {
+      for (const count of [1, 2, 3]) {
+        const terms = new Array<Tensor>(count).fill(negative);
+        assertSameBits(sumTensors(terms, { start: -0 }, execution), negative, `${count} terms`);
+        assertSameBits(sumTensors(terms, { start: 0 }, execution), positive, `${count} terms`);
+      }
+    }
   });
 
   it("has the bits of the naive loops for any number of terms, masked or not, on any number of threads", () => {
@@ -68,33 +73,44 @@ describe("sumTensors", () => {
 });
 
 describe("rectify", () => {
-  const rectifiers = fc.record({
+  const extended = fc.record({
     maxValue: fc.constantFrom(Number.POSITIVE_INFINITY, 6, 1),
     negativeSlope: fc.constantFrom(0, 0.3),
     threshold: fc.constantFrom(0, 0.5),
   });
-  const slopes = { below: 0, atThreshold: 0.25, atMax: 1 };
+  // max(x, 0), and its gradient with slope 0 at 0, alone have vector kernels
+  const rectifiers = fc.oneof(fc.constant(RELU), extended);
+  const kinks = fc.constantFrom(0, 0.25);
 
   it("has the same bits, and so has its gradient, on any number of threads", () => {
     fc.assert(
-      fc.property(sizes, seedValues, seedValues, dtypes, rectifiers, (size, p, q, dtype, rectifier) => {
-        const x = fill(p, [size], dtype);
-        const dy = fill(q, [size], dtype);
-        const y = rectify(x, rectifier, scalar);
-        const dx = rectifyGradient(dy, x, rectifier, slopes, scalar);
-        for (const execution of executions) {
-          assertSameBits(rectify(x, rectifier, execution), y, nameOf(execution));
-          assertSameBits(rectifyGradient(dy, x, rectifier, slopes, execution), dx, nameOf(execution));
-        }
-      }),
+      fc.property(
+        sizes,
+        seedValues,
+        seedValues,
+        dtypes,
+        rectifiers,
+        kinks,
+        (size, p, q, dtype, rectifier, atThreshold) => {
+          const slopes = { below: 0, atThreshold, atMax: 1 };
+          const x = fill(p, [size], dtype);
+          const dy = fill(q, [size], dtype);
+          const y = rectify(x, rectifier, scalar);
+          const dx = rectifyGradient(dy, x, rectifier, slopes, scalar);
+          for (const execution of executions) {
+            assertSameBits(rectify(x, rectifier, execution), y, nameOf(execution));
+            assertSameBits(rectifyGradient(dy, x, rectifier, slopes, execution), dx, nameOf(execution));
+          }
+        },
+      ),
       { numRuns: 40 },
     );
   });
 
   it("rejects a dy of another shape", () => {
     const x = tensorOf([1, 2], [2]);
-    const relu = { maxValue: Number.POSITIVE_INFINITY, negativeSlope: 0, threshold: 0 };
-    assert.throws(() => rectifyGradient(tensorOf([1], [1]), x, relu, slopes, serial), {
+    const slopes = { below: 0, atThreshold: 0, atMax: 1 };
+    assert.throws(() => rectifyGradient(tensorOf([1], [1]), x, RELU, slopes, serial), {
       message: "internal: rectifyGradient: `dy` must have shape [2]. Received dy.shape=[1].",
     });
   });
@@ -141,6 +157,82 @@ describe("pooling", () => {
       }),
       { numRuns: 25 },
     );
+  });
+
+  it("divides by the number of pixels: the mean of 49 ones is 1, and of 49 every one of 49 has 1", () => {
+    const [x, y] = [tensorOf(Array(49).fill(1), [1, 7, 7, 1], "float64"), tensorOf([1], [1, 1, 1, 1], "float64")];
+    const dy = tensorOf([49], [1, 1, 1, 1], "float64");
+    const window = window2D([7, 7], [7, 7], [1, 1], "valid", [1, 1]);
+    assertSameBits(poolMean(x, window, serial), y, "window");
+    assertSameBits(imageMeans(x, y.shape, serial), y, "image");
+    assertSameBits(poolMeanGradient(dy, x.shape, window, serial), x, "gradient of the window");
+    assertSameBits(imageMeansGradient(dy, x.shape, serial), x, "gradient of the image");
+    assert.notEqual(49 * (1 / 49), 1);
+  });
+});
+
+describe("pooling of one line", () => {
+  /** Windows of three along a line of `width` pixels. */
+  const alongLine = (width: number, stride: number, padding: "same" | "valid"): Window2D =>
+    window2D([1, width], [1, 3], [1, stride], padding, [1, 1]);
+
+  it("sees all of an image that is narrower than its windows, in each of them", () => {
+    const x = tensorOf([1, 7, -3, 4, 5, 6, -2, 4], [1, 1, 2, 4]);
+    for (const execution of executions) {
+      const { y, argmax } = poolGreatest(x, alongLine(2, 1, "same"), execution);
+      assert.deepEqual([...y.data], [5, 7, -2, 4, 5, 7, -2, 4], nameOf(execution));
+      assert.deepEqual([...argmax], [4, 1, 6, 3, 4, 1, 6, 3], nameOf(execution));
+    }
+  });
+
+  it("rounds every share and every sum of a gradient to float32 where sums are kept in it", () => {
+    const dy = fill([1.1, -2.3, 0.7, 5.9], [1, 1, 8, 1], "float32");
+    const window = alongLine(10, 1, "valid");
+    const shape = [1, 1, 10, 1];
+    /** For every pixel the sum of what the windows that see it pass on. */
+    const sums = (passed: (output: number) => number, round: (value: number) => number): Tensor =>
+      tensorOf(
+        Array.from({ length: 10 }, (_, w) =>
+          [w - 2, w - 1, w].filter((ow) => ow >= 0 && ow < 8).reduce((sum, ow) => round(sum + passed(ow)), 0),
+        ),
+        shape,
+      );
+    const asIs = (value: number): number => value;
+    const share = (ow: number): number => dy.data[ow] / 3;
+    const rounded = sums((ow) => Math.fround(share(ow)), Math.fround);
+    assert.notDeepEqual(rounded.data, sums(share, Math.fround).data);
+    assert.notDeepEqual(rounded.data, sums(share, asIs).data);
+    for (const execution of executions) {
+      const isSingle = execution.accumulate === "float32";
+      assertSameBits(
+        poolMeanGradient(dy, shape, window, execution),
+        isSingle ? rounded : sums(share, asIs),
+        nameOf(execution),
+      );
+    }
+  });
+
+  it("adds what a maximum is passed in float32 where sums are kept in it", () => {
+    const [x, dy] = [tensorOf([1, 2, 3, 2, 1], [1, 1, 5, 1]), tensorOf([2 ** 24, 1, 1], [1, 1, 3, 1])];
+    const window = alongLine(5, 1, "valid");
+    for (const execution of executions) {
+      const { argmax } = poolGreatest(x, window, execution);
+      const dx = poolGreatestGradient(dy, argmax, x.shape, window, execution);
+      // from 2^24 on, float32 counts by twos
+      const sum = execution.accumulate === "float32" ? 2 ** 24 : 2 ** 24 + 2;
+      assert.deepEqual([...dx.data], [0, 0, sum, 0, 0], nameOf(execution));
+    }
+  });
+
+  it("gives +0 where all that windows pass on is -0, whether they overlap or not", () => {
+    const window = alongLine(7, 1, "valid");
+    for (const at of [window, alongLine(7, 3, "valid")]) {
+      const dy = fill([-0], [1, 1, at.outputWidth, 1], "float32");
+      const { argmax } = poolGreatest(fill([1], [1, 1, 7, 1], "float32"), at, serial);
+      const zeros = fill([0], [1, 1, 7, 1], "float32");
+      assertSameBits(poolMeanGradient(dy, zeros.shape, at, serial), zeros, "mean");
+      assertSameBits(poolGreatestGradient(dy, argmax, zeros.shape, at, serial), zeros, "greatest");
+    }
   });
 });
 

@@ -45,4 +45,12 @@ describe("biasGradient", () => {
       assert.deepEqual(Array.from(biasGradient(dy, execution).data), [1 + 2 + 5 + 6, 3 + 4 + 7 + 8]);
     }
   });
+
+  it("has no element where there are no channels, and is +0 where there are no rows", () => {
+    for (const execution of executions) {
+      assertSameBits(biasGradient(tensorOf([], [2, 0]), execution), tensorOf([], [0]), nameOf(execution));
+      const zeros = fill([0], [4], "float32");
+      assertSameBits(biasGradient(tensorOf([], [0, 3, 3, 4]), execution), zeros, nameOf(execution));
+    }
+  });
 });

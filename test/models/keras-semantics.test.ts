@@ -170,6 +170,27 @@ describe("A model", () => {
     assert.equal(factors[1] + factors[2] + factors[0], 1 + 2 ** -52);
   });
 
+  it("adds gradients of readers before those of outputs, and these in their order", () => {
+    const x = input({ shape: [1], name: "x", dtype: "float64" });
+    const reader = new Rescaling({ scale: 1, dtype: "float64" }).apply(x);
+    const model = new Model({ inputs: x, outputs: [x, x, x, reader] });
+    // 1 - 1 leaves all of what follows, and nothing of what came between: (1 + u) is 1
+    const dys = [-1, 2 ** -54, 2 ** -60, 1].map((dy) => tensorOf([dy], [1, 1], "float64"));
+    const entries = trace(model, [tensorOf([1], [1, 1], "float64")], { cotangents: dys });
+    const sum = (...terms: readonly number[]): number => terms.reduce((total, term) => total + term, 0);
+    assert.equal(entries.get("gradOutput/x")?.data[0], sum(1, -1, 2 ** -54, 2 ** -60));
+    assert.notEqual(sum(-1, 2 ** -54, 2 ** -60, 1), sum(1, -1, 2 ** -54, 2 ** -60));
+    assert.notEqual(sum(1, 2 ** -60, 2 ** -54, -1), sum(1, -1, 2 ** -54, 2 ** -60));
+  });
+
+  it("begins sums of gradients at +0: those that are all -0 add up to +0", () => {
+    const x = input({ shape: [1], name: "x" });
+    const model = new Model({ inputs: x, outputs: [x, x] });
+    const dy = tensorOf([-0], [1, 1]);
+    const entries = trace(model, [tensorOf([1], [1, 1])], { cotangents: [dy, dy] });
+    assert.deepEqual([...(entries.get("gradOutput/x")?.data ?? [])], [0]);
+  });
+
   it("that is given an input twice reads the first of the two", () => {
     const x = input({ shape: [1] });
     const model = new Model({ inputs: [x, x], outputs: new ReLU().apply(x) });
