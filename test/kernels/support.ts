@@ -14,12 +14,19 @@ import { type Tensor, tensorOf } from "../../src/tensor/tensor.js";
 
 export const dtypes: fc.Arbitrary<DType> = fc.constantFrom("float32", "float32", "float64");
 
+/**
+ * Numbers between -8 and 8, with more digits than float32 has. (fast-check draws doubles by their bits: of those in this range
+ * four in five are 0 in float32, and sums of the others have nothing to round.)
+ */
+const numbers = fc.integer({ min: -(2 ** 30), max: 2 ** 30 }).map((n) => n * 2 ** -27);
+
 /** Values that a kernel may get wrong: signed zeros, subnormals, infinities, NaN, and numbers that round. */
 export const seedValues: fc.Arbitrary<number[]> = fc.oneof(
-  fc.array(fc.double({ min: -8, max: 8, noNaN: true }), { minLength: 1, maxLength: 11 }),
+  fc.array(numbers, { minLength: 1, maxLength: 11 }),
   fc.array(
     fc.oneof(
-      { weight: 6, arbitrary: fc.double({ min: -8, max: 8, noNaN: true }) },
+      { weight: 5, arbitrary: numbers },
+      { weight: 1, arbitrary: fc.double({ min: -8, max: 8, noNaN: true }) },
       { weight: 1, arbitrary: fc.constantFrom(0, -0, 1e-40, -1.4e-45, 3e38, Number.POSITIVE_INFINITY, Number.NaN) },
     ),
     { minLength: 1, maxLength: 23 },
