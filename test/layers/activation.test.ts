@@ -58,6 +58,7 @@ describe("ReLU", () => {
     assert.deepEqual(slopes(RELU, [-1, 0, 1]), [0, 0, 1]);
     assert.deepEqual(slopes(RELU6, [0, 1, 6, 7]), [0, 1, 0, 0]);
     assert.deepEqual(slopes({ ...RELU, maxValue: 3 }, [0, 1, 3, 4]), [0, 1, 1, 0]);
+    assert.deepEqual(slopes({ ...RELU6, threshold: 0.5 }, [0.5, 1, 6, 7]), [0, 1, 1, 0]);
     assert.deepEqual(slopes({ ...RELU, negativeSlope: 0.25 }, [-1, 0, 1]), [0.25, 0.25, 1]);
     assert.deepEqual(slopes({ maxValue: 3, negativeSlope: 0.5, threshold: 1 }, [0, 1, 2, 3, 4]), [0.5, 0, 1, 1, 0]);
   });
@@ -170,6 +171,16 @@ describe("LeakyReLU", () => {
       name: "RangeError",
       message: "LeakyReLU: `negativeSlope` must be at least 0. Received -0.5.",
     });
+  });
+});
+
+describe("tanh", () => {
+  it("has a gradient that is rounded once near saturation, as 1 minus a rounded square is not", () => {
+    const [y, dy] = [1 - (2 ** -20 + 2 ** -52), 1].map((value) => tensorOf([value], [1], "float64"));
+    // 2 d - d^2 for the distance d of y from 1, as far as a double holds it
+    const expected = 2 ** -19 + 2 ** -51 - 2 ** -40 - 2 ** -71;
+    assertSameBits(tanhBackward(dy, { y }), tensorOf([expected], [1], "float64"));
+    assert.notEqual(1 - y.data[0] * y.data[0], expected);
   });
 });
 

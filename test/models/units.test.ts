@@ -8,10 +8,12 @@ import { serial } from "../../src/kernels/execution.js";
 import { Activation } from "../../src/layers/activation.js";
 import { Add } from "../../src/layers/add.js";
 import { BatchNormalization } from "../../src/layers/batch-normalization.js";
+import { Concatenate } from "../../src/layers/concatenate.js";
 import { Conv2D, type Conv2DOptions } from "../../src/layers/conv2d.js";
 import { input } from "../../src/layers/input-layer.js";
 import type { SymbolicTensor } from "../../src/layers/layer.js";
 import { ReLU } from "../../src/layers/relu.js";
+import { Rescaling } from "../../src/layers/rescaling.js";
 import { Model } from "../../src/models/model.js";
 import { objectiveOf } from "../../src/models/objective.js";
 import { backwardPass, type ForwardOptions, type OutputGradient, type Wanted } from "../../src/models/passes.js";
@@ -93,6 +95,42 @@ describe("A pass of which only the gradients or the outputs are wanted", () => {
     backwardPass(model, pass, [{ dy: tensor(new Float32Array(6).fill(1), [2, 3]) }]);
     assert.equal(released.length, 1 + 1 + 2); // the output of the ReLU, and the gradients for both normalizations' outputs
     assert.ok(!released.includes(given.data) && !released.includes(pass.outputs[0].data));
+  });
+});
+
+describe("A training step of joined normalizations", () => {
+  const some = (shape: readonly number[], factor: number): Tensor => {
+    const size = shape.reduce((product, dimension) => product * dimension, 1);
+    return tensor(
+      Float32Array.from({ length: size }, (_, i) => ((i * factor) % 13) / 8 - 0.75),
+      shape,
+    );
+  };
+  const shape = [2, 4, 3];
+
+  for (const axis of [-1, 1]) {
+    it(`has the bits of single layers where gradients are added on the way, along axis ${axis}`, () => {
+      const normalized = (x: SymbolicTensor) => new BatchNormalization({ axis }).apply(x);
+      const tanh = (x: SymbolicTensor) => new Activation({ activation: "tanh" }).apply(x);
+      const x = input({ shape: shape.slice(1) });
+      // twice the normalization that opens a block reads what the identity reads too, and once it ends one
+      const first = new Add().apply([x, tanh(normalized(x))]);
+      const second = new Add().apply([first, tanh(new ReLU().apply(normalized(first)))]);
+      const outputs = new ReLU().apply(new Add().apply([normalized(tanh(second)), second]));
+      const model = new Model({ inputs: x, outputs });
+      assertSameStep({ model, inputs: [some(shape, 5)], targets: some(shape, 7) }, true);
+    });
+  }
+
+  it("passes on the zeros of single layers: -0 by itself, +0 where several meet", () => {
+    const [a, b] = [input({ shape: [3] }), input({ shape: [3] })];
+    const sum = new Add().apply([new BatchNormalization().apply(a), b]);
+    const y = new ReLU().apply(sum);
+    const inputs = [some([4, 3], 5), some([4, 3], 7)];
+    const zeros = (size: readonly number[]): Tensor => tensor(new Float32Array(size[0] * size[1]).fill(-0), size);
+    assertSameStep({ model: new Model({ inputs: [a, b], outputs: y }), inputs, targets: zeros([4, 3]) }, true);
+    const both = new Concatenate().apply([new Rescaling({ scale: 1 }).apply(y), new Rescaling({ scale: 1 }).apply(y)]);
+    assertSameStep({ model: new Model({ inputs: [a, b], outputs: both }), inputs, targets: zeros([4, 6]) }, true);
   });
 });
 
