@@ -71,6 +71,11 @@ describe("Add", () => {
     assertSameBits(addBackward(flat.y, flat.cache)[1], tensorOf([4, 6], [2]));
   });
 
+  it("adds zeros that are all -0 up to -0, where one is repeated too", () => {
+    const [zeros, one] = [tensorOf([-0, -0], [2, 1]), tensorOf([-0], [1, 1])];
+    for (const other of [zeros, one]) assertSameBits(addForward([zeros, other]).y, zeros);
+  });
+
   it("rounds once: three numbers are summed in float64", () => {
     const [a, b, c] = [1, 2 ** -24, 2 ** -24].map((v) => tensorOf([v], [1, 1]));
     assertSameBits(addForward([a, b, c]).y, tensorOf([1 + 2 ** -23], [1, 1]));
@@ -145,6 +150,8 @@ describe("Add", () => {
     const [a, b] = [input({ shape: [null, 3] }), input({ shape: [null, 1] })];
     assert.deepEqual(new Add().apply([a, b]).shape, [null, null, 3]);
     assert.deepEqual(new Add().apply([a, input({ shape: [4, 3] })]).shape, [null, 4, 3]);
+    // 1 is repeated: whatever the other is stays unknown
+    assert.deepEqual(new Add().apply([a, input({ shape: [1, 3] })]).shape, [null, null, 3]);
   });
 
   it("refuses one input, and shapes that do not agree", () => {
