@@ -12,7 +12,7 @@ import { Concatenate } from "../../src/layers/concatenate.js";
 import { Conv2D, type Conv2DOptions } from "../../src/layers/conv2d.js";
 import { input } from "../../src/layers/input-layer.js";
 import type { SymbolicTensor } from "../../src/layers/layer.js";
-import { ReLU } from "../../src/layers/relu.js";
+import { ReLU, type ReLUOptions } from "../../src/layers/relu.js";
 import { Rescaling } from "../../src/layers/rescaling.js";
 import { Model } from "../../src/models/model.js";
 import { objectiveOf } from "../../src/models/objective.js";
@@ -266,7 +266,7 @@ describe("joinedUnits", () => {
   it("leave alone what others read, what is an output, what is shared, and any other ReLU", () => {
     const x = input({ shape: [3] });
     const norm = (from = x) => new BatchNormalization().apply(from);
-    const relu = (from = x, maxValue = Number.POSITIVE_INFINITY) => new ReLU({ maxValue }).apply(from);
+    const relu = (from = x, options: ReLUOptions = {}) => new ReLU(options).apply(from);
     const [read, shown] = [norm(), norm()];
     const shared = new BatchNormalization();
     const outputs = [
@@ -274,7 +274,10 @@ describe("joinedUnits", () => {
       read,
       relu(shown),
       shown,
-      relu(norm(), 6),
+      relu(norm(), { maxValue: 6 }),
+      relu(norm(), { negativeSlope: 0.25 }),
+      relu(norm(), { threshold: 0.5 }),
+      new Activation({ activation: "relu6" }).apply(norm()),
       relu(shared.apply(x)),
       relu(shared.apply(x)),
     ];
