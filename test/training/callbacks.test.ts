@@ -338,7 +338,7 @@ describe("ModelCheckpoint", () => {
   it("tells the best value and its epoch, and has none before the first", () => {
     const [run, callback] = [fakeRun(1), new ModelCheckpoint({ save: () => {} })];
     assert.deepEqual([callback.best, callback.bestEpoch], [undefined, 0]);
-    [0.1, 0.3, 0.2].forEach((value, i) => void callback.onEpochEnd(recordOf(i + 1, "valAccuracy", value), run));
+    [0.1, 0.3, 0.2].forEach((value, i) => callback.onEpochEnd(recordOf(i + 1, "valAccuracy", value), run));
     assert.deepEqual([callback.best, callback.bestEpoch], [0.3, 2]);
     const resumed = new ModelCheckpoint({ save: () => {}, name: "second" });
     assert.deepEqual([callback.name, resumed.name], ["ModelCheckpoint", "second"]);
