@@ -64,12 +64,13 @@ export type ActivationName = keyof typeof functions;
 const names = Object.keys(functions) as ActivationName[];
 
 /**
- * `value` as the name of an activation; Keras 3 may also write it as `{ class_name: "function", config: "relu" }`.
+ * `value` as the name of an activation; Keras 3 may also write it as `{ class_name: "function", config: "relu" }`, and null
+ * is linear.
  *
- * @throws TypeError when it is none; the message begins with `where`.
+ * @throws TypeError when it has no such name; the message begins with `where`.
  */
 export function activationFromConfig(value: unknown, where: string): ActivationName {
-  if (value === null || value === undefined) return "linear";
+  if (value === null) return "linear";
   const name = isKerasConfig(value) ? (value["config"] ?? value["class_name"]) : value;
   const activation = names.find((known) => known === name);
   if (activation === undefined) {
@@ -107,10 +108,10 @@ export class Activation extends Layer {
   /** Keras's name of the function. */
   readonly activation: ActivationName;
 
-  /** @throws TypeError when there is no such activation. */
+  /** @throws TypeError when there is no such activation, or no activation. */
   constructor(options: ActivationOptions) {
-    super(options);
-    this.activation = activationFromConfig(options.activation, "Activation: `activation`");
+    super(options, ["activation"]);
+    this.activation = activationFromConfig({ ...options }.activation, "Activation: `activation`");
   }
 
   /** Reads the layer from a Keras configuration. */

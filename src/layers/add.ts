@@ -133,7 +133,7 @@ export class Add extends Layer {
   readonly className = "Add";
 
   constructor(options: LayerOptions = {}) {
-    super(options);
+    super(options, []);
   }
 
   /** Reads the layer from a Keras configuration. */

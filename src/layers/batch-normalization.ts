@@ -57,6 +57,7 @@ import {
 import {
   type BatchNormalizationOptions,
   type BatchNormalizationSettings,
+  NORMALIZATION_OPTIONS,
   normalizationArguments,
   normalizationOptionsFromConfig,
   normalizationSettings,
@@ -216,7 +217,7 @@ export class BatchNormalization extends Layer {
    *   negative or not finite.
    */
   constructor(options: BatchNormalizationOptions = {}) {
-    super(options);
+    super(options, NORMALIZATION_OPTIONS);
     this.#settings = normalizationSettings(options);
   }
 

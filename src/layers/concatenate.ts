@@ -130,7 +130,7 @@ export class Concatenate extends Layer {
 
   /** @throws TypeError when the axis is not a whole number. */
   constructor(options: ConcatenateOptions = {}) {
-    super(options);
+    super(options, ["axis"]);
     this.axis = readConfig("Concatenate", { ...options }).integer("axis", Number.MIN_SAFE_INTEGER, -1);
   }
 

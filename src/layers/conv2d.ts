@@ -46,6 +46,7 @@ import {
   type KernelOptions,
   kernelOptionsFromConfig,
   type KernelSettings,
+  KERNEL_OPTIONS,
   kernelSettings,
   kernelVariables,
 } from "./kernel-options.js";
@@ -195,7 +196,7 @@ export class Conv2D extends Layer {
    *   regularizer is negative or not finite.
    */
   constructor(options: Conv2DOptions) {
-    super(options);
+    super(options, ["filters", "kernelSize", "strides", "padding", "dilationRate", "groups", ...KERNEL_OPTIONS]);
     const read = readConfig("Conv2D", { ...options });
     this.#filters = read.integer("filters", 1);
     this.#kernelSize = read.pair("kernelSize");

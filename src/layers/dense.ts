@@ -33,6 +33,7 @@ import {
   type KernelOptions,
   kernelOptionsFromConfig,
   type KernelSettings,
+  KERNEL_OPTIONS,
   kernelSettings,
   kernelVariables,
 } from "./kernel-options.js";
@@ -137,7 +138,7 @@ export class Dense extends Layer {
    * @throws RangeError when a factor of a regularizer is negative or not finite.
    */
   constructor(options: DenseOptions) {
-    super(options);
+    super(options, ["units", ...KERNEL_OPTIONS]);
     this.#units = readConfig("Dense", { ...options }).integer("units", 1);
     this.#settings = kernelSettings("Dense", options);
   }

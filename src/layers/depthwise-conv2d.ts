@@ -143,6 +143,20 @@ export interface DepthwiseConv2DOptions
   readonly depthwiseRegularizer?: RegularizerOption | undefined;
 }
 
+const OPTIONS: readonly (keyof DepthwiseConv2DOptions)[] = [
+  "kernelSize",
+  "strides",
+  "padding",
+  "dilationRate",
+  "depthMultiplier",
+  "activation",
+  "useBias",
+  "depthwiseInitializer",
+  "biasInitializer",
+  "depthwiseRegularizer",
+  "biasRegularizer",
+];
+
 /** The depthwise convolution layer of Keras. */
 export class DepthwiseConv2D extends Layer {
   readonly className = "DepthwiseConv2D";
@@ -157,7 +171,7 @@ export class DepthwiseConv2D extends Layer {
    * @throws RangeError when a factor of a regularizer is negative or not finite.
    */
   constructor(options: DepthwiseConv2DOptions) {
-    super(options);
+    super(options, OPTIONS);
     const read = readConfig("DepthwiseConv2D", { ...options });
     this.#kernelSize = read.pair("kernelSize");
     this.#multiplier = read.integer("depthMultiplier", 1, 1);
@@ -171,11 +185,12 @@ export class DepthwiseConv2D extends Layer {
   static fromConfig(config: KerasConfig): DepthwiseConv2D {
     const read = readConfig("DepthwiseConv2D", config);
     read.refuse("data_format", "channels_last");
-    const options = kernelOptionsFromConfig("DepthwiseConv2D", config, "depthwise");
+    const shared = kernelOptionsFromConfig("DepthwiseConv2D", config, "depthwise");
+    const { kernelInitializer: depthwiseInitializer, kernelRegularizer: depthwiseRegularizer, ...options } = shared;
     return new DepthwiseConv2D({
       ...options,
-      depthwiseInitializer: options.kernelInitializer,
-      depthwiseRegularizer: options.kernelRegularizer,
+      depthwiseInitializer,
+      depthwiseRegularizer,
       kernelSize: read.pair("kernel_size"),
       depthMultiplier: read.integer("depth_multiplier", 1, 1),
       ...readMoves(read, "dilation_rate"),

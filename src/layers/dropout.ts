@@ -97,7 +97,7 @@ export class Dropout extends Layer {
    * @throws RangeError when the rate is not within [0, 1].
    */
   constructor(options: DropoutOptions) {
-    super(options);
+    super(options, ["rate", "seed"]);
     const read = readConfig("Dropout", { ...options });
     this.rate = read.number("rate");
     expectRate(this.rate);

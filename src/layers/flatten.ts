@@ -50,7 +50,7 @@ export class Flatten extends Layer {
   readonly className = "Flatten";
 
   constructor(options: LayerOptions = {}) {
-    super(options);
+    super(options, []);
   }
 
   /** Reads the layer from a Keras configuration. */

@@ -46,7 +46,7 @@ export abstract class GlobalPooling2D extends Layer {
 
   /** @throws TypeError when an option is of another type than {@link GlobalPooling2DOptions} says. */
   constructor(className: string, options: GlobalPooling2DOptions) {
-    super(options);
+    super(options, ["keepdims"]);
     this.keepdims = readConfig(className, { ...options }).boolean("keepdims", false);
   }
 

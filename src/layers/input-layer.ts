@@ -28,7 +28,7 @@ export class InputLayer extends Layer {
    * @throws RangeError when a dimension is neither null nor a whole number of at least 1.
    */
   constructor({ shape, batchSize, ...options }: InputOptions) {
-    super(options);
+    super(options, []);
     if (!Array.isArray(shape)) {
       throw new TypeError(
         "InputLayer: `shape` must be an array of dimensions without the batch, such as [32, 32, 3]. " +

@@ -33,6 +33,16 @@ export interface KernelOptions extends LayerOptions {
   readonly biasRegularizer?: RegularizerOption | undefined;
 }
 
+/** The names of {@link KernelOptions}, without those of all layers. */
+export const KERNEL_OPTIONS: readonly (keyof KernelOptions)[] = [
+  "activation",
+  "useBias",
+  "kernelInitializer",
+  "biasInitializer",
+  "kernelRegularizer",
+  "biasRegularizer",
+];
+
 /** The same options, each with its value. */
 export interface KernelSettings {
   readonly activation: ActivationName;
@@ -59,7 +69,7 @@ export function kernelSettings(
   prefix: KernelPrefix = "kernel",
 ): KernelSettings {
   return {
-    activation: activationFromConfig(options.activation, `${className}: \`activation\``),
+    activation: activationFromConfig(options.activation ?? null, `${className}: \`activation\``),
     useBias: readConfig(className, { ...options }).boolean("useBias", true),
     kernelInitializer: initializerFromConfig(options.kernelInitializer ?? "glorot_uniform"),
     biasInitializer: initializerFromConfig(options.biasInitializer ?? "zeros"),
@@ -84,7 +94,7 @@ export function kernelOptionsFromConfig(
     regularizerFromConfig(config[key], `${className}: \`${key}\``);
   return {
     ...layerOptionsFromConfig(className, config),
-    activation: activationFromConfig(config["activation"], `${className}: \`activation\``),
+    activation: activationFromConfig(config["activation"] ?? null, `${className}: \`activation\``),
     useBias: read.boolean("use_bias", true),
     kernelInitializer: initializerFromConfig(config[`${prefix}_initializer`] ?? "glorot_uniform"),
     biasInitializer: initializerFromConfig(config["bias_initializer"] ?? "zeros"),

@@ -17,6 +17,7 @@ import type { DType, FloatArray } from "../tensor/dtype.js";
 import { formatShape, shapesAgree, type SymbolicShape } from "../tensor/shape.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { type KerasConfig, readConfig } from "../serialization/config.js";
+import { expectOptions } from "../serialization/options.js";
 import { symbolicTensors } from "./symbolic.js";
 import { Variable, type VariableSpec } from "./variable.js";
 
@@ -166,9 +167,14 @@ export abstract class Layer {
   #trainable: boolean;
   #weights: readonly Variable[] | undefined;
 
-  /** @throws TypeError when an option is of another type than {@link LayerOptions} says. */
-  constructor(options: LayerOptions) {
-    const read = readConfig(new.target.name, { ...options }); // fields of the class are not there yet
+  /**
+   * @param own - The names of the class's own options; without them, any are taken.
+   * @throws TypeError when an option is of another type than {@link LayerOptions} says, or is none of the layer's.
+   */
+  constructor(options: LayerOptions, own?: readonly string[]) {
+    const { name } = new.target; // fields of the class are not there yet
+    if (own !== undefined) expectOptions(name, { ...options }, [...own, "name", "trainable", "dtype"]);
+    const read = readConfig(name, { ...options });
     this.#name = read.optionalString("name");
     this.#trainable = read.boolean("trainable", true);
     this.dtype = read.dtype("dtype");

@@ -39,7 +39,7 @@ export class LeakyReLU extends Layer {
 
   /** @throws RangeError when the slope is negative. */
   constructor(options: LeakyReLUOptions = {}) {
-    super(options);
+    super(options, ["negativeSlope"]);
     this.negativeSlope = options.negativeSlope ?? 0.3;
     if (!(this.negativeSlope >= 0)) {
       throw new RangeError(`LeakyReLU: \`negativeSlope\` must be at least 0. Received ${this.negativeSlope}.`);

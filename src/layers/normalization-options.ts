@@ -40,6 +40,21 @@ export interface BatchNormalizationOptions extends LayerOptions {
   readonly gammaRegularizer?: RegularizerOption | undefined;
 }
 
+/** The names of {@link BatchNormalizationOptions}, without those of all layers. */
+export const NORMALIZATION_OPTIONS: readonly (keyof BatchNormalizationOptions)[] = [
+  "axis",
+  "momentum",
+  "epsilon",
+  "center",
+  "scale",
+  "betaInitializer",
+  "gammaInitializer",
+  "movingMeanInitializer",
+  "movingVarianceInitializer",
+  "betaRegularizer",
+  "gammaRegularizer",
+];
+
 /** The names of the weights. */
 type WeightName = "gamma" | "beta" | "moving_mean" | "moving_variance";
 

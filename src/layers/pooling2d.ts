@@ -68,7 +68,7 @@ export abstract class Pooling2D extends Layer {
 
   /** @throws TypeError when a size is not a whole number of at least 1. */
   constructor(className: string, options: Pooling2DOptions) {
-    super(options);
+    super(options, ["poolSize", "strides", "padding"]);
     const read = readConfig(className, { ...options });
     const poolSize = read.pair("poolSize", [2, 2]);
     this.config = {

@@ -110,7 +110,7 @@ export class ReLU extends Layer {
 
   /** @throws RangeError when an argument is negative. */
   constructor(options: ReLUOptions = {}) {
-    super(options);
+    super(options, ["maxValue", "negativeSlope", "threshold"]);
     this.config = withDefaults(options);
     for (const argument of ["maxValue", "negativeSlope", "threshold"] as const) {
       if (!(this.config[argument] >= 0)) {

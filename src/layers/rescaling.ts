@@ -117,7 +117,7 @@ export class Rescaling extends Layer {
 
   /** @throws TypeError when scale or offset is not a finite number. */
   constructor(options: RescalingOptions) {
-    super(options);
+    super(options, ["scale", "offset"]);
     const config = { ...options };
     this.config = { scale: readPerChannel(config, "scale"), offset: readPerChannel(config, "offset", 0) };
   }

@@ -84,7 +84,7 @@ export class Reshape extends Layer {
 
   /** @throws RangeError when a dimension is negative, save for one -1. */
   constructor(options: ReshapeOptions) {
-    super(options);
+    super(options, ["targetShape"]);
     this.targetShape = readConfig("Reshape", { ...options }).integers("targetShape");
     const open = this.targetShape.filter((size) => size === -1).length;
     if (open > 1 || this.targetShape.some((size) => size < -1)) {

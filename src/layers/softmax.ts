@@ -97,7 +97,7 @@ export class Softmax extends Layer {
 
   /** @throws TypeError when the axis is not a whole number. */
   constructor(options: SoftmaxOptions = {}) {
-    super(options);
+    super(options, ["axis"]);
     this.axis = readConfig("Softmax", { ...options }).integer("axis", Number.MIN_SAFE_INTEGER, -1);
   }
 

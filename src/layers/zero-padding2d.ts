@@ -123,7 +123,7 @@ export class ZeroPadding2D extends Layer {
 
   /** @throws TypeError when the padding is in none of its three forms. */
   constructor(options: ZeroPadding2DOptions = {}) {
-    super(options);
+    super(options, ["padding"]);
     this.padding = readPadding(options.padding ?? 1);
   }
 

@@ -1,21 +1,28 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { Activation } from "../../src/layers/activation.js";
 import { Add } from "../../src/layers/add.js";
 import { axisFromLast, axisToLast, resolveAxis } from "../../src/layers/axis.js";
 import { BatchNormalization } from "../../src/layers/batch-normalization.js";
+import { Concatenate } from "../../src/layers/concatenate.js";
 import { Conv2D } from "../../src/layers/conv2d.js";
 import { Dense, type DenseOptions } from "../../src/layers/dense.js";
 import { DepthwiseConv2D } from "../../src/layers/depthwise-conv2d.js";
 import { Dropout } from "../../src/layers/dropout.js";
+import { Flatten } from "../../src/layers/flatten.js";
 import { GlobalMaxPooling2D } from "../../src/layers/global-max-pooling2d.js";
 import { InputLayer, input } from "../../src/layers/input-layer.js";
 import { inference, type SymbolicTensor } from "../../src/layers/layer.js";
+import { LeakyReLU } from "../../src/layers/leaky-relu.js";
+import { MaxPooling2D } from "../../src/layers/max-pooling2d.js";
 import { layerFromConfig } from "../../src/layers/registry.js";
 import { Rescaling } from "../../src/layers/rescaling.js";
 import { Reshape } from "../../src/layers/reshape.js";
 import { ReLU } from "../../src/layers/relu.js";
+import { Softmax } from "../../src/layers/softmax.js";
 import { Variable } from "../../src/layers/variable.js";
 import { windowOutput } from "../../src/layers/window-shape.js";
+import { ZeroPadding2D } from "../../src/layers/zero-padding2d.js";
 import { ones } from "../../src/initializers/initializers.js";
 import { initializerFromConfig } from "../../src/initializers/initializer.js";
 import { l1, l1l2, l2, type Regularizer } from "../../src/regularizers/regularizer.js";
@@ -226,10 +233,44 @@ describe("a layer", () => {
         "DepthwiseConv2D: `kernelSize` must be one or two whole numbers of at least 1. Received nothing.",
       ],
       [Dropout, "Dropout: `rate` must be a finite number. Received nothing."],
+      [
+        Activation,
+        'Activation: `activation` must be one of "linear", "relu", "relu6", "leaky_relu", "sigmoid", "tanh", "softmax". ' +
+          "Received nothing.",
+      ],
       [Rescaling, "Rescaling: `scale` must be a finite number. Received nothing."],
       [Reshape, "Reshape: `targetShape` must be a list of whole numbers. Received nothing."],
     ] as const) {
       assert.throws(() => construct(layer), { name: "TypeError", message });
+    }
+  });
+
+  it("refuses an option that is none of its class, such as one under its name in Python", () => {
+    type Constructor = new (options: object) => unknown;
+    for (const [layer, options, received, own] of [
+      [Dense, { units: 2, use_bias: false }, "use_bias", "units, activation"],
+      [Conv2D, { filters: 2, kernelSize: 3, stride: 2 }, "stride", "filters, kernelSize"],
+      [DepthwiseConv2D, { kernelSize: 3, kernelInitializer: "ones" }, "kernelInitializer", "kernelSize, strides"],
+      [MaxPooling2D, { pool_size: 3 }, "pool_size", "poolSize, strides"],
+      [GlobalMaxPooling2D, { keepDims: true }, "keepDims", "keepdims, name"],
+      [BatchNormalization, { epsilo: 1e-5 }, "epsilo", "axis, momentum"],
+      [ReLU, { max: 6 }, "max", "maxValue, negativeSlope"],
+      [LeakyReLU, { alpha: 0.1 }, "alpha", "negativeSlope, name"],
+      [Dropout, { rate: 0.5, noiseShape: [1] }, "noiseShape", "rate, seed"],
+      [Softmax, { axes: 1 }, "axes", "axis, name"],
+      [Concatenate, { dim: 1 }, "dim", "axis, name"],
+      [Rescaling, { scale: 1, offsets: 2 }, "offsets", "scale, offset"],
+      [Reshape, { targetShape: [1], shape: [1] }, "shape", "targetShape, name"],
+      [ZeroPadding2D, { pad: 1 }, "pad", "padding, name"],
+      [Activation, { activation: "relu", slope: 1 }, "slope", "activation, name"],
+      [Add, { axis: 1 }, "axis", "name, trainable"],
+      [Flatten, { data_format: "channels_last" }, "data_format", "name, trainable"],
+      [InputLayer, { shape: [1], batch: 2 }, "batch", "name, trainable"],
+    ] as const) {
+      assert.throws(() => new (layer as Constructor)(options), {
+        name: "TypeError",
+        message: new RegExp(`^${layer.name}: its options must be among ${own}.*\\. Received \`${received}\`\\.$`),
+      });
     }
   });
 
