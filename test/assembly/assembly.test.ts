@@ -406,6 +406,20 @@ describe("vector instructions", () => {
     }
   });
 
+  it("keep locals of several types apart, and write constants of each", () => {
+    const view = runOn(
+      () => {},
+      (local) => {
+        const [n, x, y] = [local("i32"), local("f64"), local("f32")];
+        return [
+          ...[n.set(16), x.set(f64.const(0.1)), y.set(f32.const(2.5))],
+          ...[f64.store(n, x), f32.store(n, y, 8), i32.store(n, i32.const(-7), 12)],
+        ];
+      },
+    );
+    assert.deepEqual([view.getFloat64(16, true), view.getFloat32(24, true), view.getInt32(28, true)], [0.1, 2.5, -7]);
+  });
+
   it("load and store whole vectors, splats, low parts and single lanes", () => {
     const view = runOn(floats([1, 2, 3, 4, 5, 6, 7, 8], 4), (local) => {
       const x = local("v128");
@@ -419,10 +433,11 @@ describe("vector instructions", () => {
         v128.store32_lane(144, x, 2),
         v128.store64_lane(144, x, 1, 8),
         v128.store(160, v128.zero()),
+        v128.store64_lane(176, x, 0),
       ];
     });
     const four = (at: number) => [0, 4, 8, 12].map((i) => view.getFloat32(at + i, true));
-    assert.deepEqual([64, 80, 96, 112, 128, 144, 160].map(four), [
+    assert.deepEqual([64, 80, 96, 112, 128, 144, 160, 176].map(four), [
       [2, 3, 4, 5],
       [3, 3, 3, 3],
       [3, 4, 3, 4],
@@ -430,6 +445,7 @@ describe("vector instructions", () => {
       [3, 4, 0, 0],
       [4, 0, 4, 5],
       [0, 0, 0, 0],
+      [2, 3, 0, 0],
     ]);
   });
 
