@@ -8,7 +8,7 @@ import {
   type ValueType,
   wasmFunction,
 } from "../../src/assembly/code.js";
-import { call, doWhile, drop, returns, select, when, whileLoop } from "../../src/assembly/control.js";
+import { call, doWhile, drop, leaveWhen, returns, select, when, whileLoop } from "../../src/assembly/control.js";
 import { hasRelaxedMadd } from "../../src/assembly/features.js";
 import { list, name, section, signed, unsigned } from "../../src/assembly/encoding.js";
 import { f32, f32x4, f64, f64x2, i8x16, i32, i32x4, i64x2, memory, v128 } from "../../src/assembly/instructions.js";
@@ -106,6 +106,7 @@ describe("the binary encoding", () => {
   it("writes unsigned LEB128", () => {
     assert.deepEqual(unsigned(0), [0]);
     assert.deepEqual(unsigned(127), [127]);
+    assert.deepEqual(unsigned(128), [128, 1]);
     assert.deepEqual(unsigned(624485), [0xe5, 0x8e, 0x26]);
     assert.deepEqual(unsigned(2 ** 32 - 1), [255, 255, 255, 255, 15]);
   });
@@ -115,6 +116,7 @@ describe("the binary encoding", () => {
     assert.deepEqual(signed(64), [0xc0, 0]);
     assert.deepEqual(signed(-1), [0x7f]);
     assert.deepEqual(signed(-64), [0x40]);
+    assert.deepEqual(signed(-65), [0xbf, 0x7f]);
     assert.deepEqual(signed(-123456), [0xc0, 0xbb, 0x78]);
     assert.deepEqual(signed(2 ** 32 - 4), [0x7c], "an address above 2 GiB is a negative i32");
   });
@@ -162,6 +164,26 @@ describe("functions and control", () => {
         [5, 5],
       ],
     );
+  });
+
+  it("leaves a loop in the middle, and goes on behind it", () => {
+    const counts = wasmFunction(
+      "counts",
+      { limit: "i32" },
+      ({ limit }, local) => {
+        const [turns, ends] = [local("i32"), local("i32")];
+        return [
+          doWhile(
+            [turns.set(i32.add(turns, 1)), leaveWhen(i32.eq(turns, limit)), ends.set(i32.add(ends, 1))],
+            i32.lt_s(turns, 5),
+          ),
+          returns(i32.add(i32.mul(turns, 10), ends)),
+        ];
+      },
+      "i32",
+    );
+    const { run } = start(counts);
+    assert.deepEqual([run("counts", 3), run("counts", 9)], [32, 55]);
   });
 
   it("chooses between statements, with or without an alternative, and between values", () => {
