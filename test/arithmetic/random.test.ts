@@ -92,6 +92,7 @@ describe("randomStream", () => {
     );
     const stream = randomStream(7, "integer");
     assert.equal(new Set(Array.from({ length: 60 }, (_, i) => stream.integer(i, 5))).size, 5);
+    assert.deepEqual([stream.integer(3, 1), stream.integer(3, 2 ** 32)], [0, stream.bits(3)]);
   });
 
   it("gives truncated normal numbers from the first attempt that lies between -2 and 2", () => {
