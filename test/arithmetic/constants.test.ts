@@ -88,6 +88,14 @@ describe("addOffTies", () => {
     assert.equal(Math.fround(addOffTies(-middle, -(2 ** -80))), -1 - 2 ** -23);
   });
 
+  it("knows the middle below a power of two, where the float32 values are half as far apart", () => {
+    const below = 1 - 2 ** -25;
+    assert.equal(Math.fround(addOffTies(below, -(2 ** -80))), 1 - 2 ** -24);
+    assert.equal(Math.fround(addOffTies(below, 2 ** -80)), 1);
+    // halfway to where the next value would be if it were as near as the one below: no middle
+    assert.equal(addOffTies(1 + 2 ** -25, 2 ** -80), 1 + 2 ** -25);
+  });
+
   it("goes to the neighbouring double, no further", () => {
     assert.equal(addOffTies(middle, 2 ** -80), middle + 2 ** -52);
     assert.equal(addOffTies(middle, -(2 ** -80)), middle - 2 ** -52);
