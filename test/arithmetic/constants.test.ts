@@ -74,6 +74,8 @@ describe("scaleByPowerOfTwo", () => {
     assert.equal(scaleByPowerOfTwo(1.5, -1074), 1e-323);
     assert.equal(scaleByPowerOfTwo(2 - 2 ** -52, 1023), Number.MAX_VALUE);
     assert.equal(scaleByPowerOfTwo(1, 1024), Infinity);
+    assert.equal(scaleByPowerOfTwo(2 ** -1000, 1280), 2 ** 280);
+    assert.equal(scaleByPowerOfTwo(2 ** 1000, -1280), 2 ** -280);
   });
 });
 
