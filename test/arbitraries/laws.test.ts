@@ -237,6 +237,24 @@ describe("a wrong convolution:", () => {
     /single 1/,
   );
   breaks(
+    "groups that deal out their filters by turns",
+    wrong({
+      forward: async (x, kernel, bias, config) => {
+        const ofGroup = kernel.shape[3] / config.groups;
+        const places = Array.from({ length: kernel.shape[3] }, (_, f) => f);
+        const dealt = places.map((f) => (f % ofGroup) * config.groups + Math.floor(f / ofGroup));
+        const y = await forward(x, permuted(kernel, 3, dealt), bias, config);
+        return permuted(
+          y,
+          3,
+          places.map((f) => dealt.indexOf(f)),
+        );
+      },
+    }),
+    convolutionLaws,
+    /single 1/,
+  );
+  breaks(
     "an input gradient without the flip",
     wrong({ backward: (dy, x, kernel, config) => backward(dy, x, reversed(kernel, 1), config) }),
     convolutionGradientLaws,
@@ -316,6 +334,13 @@ describe("a wrong pooling:", () => {
     maxPoolingLaws,
     /repetition/,
   );
+  /** Takes one pixel for each "same" window. */
+  const sampling = (pooling: PoolingImplementation): PoolingImplementation => ({
+    ...pooling,
+    forward: (x, c) => pooling.forward(x, c.padding === "same" ? { ...c, poolSize: [1, 1] } : c),
+  });
+  breaks("a maximum of one pixel of the window", sampling(maxPooling), maxPoolingLaws, /single 1/);
+  breaks("a mean of one pixel of the window", sampling(averagePooling), averagePoolingLaws, /single 1/);
   breaks(
     "a gradient that goes to every tied maximum",
     {
@@ -363,6 +388,21 @@ describe("a wrong batch normalization:", () => {
     /mean beta/,
   );
   breaks(
+    "gamma with the opposite sign",
+    {
+      forward: (x, { gamma, beta }, c) => {
+        const [, , , channels] = x.shape;
+        const ones = tensorOf(
+          Array.from({ length: channels }, () => 1),
+          [channels],
+        );
+        return forward(x, { ...(beta && { beta }), gamma: times(gamma ?? ones, -1) }, c);
+      },
+    },
+    batchNormalizationLaws,
+    /deviation/,
+  );
+  breaks(
     "Bessel's correction",
     {
       forward: (x, weights, { epsilon }) => {
@@ -392,6 +432,15 @@ describe("a wrong batch normalization:", () => {
     },
     batchNormalizationGradientLaws,
     /orthogonal/,
+  );
+  breaks(
+    "an input gradient of zeros",
+    {
+      ...normalization,
+      backward: async (dy, x, weights, config) => ({ ...(await backward(dy, x, weights, config)), dx: times(x, 0) }),
+    },
+    batchNormalizationGradientLaws,
+    /part along xHat/,
   );
   breaks(
     "gamma's gradient with another epsilon",
@@ -428,6 +477,20 @@ describe("a wrong softmax, loss or ReLU:", () => {
     /sum to one/,
   );
   breaks("a gradient without the sum", { ...softmax, backward: (dy) => dy }, softmaxLaws(), /sum to zero/);
+  breaks("powers of two", { ...softmax, forward: (x) => softmax.forward(times(x, Math.LN2)) }, softmaxLaws(), /e\^x/);
+  breaks("a gradient of zeros", { ...softmax, backward: (_, x) => times(x, 0) }, softmaxLaws(), /y \(dy - sum y dy\)/);
+  breaks(
+    "a loss that is the sum over the batch",
+    { ...crossentropy, forward: async (l, x) => (await crossentropy.forward(l, x)) * x.shape[0] },
+    crossentropyLaws(),
+    /log K/,
+  );
+  breaks(
+    "a gradient of half the loss",
+    { ...crossentropy, backward: async (l, x) => times(await crossentropy.backward(l, x), 0.5) },
+    crossentropyLaws(),
+    /log K/,
+  );
   breaks(
     "log of the sum without the maximum",
     { ...crossentropy, forward: (labels, logits) => -Math.log(naive(logits).data[labels.data.indexOf(1)]) },

@@ -1,8 +1,10 @@
 /**
  * Laws of batch normalization in training, over x [N, H, W, C] with M = N H W:
  *
+ *     y              =  beta + gamma xHat,    xHat = (x - mean) rstd
  *     mean of y      =  beta
  *     variance of y  =  gamma^2 variance / (variance + epsilon)
+ *     dx             =  gamma rstd (dy - mean of dy - xHat mean of dy xHat)
  *     sum dx         =  0
  *     sum dx xHat    =  gamma rstd dGamma epsilon / (variance + epsilon)      (0 but for epsilon)
  *     dBeta          =  sum dy
@@ -99,6 +101,15 @@ const cases = batchNormalizations({ regime: "integers" });
 
 /** Laws of batch normalization in training, forward. */
 export const batchNormalizationLaws: readonly Law<NormalizationForward>[] = [
+  lawOf("gives every element its deviation, scaled", cases, async (mine, example) => {
+    const y = await mine.forward(example.x, example, example.config);
+    forEachChannel(example, ({ c, gamma, beta, mean, rstd, error, size, xs }) => {
+      const allowed = error * (Math.abs(gamma) * size + Math.abs(beta));
+      for (const [i, value] of column(y, c).entries()) {
+        expectClose(`element ${i} of channel ${c}`, value, beta + gamma * (xs[i] - mean) * rstd, allowed);
+      }
+    });
+  }),
   lawOf("gives every channel the mean beta", cases, async (mine, example) => {
     const y = await mine.forward(example.x, example, example.config);
     expectShape("y", y, example.x.shape);
@@ -143,6 +154,22 @@ export const batchNormalizationGradientLaws: readonly Law<NormalizationImplement
       });
     },
   ),
+  lawOf("gives dy less its mean and its part along xHat, scaled, for the input", cases, async (mine, example) => {
+    const { x, dy, config } = example;
+    const { dx } = await mine.backward(dy, x, example, config);
+    forEachChannel(example, ({ c, gamma, mean, rstd, error, size, xs }) => {
+      const dys = column(dy, c);
+      const xHat = xs.map((value) => (value - mean) * rstd);
+      const meanDy = sum(dys) / xs.length;
+      const meanAlong = sum(dys.map((value, i) => value * xHat[i])) / xs.length;
+      const largest = Math.max(...dys.map(Math.abs));
+      const allowed = error * Math.abs(gamma) * rstd * largest * (2 + size * size);
+      for (const [i, value] of column(dx, c).entries()) {
+        const expected = gamma * rstd * (dys[i] - meanDy - xHat[i] * meanAlong);
+        expectClose(`dx of element ${i} of channel ${c}`, value, expected, allowed);
+      }
+    });
+  }),
   lawOf("sums dy for beta's gradient and dy xHat for gamma's", cases, async (mine, example) => {
     const { x, dy, config } = example;
     const { dGamma, dBeta } = await mine.backward(dy, x, example, config);

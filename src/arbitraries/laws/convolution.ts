@@ -7,7 +7,6 @@ import fc from "fast-check";
 import { window2D } from "../../kernels/window.js";
 import type { Conv2DConfig } from "../../layers/conv2d.js";
 import type { ConvolutionMoves } from "../../layers/window-shape.js";
-import type { Tensor } from "../../tensor/tensor.js";
 import { convolutions } from "../convolutions.js";
 import { depthwiseConvolutions } from "../depthwise-convolutions.js";
 import { dropped, expectSame, generated } from "./algebra.js";
@@ -56,7 +55,7 @@ function singleTapLaw<Config extends Required<ConvolutionMoves>>(
   sourceOf: (
     channel: number,
     output: number,
-    kernel: Tensor,
+    example: BilinearCase<Config>,
   ) => { readonly entry: readonly number[]; readonly output: number; readonly input: number },
 ): Law<KernelForward<Config>> {
   const tapped = fc.tuple(cases, fc.nat(99), fc.nat(99), fc.nat(99), fc.nat(99));
@@ -64,7 +63,7 @@ function singleTapLaw<Config extends Required<ConvolutionMoves>>(
     const { x, kernel, config } = example;
     const [kernelHeight, kernelWidth, channels, outputs] = kernel.shape;
     const [kh, kw] = [a % kernelHeight, b % kernelWidth];
-    const { entry, output, input } = sourceOf(c % channels, d % outputs, kernel);
+    const { entry, output, input } = sourceOf(c % channels, d % outputs, example);
     const size = [x.shape[1], x.shape[2]] as const;
     const window = window2D(size, [kernelHeight, kernelWidth], config.strides, config.padding, config.dilationRate);
     const single = generated(kernel.shape, kernel, (...at) => (String(at) === String([kh, kw, ...entry]) ? 1 : 0));
@@ -88,11 +87,11 @@ export const convolutionLaws: readonly Law<KernelForward<Required<Conv2DConfig>>
   outputOrderLaw(ungrouped),
   channelOrderLaw(ungrouped, 2),
   translationLaw(convolutions({ regime: "integers", padding: "valid" })),
-  // with one group: entry [c, f] of a tap carries channel c to output f
-  singleTapLaw(convolutions({ maxGroups: 1 }), (channel, output) => ({
+  // entry [c, f] of a tap carries channel c of f's group to output f; groups follow one another in channels and outputs
+  singleTapLaw(ordinary, (channel, output, { kernel: { shape }, config }) => ({
     entry: [channel, output],
     output,
-    input: channel,
+    input: Math.floor(output / (shape[3] / config.groups)) * shape[2] + channel,
   })),
 ];
 
@@ -104,7 +103,7 @@ export const depthwiseLaws: readonly Law<KernelForward<Required<ConvolutionMoves
   ...bilinearLaws(depthwiseWhole, depthwiseOrdinary),
   translationLaw(depthwiseConvolutions({ regime: "integers", padding: "valid" })),
   // entry [c, m] of a tap carries channel c to output c M + m
-  singleTapLaw(depthwiseOrdinary, (channel, m, kernel) => ({
+  singleTapLaw(depthwiseOrdinary, (channel, m, { kernel }) => ({
     entry: [channel, m],
     output: channel * kernel.shape[3] + m,
     input: channel,

@@ -4,8 +4,11 @@
  *
  * @module
  */
+import fc from "fast-check";
+import { window2D } from "../../kernels/window.js";
 import { U_FLOAT32 } from "../../oracle/arithmetic-model.js";
 import { gamma } from "../../oracle/expectation.js";
+import { positionOf } from "../../oracle/judgement.js";
 import type { Pooling2DConfig } from "../../layers/pooling2d.js";
 import { contiguous, type Tensor } from "../../tensor/tensor.js";
 import { poolings } from "../poolings.js";
@@ -45,6 +48,36 @@ function repetitionLaw(allowed: (config: Pooling2DConfig) => number): Law<Poolin
   });
 }
 
+/**
+ * An image of zeros with a single 1 gives 0 but for the windows over it, which have `valueOf` as many elements as they have
+ * within the image. It says where windows lie, and so where padding goes.
+ */
+function singlePeakLaw(
+  valueOf: (elements: number) => number,
+  allowed: (config: Pooling2DConfig) => number,
+): Law<PoolingForward> {
+  const peaked = fc.tuple(ordinary, fc.nat(9999));
+  return lawOf("carries a single 1 to the windows over it", peaked, async (mine, [{ x, dy, config }, place]) => {
+    const [batch, row, column, channel] = positionOf(place % x.size, x.shape);
+    const [, height, width] = x.shape;
+    const { poolSize, strides, padding } = config;
+    const window = window2D([height, width], poolSize, strides, padding, [1, 1]);
+    const peak = generated(x.shape, x, (n, h, w, c) =>
+      Number(n === batch && h === row && w === column && c === channel),
+    );
+    const expected = generated(dy.shape, x, (n, oh, ow, c) => {
+      const [top, left] = [oh * window.strideHeight - window.padTop, ow * window.strideWidth - window.padLeft];
+      const [bottom, right] = [top + poolSize[0], left + poolSize[1]];
+      const isOver = row >= top && row < bottom && column >= left && column < right;
+      if (n !== batch || c !== channel || !isOver) return 0;
+      return valueOf((Math.min(bottom, height) - Math.max(top, 0)) * (Math.min(right, width) - Math.max(left, 0)));
+    });
+    const y = await mine.forward(peak, config);
+    const what = `y of a 1 at [${[batch, row, column, channel].join(", ")}]`;
+    expectSame(what, y, expected, (value) => allowed(config) * value);
+  });
+}
+
 /** Laws of max pooling, forward. */
 export const maxPoolingLaws: readonly Law<PoolingForward>[] = [
   lawOf("is monotone", ordinary, async (mine, { x, config }) => {
@@ -66,6 +99,10 @@ export const maxPoolingLaws: readonly Law<PoolingForward>[] = [
     }
   }),
   repetitionLaw(() => 0),
+  singlePeakLaw(
+    () => 1,
+    () => 0,
+  ),
 ];
 
 /** Laws of max pooling's gradient. Whole numbers tie often: a tie may go to any of its maxima, but goes once. */
@@ -86,6 +123,7 @@ export const averagePoolingLaws: readonly Law<PoolingForward>[] = [
     expectSame("y", await mine.forward(x, config), expected, () => meanError(config) * Math.abs(value));
   }),
   repetitionLaw(meanError),
+  singlePeakLaw((elements) => 1 / elements, meanError),
   lawOf("is additive", whole, async (mine, { x, config }) => {
     const other = backwards(x);
     const sum = plus(await mine.forward(x, config), await mine.forward(other, config));

@@ -11,12 +11,14 @@
  * @module
  */
 import fc from "fast-check";
+import { exp } from "../../arithmetic/exp.js";
+import { log } from "../../arithmetic/log.js";
 import { FLOAT32, type FunctionErrors, U_FLOAT32 } from "../../oracle/arithmetic-model.js";
 import { gamma } from "../../oracle/expectation.js";
-import { contiguous, type Tensor } from "../../tensor/tensor.js";
+import { contiguous, type Tensor, tensor } from "../../tensor/tensor.js";
 import { REGIMES } from "../regimes.js";
 import { casesOf, distinctSizes, type Sizes } from "../cases.js";
-import { expectClose, expectSame, expectShape, mapped } from "./algebra.js";
+import { expectClose, expectSame, expectShape, generated, mapped } from "./algebra.js";
 import { type Awaitable, type Law, lawOf } from "./law.js";
 
 /** A softmax over the last axis. */
@@ -76,6 +78,19 @@ function forEachRow(x: Tensor, visit: (row: number, sum: number, absolute: numbe
   }
 }
 
+/** What softmax gives for `x` [N, K], in float64. */
+function probabilitiesOf(x: Tensor): Tensor {
+  const [batch, classes] = x.shape;
+  const { data } = contiguous(x);
+  const y = Float64Array.from(data, exp);
+  for (let n = 0; n < batch; n++) {
+    const row = y.subarray(n * classes, (n + 1) * classes);
+    const sum = row.reduce((total, e) => total + e, 0);
+    for (let k = 0; k < classes; k++) row[k] /= sum;
+  }
+  return tensor(y, x.shape);
+}
+
 /** Laws of softmax, for library functions with these errors; by default those of a good float32 library. */
 export function softmaxLaws(functions: FunctionErrors = FLOAT32.functions): readonly Law<SoftmaxImplementation>[] {
   return [
@@ -85,6 +100,10 @@ export function softmaxLaws(functions: FunctionErrors = FLOAT32.functions): read
       forEachRow(y, (row, sum) => {
         expectClose(`sum of row ${row}`, sum, 1, relativeError(x.shape[1], functions));
       });
+    }),
+    lawOf("gives every class its share of the sum of e^x", rows, async (mine, { x }) => {
+      const error = relativeError(x.shape[1], functions);
+      expectSame("softmax(x)", await mine.forward(x), probabilitiesOf(x), (value) => error * value);
     }),
     // a shift by up to 1000 is exact; without the maximum subtracted first, exponentials overflow
     lawOf(
@@ -107,6 +126,19 @@ export function softmaxLaws(functions: FunctionErrors = FLOAT32.functions): read
       forEachRow(dx, (row, sum) => {
         expectClose(`sum of row ${row} of dx`, sum, 0, 4 * error * largest);
       });
+    }),
+    // y is off by its error, dy - sum y dy by that of y and of the sum: of numbers up to twice the largest dy
+    lawOf("gives the gradient y (dy - sum y dy)", rows, async (mine, { x, dy }) => {
+      const classes = x.shape[1];
+      const error = relativeError(classes, functions) + gamma(2 * classes + 4, U_FLOAT32);
+      const largest = Math.max(...contiguous(dy).data.map(Math.abs));
+      const y = probabilitiesOf(x);
+      const products = generated(x.shape, y, (n, k) => y.get(n, k) * dy.get(n, k));
+      const means: number[] = [];
+      forEachRow(products, (_row, sum) => means.push(sum));
+      const expected = generated(x.shape, y, (n, k) => y.get(n, k) * (dy.get(n, k) - means[n]));
+      const allowed = (_value: number, at: number): number => 4 * error * largest * y.data[at];
+      expectSame("dx", await mine.backward(dy, x), expected, allowed);
     }),
   ];
 }
@@ -131,6 +163,16 @@ export function crossentropyLaws(
         expectClose(`loss of logits + ${shift}`, shifted, loss, 2 * error);
       },
     ),
+    // the exponentials of equal logits are 1: log K, and a mean over the batch of N equal losses
+    lawOf("is log K where all logits are equal, its gradient (1/K - label) / N", rows, async (mine, { x, labels }) => {
+      const [batch, classes] = x.shape;
+      const equal = mapped(x, () => x.get(0, 0));
+      const error = relativeError(classes, functions) + gamma(batch + functions.log + 8, U_FLOAT32) * (SPREAD + 4);
+      expectClose("loss", await mine.forward(labels, equal), log(classes), error);
+      const gradientError = (relativeError(classes, functions) + gamma(classes + 4, U_FLOAT32)) / batch;
+      const expected = generated(x.shape, x, (n, k) => (1 / classes - labels.get(n, k)) / batch);
+      expectSame("dLogits", await mine.backward(labels, equal), expected, () => gradientError);
+    }),
     lawOf("is not negative", rows, async (mine, { x, labels }) => {
       const loss = await mine.forward(labels, x);
       const error = relativeError(x.shape[1], functions) + gamma(functions.log + 8, U_FLOAT32) * SPREAD;
