@@ -31,7 +31,9 @@ function emptyProgram(): Command {
       .addOption(wideVectorsOption())
       .showHelpAfterError(false)
       .exitOverride()
-      // what commander says of bad use is said by `report`, in one line
+      // `--no-wide-vectors` is an option of every command
+    .configureHelp({ showGlobalOptions: true })
+    // what commander says of bad use is said by `report`, in one line
       .configureOutput({ outputError: () => {}, writeErr: () => {} })
   );
 }

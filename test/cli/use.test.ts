@@ -16,6 +16,7 @@ describe("touchstone --help", { concurrency: 2 }, () => {
       const out = await new Workspace(test).succeed(command, "--help");
       assert.match(out, new RegExp(`^Usage: touchstone ${command} \\[options\\]`));
       assert.match(out, /-h, --help/);
+      assert.match(out, /^Global Options:\n(.*\n)* {2}--no-wide-vectors /m);
     });
   }
 
