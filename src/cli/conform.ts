@@ -5,6 +5,7 @@
  */
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import { Command } from "commander";
 import { MODELS, withFlush } from "../oracle/arithmetic-model.js";
@@ -56,7 +57,10 @@ export function conformCommand(): Command {
       const json = flags.json === undefined ? undefined : prepareOutput(flags.json, "--json", [".json"]);
       const reproduction =
         flags.reproduction === undefined ? undefined : prepareOutput(flags.reproduction, "--reproduction", [".npz"]);
-      const report = flags.merge === true ? mergeReports(files.map(readReport)) : await conform(files, flags);
+      const report =
+        flags.merge === true
+          ? mergeReports(files.map(readReport))
+          : await besideBackend(files[0], () => conform(files, flags));
       json?.write(`${JSON.stringify(report, null, 1)}\n`);
       writeFirst(reproduction, report);
       process.stdout.write(formatReport(report));
@@ -65,6 +69,35 @@ export function conformCommand(): Command {
       if (missing.length > 0) process.stdout.write(`missing shares: ${missing.join(" ")}\n`);
       if (!conforms(report) || missing.length > 0) process.exitCode = EXIT.judgementFailed;
     });
+}
+
+/**
+ * `work` with the backend in `file`, whose code shares this process. What it throws outside of the calls, in a timer or in a
+ * promise that nobody awaits, and an end of the process, are errors too; and what it leaves behind, timers or workers, does
+ * not keep the process.
+ */
+async function besideBackend<Result>(file: string, work: () => Promise<Result>): Promise<Result> {
+  const rule = `${file}: a backend must throw in its calls only, and leave the process to its end.`;
+  const strayed = new Promise<never>((_resolve, reject) => {
+    process.on("uncaughtException", (error: unknown) => {
+      reject(new UsageError(rule, JSON.stringify(error instanceof Error ? error.message : String(error))));
+    });
+  });
+  const refuseExit = (code: number): void => {
+    if (code === EXIT.brokenPipe) return; // that is this command's own
+    process.stderr.write(`touchstone: ${rule} Received an exit with code ${code}.\n`);
+    process.exitCode = EXIT.badInput;
+  };
+  process.once("exit", refuseExit);
+  try {
+    const result = await Promise.race([work(), strayed]);
+    await Promise.race([nextTurn(), strayed]); // in which a promise that failed in the last calls is reported
+    return result;
+  } finally {
+    process.off("exit", refuseExit);
+    // when all has been said, and has left
+    setImmediate(() => process.stdout.write("", () => process.stderr.write("", () => process.exit())));
+  }
 }
 
 /** What goes with --merge: the others say how a backend is run. */

@@ -36,6 +36,30 @@ describe("touchstone conform", () => {
     assert.match(out, /^relu6 +1 +0 .*gave no result within 1 s \(x /m);
   });
 
+  it("says what a backend threw in one line, without what would move a cursor", async (t) => {
+    const place = new Workspace(t);
+    place.put("lines.mjs", 'export default { name: "x", operations: { relu6: () => { throw "a\\n\\x1b[31mb"; } } };');
+    const { out } = await place.touchstone("conform", "lines.mjs", "--cases", "1");
+    assert.match(out, /^relu6 +1 +0 .* threw: a \[31mb \(x /m);
+  });
+
+  it("ends when its work is done, whatever a backend leaves running", async (t) => {
+    const place = new Workspace(t);
+    place.put("timer.mjs", `setInterval(() => {}, 1000);\n${GOOD}`);
+    const out = await place.succeed("conform", "timer.mjs", "--cases", "2");
+    assert.match(out, /no findings in 1 operation\n$/);
+  });
+
+  it("refuses a backend that throws where nobody can catch it, or ends the process", async (t) => {
+    const place = new Workspace(t);
+    const backend = (does: string): string => `export default { name: "x", operations: { relu6: () => { ${does} } } };`;
+    const rule = "a backend must throw in its calls only, and leave the process to its end.";
+    place.put("stray.mjs", backend('Promise.reject(new Error("lost")); throw new Error("and found");'));
+    await place.refuse(["conform", "stray.mjs", "--cases", "2"], `stray.mjs: ${rule} Received "lost".`);
+    place.put("exits.mjs", backend("process.exit(0);"));
+    await place.refuse(["conform", "exits.mjs"], `exits.mjs: ${rule} Received an exit with code 0.`);
+  });
+
   it("merges the shares of several machines", async (t) => {
     const place = new Workspace(t);
     place.put("bad.mjs", BAD);

@@ -12,6 +12,7 @@
  *
  * @module
  */
+import { oneLine } from "../../formats/format-error.js";
 import { describe, type KerasConfig } from "../../serialization/config.js";
 import { formatShape, sizeOf } from "../../tensor/shape.js";
 import { contiguous, type Tensor, tensor } from "../../tensor/tensor.js";
@@ -112,7 +113,8 @@ export async function ask(
     const results = resultsOf(returned, operation);
     return typeof results === "string" ? { failure: results, fault: "failure" } : { results };
   } catch (error) {
-    return { failure: `threw: ${error instanceof Error ? error.message : String(error)}`, fault: "failure" };
+    const message = error instanceof Error ? error.message : String(error);
+    return { failure: `threw: ${oneLine(message)}`, fault: "failure" };
   }
 }
 
