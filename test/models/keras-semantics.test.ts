@@ -3,6 +3,7 @@ import { describe, it } from "node:test";
 import { serial } from "../../src/kernels/execution.js";
 import { Add } from "../../src/layers/add.js";
 import { BatchNormalization } from "../../src/layers/batch-normalization.js";
+import { Concatenate } from "../../src/layers/concatenate.js";
 import { Dense } from "../../src/layers/dense.js";
 import { input } from "../../src/layers/input-layer.js";
 import { ReLU } from "../../src/layers/relu.js";
@@ -181,6 +182,14 @@ describe("A model", () => {
     assert.equal(entries.get("gradOutput/x")?.data[0], sum(1, -1, 2 ** -54, 2 ** -60));
     assert.notEqual(sum(-1, 2 ** -54, 2 ** -60, 1), sum(1, -1, 2 ** -54, 2 ** -60));
     assert.notEqual(sum(1, 2 ** -60, 2 ** -54, -1), sum(1, -1, 2 ** -54, 2 ** -60));
+  });
+
+  it("adds gradients of one reader in the order of its inputs", () => {
+    const x = input({ shape: [1], name: "x", dtype: "float64" });
+    const model = new Model({ inputs: x, outputs: new Concatenate({ dtype: "float64" }).apply([x, x, x]) });
+    const dy = tensorOf([1, 2 ** -53, 2 ** -53], [1, 3], "float64");
+    const entries = trace(model, [tensorOf([1], [1, 1], "float64")], { cotangents: [dy] });
+    assert.deepEqual([...(entries.get("gradOutput/x")?.data ?? [])], [1]); // the small ones first would be more
   });
 
   it("begins sums of gradients at +0: those that are all -0 add up to +0", () => {

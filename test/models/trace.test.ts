@@ -11,6 +11,7 @@ import { Dense } from "../../src/layers/dense.js";
 import { Dropout } from "../../src/layers/dropout.js";
 import { Flatten } from "../../src/layers/flatten.js";
 import { input } from "../../src/layers/input-layer.js";
+import type { SymbolicTensor } from "../../src/layers/layer.js";
 import { Model } from "../../src/models/model.js";
 import { type Trace, type TraceOptions, trace } from "../../src/models/trace.js";
 import { l2 } from "../../src/regularizers/regularizer.js";
@@ -218,6 +219,20 @@ describe("trace", () => {
       const sum = generate([1, 2], "float32", (n, k) => a.get(n, k) + b.get(n, k));
       assertSameBits(value(trace(model, inputs, { targets }), "gradOutput/y"), sum, activation);
     }
+  });
+
+  it("adds what a reader of a softmax leaves to the gradient of that as an output", () => {
+    const x = input({ shape: [3], name: "x" });
+    const y = new Dense({ units: 2, name: "y", activation: "softmax" }).apply(x);
+    const z = new Dense({ units: 2, name: "z", activation: "sigmoid" }).apply(y);
+    const ofY = (outputs: SymbolicTensor[], targets: Tensor[]): Tensor => {
+      const model = new Model({ inputs: x, outputs, seed: 1 });
+      return value(trace(model, [tensorOf([1, -2, 0.5], [1, 3])], { targets }), "gradOutput/y");
+    };
+    const [a, b] = [tensorOf([1, 0], [1, 2]), tensorOf([0, 1], [1, 2])];
+    const [asOutput, asInput] = [ofY([y], [a]), ofY([z], [b])];
+    const sum = generate([1, 2], "float32", (n, k) => asInput.get(n, k) + asOutput.get(n, k));
+    assertSameBits(ofY([y, z], [a, b]), sum);
   });
 
   it("reads inputs, targets and cotangents through strided views like their contiguous copies", () => {

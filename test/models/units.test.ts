@@ -122,6 +122,15 @@ describe("A training step of joined normalizations", () => {
     });
   }
 
+  it("has the bits of single layers where three read what is normalized: their gradients are rounded once", () => {
+    const x = input({ shape: shape.slice(1) });
+    const h = new Activation({ activation: "tanh" }).apply(x);
+    const scaled = (scale: number) => new Rescaling({ scale }).apply(h);
+    const outputs = new Add().apply([scaled(1.1), new BatchNormalization().apply(h), scaled(0.3)]);
+    const model = new Model({ inputs: x, outputs });
+    assertSameStep({ model, inputs: [some(shape, 5)], targets: some(shape, 7) }, true);
+  });
+
   it("passes on the zeros of single layers: -0 by itself, +0 where several meet", () => {
     const [a, b] = [input({ shape: [3] }), input({ shape: [3] })];
     const sum = new Add().apply([new BatchNormalization().apply(a), b]);
