@@ -131,6 +131,14 @@ describe("A training step of joined normalizations", () => {
     assertSameStep({ model, inputs: [some(shape, 5)], targets: some(shape, 7) }, true);
   });
 
+  it("has the bits of single layers where a normalization of another element type reads what others read", () => {
+    const x = input({ shape: shape.slice(1) });
+    const h = new Activation({ activation: "tanh" }).apply(x);
+    const outputs = new Add().apply([new BatchNormalization({ dtype: "float64" }).apply(h), h]);
+    const model = new Model({ inputs: x, outputs });
+    assertSameStep({ model, inputs: [some(shape, 5)], targets: some(shape, 7) }, true);
+  });
+
   it("passes on the zeros of single layers: -0 by itself, +0 where several meet", () => {
     const [a, b] = [input({ shape: [3] }), input({ shape: [3] })];
     const sum = new Add().apply([new BatchNormalization().apply(a), b]);
