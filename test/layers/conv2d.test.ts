@@ -321,6 +321,25 @@ describe("the layer Conv2D", () => {
     ]);
   });
 
+  it("fits into what is open however far its taps are apart", () => {
+    const far = new Conv2D({ filters: 2, kernelSize: 3, dilationRate: 4 });
+    assert.deepEqual(far.apply(input({ shape: [null, 20, 3] })).shape, [null, null, 12, 2]);
+  });
+
+  it("has the same gradients of its weights where that of its input is not wanted, in both accumulations", () => {
+    const layer = new Conv2D({ filters: 2, kernelSize: [2, 3] });
+    const image = generate([4, 5, 6, 3], "float32", (n, h, w, c) => (((7 * n + 5 * h + 3 * w + c) % 11) - 5) / 7);
+    layer.apply(input({ shape: [5, 6, 3] }));
+    for (const accumulate of ["float64", "float32"] as const) {
+      const execution = { ...serial, accumulate };
+      const pass = layer.call([image], { training: true, execution, seed: 0, step: 0 });
+      const all = pass.backward(pass.y);
+      const some = pass.backward(pass.y, { inputs: false });
+      assert.deepEqual([all.dInputs.length, some.dInputs.length], [1, 0]);
+      for (const name of ["kernel", "bias"]) assertSameBits(some.dWeights[name], all.dWeights[name], name);
+    }
+  });
+
   it("sees images of another size through the window for that size", () => {
     const layer = new Conv2D({ filters: 4, kernelSize: 3, strides: 2, padding: "same" });
     layer.apply(input({ shape: [null, null, 3] }));

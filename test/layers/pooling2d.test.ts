@@ -94,6 +94,11 @@ describe("MaxPooling2D", () => {
     assertSameBits(dx, tensorOf([0, 11, 0, 0, 0, 0, 100, 1000, 0], x.shape));
   });
 
+  it("moves by the size of its window where it is told no strides", () => {
+    const x = tensorOf([1, 5, 2, 0, 3, 4, 8, 7], [1, 2, 4, 1]);
+    assertSameBits(maxPooling2DForward(x, { poolSize: [2, 2] }).y, tensorOf([5, 8], [1, 1, 2, 1]));
+  });
+
   it("gives the gradient of equal maxima to the first one, kh and kw ascending, as TensorFlow on a CPU", () => {
     const x = tensorOf([1, 2, 2, 2, 1, 0, 2, 2, 2], [1, 3, 3, 1]);
     const { y, cache } = maxPooling2DForward(x, { poolSize: [2, 2], strides: [1, 1] });

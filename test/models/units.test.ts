@@ -148,6 +148,11 @@ describe("A training step of joined normalizations", () => {
     assertSameStep({ model: new Model({ inputs: [a, b], outputs: y }), inputs, targets: zeros([4, 3]) }, true);
     const both = new Concatenate().apply([new Rescaling({ scale: 1 }).apply(y), new Rescaling({ scale: 1 }).apply(y)]);
     assertSameStep({ model: new Model({ inputs: [a, b], outputs: both }), inputs, targets: zeros([4, 6]) }, true);
+    const [c, d] = [input({ shape: [2, 1, 3] }), input({ shape: [2, 1, 3] })];
+    const outputs = new ReLU().apply(new Add().apply([new Conv2D({ filters: 3, kernelSize: 1 }).apply(c), d]));
+    const images = [some([2, 2, 1, 3], 5), some([2, 2, 1, 3], 7)];
+    const targets = tensor(new Float32Array(12).fill(-0), [2, 2, 1, 3]);
+    assertSameStep({ model: new Model({ inputs: [c, d], outputs }), inputs: images, targets }, true);
   });
 });
 
