@@ -32,8 +32,8 @@ function emptyProgram(): Command {
       .showHelpAfterError(false)
       .exitOverride()
       // `--no-wide-vectors` is an option of every command
-    .configureHelp({ showGlobalOptions: true })
-    // what commander says of bad use is said by `report`, in one line
+      .configureHelp({ showGlobalOptions: true })
+      // what commander says of bad use is said by `report`, in one line
       .configureOutput({ outputError: () => {}, writeErr: () => {} })
   );
 }
