@@ -55,9 +55,9 @@ describe("touchstone conform", () => {
     const backend = (does: string): string => `export default { name: "x", operations: { relu6: () => { ${does} } } };`;
     const rule = "a backend must throw in its calls only, and leave the process to its end.";
     place.put("stray.mjs", backend('Promise.reject(new Error("lost")); throw new Error("and found");'));
-    await place.refuse(["conform", "stray.mjs", "--cases", "2"], `stray.mjs: ${rule} Received "lost".`);
+    await place.refuseAlone(["conform", "stray.mjs", "--cases", "2"], `stray.mjs: ${rule} Received "lost".`);
     place.put("exits.mjs", backend("process.exit(0);"));
-    await place.refuse(["conform", "exits.mjs"], `exits.mjs: ${rule} Received an exit with code 0.`);
+    await place.refuseAlone(["conform", "exits.mjs"], `exits.mjs: ${rule} Received an exit with code 0.`);
   });
 
   it("merges the shares of several machines", async (t) => {
@@ -110,30 +110,36 @@ describe("touchstone conform", () => {
     place.put("broken.mjs", "export default {");
     place.put("report.json", '{"backend": "a"}');
     place.put("text.json", "no report");
-    await place.refuse(["conform", "none.mjs"], /^touchstone: none\.mjs: must be a module that can be imported\./);
-    await place.refuse(["conform", "broken.mjs"], /^touchstone: broken\.mjs: must be a module that can be imported\./);
-    await place.refuse(
+    await place.refuseAlone(["conform", "none.mjs"], /^touchstone: none\.mjs: must be a module that can be imported\./);
+    await place.refuseAlone(
+      ["conform", "broken.mjs"],
+      /^touchstone: broken\.mjs: must be a module that can be imported\./,
+    );
+    await place.refuseAlone(
       ["conform", "empty.mjs"],
       "empty.mjs: the default export must be a backend. Received no default export.",
     );
-    await place.refuse(
+    await place.refuseAlone(
       ["conform", "good.mjs", "--operations", "conv2d"],
       /`operations` must offer one of those that are asked for: conv2d\. Received relu6\.$/m,
     );
-    await place.refuse(["conform", "good.mjs", "other.mjs"], "one backend must be given. Received good.mjs other.mjs.");
-    await place.refuse(
+    await place.refuseAlone(
+      ["conform", "good.mjs", "other.mjs"],
+      "one backend must be given. Received good.mjs other.mjs.",
+    );
+    await place.refuseAlone(
       ["conform", "good.mjs", "--shard", "0/2"],
       /`shard` must be i\/n with i from 1 to n\. Received "0\/2"\.$/m,
     );
-    await place.refuse(
+    await place.refuseAlone(
       ["conform", "good.mjs", "--shard", "5/6", "--cases", "3"],
       /`shard` must have a case: .*\. Received 5\/6 of 3 cases\.$/m,
     );
-    await place.refuse(
+    await place.refuseAlone(
       ["conform", "--merge", "text.json"],
       'text.json: must be a report that conform --json wrote. Received "no report".',
     );
-    await place.refuse(
+    await place.refuseAlone(
       ["conform", "--merge", "report.json"],
       "report.json: must be a report that conform --json wrote. Received arithmetic=nothing.",
     );

@@ -100,9 +100,22 @@ export class Workspace {
    * Runs `touchstone`, in a process that is kept, which must refuse: exit code 2, nothing on stdout, on stderr one line that
    * ends in what was received, and not one file here that is new or different.
    */
-  async refuse(args: readonly string[], line: string | RegExp): Promise<void> {
+  refuse(args: readonly string[], line: string | RegExp): Promise<void> {
+    return this.#refuse(args, line, () => runKept(args, this.folder));
+  }
+
+  /** The same in a process of its own, for what may end it. */
+  refuseAlone(args: readonly string[], line: string | RegExp): Promise<void> {
+    return this.#refuse(args, line, () => this.touchstone(...args));
+  }
+
+  async #refuse(
+    args: readonly string[],
+    line: string | RegExp,
+    ask: () => Promise<{ readonly code: number | null; readonly out: string; readonly err: string }>,
+  ): Promise<void> {
     const before = this.#contents();
-    const { code, out, err } = await runKept(args, this.folder);
+    const { code, out, err } = await ask();
     assert.deepEqual({ code, out }, { code: 2, out: "" }, `touchstone ${args.join(" ")}: ${err}`);
     assert.match(err, /^touchstone: [^\n]+ Received [^\n]+\.\n$/);
     if (typeof line === "string") assert.equal(err, `touchstone: ${line}\n`);
