@@ -91,18 +91,18 @@ export function codeOf(body: Body): Code {
 /** The code of an operand; a plain number becomes a constant of type `type`. */
 export function operand<T extends ValueType>(type: T, value: Operand<T>): Code {
   if (typeof value !== "number") return value.code;
-  if (type === "f32") return [0x43, ...littleEndian(value, "f32")];
-  if (type === "f64") return [0x44, ...littleEndian(value, "f64")];
-  return [0x41, ...signed(value)];
+  if (type === "f32") return [0x43, littleEndian(value, "f32")];
+  if (type === "f64") return [0x44, littleEndian(value, "f64")];
+  return [0x41, signed(value)];
 }
 
 function localVariable<T extends ValueType>(type: T, index: number): Local<T> {
   const at = unsigned(index);
   return {
     type,
-    code: [0x20, ...at],
-    set: (value) => ({ type: "none", code: [operand(type, value), 0x21, ...at] }),
-    tee: (value) => ({ type, code: [operand(type, value), 0x22, ...at] }),
+    code: [0x20, at],
+    set: (value) => ({ type: "none", code: [operand(type, value), 0x21, at] }),
+    tee: (value) => ({ type, code: [operand(type, value), 0x22, at] }),
   };
 }
 

@@ -20,32 +20,35 @@ type Extract<R extends ValueType> = (a: Operand<"v128">, lane: number) => Value<
 /** Vector instructions have a prefix and a number of their own. */
 const vector = (opcode: number): number[] => [0xfd, ...unsigned(opcode)];
 
+/** The bytes of a vector of zeros. */
+const ZEROS: Code = new Array<number>(16).fill(0);
+
 const unary =
   <A extends ValueType, R extends ValueType>(from: A, to: R, opcode: Code): Unary<A, R> =>
-  (a) => ({ type: to, code: [operand(from, a), ...opcode] });
+  (a) => ({ type: to, code: [operand(from, a), opcode] });
 
 const binary =
   <A extends ValueType, R extends ValueType>(from: A, to: R, opcode: Code): Binary<A, R> =>
-  (a, b) => ({ type: to, code: [operand(from, a), operand(from, b), ...opcode] });
+  (a, b) => ({ type: to, code: [operand(from, a), operand(from, b), opcode] });
 
 const load =
   <R extends ValueType>(type: R, opcode: Code): Load<R> =>
-  (address, offset = 0) => ({ type, code: [operand("i32", address), ...opcode, 0, ...unsigned(offset)] });
+  (address, offset = 0) => ({ type, code: [operand("i32", address), opcode, 0, unsigned(offset)] });
 
 const store =
   <T extends ValueType>(type: T, opcode: Code): Store<T> =>
   (address, value, offset = 0) => ({
     type: "none",
-    code: [operand("i32", address), operand(type, value), ...opcode, 0, ...unsigned(offset)],
+    code: [operand("i32", address), operand(type, value), opcode, 0, unsigned(offset)],
   });
 
 const shift =
   (opcode: number): Shift =>
-  (a, count) => ({ type: "v128", code: [a.code, operand("i32", count), ...vector(opcode)] });
+  (a, count) => ({ type: "v128", code: [a.code, operand("i32", count), vector(opcode)] });
 
 const extract =
   <R extends ValueType>(type: R, opcode: number): Extract<R> =>
-  (a, lane) => ({ type, code: [a.code, ...vector(opcode), lane] });
+  (a, lane) => ({ type, code: [a.code, vector(opcode), lane] });
 
 /** Several instructions of one kind, by name and opcode. */
 function table<Name extends string, T>(opcodes: Readonly<Record<Name, number>>, make: (opcode: number) => T) {
@@ -148,17 +151,17 @@ export const v128: Readonly<
   ...table({ and: 78, andnot: 79, or: 80, xor: 81 }, vectorBinary),
   store: store("v128", vector(11)),
   /** `v128.const 0` */
-  zero: () => ({ type: "v128", code: [...vector(12), ...new Array<number>(16).fill(0)] }),
+  zero: () => ({ type: "v128", code: [vector(12), ZEROS] }),
   not: vectorUnary(77),
-  bitselect: (a, b, mask) => ({ type: "v128", code: [a.code, b.code, mask.code, ...vector(82)] }),
+  bitselect: (a, b, mask) => ({ type: "v128", code: [a.code, b.code, mask.code, vector(82)] }),
   any_true: unary("v128", "i32", vector(83)),
   store32_lane: (address, a, lane, offset = 0) => ({
     type: "none",
-    code: [operand("i32", address), a.code, ...vector(90), 0, ...unsigned(offset), lane],
+    code: [operand("i32", address), a.code, vector(90), 0, unsigned(offset), lane],
   }),
   store64_lane: (address, a, lane, offset = 0) => ({
     type: "none",
-    code: [operand("i32", address), a.code, ...vector(91), 0, ...unsigned(offset), lane],
+    code: [operand("i32", address), a.code, vector(91), 0, unsigned(offset), lane],
   }),
 };
 
@@ -167,7 +170,7 @@ export const i8x16: {
   /** The bytes number `lanes` of `a` (0 to 15) and `b` (16 to 31). */
   readonly shuffle: (a: Value<"v128">, b: Value<"v128">, lanes: readonly number[]) => Value<"v128">;
 } = {
-  shuffle: (a, b, lanes) => ({ type: "v128", code: [a.code, b.code, ...vector(13), ...lanes] }),
+  shuffle: (a, b, lanes) => ({ type: "v128", code: [a.code, b.code, vector(13), lanes] }),
 };
 
 /** Four 32-bit integers. */
@@ -241,7 +244,7 @@ export const f64x2: Readonly<Record<LaneBinary, Binary<"v128", "v128">> & Record
   splat: unary("f64", "v128", vector(20)),
   extract_lane: extract("f64", 33),
   promote_low_f32x4: vectorUnary(95),
-  relaxed_madd: (a, b, c) => ({ type: "v128", code: [a.code, b.code, c.code, ...vector(0x107)] }),
+  relaxed_madd: (a, b, c) => ({ type: "v128", code: [a.code, b.code, c.code, vector(0x107)] }),
 };
 
 /** Runs of bytes; ranges of `copy` may overlap. */
