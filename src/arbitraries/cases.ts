@@ -4,12 +4,12 @@
  * A case is planned by a few whole numbers, its sizes: dimensions, strides, numbers of layers, choices. The sizes say which
  * tensors the case needs; those are drawn by a regime each. To shrink, sizes go towards their least first,
  *
- *     all at once;  one by one to the least;  one by one half of the way;  one by one by 1;  the same for pairs of equal sizes
+ *     all at once;  one by one to the least;  one by one half of the way;  one by one by 1;  pairs of equal sizes the same way
  *
- * as far as the case stays valid: what fails only where an image is square stays square. The tensors keep what is left of them: the corner at the beginning of every axis or,
- * tried next, the corner at its end, so that values which a failure depends on survive in one of both. An axis that grows
- * (outputs, where strides shrink) repeats itself. Where no smaller case fails, values become simpler, one tensor after the
- * other (see `simpler-values.ts`).
+ * as far as the case stays valid: what fails only where an image is square stays square. The tensors keep what is left of
+ * them: the corner at the beginning of every axis or, tried next, the corner at its end, so that values which a failure
+ * depends on survive in one of both. An axis that grows (outputs, where strides shrink) repeats itself. Where no smaller case
+ * fails, values become simpler, one tensor after the other (see `simpler-values.ts`).
  *
  * Cases are deterministic: the same seed gives the same case, and all numbers come from fast-check's generator. A case is
  * built anew each time that fast-check hands it out, so a candidate that writes into its input harms nobody else, and it

@@ -6,6 +6,7 @@
  */
 import type { JobRun } from "../parallel/job.js";
 import { runAlone, WorkerPool } from "../parallel/pool.js";
+import { expectOptions } from "../serialization/options.js";
 import type { FloatArray } from "../tensor/dtype.js";
 import { contiguous, type Tensor } from "../tensor/tensor.js";
 import type { Accumulate } from "./rounding.js";
@@ -65,10 +66,12 @@ export const serial: Execution = {
 /**
  * An execution with threads of its own; `close` ends them.
  *
+ * @throws TypeError when there is an option that is none of {@link ExecutionOptions}.
  * @throws RangeError when an option has a value that is not listed.
  * @throws Error when `kernel` is "simd" where that cannot run.
  */
 export function createExecution(options: ExecutionOptions = {}): OwnedExecution {
+  expectOptions("createExecution", options, ["threads", "accumulate", "kernel"]);
   const { threads = 1, accumulate = "float64", kernel = fastestPath() } = options;
   if (!Number.isSafeInteger(threads) || threads < 1) {
     throw new RangeError(

@@ -40,6 +40,14 @@ describe("createExecution", () => {
     });
   });
 
+  it("rejects an option that it does not have", () => {
+    const options: object = { thread: 2 };
+    assert.throws(() => createExecution(options), {
+      name: "TypeError",
+      message: "createExecution: its options must be among threads, accumulate, kernel. Received `thread`.",
+    });
+  });
+
   it("cuts rows finely enough that every thread has several tiles, where there are rows enough", () => {
     assert.equal(tileRows(10_000, 1, serial), ROWS);
     const execution = createExecution({ threads: 2 });
