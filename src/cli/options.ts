@@ -67,10 +67,10 @@ export interface ExecutionFlags {
 
 /** Runs `work` with the threads that were asked for, and ends them. */
 export async function withExecution<Result>(
-  flags: ExecutionFlags,
+  { threads, accumulate }: ExecutionFlags,
   work: (execution: OwnedExecution) => Result | Promise<Result>,
 ): Promise<Result> {
-  const execution = createExecution(flags);
+  const execution = createExecution({ threads, accumulate });
   try {
     return await work(execution);
   } finally {
