@@ -6,9 +6,16 @@
  *
  * @module
  */
+import { kindOf } from "../serialization/config.js";
 import { FormatError } from "./format-error.js";
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** @throws TypeError when the argument `bytes` of the function `caller` is none: the path of a file, or memory itself. */
+export function checkBytes(caller: string, bytes: Uint8Array): void {
+  if (bytes instanceof Uint8Array) return;
+  throw new TypeError(`${caller}: \`bytes\` must be a Uint8Array, the content of a file. Received ${kindOf(bytes)}.`);
+}
 
 /** A position in a window of bytes. All numbers are little-endian. */
 export class ByteReader {

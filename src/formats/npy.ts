@@ -13,7 +13,7 @@
  *
  * @module
  */
-import { ByteReader } from "./byte-reader.js";
+import { ByteReader, checkBytes } from "./byte-reader.js";
 import {
   decodeElements,
   type ElementArray,
@@ -70,6 +70,7 @@ const UNSUPPORTED_KINDS: ReadonlyMap<string, string> = new Map([
  *   reading them means running the pickled code inside.
  */
 export function readNpy(bytes: Uint8Array): NpyArray {
+  checkBytes("readNpy", bytes);
   const { header, content } = splitNpy(bytes);
   return npyArray(header, content);
 }
@@ -119,7 +120,11 @@ export function npyArray(header: NpyHeader, content: Uint8Array): NpyArray {
  * @throws RangeError when the shape does not fit the data.
  * @throws TypeError when `data` is not the typed array of `dtype`.
  */
-export function writeNpy({ dtype, shape, data }: NpyArray): Uint8Array {
+export function writeNpy(array: NpyArray): Uint8Array {
+  if ("stride" in array) {
+    throw new TypeError("writeNpy: `array` must be row-major, as `fromTensor` makes it. Received a tensor.");
+  }
+  const { dtype, shape, data } = array;
   if (!holdsElements(dtype, data)) {
     throw new TypeError(
       `writeNpy: \`data\` must be the typed array that holds ${dtype}. Received ${data.constructor.name}.`,

@@ -9,6 +9,8 @@
  *
  * @module
  */
+import { kindOf } from "../serialization/config.js";
+import { checkBytes } from "./byte-reader.js";
 import { FormatError, quote } from "./format-error.js";
 import { type NpyArray, readNpy, writeNpy } from "./npy.js";
 import { readZip, type ZipReadOptions } from "./zip.js";
@@ -22,6 +24,7 @@ const SUFFIX = ".npy";
  * @throws FormatError when the archive or one of its arrays is corrupt (the message names it), or holds anything else.
  */
 export function readNpz(bytes: Uint8Array, options: ZipReadOptions = {}): Map<string, NpyArray> {
+  checkBytes("readNpz", bytes);
   const arrays = new Map<string, NpyArray>();
   for (const [name, entry] of readZip(bytes, options)) {
     if (!name.endsWith(SUFFIX)) {
@@ -41,8 +44,11 @@ export function readNpz(bytes: Uint8Array, options: ZipReadOptions = {}): Map<st
  * The bytes of an archive of `arrays`, in their order; equal arrays give equal bytes.
  *
  * @throws RangeError when an array's shape does not fit its data, or the archive would be 4 GiB or larger.
- * @throws TypeError when an array's data is not the typed array of its `dtype`.
+ * @throws TypeError when an array's data is not the typed array of its `dtype`, or `arrays` is no Map.
  */
 export function writeNpz(arrays: ReadonlyMap<string, NpyArray>, options: ZipWriteOptions = {}): Uint8Array {
+  if (typeof arrays?.get !== "function") {
+    throw new TypeError(`writeNpz: \`arrays\` must be a Map of arrays by name. Received ${kindOf(arrays)}.`);
+  }
   return writeZip(new Map(Array.from(arrays, ([name, array]) => [name + SUFFIX, writeNpy(array)])), options);
 }

@@ -3,9 +3,11 @@
  *
  * @module
  */
-import type { FromConfigOptions } from "../models/from-config.js";
+import { checkFromConfigOptions, type FromConfigOptions } from "../models/from-config.js";
+import { checkModel } from "../models/check-model.js";
 import type { Model } from "../models/model.js";
 import type { LossName } from "../models/objective.js";
+import { checkBytes } from "./byte-reader.js";
 import { FormatError, oneLine } from "./format-error.js";
 import { openHdf5 } from "./hdf5/open.js";
 import {
@@ -65,8 +67,11 @@ function named<Result>(name: string, read: () => Result): Result {
  * @param name - The file's name, for messages.
  * @throws FormatError when the file is corrupt or holds no whole model.
  * @throws TypeError, RangeError when the configuration is not one that this project implements.
+ * @throws TypeError when `bytes` are none, or an option is none of {@link FromConfigOptions}.
  */
 export function readModel(bytes: Uint8Array, name: string, options: FromConfigOptions = {}): Model {
+  checkBytes("readModel", bytes);
+  checkFromConfigOptions("readModel", options);
   return named(name, () => {
     if (containerOf(bytes, name) === "hdf5") return readLegacyModel(openHdf5(bytes), options);
     const entries = readZip(bytes);
@@ -84,6 +89,8 @@ export function readModel(bytes: Uint8Array, name: string, options: FromConfigOp
  * @throws TypeError, RangeError when optimizer or loss are not ones that this project implements.
  */
 export function readTraining(model: Model, bytes: Uint8Array, name: string): Training | undefined {
+  checkModel("readTraining", model);
+  checkBytes("readTraining", bytes);
   return named(name, () => {
     if (containerOf(bytes, name) === "hdf5") return readLegacyTraining(model, openHdf5(bytes));
     const entries = readZip(bytes);
@@ -97,6 +104,7 @@ export function readTraining(model: Model, bytes: Uint8Array, name: string): Tra
  * @throws FormatError when the file is corrupt; RangeError when the loss is not one that this project implements.
  */
 export function readLoss(bytes: Uint8Array, name: string): LossName | undefined {
+  checkBytes("readLoss", bytes);
   return named(name, () => {
     if (containerOf(bytes, name) === "hdf5") return readLegacyLoss(openHdf5(bytes));
     const entries = readZip(bytes);
@@ -110,8 +118,11 @@ export function readLoss(bytes: Uint8Array, name: string): LossName | undefined 
  *
  * @param name - The file's name, for messages.
  * @throws FormatError when the file is corrupt, or its weights do not fit the model.
+ * @throws TypeError when `model` is no model, or `bytes` are none.
  */
 export function loadWeights(model: Model, bytes: Uint8Array, name: string): void {
+  checkModel("loadWeights", model);
+  checkBytes("loadWeights", bytes);
   named(name, () => {
     if (containerOf(bytes, name) === "hdf5") {
       const root = openHdf5(bytes);

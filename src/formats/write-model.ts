@@ -3,7 +3,10 @@
  *
  * @module
  */
+import { checkModel } from "../models/check-model.js";
 import { Model } from "../models/model.js";
+import { checkOptimizer } from "../optimizers/optimizer.js";
+import { expectOptions } from "../serialization/options.js";
 import { writeKerasArchive } from "./keras-archive.js";
 import { writeLegacyModel } from "./legacy-h5.js";
 import { writeNpzModel } from "./npz-model.js";
@@ -23,8 +26,13 @@ export interface WriteModelOptions {
  *
  * @throws RangeError when the name has another ending, a layer's name is one that Keras 3 does not take, the optimizer was
  *   built for other weights, or the file has no place for what `options` holds.
+ * @throws TypeError when `model` is no model, or an option is none of {@link WriteModelOptions}.
  */
-export function writeModel(model: Model, name: string, { training, entries }: WriteModelOptions = {}): Uint8Array {
+export function writeModel(model: Model, name: string, options: WriteModelOptions = {}): Uint8Array {
+  checkModel("writeModel", model);
+  expectOptions("writeModel", options, ["training", "entries"]);
+  const { training, entries } = options;
+  if (training !== undefined) checkOptimizer("writeModel: `training`", training.optimizer);
   if (/\.weights\.h5$/i.test(name)) {
     throw new RangeError(
       `writeModel: a file of weights alone is not written; end the name in .keras, .h5 or .npz. Received ${name}.`,

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { expectOptions } from "../serialization/options.js";
 import type { InitializerConfig } from "./initializer.js";
 import type { FanMode, ScalingDistribution } from "./variance-scaling.js";
 
@@ -48,6 +49,7 @@ export function truncatedNormal(mean = 0, stddev = 0.05): InitializerConfig {
 
 /** Mean 0 and variance scale / n, where n is the number of inputs or outputs of a unit, or the average of both. */
 export function varianceScaling(options: VarianceScalingOptions = {}): InitializerConfig {
+  expectOptions("varianceScaling", options, ["scale", "mode", "distribution"]);
   const { scale = 1, mode = "fan_in", distribution = "truncated_normal" } = options;
   return { className: "VarianceScaling", config: { seed: null, scale, mode, distribution } };
 }

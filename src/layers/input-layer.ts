@@ -5,6 +5,7 @@
  * @module
  */
 import { describe, type KerasConfig, readConfig } from "../serialization/config.js";
+import { expectOptions } from "../serialization/options.js";
 import type { SymbolicShape } from "../tensor/shape.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { type CallContext, Layer, type LayerOptions, type LayerPass, type SymbolicTensor } from "./layer.js";
@@ -24,11 +25,13 @@ export class InputLayer extends Layer {
   readonly batchShape: SymbolicShape;
 
   /**
-   * @throws TypeError when the shape is no array.
+   * @throws TypeError when the shape is no array, or an option is none of {@link InputOptions}.
    * @throws RangeError when a dimension is neither null nor a whole number of at least 1.
    */
-  constructor({ shape, batchSize, ...options }: InputOptions) {
-    super(options, []);
+  constructor(options: InputOptions) {
+    expectOptions("InputLayer", options, ["shape", "batchSize", "name", "dtype"]);
+    const { shape, batchSize, ...rest } = options;
+    super(rest, []);
     if (!Array.isArray(shape)) {
       throw new TypeError(
         "InputLayer: `shape` must be an array of dimensions without the batch, such as [32, 32, 3]. " +
@@ -80,7 +83,7 @@ export class InputLayer extends Layer {
 /**
  * An input of a model as a symbolic tensor, to which layers are applied: `keras.Input`.
  *
- * @throws TypeError when the shape is no array.
+ * @throws TypeError when the shape is no array, or an option is none of {@link InputOptions}.
  * @throws RangeError when a dimension is neither null nor a whole number of at least 1.
  */
 export function input(options: InputOptions): SymbolicTensor {

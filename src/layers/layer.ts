@@ -169,11 +169,11 @@ export abstract class Layer {
 
   /**
    * @param own - The names of the class's own options; without them, any are taken.
-   * @throws TypeError when an option is of another type than {@link LayerOptions} says, or is none of the layer's.
+   * @throws TypeError when `options` is no object, or an option is of another type than {@link LayerOptions} says or none of the layer's.
    */
   constructor(options: LayerOptions, own?: readonly string[]) {
     const { name } = new.target; // fields of the class are not there yet
-    if (own !== undefined) expectOptions(name, { ...options }, [...own, "name", "trainable", "dtype"]);
+    if (own !== undefined) expectOptions(name, options ?? {}, [...own, "name", "trainable", "dtype"]);
     const read = readConfig(name, { ...options });
     this.#name = read.optionalString("name");
     this.#trainable = read.boolean("trainable", true);

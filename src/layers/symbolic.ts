@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { describe } from "../serialization/config.js";
+import { kindOf } from "../serialization/config.js";
 import type { SymbolicTensor } from "./layer.js";
 
 /**
@@ -25,10 +25,4 @@ export function symbolicTensors(
 
 function isSymbolic(x: unknown): x is SymbolicTensor {
   return typeof x === "object" && x !== null && "node" in x && "shape" in x;
-}
-
-/** No more of an object than what it is: symbolic tensors and layers lead back to themselves. */
-function kindOf(x: unknown): string {
-  if (typeof x !== "object" || x === null) return describe(x);
-  return "stride" in x ? "a tensor with numbers" : "another object";
 }

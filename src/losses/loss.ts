@@ -10,6 +10,7 @@
  *
  * @module
  */
+import { checkTensor } from "../serialization/tensors.js";
 import { formatShape, sizeOf } from "../tensor/shape.js";
 import { contiguous, type Tensor } from "../tensor/tensor.js";
 
@@ -19,6 +20,12 @@ export interface LossForward<Cache> {
   readonly loss: number;
   /** Handed unchanged to the matching backward call. */
   readonly cache: Cache;
+}
+
+/** @throws TypeError when labels or predictions are no tensors. */
+export function checkPair(className: string, yTrue: Tensor, yPred: Tensor): void {
+  checkTensor(className, "yTrue", yTrue);
+  checkTensor(className, "yPred", yPred);
 }
 
 /** How many classes the last axis of `yPred` has. @throws RangeError when it has none, or the batch is empty. */

@@ -14,7 +14,7 @@
  */
 import { formatShape, type Shape, shapesAgree } from "../tensor/shape.js";
 import { contiguous, empty, type Tensor } from "../tensor/tensor.js";
-import { finiteLabels, type LossForward } from "./loss.js";
+import { checkPair, finiteLabels, type LossForward } from "./loss.js";
 
 /** What backward needs from forward. */
 export interface MeanSquaredErrorCache {
@@ -32,9 +32,11 @@ function squeezed(shape: Shape): Shape {
 /**
  * The mean squared difference of `yTrue` and `yPred`.
  *
+ * @throws TypeError when one is no tensor.
  * @throws RangeError when their shapes differ by more than a last dimension of 1, or a label is not a finite number.
  */
 export function meanSquaredErrorForward(yTrue: Tensor, yPred: Tensor): LossForward<MeanSquaredErrorCache> {
+  checkPair("MeanSquaredError", yTrue, yPred);
   if (!shapesAgree(squeezed(yTrue.shape), squeezed(yPred.shape)) || yPred.size === 0) {
     throw new RangeError(
       `MeanSquaredError: \`yTrue\` must have the shape of \`yPred\`, and there must be values. ` +

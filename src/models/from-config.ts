@@ -10,6 +10,7 @@ import { InputLayer } from "../layers/input-layer.js";
 import type { Layer, SymbolicTensor } from "../layers/layer.js";
 import { layerFromConfig } from "../layers/registry.js";
 import { describe, isKerasConfig, type KerasConfig, readConfig } from "../serialization/config.js";
+import { expectOptions } from "../serialization/options.js";
 import type { DType } from "../tensor/dtype.js";
 import type { SymbolicShape } from "../tensor/shape.js";
 import { Connections, readApplication, referencesIn } from "./connect.js";
@@ -24,6 +25,11 @@ export interface FromConfigOptions {
   readonly maxDepth?: number;
 }
 
+/** @throws TypeError when an option of the function `caller` is none of {@link FromConfigOptions}. */
+export function checkFromConfigOptions(caller: string, options: FromConfigOptions): void {
+  expectOptions(caller, options, ["dtype", "maxDepth"]);
+}
+
 const MODELS = ["Functional", "Model", "Sequential"];
 const MAX_DEPTH = 16;
 const MAX_NAME = 256;
@@ -33,10 +39,11 @@ const KERAS_MODULE = /^(?:tf_|tensorflow\.(?:python\.)?)?keras(?:\.|$)/;
 /**
  * The model of `serialized`, `{ class_name, config }`, with weights as initialized.
  *
- * @throws TypeError, RangeError when the configuration is not one, a class is unknown (it is named), or the graph has a
- *   cycle.
+ * @throws TypeError, RangeError when the configuration is not one, a class is unknown (it is named), the graph has a
+ *   cycle, or an option is none of {@link FromConfigOptions}.
  */
 export function modelFromConfig(serialized: unknown, options: FromConfigOptions = {}): Model {
+  checkFromConfigOptions("modelFromConfig", options);
   const { className, config } = classAndConfig(serialized, "the model's configuration");
   checkName(config["name"]);
   if (!MODELS.includes(className)) {

@@ -19,6 +19,7 @@ import {
 import { symbolicTensors } from "../layers/symbolic.js";
 import type { Variable } from "../layers/variable.js";
 import type { KerasConfig } from "../serialization/config.js";
+import { expectOptions } from "../serialization/options.js";
 import type { FloatArray } from "../tensor/dtype.js";
 import { formatShape, type SymbolicShape, shapesAgree } from "../tensor/shape.js";
 import { cast, contiguous, type Tensor } from "../tensor/tensor.js";
@@ -80,14 +81,14 @@ export class Model extends Layer {
   readonly #outputShapes = new Map<string, SymbolicShape>();
 
   /**
-   * @throws TypeError when inputs or outputs are no symbolic tensors.
+   * @throws TypeError when inputs or outputs are no symbolic tensors, or an option is none of {@link ModelOptions}.
    * @throws RangeError when there is no input or no output, an output depends on an input that is not given, an input is
    *   not one, or two layers have one name.
    */
   constructor(options: ModelOptions) {
-    const given = { ...options };
-    const inputs = symbolicTensors("Model: `inputs` must be", given.inputs);
-    const outputs = symbolicTensors("Model: `outputs` must be", given.outputs);
+    expectOptions("Model", options, ["inputs", "outputs", "name", "trainable", "seed"]);
+    const inputs = symbolicTensors("Model: `inputs` must be", options.inputs);
+    const outputs = symbolicTensors("Model: `outputs` must be", options.outputs);
     if (inputs.length === 0 || outputs.length === 0) {
       throw new RangeError(
         `Model: must have at least one input and one output. Received ${inputs.length} and ${outputs.length}.`,

@@ -9,6 +9,7 @@
  * @module
  */
 import type { Layer, LayerNode } from "../layers/layer.js";
+import { checkModel } from "./check-model.js";
 import type { Model } from "./model.js";
 import { type GraphLayout, layOut, type PlacedEdge, type PlacedNode } from "./plot-layout.js";
 import { formatOutputShape, formatParameters } from "./summary.js";
@@ -80,8 +81,9 @@ interface LaneExtent {
   readonly width: number;
 }
 
-/** The graph of `model` as an SVG document. */
+/** The graph of `model` as an SVG document. @throws TypeError when it is no model. */
 export function plotModel(model: Model): string {
+  checkModel("plotModel", model);
   const layout = layOut(model);
   const lanes = laneExtents(layout);
   const last = lanes[lanes.length - 1];

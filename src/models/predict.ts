@@ -5,11 +5,13 @@
  */
 import { type Execution, runsSimd, serial } from "../kernels/execution.js";
 import { PackedConstants } from "../kernels/simd/constants.js";
+import { expectOptions } from "../serialization/options.js";
 import { Arena } from "../tensor/arena.js";
 import { floatArray } from "../tensor/dtype.js";
 import { formatShape, shapesAgree, sizeOf } from "../tensor/shape.js";
 import { contiguous, dtypeOf, type Tensor, tensor } from "../tensor/tensor.js";
-import { checkTensors } from "./check-tensors.js";
+import { checkExecution, checkModel } from "./check-model.js";
+import { checkTensors } from "../serialization/tensors.js";
 import type { Model } from "./model.js";
 
 /** Options of {@link predict}. */
@@ -29,6 +31,8 @@ export interface PredictOptions {
 /** Options of {@link createPredictor}: those of every call of it. */
 export type PredictorOptions = Omit<PredictOptions, "onProgress">;
 
+const PREDICTOR_OPTIONS = ["batchSize", "execution"];
+
 /** A model made ready for many predictions. */
 export interface Predictor {
   /** What {@link predict} gives, to the bit. @throws RangeError as `predict` does. */
@@ -41,8 +45,13 @@ export interface Predictor {
  * `model` made ready for many predictions: what is packed for the vector unit is packed once, not at every call. That is a
  * tenth of the time for an image through ResNet50, and needs the memory of the kernels once or twice more. Until it is closed,
  * the weights must stay as they are: what was packed is not packed again.
+ *
+ * @throws TypeError when `model` is no model, or an option is none of {@link PredictorOptions}.
  */
 export function createPredictor(model: Model, options: PredictorOptions = {}): Predictor {
+  checkModel("createPredictor", model);
+  expectOptions("createPredictor", options, PREDICTOR_OPTIONS);
+  checkExecution("createPredictor", options.execution);
   const { execution = serial } = options;
   const constants = packedConstants(model);
   return {
@@ -65,11 +74,14 @@ function samples(x: Tensor, begin: number, end: number): Tensor {
 /**
  * The outputs of `model`, in its order, for `inputs`, in its order; tensors of their own memory.
  *
- * @throws TypeError when `inputs` is no array of tensors.
+ * @throws TypeError when `model` is no model, `inputs` no array of tensors, or an option none of {@link PredictOptions}.
  * @throws RangeError when the inputs do not fit the model or differ in their number of samples, a batch is not of the size
  *   that the model has fixed, or an output does not have a row for each of them.
  */
 export function predict(model: Model, inputs: readonly Tensor[], options: PredictOptions = {}): readonly Tensor[] {
+  checkModel("predict", model);
+  expectOptions("predict", options, [...PREDICTOR_OPTIONS, "onProgress"]);
+  checkExecution("predict", options.execution);
   const { batchSize = model.inputs[0].shape[0] ?? 32, onProgress } = options;
   if (!Number.isSafeInteger(batchSize) || batchSize < 1) {
     throw new RangeError(`predict: \`batchSize\` must be a whole number of at least 1. Received ${batchSize}.`);

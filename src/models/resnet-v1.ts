@@ -33,6 +33,7 @@ import { input } from "../layers/input-layer.js";
 import type { SymbolicTensor } from "../layers/layer.js";
 import { l2 } from "../regularizers/regularizer.js";
 import { describe } from "../serialization/config.js";
+import { expectOptions } from "../serialization/options.js";
 import type { DType } from "../tensor/dtype.js";
 import type { SymbolicShape } from "../tensor/shape.js";
 import { Model } from "./model.js";
@@ -67,8 +68,15 @@ export interface ResNetLayerOptions {
   readonly dtype?: DType | undefined;
 }
 
-/** The example's `resnet_layer`: a convolution with batch normalization and ReLU behind or before it. */
+const LAYER_OPTIONS = ["filters", "kernelSize", "strides", "activation", "batchNormalization", "convFirst", "dtype"];
+
+/**
+ * The example's `resnet_layer`: a convolution with batch normalization and ReLU behind or before it.
+ *
+ * @throws TypeError when there is an option that is none of {@link ResNetLayerOptions}.
+ */
 export function resnetLayer(x: SymbolicTensor, options: ResNetLayerOptions = {}): SymbolicTensor {
+  expectOptions("resnetLayer", options, LAYER_OPTIONS);
   const { filters = 16, kernelSize = 3, strides = 1, activation = true, batchNormalization = true, dtype } = options;
   const conv = new Conv2D({
     filters,
@@ -101,8 +109,13 @@ function block(x: SymbolicTensor, filters: number, strides: number, dtype: DType
 /** Two of three stacks halve an image, rounded up, and then it is pooled over 8x8. */
 const SMALLEST_SIDE = 4 * 7 + 1;
 
-/** @throws RangeError when images of `shape` are too small for {@link cifarTop}. */
-export function checkImageShape(builder: string, shape: SymbolicShape = []): void {
+/**
+ * @throws TypeError when there is an option that is none of {@link CifarResNetOptions}.
+ * @throws RangeError when images are too small for {@link cifarTop}.
+ */
+export function checkCifarOptions(builder: string, options: CifarResNetOptions): void {
+  expectOptions(builder, options, ["inputShape", "classes", "seed", "dtype"]);
+  const { inputShape: shape = [] } = options;
   const [height, width] = [shape[0] ?? SMALLEST_SIDE, shape[1] ?? SMALLEST_SIDE];
   if (height >= SMALLEST_SIDE && width >= SMALLEST_SIDE) return;
   const rule = `\`inputShape\` must be of images of at least ${SMALLEST_SIDE} by ${SMALLEST_SIDE} pixels`;
@@ -120,6 +133,7 @@ export function cifarTop(x: SymbolicTensor, classes: number, dtype: DType | unde
  * ResNet v1 of depth 6n + 2 (20, 32, 44, 56, 110): the example's `resnet_v1`.
  *
  * @throws RangeError when the depth is not 6n + 2, or images are smaller than 29 by 29.
+ * @throws TypeError when there is an option that is none of {@link CifarResNetOptions}.
  */
 export function resnetV1(depth: number, options: CifarResNetOptions = {}): Model {
   if (!Number.isSafeInteger(depth) || depth < 8 || (depth - 2) % 6 !== 0) {
@@ -127,7 +141,7 @@ export function resnetV1(depth: number, options: CifarResNetOptions = {}): Model
       `resnetV1: \`depth\` must be 6n + 2, n at least 1: 8, 14, 20, ... Received depth=${describe(depth)}.`,
     );
   }
-  checkImageShape("resnetV1", options.inputShape);
+  checkCifarOptions("resnetV1", options);
   const { inputShape = [32, 32, 3], classes = 10, seed = 0, dtype } = options;
   const blocks = (depth - 2) / 6;
   const image = input({ shape: inputShape, dtype });

@@ -31,7 +31,7 @@ import type { SymbolicTensor } from "../layers/layer.js";
 import { describe } from "../serialization/config.js";
 import type { DType } from "../tensor/dtype.js";
 import { Model } from "./model.js";
-import { type CifarResNetOptions, checkImageShape, cifarTop, resnetLayer } from "./resnet-v1.js";
+import { type CifarResNetOptions, checkCifarOptions, cifarTop, resnetLayer } from "./resnet-v1.js";
 
 interface Bottleneck {
   /** Filters of the first two convolutions. */
@@ -72,6 +72,7 @@ function block(
  * ResNet v2 of depth 9n + 2 (20, 29, 56, 110): the example's `resnet_v2`.
  *
  * @throws RangeError when the depth is not 9n + 2, or images are smaller than 29 by 29.
+ * @throws TypeError when there is an option that is none of {@link CifarResNetOptions}.
  */
 export function resnetV2(depth: number, options: CifarResNetOptions = {}): Model {
   if (!Number.isSafeInteger(depth) || depth < 11 || (depth - 2) % 9 !== 0) {
@@ -79,7 +80,7 @@ export function resnetV2(depth: number, options: CifarResNetOptions = {}): Model
       `resnetV2: \`depth\` must be 9n + 2, n at least 1: 11, 20, 29, ... Received depth=${describe(depth)}.`,
     );
   }
-  checkImageShape("resnetV2", options.inputShape);
+  checkCifarOptions("resnetV2", options);
   const { inputShape = [32, 32, 3], classes = 10, seed = 0, dtype } = options;
   const blocks = (depth - 2) / 9;
   const image = input({ shape: inputShape, dtype });

@@ -6,6 +6,7 @@
 import { input } from "../layers/input-layer.js";
 import { Layer } from "../layers/layer.js";
 import { describe, type KerasConfig } from "../serialization/config.js";
+import { expectOptions } from "../serialization/options.js";
 import type { SymbolicShape } from "../tensor/shape.js";
 import { serializeLayer } from "./graph-config.js";
 import { Model } from "./model.js";
@@ -31,10 +32,13 @@ export class Sequential extends Model {
   override readonly className: string = "Sequential";
 
   /**
-   * @throws TypeError when `batchShape` is no array, or `layers` is no array of layers.
+   * @throws TypeError when `batchShape` is no array, `layers` is no array of layers, or an option is none of
+   *   {@link SequentialOptions}.
    * @throws RangeError when there is no layer, or a layer cannot take what the one before it gives.
    */
-  constructor({ batchShape, layers, inputName, ...options }: SequentialOptions) {
+  constructor(options: SequentialOptions) {
+    expectOptions("Sequential", options, ["batchShape", "layers", "inputName", "name", "trainable", "seed"]);
+    const { batchShape, layers, inputName, ...rest } = options;
     if (!Array.isArray(batchShape)) {
       throw new TypeError(
         "Sequential: `batchShape` must be an array of dimensions, the batch first: [null, 32, 32, 3]. " +
@@ -50,7 +54,7 @@ export class Sequential extends Model {
     const [batch, ...shape] = batchShape;
     const entrance = input({ shape, batchSize: batch ?? undefined, name: inputName, dtype });
     const output = layers.reduce((x, layer) => layer.apply(x), entrance);
-    super({ ...options, inputs: entrance, outputs: output });
+    super({ ...rest, inputs: entrance, outputs: output });
   }
 
   protected override arguments(): KerasConfig {

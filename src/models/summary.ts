@@ -10,7 +10,9 @@
  */
 import type { Layer, LayerNode } from "../layers/layer.js";
 import type { Variable } from "../layers/variable.js";
+import { expectOptions } from "../serialization/options.js";
 import type { SymbolicShape } from "../tensor/shape.js";
+import { checkModel } from "./check-model.js";
 import { Model } from "./model.js";
 import { type Alignment, boxTable, type Column, wrapText } from "./text-table.js";
 
@@ -49,8 +51,11 @@ const GRAPH: readonly Heading[] = [
  * The summary of `model`, without a line end after its last line.
  *
  * @throws RangeError when `columns` is below 40, or `lineLength` leaves a column no room.
+ * @throws TypeError when `model` is no model, or an option is none of {@link SummaryOptions}.
  */
 export function summary(model: Model, options: SummaryOptions = {}): string {
+  checkModel("summary", model);
+  expectOptions("summary", options, ["columns", "lineLength", "expandNested", "showTrainable"]);
   const { columns = 80, expandNested = false, showTrainable = false } = options;
   if (!Number.isSafeInteger(columns) || columns < 40) {
     throw new RangeError(`summary: \`columns\` must be a whole number of at least 40. Received columns=${columns}.`);

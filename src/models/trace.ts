@@ -12,10 +12,12 @@
  * @module
  */
 import { type Execution, serial } from "../kernels/execution.js";
+import { expectOptions } from "../serialization/options.js";
 import { Arena } from "../tensor/arena.js";
 import { formatShape, shapesAgree } from "../tensor/shape.js";
 import { cast, contiguous, detach, type Tensor, tensorOf } from "../tensor/tensor.js";
-import { checkTensors } from "./check-tensors.js";
+import { checkExecution, checkModel } from "./check-model.js";
+import { checkTensors } from "../serialization/tensors.js";
 import type { Model } from "./model.js";
 import { nodeNames } from "./node-names.js";
 import { type LossName, objectiveOf } from "./objective.js";
@@ -46,6 +48,8 @@ export interface TraceOptions {
   readonly replaceInputs?: ForwardOptions["replaceInputs"];
 }
 
+const OPTIONS = ["training", "targets", "loss", "cotangents", "execution", "seed", "replaceInputs"];
+
 /** Tensors by key, in the order in which they were computed. */
 export type Trace = ReadonlyMap<string, Tensor>;
 
@@ -53,9 +57,12 @@ export type Trace = ReadonlyMap<string, Tensor>;
  * Runs `model` once on `inputs` and, where there are targets or cotangents, back. The model is not changed.
  *
  * @throws RangeError when inputs, targets or cotangents do not fit the model.
- * @throws TypeError when they are no arrays of tensors.
+ * @throws TypeError when they are no arrays of tensors, `model` is no model, or an option is none of {@link TraceOptions}.
  */
 export function trace(model: Model, inputs: readonly Tensor[], options: TraceOptions = {}): Trace {
+  checkModel("trace", model);
+  expectOptions("trace", options, OPTIONS);
+  checkExecution("trace", options.execution);
   const { training = false, execution = serial, seed = 0, targets, cotangents } = options;
   checkTensors("trace", "inputs", inputs);
   if (targets !== undefined) checkTensors("trace", "targets", targets);

@@ -127,7 +127,8 @@ export function adamStep(
 /** Options of {@link Adam}. */
 export interface AdamClassOptions extends AdamOptions, OptimizerClassOptions {}
 
-const OPTIONS = [...STEP_OPTIONS, "name"] as const;
+/** Of {@link AdamClassOptions}. */
+export const ADAM_OPTIONS: readonly string[] = [...STEP_OPTIONS, "name"];
 
 /** Adam as Keras has it, for all weights of a model. */
 export class Adam extends Optimizer {
@@ -143,7 +144,7 @@ export class Adam extends Optimizer {
    * @throws RangeError when a beta, also as a float32, is not within [0, 1), or another number is negative or not finite.
    */
   constructor(options: AdamClassOptions = {}, className = "Adam") {
-    expectOptions(className, options, OPTIONS);
+    expectOptions(className, options, ADAM_OPTIONS);
     const { learningRate = 1e-3, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-7, amsgrad = false } = options;
     super(className, options.name ?? "adam", learningRate, options.weightDecay);
     expectFactor(className, "epsilon", epsilon);

@@ -9,9 +9,11 @@
  * @module
  */
 import type { KerasConfig } from "../serialization/config.js";
+import { expectOptions } from "../serialization/options.js";
 import type { Tensor } from "../tensor/tensor.js";
 import {
   Adam,
+  ADAM_OPTIONS,
   type AdamClassOptions,
   type AdamOptions,
   adamOptionsFromConfig,
@@ -42,7 +44,9 @@ export class AdamW extends Adam {
   override readonly className = "AdamW";
 
   /** @throws TypeError, RangeError as {@link Adam}. */
-  constructor({ weightDecay = ADAMW_WEIGHT_DECAY, name = "adam_w", ...options }: AdamClassOptions = {}) {
+  constructor(options: AdamClassOptions = {}) {
+    expectOptions("AdamW", options, ADAM_OPTIONS);
+    const { weightDecay = ADAMW_WEIGHT_DECAY, name = "adam_w" } = options;
     super({ ...options, weightDecay, name }, "AdamW");
   }
 

@@ -15,7 +15,8 @@
  */
 import { type Execution, serial } from "../kernels/execution.js";
 import { Variable } from "../layers/variable.js";
-import { describe, type KerasConfig, readConfig } from "../serialization/config.js";
+import { describe, kindOf, type KerasConfig, readConfig } from "../serialization/config.js";
+import { checkTensor } from "../serialization/tensors.js";
 import type { DType, FloatArray } from "../tensor/dtype.js";
 import { formatShape, type Shape, shapesAgree } from "../tensor/shape.js";
 import { contiguous, copyInto, detach, empty, type Tensor, tensorOf } from "../tensor/tensor.js";
@@ -53,8 +54,9 @@ export function expectShare(className: string, argument: string, value: number):
   }
 }
 
-/** `x`, contiguous, if it has the shape of `weight`. @throws RangeError when it has not. */
+/** `x`, contiguous, if it has the shape of `weight`. @throws RangeError when it has not; TypeError when it is no tensor. */
 export function likeWeight(className: string, name: string, x: Tensor, weight: { readonly shape: Shape }): Tensor {
+  checkTensor(className, name, x);
   if (!shapesAgree(x.shape, weight.shape)) {
     throw new RangeError(
       `${className}: \`${name}\` must have the shape ${formatShape(weight.shape)} of the weight. ` +
@@ -303,4 +305,10 @@ export function optimizerOptionsFromConfig(className: string, config: KerasConfi
     weightDecay: read.optionalNumber("weight_decay"),
     ...(learningRate !== undefined && { learningRate }),
   };
+}
+
+/** @throws TypeError when the option `optimizer` of the function `caller` is none, as a name is not. */
+export function checkOptimizer(caller: string, optimizer: Optimizer): void {
+  if (optimizer instanceof Optimizer) return;
+  throw new TypeError(`${caller}: \`optimizer\` must be one, as \`new Adam()\` is. Received ${kindOf(optimizer)}.`);
 }

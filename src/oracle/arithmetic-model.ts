@@ -8,6 +8,7 @@
  *
  * @module
  */
+import { describe } from "../serialization/config.js";
 
 /** Unit roundoffs: significant bits are 24, 11, 8 and 11. */
 export const U_FLOAT32: number = 2 ** -24;
@@ -102,8 +103,17 @@ export const MODELS: Readonly<Record<string, ArithmeticModel>> = {
   "float16-storage": FLOAT16_STORAGE,
 };
 
-/** `model` with subnormal numbers flushed to zero, wherever they appear. */
+/** @throws TypeError when the argument `name` of the function `caller` is no arithmetic, as the name of one is not. */
+export function checkArithmetic(caller: string, name: string, model: ArithmeticModel): void {
+  if (typeof model?.sums === "object") return;
+  throw new TypeError(
+    `${caller}: \`${name}\` must be an arithmetic, as FLOAT32 is, or one of MODELS. Received ${describe(model)}.`,
+  );
+}
+
+/** `model` with subnormal numbers flushed to zero, wherever they appear. @throws TypeError when it is none. */
 export function withFlush(model: ArithmeticModel): ArithmeticModel {
+  checkArithmetic("withFlush", "model", model);
   const flush = (format: NumberFormat, leastNormal: number): NumberFormat => ({ ...format, underflow: leastNormal });
   const least = (format: NumberFormat): number => (format.largest === FLOAT16_FORMAT.largest ? 2 ** -14 : 2 ** -126);
   return {
@@ -120,7 +130,8 @@ export function flushedBelow({ inputs }: ArithmeticModel): number {
   return inputs.underflow >= 2 ** -126 ? 2 ** -126 : 0;
 }
 
-/** `model` with the library functions of a shader. */
+/** `model` with the library functions of a shader. @throws TypeError when it is none. */
 export function withWgslFunctions(model: ArithmeticModel): ArithmeticModel {
+  checkArithmetic("withWgslFunctions", "model", model);
   return { ...model, name: `${model.name}, WGSL functions`, functions: WGSL };
 }

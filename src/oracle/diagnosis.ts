@@ -12,14 +12,14 @@
 import type { KerasConfig } from "../serialization/config.js";
 import { shapesAgree } from "../tensor/shape.js";
 import type { Tensor } from "../tensor/tensor.js";
-import type { ArithmeticModel } from "./arithmetic-model.js";
+import { type ArithmeticModel, checkArithmetic } from "./arithmetic-model.js";
 import { type Difference, differenceOf, formatRegion } from "./difference.js";
 import type { Expectation } from "./expectation.js";
 import { judgeMistake } from "./explanation.js";
 import { WEAKNESSES } from "./hypotheses/arithmetics.js";
 import { hypothesesOf } from "./hypotheses/hypothesis.js";
 import { type Judgement, judgeTensor } from "./judgement.js";
-import type { Operands, Operation } from "./operation.js";
+import { checkOperation, checkResults, type Operands, type Operation } from "./operation.js";
 import type { Expectations } from "./reading.js";
 import { short } from "./short-number.js";
 
@@ -63,7 +63,7 @@ const MOST_OTHERS = 3;
 /**
  * Diagnoses the results in `candidate` of `operation` on `operands`, by the bounds of `model`.
  *
- * @throws RangeError, TypeError when operands or arguments do not fit.
+ * @throws RangeError, TypeError when operands, arguments or results do not fit.
  */
 export function diagnose(
   operation: Operation,
@@ -72,6 +72,9 @@ export function diagnose(
   candidate: Operands,
   model: ArithmeticModel,
 ): Diagnosis {
+  checkOperation("diagnose", operation);
+  checkArithmetic("diagnose", "model", model);
+  checkResults("diagnose", candidate, operation);
   const expectations = operation.expect(operands, args, model);
   // mistakes in arguments are mistakes in those that are left at their defaults, too
   const complete = operation.complete(args);

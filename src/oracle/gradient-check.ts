@@ -20,6 +20,9 @@
  * @module
  */
 import { randomStream } from "../arithmetic/random.js";
+import { isKerasConfig, kindOf } from "../serialization/config.js";
+import { expectOptions } from "../serialization/options.js";
+import { checkTensor } from "../serialization/tensors.js";
 import { formatShape, shapesAgree } from "../tensor/shape.js";
 import { cast, contiguous, type Tensor, tensor } from "../tensor/tensor.js";
 import { positionOf } from "./judgement.js";
@@ -66,6 +69,10 @@ export interface GradientCheckOptions {
   readonly elements?: number;
 }
 
+const OPTIONS = [
+  ...["inputs", "forward", "backward", "names", "mayVanish", "kinks", "bounds", "seed", "directions", "elements"],
+];
+
 /** One comparison. */
 export interface DirectionReport {
   /** The input, or all of them. */
@@ -106,13 +113,27 @@ interface Direction {
  *
  * @throws RangeError when a gradient is missing or has another shape, when the check would prove nothing (an input hardly
  *   moves the loss, the output is zero or not finite), or when more than half of the directions are at kinks.
- * @throws TypeError when a gradient is float32 and there are no `bounds` for it.
+ * @throws TypeError when an option is none of {@link GradientCheckOptions} or of another type, or a gradient is float32 and there are no `bounds` for it.
  */
 export async function checkGradients(options: GradientCheckOptions): Promise<GradientReport> {
+  expectOptions("checkGradients", options, OPTIONS);
   const { forward, backward, seed = 0, mayVanish = [] } = options;
+  if (typeof forward !== "function" || typeof backward !== "function") {
+    const received = `${typeof forward} and ${typeof backward}`;
+    throw new TypeError(`checkGradients: \`forward\` and \`backward\` must be functions. Received ${received}.`);
+  }
+  for (const [name, x] of Object.entries(options.inputs ?? {})) checkTensor("checkGradients", `inputs.${name}`, x);
   const inputs = mapTensors(options.inputs, (x) => contiguous(cast(x, "float64")));
   const names = options.names ?? Object.keys(inputs);
-  const y = contiguous(await forward(inputs));
+  const unknown = names.find((name) => inputs[name] === undefined);
+  if (unknown !== undefined) {
+    throw new RangeError(
+      `checkGradients: \`names\` must be among the inputs ${Object.keys(inputs).join(", ")}. Received ${unknown}.`,
+    );
+  }
+  const given = await forward(inputs);
+  checkTensor("checkGradients", "forward(inputs)", given);
+  const y = contiguous(given);
   const r = tensor(randomStream(seed, "gradient-check/cotangent").fillNormal(new Float64Array(y.size)), y.shape);
   const lossOf = async (at: NamedTensors): Promise<LossValue> => weighted(r, contiguous(await forward(at)));
   const center = weighted(r, y);
@@ -123,6 +144,11 @@ export async function checkGradients(options: GradientCheckOptions): Promise<Gra
   }
   const gradients = await backward(r, inputs);
   const bounds = options.bounds?.(r) ?? {};
+  if (!isKerasConfig(gradients)) {
+    throw new TypeError(
+      `checkGradients: backward must give an object of gradients, by input. Received ${kindOf(gradients)}.`,
+    );
+  }
   for (const name of names) expectGradient(name, inputs[name], gradients[name], bounds[name]);
 
   const reports: DirectionReport[] = [];
@@ -184,6 +210,7 @@ function expectGradient(
   gradient: Tensor | undefined,
   bound: ArrayLike<number> | undefined,
 ): void {
+  if (gradient !== undefined) checkTensor("checkGradients", `backward(dy, inputs).${name}`, gradient);
   if (gradient === undefined || !shapesAgree(gradient.shape, x.shape)) {
     throw new RangeError(
       `checkGradients: backward must give a gradient of shape ${formatShape(x.shape)} for \`${name}\`. ` +

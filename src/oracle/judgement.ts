@@ -15,6 +15,8 @@
  *
  * @module
  */
+import { kindOf } from "../serialization/config.js";
+import { checkTensor } from "../serialization/tensors.js";
 import { formatShape, shapesAgree } from "../tensor/shape.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { contiguous } from "../tensor/tensor.js";
@@ -102,8 +104,18 @@ function ratioOfTotal(
   return error > 0 && error < Number.POSITIVE_INFINITY ? error / allowed : 0;
 }
 
-/** Judges `candidate`, a tensor of any element type. */
+/**
+ * Judges `candidate`, a tensor of any element type.
+ *
+ * @throws TypeError when it is no tensor, or `expectation` no expectation, as a tensor is not.
+ */
 export function judgeTensor(candidate: Tensor, expectation: Expectation): Judgement {
+  checkTensor("judgeTensor", "candidate", candidate);
+  if (expectation?.bound === undefined) {
+    throw new TypeError(
+      `judgeTensor: \`expectation\` must be what an operation's \`expect\` gives. Received ${kindOf(expectation)}.`,
+    );
+  }
   const { shape, truth, bound, spread, lean = MOST_LEAN } = expectation;
   if (!shapesAgree(candidate.shape, shape)) {
     return {

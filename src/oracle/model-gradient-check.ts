@@ -10,10 +10,13 @@
 import { randomStream } from "../arithmetic/random.js";
 import { serial } from "../kernels/execution.js";
 import type { CallContext, LayerNode, LayerPass } from "../layers/layer.js";
+import { checkModel } from "../models/check-model.js";
+import { checkTensor, checkTensors } from "../serialization/tensors.js";
 import { inFloat64 } from "../models/in-float64.js";
 import type { Model } from "../models/model.js";
 import { type LossName, objectiveOf } from "../models/objective.js";
 import { backwardPass, type ModelPass, regularizationLosses, withRegularizers } from "../models/passes.js";
+import { expectOptions } from "../serialization/options.js";
 import { type Tensor, tensor, tensorOf } from "../tensor/tensor.js";
 import { checkGradients, type GradientCheckOptions, type GradientReport, type NamedTensors } from "./gradient-check.js";
 
@@ -26,6 +29,8 @@ export interface ModelGradientCheckOptions
   readonly training?: boolean;
 }
 
+const OPTIONS = ["loss", "training", "seed", "directions", "elements", "names", "mayVanish"];
+
 /** What `checkModelGradients` calls the i-th input. */
 const inputName = (i: number): string => `inputs/${i}`;
 
@@ -36,6 +41,7 @@ const inputName = (i: number): string => `inputs/${i}`;
  *
  * @throws RangeError when the model does not have one output, inputs or targets do not fit, or the check would prove
  *   nothing; see {@link checkGradients}.
+ * @throws TypeError when an argument is of another type, or an option is none of {@link ModelGradientCheckOptions}.
  */
 export async function checkModelGradients(
   model: Model,
@@ -43,7 +49,12 @@ export async function checkModelGradients(
   targets: Tensor,
   options: ModelGradientCheckOptions = {},
 ): Promise<GradientReport> {
-  const { loss = "categorical_crossentropy", training = true, seed = 0 } = options;
+  checkModel("checkModelGradients", model);
+  checkTensors("checkModelGradients", "inputs", inputs);
+  checkTensor("checkModelGradients", "targets", targets);
+  expectOptions("checkModelGradients", options, OPTIONS);
+  const { loss = "categorical_crossentropy", training = true, ...rest } = options;
+  const { seed = 0 } = rest;
   if (model.outputs.length !== 1) {
     throw new RangeError(`checkModelGradients: \`model\` must have one output. Received ${model.outputs.length}.`);
   }
@@ -65,7 +76,7 @@ export async function checkModelGradients(
   const objective = (pass: ModelPass): ReturnType<typeof objectiveOf> =>
     objectiveOf(loss, targets, outputPass(wide, pass));
   return checkGradients({
-    ...options,
+    ...rest,
     inputs: values,
     mayVanish: options.mayVanish ?? (training ? biasesBeforeNormalization(wide) : []),
     forward: (at) => tensorOf([objective(run(at)).loss + regularizationLosses(wide)], [1], "float64"),

@@ -6,7 +6,8 @@
  *
  * @module
  */
-import type { KerasConfig } from "../serialization/config.js";
+import { type KerasConfig, kindOf } from "../serialization/config.js";
+import { checkTensor } from "../serialization/tensors.js";
 import type { Tensor } from "../tensor/tensor.js";
 import type { ArithmeticModel } from "./arithmetic-model.js";
 import type { Expectation } from "./expectation.js";
@@ -42,4 +43,26 @@ export interface Operation {
    * @throws RangeError, TypeError when operands or arguments do not fit.
    */
   expect(operands: Operands, args: KerasConfig, model: ArithmeticModel): Readonly<Record<string, Expectation>>;
+}
+
+/** @throws TypeError when the argument `operation` of the function `caller` is none, as the name of one is not. */
+export function checkOperation(caller: string, operation: Operation): void {
+  if (typeof operation?.expect === "function") return;
+  throw new TypeError(
+    `${caller}: \`operation\` must be one, as \`operationNamed\` gives. Received ${kindOf(operation)}.`,
+  );
+}
+
+/**
+ * @throws TypeError when a result in the argument `candidate` of the function `caller` is no tensor; RangeError when there is
+ *   none, or one that `operation` does not have: nothing would be wrong with it.
+ */
+export function checkResults(caller: string, candidate: Operands, { name, outputs }: Operation): void {
+  const given = Object.keys(candidate);
+  if (given.length === 0 || !given.every((output) => outputs.includes(output))) {
+    throw new RangeError(
+      `${caller}: \`candidate\` must be results of ${name}: ${outputs.join(", ")}. Received ${given.join(", ") || "none"}.`,
+    );
+  }
+  for (const output of given) checkTensor(caller, output, candidate[output]);
 }

@@ -12,12 +12,12 @@ import { window2D } from "../kernels/window.js";
 import { readMoves } from "../layers/window-shape.js";
 import { readConfig } from "../serialization/config.js";
 import { contiguous, type Tensor, zeros } from "../tensor/tensor.js";
-import type { ArithmeticModel } from "./arithmetic-model.js";
+import { type ArithmeticModel, checkArithmetic } from "./arithmetic-model.js";
 import { type Reproduction, reproductionOf } from "./conformance/reproduction.js";
 import { axesOf, cut } from "./independence.js";
 import { judgeTensor } from "./judgement.js";
 import type { Compute } from "./mutations/mutant.js";
-import type { Operands } from "./operation.js";
+import { checkOperation, checkResults, type Operands } from "./operation.js";
 import type { OperationCase, WrongCase } from "./operation-case.js";
 import { simplified } from "./simplification.js";
 
@@ -25,14 +25,17 @@ import { simplified } from "./simplification.js";
  * The least of `given` that `candidate` still gets wrong: its results, or a function that gives them. Undefined where
  * nothing is wrong.
  *
- * @throws RangeError, TypeError when operands or arguments do not fit.
+ * @throws RangeError, TypeError when operands, arguments or results do not fit.
  */
 export function minimalReproduction(
   given: OperationCase,
   candidate: Operands | Compute,
   model: ArithmeticModel,
 ): Reproduction | undefined {
+  checkOperation("minimalReproduction", given?.operation);
+  checkArithmetic("minimalReproduction", "model", model);
   if (typeof candidate !== "function") {
+    checkResults("minimalReproduction", candidate, given.operation);
     const wrong = wrongCase(given, candidate, model);
     return wrong && asReproduction(cutAround(wrong, model));
   }

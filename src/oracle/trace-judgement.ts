@@ -20,7 +20,6 @@ import type { LayerNode } from "../layers/layer.js";
 import type { Variable } from "../layers/variable.js";
 import type { Model } from "../models/model.js";
 import { nodeNames } from "../models/node-names.js";
-import type { TraceOptions } from "../models/trace.js";
 import { cast, type Tensor } from "../tensor/tensor.js";
 import type { ArithmeticModel } from "./arithmetic-model.js";
 import { FLOAT32 } from "./arithmetic-model.js";
@@ -35,21 +34,17 @@ import type { WrongCase } from "./operation-case.js";
 import { missing, NotJudged, type Reading, sumOf } from "./reading.js";
 import { withPenalty } from "./penalties.js";
 import { regionRead } from "./receptive-field.js";
+import { checkTraceArguments, type TraceJudgementOptions } from "./trace-arguments.js";
 import { diagnoseTensor, inquireBackward, inquireForward, inquireSum, inquireWeight } from "./trace-diagnosis.js";
 import type { TensorVerdict, TraceJudgement } from "./trace-verdict.js";
 import { unseenLayers } from "./unseen.js";
 import { allKnown, knownTerms, leave, missingBranch, saysNothing, shapesOf, type Term } from "./terms.js";
 
-/** What a trace is judged by. */
-export interface TraceJudgementOptions extends Pick<TraceOptions, "training" | "targets" | "cotangents" | "loss"> {
-  /** What the candidate's arithmetic may do. @defaultValue FLOAT32 */
-  readonly arithmetic?: ArithmeticModel;
-}
-
 /**
  * Judges `candidate`, the trace of `model` on `inputs`.
  *
  * @throws RangeError when inputs, targets or cotangents do not fit the model, or no tensor of the candidate can be judged.
+ * @throws TypeError when an argument or an option is of another type, or an option is none of {@link TraceJudgementOptions}.
  */
 export function judgeTrace(
   model: Model,
@@ -57,6 +52,7 @@ export function judgeTrace(
   candidate: ReadonlyMap<string, Tensor>,
   options: TraceJudgementOptions = {},
 ): TraceJudgement {
+  checkTraceArguments(model, inputs, candidate, options);
   const judge = new TraceJudge(model, candidate, options);
   judge.forward(inputs.map((x) => cast(x, model.dtype)));
   judge.backward();

@@ -34,6 +34,15 @@ function textOf(value: unknown): string {
   }
 }
 
+/** No more of an object than what it is: symbolic tensors and layers lead back to themselves, and arrays are long. */
+export function kindOf(x: unknown): string {
+  if (typeof x !== "object" || x === null) return describe(x);
+  if ("stride" in x) return "a tensor with numbers";
+  const kind = Object.prototype.toString.call(x).slice("[object ".length, -1);
+  if (kind === "Array") return "an array";
+  return kind === "Object" ? "another object" : `an object of class ${kind}`;
+}
+
 /** Reads the arguments of one object. Every method names the class, the argument, the rule and what was received. */
 export interface ConfigReader {
   /** A whole number of at least `min`; `absent` where the key is missing. */

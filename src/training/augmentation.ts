@@ -13,6 +13,7 @@
  * @module
  */
 import { type RandomStream, randomStream } from "../arithmetic/random.js";
+import { expectOptions } from "../serialization/options.js";
 import type { ImageShape } from "./dataset.js";
 import { type Fill, Resampler } from "./resample.js";
 import { FILL_MODES, type FillMode } from "./taps.js";
@@ -47,6 +48,11 @@ export interface Augmentation {
   readonly cval?: number;
 }
 
+const OPTIONS = [
+  ...["rotationRange", "widthShiftRange", "heightShiftRange", "shearRange", "zoomRange"],
+  ...["horizontalFlip", "verticalFlip", "fillMode", "cval"],
+];
+
 /** Random numbers that belong to one sample. */
 const DRAWS = 12;
 
@@ -54,8 +60,10 @@ const DRAWS = 12;
  * Checks the ranges of `augmentation`.
  *
  * @throws RangeError when a range is negative or not finite, zoomRange does not lie above 0, or there is no such fillMode.
+ * @throws TypeError when there is a change that is none of {@link Augmentation}.
  */
 export function checkAugmentation(augmentation: Augmentation): void {
+  expectOptions("augmentation", augmentation, OPTIONS);
   for (const name of ["rotationRange", "widthShiftRange", "heightShiftRange", "shearRange"] as const) {
     const range = augmentation[name] ?? 0;
     if (!(range >= 0 && range < Number.POSITIVE_INFINITY)) {

@@ -11,10 +11,12 @@
  *
  * @module
  */
+import { expectOptions } from "../serialization/options.js";
+import { kindOf } from "../serialization/config.js";
 import { empty, type Tensor, zeros } from "../tensor/tensor.js";
 import { type Augmentation, checkAugmentation } from "./augmentation.js";
 import { BatchMaker, type BatchRecipe } from "./batch-maker.js";
-import { type Dataset, imageShapeOf } from "./dataset.js";
+import { checkDataset, type Dataset, imageShapeOf } from "./dataset.js";
 import { Prefetcher } from "./prefetch.js";
 import { checkPreprocessing, type Preprocessing } from "./preprocessing.js";
 
@@ -49,6 +51,12 @@ export interface BatchSource {
   close(): void;
 }
 
+/** @throws TypeError when the argument `name` of the function `caller` gives no batches, as data and arrays of them do not. */
+export function checkSource(caller: string, name: string, source: BatchSource): void {
+  if (typeof source?.batch === "function") return;
+  throw new TypeError(`${caller}: \`${name}\` must be what \`batchSource\` gives. Received ${kindOf(source)}.`);
+}
+
 /** How batches are made. */
 export interface BatchOptions {
   /** @defaultValue 32 */
@@ -68,13 +76,18 @@ export interface BatchOptions {
   readonly prefetch?: boolean;
 }
 
+const OPTIONS = ["batchSize", "shuffle", "seed", "augmentation", "prefetch"];
+
 /**
  * Batches of `data`.
  *
  * @throws RangeError when batchSize is not a whole number of at least 1, seed not one from 0 to 2^53 - 1, the mean of
  *   `preprocessing` not made for images of this shape, or a range of the augmentation impossible.
+ * @throws TypeError when `data` are no data set, or an option is none of {@link BatchOptions} or {@link Augmentation}.
  */
 export function batchSource(data: Dataset, preprocessing: Preprocessing, options: BatchOptions = {}): BatchSource {
+  checkDataset("batchSource", data);
+  expectOptions("batchSource", options, OPTIONS);
   const { batchSize = 32, shuffle = true, seed = 0, augmentation } = options;
   if (!Number.isSafeInteger(batchSize) || batchSize < 1) {
     throw new RangeError(

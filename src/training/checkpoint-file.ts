@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type CheckpointParts, writeCheckpoint } from "./checkpoint.js";
+import { type CheckpointParts, checkParts, writeCheckpoint } from "./checkpoint.js";
 import { writeFileAtomically } from "./files.js";
 import type { Checkpointing } from "./fit.js";
 
@@ -13,8 +13,14 @@ export interface CheckpointFileOptions extends Omit<CheckpointParts, "state"> {
   readonly everySteps?: number | undefined;
 }
 
-/** Keeps the state of a run in the file `path`, which is whole at any time. */
-export function checkpointFile(path: string, { everySteps, ...parts }: CheckpointFileOptions): Checkpointing {
+/**
+ * Keeps the state of a run in the file `path`, which is whole at any time.
+ *
+ * @throws TypeError when an option is none of {@link CheckpointFileOptions}, or `model` no model.
+ */
+export function checkpointFile(path: string, options: CheckpointFileOptions): Checkpointing {
+  checkParts("checkpointFile", options, ["everySteps"]);
+  const { everySteps, ...parts } = options;
   return {
     everySteps,
     save: (state) => writeFileAtomically(path, writeCheckpoint({ ...parts, state })),

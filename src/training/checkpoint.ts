@@ -16,7 +16,7 @@
  *
  * @module
  */
-import { decodeUtf8 } from "../formats/byte-reader.js";
+import { checkBytes, decodeUtf8 } from "../formats/byte-reader.js";
 import { crc32 } from "../formats/crc32.js";
 import { FormatError } from "../formats/format-error.js";
 import { parseConfig } from "../formats/json.js";
@@ -27,10 +27,12 @@ import { fromTensor, toTensor } from "../formats/tensors.js";
 import { writeModel } from "../formats/write-model.js";
 import { readZip } from "../formats/zip.js";
 import { serializeLayer } from "../models/graph-config.js";
+import { checkModel } from "../models/check-model.js";
 import type { Model } from "../models/model.js";
 import type { LossName } from "../models/objective.js";
-import type { Optimizer } from "../optimizers/optimizer.js";
+import { checkOptimizer, type Optimizer } from "../optimizers/optimizer.js";
 import { describe, isKerasConfig, type KerasConfig } from "../serialization/config.js";
+import { expectOptions } from "../serialization/options.js";
 import { isContiguous, type Tensor } from "../tensor/tensor.js";
 import { readState } from "./read-state.js";
 import type { TrainingState } from "./state.js";
@@ -51,6 +53,15 @@ export interface CheckpointParts {
   readonly entries?: ReadonlyMap<string, Uint8Array> | undefined;
 }
 
+const PARTS = ["model", "optimizer", "loss", "fingerprint", "entries"];
+
+/** @throws TypeError when an option of the function `caller` is neither one of a checkpoint's parts nor among `others`, or `model` no model. */
+export function checkParts(caller: string, parts: Omit<CheckpointParts, "state">, others: readonly string[]): void {
+  expectOptions(caller, parts, [...PARTS, ...others]);
+  checkModel(caller, parts.model);
+  checkOptimizer(caller, parts.optimizer);
+}
+
 const FORMAT = 1;
 const STATE_ENTRY = "touchstone/training.json";
 const ARRAYS_ENTRY = "touchstone/arrays.npz";
@@ -59,8 +70,10 @@ const ARRAYS_ENTRY = "touchstone/arrays.npz";
  * The bytes of a checkpoint.
  *
  * @throws RangeError when a layer's name is one that Keras does not take.
+ * @throws TypeError when a part is none of {@link CheckpointParts}, or `model` no model.
  */
 export function writeCheckpoint(parts: CheckpointParts): Uint8Array {
+  checkParts("writeCheckpoint", parts, ["state"]);
   const { model, optimizer, loss = "categorical_crossentropy", state } = parts;
   const arrays = new Map<string, NpyArray>();
   const training = encode({ format: FORMAT, fingerprint: fingerprintOf(parts), state }, "state", arrays);
@@ -81,8 +94,11 @@ export function writeCheckpoint(parts: CheckpointParts): Uint8Array {
  * @param name - The file's name, for messages.
  * @throws RangeError when the fingerprint is another: the message names what is; FormatError when the file is no checkpoint,
  *   or corrupt. Nothing has changed then.
+ * @throws TypeError when `bytes` are none, a part is none of {@link CheckpointParts}, or `model` no model.
  */
 export function readCheckpoint(bytes: Uint8Array, name: string, parts: Omit<CheckpointParts, "state">): TrainingState {
+  checkBytes("readCheckpoint", bytes);
+  checkParts("readCheckpoint", parts, []);
   const { model, optimizer } = parts;
   const entries = readZip(bytes);
   const text = entries.get(STATE_ENTRY);

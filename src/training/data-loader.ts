@@ -13,7 +13,9 @@
  *
  * @module
  */
+import { describe } from "../serialization/config.js";
 import { FormatError } from "../formats/format-error.js";
+import { expectOptions } from "../serialization/options.js";
 import type { Cifar10Archive } from "./data/cifar10-download.js";
 import { type DataSplit, splitForValidation } from "./dataset.js";
 import { digits } from "./data/digits.js";
@@ -51,13 +53,20 @@ export interface DataOptions {
   readonly archive?: Cifar10Archive | undefined;
 }
 
+const OPTIONS = ["validationSplit", "seed", "imageSize", "classes", "download", "onDownload", "archive"];
+
 /**
  * The data that `spec` stands for.
  *
  * @throws RangeError when it stands for nothing, or an option has a wrong value.
+ * @throws TypeError when it is no string, or an option is none of {@link DataOptions}.
  * @throws FormatError when the data is not as its form demands.
  */
 export async function loadData(spec: string, options: DataOptions = {}): Promise<DataSplit> {
+  if (typeof spec !== "string") {
+    throw new TypeError(`loadData: \`spec\` must be "digits" or a path. Received ${describe(spec)}.`);
+  }
+  expectOptions("loadData", options, OPTIONS);
   const { validationSplit, seed = 0 } = options;
   checkSize(options.imageSize);
   const data = spec === "digits" ? readDigits(options) : await readPath(spec, options);
@@ -68,9 +77,10 @@ export async function loadData(spec: string, options: DataOptions = {}): Promise
 export const MAX_SIDE = 4096;
 
 function checkSize(size: DataOptions["imageSize"]): void {
-  if (size !== undefined && !size.every((side) => Number.isInteger(side) && side >= 1 && side <= MAX_SIDE)) {
-    throw new RangeError(`imageSize must be two whole numbers from 1 to ${MAX_SIDE}. Received [${size.join(", ")}].`);
-  }
+  if (size === undefined) return;
+  const fits = (side: number): boolean => Number.isInteger(side) && side >= 1 && side <= MAX_SIDE;
+  if (Array.isArray(size) && size.length === 2 && size.every(fits)) return;
+  throw new RangeError(`imageSize must be two whole numbers from 1 to ${MAX_SIDE}. Received ${describe(size)}.`);
 }
 
 /** What goes with each option that not all data take. */

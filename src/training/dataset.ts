@@ -10,6 +10,7 @@
  * @module
  */
 import { randomStream } from "../arithmetic/random.js";
+import { kindOf } from "../serialization/config.js";
 import { formatShape, sizeOf } from "../tensor/shape.js";
 
 /** Height, width and channels of one image. */
@@ -44,9 +45,19 @@ export interface DataSplit {
  *
  * @throws RangeError when `shape` is not four whole numbers of at least 1, `images` and `labels` do not fit it, there is no
  *   class, or a label is not that of a class.
+ * @throws TypeError when `images` or `labels` are of another type.
  */
 export function dataset(parts: Dataset): Dataset {
+  checkDataset("dataset", parts);
   const { name, images, shape, labels, classNames } = parts;
+  if (!(images instanceof Uint8Array || images instanceof Float32Array)) {
+    throw new TypeError(
+      `dataset: \`images\` of ${name} must be a Uint8Array, or a Float32Array of scaled ones. Received ${kindOf(images)}.`,
+    );
+  }
+  if (!(labels instanceof Int32Array)) {
+    throw new TypeError(`dataset: \`labels\` of ${name} must be an Int32Array. Received ${kindOf(labels)}.`);
+  }
   if (shape.length !== 4 || !shape.every((size) => Number.isSafeInteger(size) && size >= 1)) {
     throw new RangeError(
       `dataset: \`shape\` of ${name} must be [N, H, W, C], whole numbers of at least 1. Received shape=${formatShape(shape)}.`,
@@ -74,6 +85,14 @@ export function dataset(parts: Dataset): Dataset {
   return parts;
 }
 
+/** @throws TypeError when the argument `data` of the function `caller` is no data set, as a split into two is not. */
+export function checkDataset(caller: string, data: Dataset): void {
+  if (Array.isArray(data?.shape) && Array.isArray(data.classNames)) return;
+  throw new TypeError(
+    `${caller}: \`data\` must be a data set, as \`training\` of what \`loadData\` gives. Received ${kindOf(data)}.`,
+  );
+}
+
 /** Height, width and channels of the images of `data`. */
 export function imageShapeOf({ shape: [, height, width, channels] }: Dataset): ImageShape {
   return [height, width, channels];
@@ -98,8 +117,13 @@ function imageMemory(bytes: number): ArrayBufferLike {
  * The images of `data` with the given indices, in that order, as copies.
  *
  * @throws RangeError when `indices` is empty or one of them is not that of an image.
+ * @throws TypeError when `data` are no data set, or `indices` no array.
  */
-export function subset(data: Dataset, indices: ArrayLike<number>, name: string = data.name): Dataset {
+export function subset(data: Dataset, indices: ArrayLike<number>, name?: string): Dataset {
+  checkDataset("subset", data);
+  if (typeof indices?.length !== "number") {
+    throw new TypeError(`subset: \`indices\` must be an array. Received ${kindOf(indices)}.`);
+  }
   const [samples, height, width, channels] = data.shape;
   const size = height * width * channels;
   const { length } = indices;
@@ -113,7 +137,13 @@ export function subset(data: Dataset, indices: ArrayLike<number>, name: string =
     images.set(data.images.subarray(index * size, (index + 1) * size), i * size);
     labels[i] = data.labels[index];
   }
-  return dataset({ name, images, shape: [length, height, width, channels], labels, classNames: data.classNames });
+  return dataset({
+    name: name ?? data.name,
+    images,
+    shape: [length, height, width, channels],
+    labels,
+    classNames: data.classNames,
+  });
 }
 
 /**
@@ -124,8 +154,10 @@ export function subset(data: Dataset, indices: ArrayLike<number>, name: string =
  * depends on seed, fraction and labels, and on nothing else.
  *
  * @throws RangeError when `fraction` is not between 0 and 1, or so small that no image would go.
+ * @throws TypeError when `data` are no data set.
  */
 export function splitForValidation(data: Dataset, fraction: number, seed: number): DataSplit & { test: Dataset } {
+  checkDataset("splitForValidation", data);
   if (!(fraction > 0 && fraction < 1)) {
     throw new RangeError(`validationSplit must be above 0 and below 1. Received ${fraction}.`);
   }

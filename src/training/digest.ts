@@ -3,10 +3,16 @@
  *
  * @module
  */
+import { checkModel } from "../models/check-model.js";
 import type { Model } from "../models/model.js";
 
-/** The SHA-256, in hexadecimal, of all weights, moving statistics included: their bytes in this machine's order, by path. */
+/**
+ * The SHA-256, in hexadecimal, of all weights, moving statistics included: their bytes in this machine's order, by path.
+ *
+ * @throws TypeError when `model` is no model.
+ */
 export async function weightsSha256(model: Model): Promise<string> {
+  checkModel("weightsSha256", model);
   const parts = Array.from(model.weightsByPath().values(), (weight) => weight.read().data);
   const bytes = new Uint8Array(parts.reduce((sum, { byteLength }) => sum + byteLength, 0));
   let at = 0;

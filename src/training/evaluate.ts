@@ -4,11 +4,14 @@
  * @module
  */
 import { type Execution, serial } from "../kernels/execution.js";
+import { checkExecution, checkModel } from "../models/check-model.js";
 import type { Model } from "../models/model.js";
 import type { LossName } from "../models/objective.js";
 import { regularizationLosses } from "../models/passes.js";
+import { kindOf } from "../serialization/config.js";
+import { expectOptions } from "../serialization/options.js";
 import { Arena } from "../tensor/arena.js";
-import type { BatchSource } from "./batches.js";
+import { type BatchSource, checkSource } from "./batches.js";
 import { addBatch, countCorrect, countInTopK, means, NO_SAMPLES } from "./metrics.js";
 import { objectiveOfBatch } from "./train-step.js";
 import { yieldToEvents } from "./yield.js";
@@ -35,18 +38,28 @@ export interface Evaluation {
   readonly topFive: number | undefined;
 }
 
+const OPTIONS = ["loss", "execution", "signal", "onProgress"];
 const TOP = 5;
+
+/** @throws TypeError when the option `signal` of the function `caller` is none: its controller would abort nothing. */
+export function checkSignal(caller: string, signal: AbortSignal | undefined): void {
+  if (signal === undefined || typeof signal?.aborted === "boolean") return;
+  throw new TypeError(`${caller}: \`signal\` must be an AbortSignal. Received ${kindOf(signal)}.`);
+}
 
 /**
  * Evaluates `model` on epoch 0 of `source`. Between batches the event loop gets a turn.
  *
  * @throws RangeError when the batches do not fit the model.
+ * @throws TypeError when `model` is no model, `source` gives no batches, or an option is none of {@link EvaluateOptions}.
  */
-export async function evaluate(
-  model: Model,
-  source: BatchSource,
-  { loss = "categorical_crossentropy", execution = serial, signal, onProgress }: EvaluateOptions = {},
-): Promise<Evaluation> {
+export async function evaluate(model: Model, source: BatchSource, options: EvaluateOptions = {}): Promise<Evaluation> {
+  checkModel("evaluate", model);
+  checkSource("evaluate", "source", source);
+  expectOptions("evaluate", options, OPTIONS);
+  checkExecution("evaluate", options.execution);
+  const { loss = "categorical_crossentropy", execution = serial, signal, onProgress } = options;
+  checkSignal("evaluate", signal);
   const arena = new Arena();
   const penalty = regularizationLosses(model, execution);
   let sums = NO_SAMPLES;

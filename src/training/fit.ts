@@ -13,13 +13,16 @@
  * @module
  */
 import { type Execution, serial } from "../kernels/execution.js";
+import { kindOf } from "../serialization/config.js";
+import { checkExecution, checkModel } from "../models/check-model.js";
 import type { Model } from "../models/model.js";
 import type { LossName } from "../models/objective.js";
-import type { Optimizer } from "../optimizers/optimizer.js";
+import { checkOptimizer, type Optimizer } from "../optimizers/optimizer.js";
+import { expectOptions } from "../serialization/options.js";
 import { Arena } from "../tensor/arena.js";
-import type { BatchSource } from "./batches.js";
+import { type BatchSource, checkSource } from "./batches.js";
 import type { Callback, CallbackState, EpochRecord, TrainingRun } from "./callback.js";
-import { type Evaluation, evaluate } from "./evaluate.js";
+import { checkSignal, type Evaluation, evaluate } from "./evaluate.js";
 import { addBatch, means, type MetricSums, NO_SAMPLES } from "./metrics.js";
 import { START, type TrainingState } from "./state.js";
 import { trainStep } from "./train-step.js";
@@ -54,6 +57,10 @@ export interface FitOptions {
   readonly checkpoint?: Checkpointing | undefined;
 }
 
+const OPTIONS = [
+  ...["epochs", "optimizer", "loss", "validation", "callbacks", "execution", "seed", "signal", "state", "checkpoint"],
+];
+
 /** What {@link fit} gives. */
 export interface FitResult {
   /** Whether all epochs are done, a callback stopped the run, or the signal aborted it. */
@@ -66,6 +73,8 @@ export interface FitResult {
  * Trains `model` in place.
  *
  * @throws RangeError when an option, the batches or the state do not fit; NonFiniteError when training has failed.
+ * @throws TypeError when `model` is no model, `source` gives no batches, or an option is none of {@link FitOptions} or of
+ *   another type.
  */
 export async function fit(model: Model, source: BatchSource, options: FitOptions): Promise<FitResult> {
   checkOptions(model, source, options);
@@ -74,7 +83,26 @@ export async function fit(model: Model, source: BatchSource, options: FitOptions
 }
 
 function checkOptions(model: Model, source: BatchSource, options: FitOptions): void {
-  const { epochs, callbacks = [], checkpoint, state } = options;
+  checkModel("fit", model);
+  checkSource("fit", "source", source);
+  expectOptions("fit", options, OPTIONS);
+  checkExecution("fit", options.execution);
+  const { epochs, callbacks = [], checkpoint, state, validation } = options;
+  checkOptimizer("fit", options.optimizer);
+  checkSignal("fit", options.signal);
+  if (validation !== undefined) checkSource("fit", "validation", validation);
+  if (!Array.isArray(callbacks)) {
+    throw new TypeError(`fit: \`callbacks\` must be an array. Received ${kindOf(callbacks)}.`);
+  }
+  const wrong: unknown = callbacks.find((callback) => typeof callback !== "object" || callback === null);
+  if (wrong !== undefined) {
+    throw new TypeError(
+      `fit: \`callbacks\` must be objects, as \`new EarlyStopping()\` is. Received ${kindOf(wrong)}.`,
+    );
+  }
+  if (checkpoint !== undefined && typeof checkpoint?.save !== "function") {
+    throw new TypeError(`fit: \`checkpoint\` must be what \`checkpointFile\` gives. Received ${kindOf(checkpoint)}.`);
+  }
   const fail = (rule: string, received: string): never => {
     throw new RangeError(`fit: ${rule}. Received ${received}.`);
   };
@@ -90,6 +118,9 @@ function checkOptions(model: Model, source: BatchSource, options: FitOptions): v
   const everySteps = checkpoint?.everySteps;
   if (everySteps !== undefined && (!Number.isSafeInteger(everySteps) || everySteps < 1)) {
     fail("`checkpoint.everySteps` must be a whole number of at least 1", `everySteps=${everySteps}`);
+  }
+  if (state !== undefined && typeof state?.callbacks !== "object") {
+    throw new TypeError(`fit: \`state\` must be what \`readCheckpoint\` gives. Received ${kindOf(state)}.`);
   }
   const names = callbacks.filter((callback) => callback.saveState !== undefined).map(({ name }) => name ?? "");
   const repeated = names.find((name, i) => name === "" || names.indexOf(name) !== i);

@@ -25,8 +25,10 @@
 import { FormatError } from "../formats/format-error.js";
 import type { NpyArray } from "../formats/npy.js";
 import { readNpz, writeNpz } from "../formats/npz.js";
+import { kindOf } from "../serialization/config.js";
+import { expectOptions } from "../serialization/options.js";
 import { formatShape } from "../tensor/shape.js";
-import { type Dataset, type ImageShape, imageShapeOf } from "./dataset.js";
+import { checkDataset, type Dataset, type ImageShape, imageShapeOf } from "./dataset.js";
 
 /** What happens to pixels before a model sees them. */
 export interface Preprocessing {
@@ -49,8 +51,15 @@ export interface PreprocessingOptions {
   readonly subtractMean?: boolean;
 }
 
-/** The preprocessing that belongs to models which learn from `training`. */
-export function preprocessingFor(training: Dataset, { subtractMean = true }: PreprocessingOptions = {}): Preprocessing {
+/**
+ * The preprocessing that belongs to models which learn from `training`.
+ *
+ * @throws TypeError when they are no data set, or an option is none of {@link PreprocessingOptions}.
+ */
+export function preprocessingFor(training: Dataset, options: PreprocessingOptions = {}): Preprocessing {
+  checkDataset("preprocessingFor", training);
+  expectOptions("preprocessingFor", options, ["subtractMean"]);
+  const { subtractMean = true } = options;
   const scale = scaleOf(training);
   return { scale, mean: subtractMean ? meanImage(training, scale) : undefined };
 }
@@ -60,8 +69,10 @@ export function preprocessingFor(training: Dataset, { subtractMean = true }: Pre
  * the images. A model that learned from bytes takes floats of pixels / 255 as well.
  *
  * @throws RangeError when the mean is of images of another size.
+ * @throws TypeError when `saved` is no preprocessing, or `data` no data set.
  */
 export function preprocessingLike(saved: Preprocessing, data: Dataset): Preprocessing {
+  checkDataset("preprocessingLike", data);
   checkPreprocessing(saved, imageShapeOf(data));
   return { scale: scaleOf(data), mean: saved.mean };
 }
@@ -102,9 +113,16 @@ export function preprocessImage(
 /**
  * Checks that `preprocessing` is made for images of `shape`.
  *
+ * @throws TypeError when it is none, as options in its place are not.
  * @throws RangeError when its mean has another number of values.
  */
-export function checkPreprocessing({ mean }: Preprocessing, shape: ImageShape): void {
+export function checkPreprocessing(preprocessing: Preprocessing, shape: ImageShape): void {
+  if (typeof preprocessing?.scale !== "number") {
+    throw new TypeError(
+      `preprocessing: it must be { scale, mean }, as \`preprocessingFor\` gives. Received ${kindOf(preprocessing)}.`,
+    );
+  }
+  const { mean } = preprocessing;
   const size = shape[0] * shape[1] * shape[2];
   if (mean !== undefined && mean.length !== size) {
     throw new RangeError(

@@ -15,6 +15,7 @@
  * @module
  */
 import { cos } from "../arithmetic/cosine.js";
+import { expectOptions } from "../serialization/options.js";
 
 /** The learning rate at `position`, given the present one. */
 export type Schedule = (position: number, learningRate: number) => number;
@@ -55,8 +56,10 @@ export interface CosineOptions {
  * A straight rise to the peak, then half a cosine down.
  *
  * @throws RangeError when a rate is negative or not finite, the run has no length, or the warm-up is not shorter than it.
+ * @throws TypeError when an option is none of {@link CosineOptions}.
  */
 export function cosineSchedule(options: CosineOptions): Schedule {
+  expectOptions("cosineSchedule", options, ["peak", "epochs", "warmupEpochs", "initial", "final"]);
   const { peak, epochs, warmupEpochs = 0, initial = peak / 10, final = 0 } = options;
   checkRates("cosineSchedule", { peak, initial, final });
   checkEpochs("cosineSchedule", epochs);
@@ -89,8 +92,10 @@ export interface OneCycleOptions {
  * Half a cosine up to the peak, half a cosine down.
  *
  * @throws RangeError when a rate is negative or not finite, the run has no length, or the share is not between 0 and 1.
+ * @throws TypeError when an option is none of {@link OneCycleOptions}.
  */
 export function oneCycleSchedule(options: OneCycleOptions): Schedule {
+  expectOptions("oneCycleSchedule", options, ["peak", "epochs", "rise", "initial", "final"]);
   const { peak, epochs, rise = 0.3, initial = peak / 25, final = peak / 250000 } = options;
   checkRates("oneCycleSchedule", { peak, initial, final });
   checkEpochs("oneCycleSchedule", epochs);

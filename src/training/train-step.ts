@@ -10,12 +10,16 @@
  */
 import type { CallContext } from "../layers/layer.js";
 import type { Variable } from "../layers/variable.js";
-import type { Execution } from "../kernels/execution.js";
+import { type Execution, serial } from "../kernels/execution.js";
+import { checkExecution, checkModel } from "../models/check-model.js";
 import type { Model } from "../models/model.js";
+import { checkTensors } from "../serialization/tensors.js";
 import { type LossName, type Objective, objectiveOf } from "../models/objective.js";
 import { backwardPass, type ModelPass, regularizationLosses, weightGradients } from "../models/passes.js";
-import type { Optimizer } from "../optimizers/optimizer.js";
-import type { Arena } from "../tensor/arena.js";
+import { kindOf } from "../serialization/config.js";
+import { checkOptimizer, type Optimizer } from "../optimizers/optimizer.js";
+import { expectOptions } from "../serialization/options.js";
+import { Arena } from "../tensor/arena.js";
 import { type Tensor, tensorOf } from "../tensor/tensor.js";
 import type { Batch } from "./batches.js";
 import { type BatchMetrics, countCorrect } from "./metrics.js";
@@ -23,25 +27,39 @@ import { findNonFiniteLayer, firstNonFinite, isFiniteTensor, NonFiniteError } fr
 
 /** What a step needs beside model and batch. */
 export interface TrainStepOptions {
-  readonly loss: LossName;
+  /** @defaultValue "categorical_crossentropy" */
+  readonly loss?: LossName;
   readonly optimizer: Optimizer;
-  readonly execution: Execution;
-  /** Seed of dropout. */
-  readonly seed: number;
-  /** Steps before this one; with the seed it addresses dropout's numbers. */
-  readonly step: number;
-  /** The memory of the step; it is reset when the step ends, and the batch may lie in it. */
-  readonly arena: Arena;
+  /** Threads and accumulation. @defaultValue one thread, float64 */
+  readonly execution?: Execution;
+  /** Seed of dropout. @defaultValue 0 */
+  readonly seed?: number;
+  /** Steps before this one; with the seed it addresses dropout's numbers. @defaultValue 0 */
+  readonly step?: number;
+  /** The memory of the step; it is reset when the step ends, and the batch may lie in it. @defaultValue one of its own */
+  readonly arena?: Arena;
 }
+
+const OPTIONS = ["loss", "optimizer", "execution", "seed", "step", "arena"];
 
 /**
  * Changes weights, moving statistics and the optimizer's state by one step; the metrics are those before it.
  *
  * @throws NonFiniteError when the loss or a gradient is not finite; RangeError when the batch does not fit the model.
  *   Nothing has changed then.
+ * @throws TypeError when `model` is no model, `batch` no batch, or an option none of {@link TrainStepOptions}.
  */
 export function trainStep(model: Model, batch: Batch, options: TrainStepOptions): BatchMetrics {
-  const { optimizer, execution, seed, step, arena } = options;
+  checkModel("trainStep", model);
+  if (batch?.labels === undefined) {
+    throw new TypeError(`trainStep: \`batch\` must have x, yTrue and labels. Received ${kindOf(batch)}.`);
+  }
+  checkTensors("trainStep", "[batch.x, batch.yTrue]", [batch.x, batch.yTrue]);
+  expectOptions("trainStep", options, OPTIONS);
+  checkExecution("trainStep", options.execution);
+  const { loss: lossName = "categorical_crossentropy", execution = serial, seed = 0, step = 0 } = options;
+  const { optimizer, arena = new Arena() } = options;
+  checkOptimizer("trainStep", optimizer);
   const context: CallContext = { training: true, execution, seed, step };
   try {
     return arena.run(() => {
@@ -49,7 +67,7 @@ export function trainStep(model: Model, batch: Batch, options: TrainStepOptions)
         want: "weightGradients",
         release: (data) => arena.release(data),
       });
-      const objective = objectiveOfBatch(model, pass, batch, options.loss);
+      const objective = objectiveOfBatch(model, pass, batch, lossName);
       const loss = objective.loss + regularizationLosses(model, execution);
       if (!Number.isFinite(loss)) {
         const found = findNonFiniteLayer(model, [batch.x], context);

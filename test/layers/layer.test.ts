@@ -265,7 +265,7 @@ describe("a layer", () => {
       [Activation, { activation: "relu", slope: 1 }, "slope", "activation, name"],
       [Add, { axis: 1 }, "axis", "name, trainable"],
       [Flatten, { data_format: "channels_last" }, "data_format", "name, trainable"],
-      [InputLayer, { shape: [1], batch: 2 }, "batch", "name, trainable"],
+      [InputLayer, { shape: [1], batch: 2 }, "batch", "shape, batchSize, name"],
     ] as const) {
       assert.throws(() => new (layer as Constructor)(options), {
         name: "TypeError",

@@ -115,7 +115,7 @@ describe("Model", () => {
         new Model(options as ModelOptions);
     const x = input({ shape: [3] });
     for (const [options, rule, received] of [
-      [undefined, "inputs", "nothing"],
+      [{}, "inputs", "nothing"],
       [{ outputs: x }, "inputs", "nothing"],
       [{ inputs: x }, "outputs", "nothing"],
       [{ inputs: [x], outputs: [zeros([2, 3], "float32")] }, "outputs", "a tensor with numbers"],

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
+import ndarray from "ndarray";
 import { createExecution } from "../../src/kernels/execution.js";
 import { Concatenate } from "../../src/layers/concatenate.js";
 import { Dense } from "../../src/layers/dense.js";
@@ -92,7 +93,12 @@ describe("predict", () => {
     const refused: readonly (readonly [given: unknown, received: string])[] = [
       [some([2, 3]), "one tensor"],
       [undefined, "nothing"],
-      [[some([2, 3]), null], "[{"],
+      [[some([2, 3]), null], "an array that holds null"],
+      [[new Float32Array(6), some([2, 3])], "an array that holds an object of class Float32Array"],
+      [
+        [some([2, 3]), ndarray(new Uint8Array(6), [2, 3])],
+        "an array that holds an ndarray of an object of class Uint8Array",
+      ],
     ];
     for (const [given, received] of refused) {
       assert.throws(

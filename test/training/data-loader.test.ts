@@ -90,7 +90,7 @@ describe("loadData", () => {
       "images without height",
       "@",
       { imageSize: [0, 4] },
-      "imageSize must be two whole numbers from 1 to 4096. Received [0, 4].",
+      "imageSize must be two whole numbers from 1 to 4096. Received [0,4].",
     ],
     [
       "a size for images that have one",

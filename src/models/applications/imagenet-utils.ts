@@ -11,7 +11,8 @@
  *
  * @module
  */
-import { describe } from "../../serialization/config.js";
+import { describe, kindOf } from "../../serialization/config.js";
+import { checkTensor } from "../../serialization/tensors.js";
 import { formatShape, type SymbolicShape } from "../../tensor/shape.js";
 import { contiguous, dtypeOf, empty, type Tensor } from "../../tensor/tensor.js";
 import { imageNetClasses } from "./imagenet-classes.js";
@@ -26,9 +27,12 @@ const TORCH_DEVIATION = [0.229, 0.224, 0.225];
 /**
  * Images `x` [..., 3] of 0 to 255, scaled as a network wants them: a new tensor.
  *
- * @throws RangeError when there is no such mode, or the last dimension is not 3.
+ * @throws RangeError when there is no such mode, or the last dimension is not 3; TypeError when `x` is no tensor.
  */
 export function preprocessInput(x: Tensor, mode: PreprocessMode = "caffe"): Tensor {
+  if (!Array.isArray(x?.shape)) {
+    throw new TypeError(`preprocessInput: \`x\` must be a tensor. Received ${kindOf(x)}.`);
+  }
   if (!["caffe", "tf", "torch"].includes(mode)) {
     throw new RangeError(
       `preprocessInput: \`mode\` must be one of "caffe", "tf", "torch". Received mode=${describe(mode)}.`,
@@ -66,8 +70,10 @@ export interface ClassPrediction {
  * the lower index.
  *
  * @throws RangeError when `predictions` has another shape, or `top` is not a whole number of at least 1.
+ * @throws TypeError when `predictions` is no tensor, as the array that `predict` gives is not.
  */
 export function decodePredictions(predictions: Tensor, top = 5): readonly (readonly ClassPrediction[])[] {
+  checkTensor("decodePredictions", "predictions", predictions);
   const { shape } = predictions;
   if (shape.length !== 2 || shape[1] !== 1000) {
     throw new RangeError(

@@ -34,6 +34,7 @@ import type { SymbolicTensor } from "../../layers/layer.js";
 import { MaxPooling2D } from "../../layers/max-pooling2d.js";
 import { ZeroPadding2D } from "../../layers/zero-padding2d.js";
 import { describe } from "../../serialization/config.js";
+import { expectOptions } from "../../serialization/options.js";
 import type { DType } from "../../tensor/dtype.js";
 import type { SymbolicShape } from "../../tensor/shape.js";
 import { Model } from "../model.js";
@@ -58,6 +59,8 @@ export interface ResNetOptions {
   /** Element type of weights and outputs. @defaultValue "float32" */
   readonly dtype?: DType;
 }
+
+const OPTIONS = ["includeTop", "inputShape", "pooling", "classes", "classifierActivation", "name", "seed", "dtype"];
 
 /** One network of the family: how its middle is built, and whether blocks normalize first. */
 export interface ResNetPlan {
@@ -176,6 +179,7 @@ function stack(
  * @throws RangeError, TypeError when an option is not as {@link ResNetOptions} describes it.
  */
 export function buildResNet({ title, preact, stacks }: ResNetPlan, options: ResNetOptions): Model {
+  expectOptions(title, options, OPTIONS);
   const { includeTop = true, pooling = null, dtype, seed = 0 } = options;
   if (pooling !== null && pooling !== "avg" && pooling !== "max") {
     throw new TypeError(`${title}: \`pooling\` must be "avg", "max" or null. Received pooling=${describe(pooling)}.`);

@@ -8,7 +8,8 @@
  * @module
  */
 import { describe, type KerasConfig } from "../../serialization/config.js";
-import { type ArithmeticModel, FLOAT32 } from "../arithmetic-model.js";
+import { expectOptions } from "../../serialization/options.js";
+import { type ArithmeticModel, checkArithmetic, FLOAT32 } from "../arithmetic-model.js";
 import { NORMAL } from "../data-sets.js";
 import { OPERATIONS, operationNamed } from "../operations/table.js";
 import { type Backend, operationsOf } from "./backend.js";
@@ -46,6 +47,9 @@ export interface CheckOptions {
   readonly onProgress?: (done: number, total: number) => void;
 }
 
+const OPTIONS = [
+  ...["arithmetic", "cases", "seed", "operations", "shard", "assume", "shrinkBudget", "timeout", "onProgress"],
+];
 const DEFAULT_CASES = 120;
 const DEFAULT_BUDGET = 1000;
 const DEFAULT_TIMEOUT = 60;
@@ -55,16 +59,29 @@ const MOST_TIMEOUT = (2 ** 31 - 1) / 1000;
 /**
  * Checks `backend`.
  *
- * @throws TypeError when it is no backend, or has an operation that there is not.
+ * @throws TypeError when it is no backend, or has an operation that there is not, or an option is none of {@link CheckOptions}.
  * @throws RangeError when an option has no meaning, or the backend has none of the operations.
  */
 export async function checkBackend(backend: Backend, options: CheckOptions = {}): Promise<Report> {
+  expectOptions("checkBackend", options, OPTIONS);
   const { arithmetic = FLOAT32, cases = DEFAULT_CASES, seed = 0, shard = "1/1", assume = {} } = options;
-  const { timeout = DEFAULT_TIMEOUT } = options;
+  const { timeout = DEFAULT_TIMEOUT, shrinkBudget = DEFAULT_BUDGET } = options;
   const offered = operationsOf(backend);
+  checkArithmetic("checkBackend", "arithmetic", arithmetic);
+  if (options.operations !== undefined && !Array.isArray(options.operations)) {
+    throw new TypeError(
+      `checkBackend: \`operations\` must be an array of names. Received ${describe(options.operations)}.`,
+    );
+  }
+  for (const name of Object.keys(assume)) operationNamed(name); // of another nothing would be assumed
   const names = (options.operations ?? [...OPERATIONS.keys()]).map((name) => operationNamed(name).name);
   if (!Number.isSafeInteger(cases) || cases < 1) {
     throw new RangeError(`checkBackend: \`cases\` must be a whole number of at least 1. Received ${describe(cases)}.`);
+  }
+  if (!Number.isSafeInteger(shrinkBudget) || shrinkBudget < 0) {
+    throw new RangeError(
+      `checkBackend: \`shrinkBudget\` must be a whole number of at least 0. Received ${describe(shrinkBudget)}.`,
+    );
   }
   if (!(timeout > 0 && timeout <= MOST_TIMEOUT)) {
     throw new RangeError(
@@ -91,7 +108,7 @@ export async function checkBackend(backend: Backend, options: CheckOptions = {})
             indices,
             seed,
             {
-              budget: options.shrinkBudget ?? DEFAULT_BUDGET,
+              budget: shrinkBudget,
               onCase: () => options.onProgress?.(++done, total),
             },
           ),

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { kindOf } from "../../serialization/config.js";
 import { formatShape } from "../../tensor/shape.js";
 import { fromPlain, type PlainNumber, toPlain } from "./plain-numbers.js";
 import type { Reproduction } from "./reproduction.js";
@@ -60,9 +61,16 @@ export interface Report {
   readonly operations: readonly OperationReport[];
 }
 
-/** Whether a report has no finding. */
-export function conforms({ operations }: Report): boolean {
-  return operations.every(({ finding }) => finding === undefined);
+/** @throws TypeError when the argument of the function `caller` is no report, as the promise of one is not. */
+function checkReport(caller: string, report: Report): void {
+  if (Array.isArray(report?.operations)) return;
+  throw new TypeError(`${caller}: \`report\` must be what \`checkBackend\` resolves to. Received ${kindOf(report)}.`);
+}
+
+/** Whether a report has no finding. @throws TypeError when it is none. */
+export function conforms(report: Report): boolean {
+  checkReport("conforms", report);
+  return report.operations.every(({ finding }) => finding === undefined);
 }
 
 /** The shares of the whole that a report does not have. */
@@ -74,10 +82,15 @@ export function missingShards({ shards }: Report): readonly string[] {
 /**
  * One report of the shares that several machines did.
  *
- * @throws TypeError when there are none; RangeError when they are not of one backend with the same options, or a share is
+ * @throws TypeError when there are none, or one is no report; RangeError when they are not of one backend with the same options, or a share is
  *   there twice.
  */
 export function mergeReports(reports: readonly Report[]): Report {
+  const given: unknown = reports; // isArray would make it an array of anything
+  if (!Array.isArray(given)) {
+    throw new TypeError(`mergeReports: \`reports\` must be an array. Received ${kindOf(given)}.`);
+  }
+  for (const report of reports) checkReport("mergeReports", report);
   const [first, ...others] = reports;
   if (first === undefined) throw new TypeError("mergeReports: `reports` must not be empty. Received none.");
   for (const key of ["backend", "version", "arithmetic", "seed", "cases"] as const) {
@@ -135,8 +148,9 @@ export function sumFailures(failures: readonly Failures[]): readonly Failures[] 
   );
 }
 
-/** The report as a table: one line an operation that the backend has. */
+/** The report as a table: one line an operation that the backend has. @throws TypeError when it is no report. */
 export function formatReport(report: Report): string {
+  checkReport("formatReport", report);
   const { backend, version, arithmetic, seed, cases, shards, operations } = report;
   const offered = operations.filter((operation) => operation.offered);
   const absent = operations.filter((operation) => !operation.offered).map(({ operation }) => operation);

@@ -9,6 +9,7 @@
  *
  * @module
  */
+import { kindOf } from "../../serialization/config.js";
 import type { Callback, CallbackState, EpochRecord, StepRecord } from "../callback.js";
 
 /** Text that grows at its end, and can be cut off. */
@@ -31,6 +32,9 @@ class Log {
   #begun = false;
 
   constructor(name: string, file: LogFile) {
+    if (typeof file?.append !== "function") {
+      throw new TypeError(`${new.target.name}: \`file\` must have the methods of LogFile. Received ${kindOf(file)}.`);
+    }
     this.name = name;
     this.#file = file;
   }
@@ -76,7 +80,10 @@ class Log {
 
 /** Writes every step and every epoch as one JSON object a line. */
 export class JsonLinesLog extends Log implements Callback {
-  /** @param name - By which checkpoints know it: not the file's, which may be moved, or called from another folder. */
+  /**
+   * @param name - By which checkpoints know it: not the file's, which may be moved, or called from another folder.
+   * @throws TypeError when `file` is none, as a path is not.
+   */
   constructor(file: LogFile, name = "JsonLinesLog") {
     super(name, file);
   }
@@ -94,7 +101,10 @@ const COLUMNS = ["epoch", "loss", "accuracy", "valLoss", "valAccuracy", "learnin
 
 /** Writes every epoch as a line of a CSV table; what a run does not have stays empty. */
 export class CSVLog extends Log implements Callback {
-  /** @param name - By which checkpoints know it. */
+  /**
+   * @param name - By which checkpoints know it.
+   * @throws TypeError when `file` is none, as a path is not.
+   */
   constructor(file: LogFile, name = "CSVLog") {
     super(name, file);
   }

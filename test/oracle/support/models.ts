@@ -15,7 +15,7 @@ import type { LayerPass, SymbolicTensor } from "../../../src/layers/layer.js";
 import { modelFromConfig } from "../../../src/models/from-config.js";
 import { Model } from "../../../src/models/model.js";
 import { resnetLayer } from "../../../src/models/resnet-v1.js";
-import type { TraceJudgementOptions } from "../../../src/oracle/trace-judgement.js";
+import type { TraceJudgementOptions } from "../../../src/oracle/trace-arguments.js";
 import { isKerasConfig, type KerasConfig } from "../../../src/serialization/config.js";
 import { sizeOf } from "../../../src/tensor/shape.js";
 import { type Tensor, tensor, tensorOf } from "../../../src/tensor/tensor.js";
