@@ -37,10 +37,13 @@ export class LeakyReLU extends Layer {
   /** Slope below zero. */
   readonly negativeSlope: number;
 
-  /** @throws RangeError when the slope is negative. */
+  /**
+   * @throws TypeError when an option is none of {@link LeakyReLUOptions}, or the slope is not a finite number.
+   * @throws RangeError when the slope is negative.
+   */
   constructor(options: LeakyReLUOptions = {}) {
     super(options, ["negativeSlope"]);
-    this.negativeSlope = options.negativeSlope ?? 0.3;
+    this.negativeSlope = readConfig("LeakyReLU", { ...options }).number("negativeSlope", 0.3);
     if (!(this.negativeSlope >= 0)) {
       throw new RangeError(`LeakyReLU: \`negativeSlope\` must be at least 0. Received ${this.negativeSlope}.`);
     }

@@ -108,10 +108,20 @@ export class ReLU extends Layer {
   /** The shape of the function. */
   readonly config: ReLUConfig;
 
-  /** @throws RangeError when an argument is negative. */
+  /**
+   * @throws TypeError when an option is none of {@link ReLUOptions}, or an argument is not a finite number; Infinity is a
+   *   `maxValue` that is never reached.
+   * @throws RangeError when an argument is negative.
+   */
   constructor(options: ReLUOptions = {}) {
     super(options, ["maxValue", "negativeSlope", "threshold"]);
-    this.config = withDefaults(options);
+    const { maxValue, ...finite } = { ...options };
+    const read = readConfig("ReLU", { ...finite, ...(maxValue !== RELU.maxValue && { maxValue }) });
+    this.config = {
+      maxValue: read.optionalNumber("maxValue") ?? RELU.maxValue,
+      negativeSlope: read.number("negativeSlope", RELU.negativeSlope),
+      threshold: read.number("threshold", RELU.threshold),
+    };
     for (const argument of ["maxValue", "negativeSlope", "threshold"] as const) {
       if (!(this.config[argument] >= 0)) {
         throw new RangeError(`ReLU: \`${argument}\` must be at least 0. Received ${this.config[argument]}.`);

@@ -135,6 +135,17 @@ describe("ReLU", () => {
       message: 'ReLU: `threshold` must be a finite number. Received "high".',
     });
   });
+
+  it("refuses numbers written as text, and slopes that no file can hold", () => {
+    for (const [options, message] of [
+      [{ maxValue: "6" }, 'ReLU: `maxValue` must be a finite number. Received "6".'],
+      [{ negativeSlope: "0.5" }, 'ReLU: `negativeSlope` must be a finite number. Received "0.5".'],
+      [{ threshold: Number.POSITIVE_INFINITY }, "ReLU: `threshold` must be a finite number. Received Infinity."],
+    ] as const) {
+      assert.throws(() => new ReLU(options as unknown as ReLUConfig), { name: "TypeError", message });
+    }
+    assert.equal(new ReLU({ maxValue: Number.POSITIVE_INFINITY }).getConfig()["max_value"], null);
+  });
 });
 
 describe("LeakyReLU", () => {
@@ -171,6 +182,15 @@ describe("LeakyReLU", () => {
       name: "RangeError",
       message: "LeakyReLU: `negativeSlope` must be at least 0. Received -0.5.",
     });
+  });
+
+  it("refuses a slope that is text, or infinite", () => {
+    for (const negativeSlope of ["0.5", Number.POSITIVE_INFINITY]) {
+      assert.throws(() => new LeakyReLU({ negativeSlope: negativeSlope as number }), {
+        name: "TypeError",
+        message: /^LeakyReLU: `negativeSlope` must be a finite number\. Received ("0\.5"|Infinity)\.$/,
+      });
+    }
   });
 });
 
