@@ -4,6 +4,7 @@
  * @module
  */
 // tensors
+export { Arena } from "./tensor/arena.js";
 export type { DType, FloatArray } from "./tensor/dtype.js";
 export type { Shape, SymbolicShape } from "./tensor/shape.js";
 export {
@@ -54,7 +55,9 @@ export {
 } from "./kernels/execution.js";
 export { gemm, gemmNaive } from "./kernels/gemm.js";
 export { col2im, im2col } from "./kernels/im2col.js";
-export { type Padding, type Window2D, window2D } from "./kernels/window.js";
+export type { ChannelMap, Epilogue, Prologue } from "./kernels/normalize.js";
+export type { GradientOptions } from "./kernels/normalize-gradients.js";
+export { type Padding, type Pair, type Window2D, window2D } from "./kernels/window.js";
 
 // initializers and regularizers
 export {
@@ -64,6 +67,7 @@ export {
   initializerToConfig,
 } from "./initializers/initializer.js";
 export * as initializers from "./initializers/initializers.js";
+export type { FanMode, ScalingDistribution } from "./initializers/variance-scaling.js";
 export { l1, l1l2, l2, type Regularizer, type RegularizerOption } from "./regularizers/regularizer.js";
 
 // the layer contract
@@ -71,6 +75,7 @@ export {
   type ApplyOptions,
   type BackwardOptions,
   type CallContext,
+  type Finish,
   type Forward,
   inference,
   Layer,
@@ -136,6 +141,7 @@ export {
   type OptimizerOptions,
   type OptimizerVariable,
   type Step,
+  type Update,
 } from "./optimizers/optimizer.js";
 export { SGD, type SGDClassOptions, type SGDOptions, type SGDState, sgdState, sgdStep } from "./optimizers/sgd.js";
 
@@ -149,9 +155,9 @@ export {
   preprocessInput,
 } from "./models/applications/imagenet-utils.js";
 export { type FromConfigOptions, modelFromConfig } from "./models/from-config.js";
-export { Model, type ModelOptions } from "./models/model.js";
+export { Model, type ModelOptions, type WeightPlace } from "./models/model.js";
 export type { LossName } from "./models/objective.js";
-export type { ModelGradients, ModelPass, OutputGradient } from "./models/passes.js";
+export type { ForwardOptions, ModelGradients, ModelPass, OutputGradient, Wanted } from "./models/passes.js";
 export { plotModel } from "./models/plot.js";
 export {
   createPredictor,
@@ -167,6 +173,7 @@ export { type SummaryOptions, summary } from "./models/summary.js";
 export { type Trace, type TraceOptions, trace } from "./models/trace.js";
 
 // files
+export type { ElementArray, ElementType } from "./formats/elements.js";
 export { FormatError } from "./formats/format-error.js";
 export { type NpyArray, readNpy, writeNpy } from "./formats/npy.js";
 export { readNpz, writeNpz } from "./formats/npz.js";
@@ -174,18 +181,30 @@ export { loadWeights, readLoss, readModel, readTraining } from "./formats/read-m
 export { fromTensor, toTensor } from "./formats/tensors.js";
 export type { Training } from "./formats/training-config.js";
 export { writeModel, type WriteModelOptions } from "./formats/write-model.js";
+export type { ZipReadOptions } from "./formats/zip.js";
+export type { ZipWriteOptions } from "./formats/zip-writer.js";
 
 // training: data
 export { loadData, type DataOptions } from "./training/data-loader.js";
-export { dataset, type Dataset, type DataSplit, splitForValidation, subset } from "./training/dataset.js";
+export type { Cifar10Archive } from "./training/data/cifar10-download.js";
+export {
+  dataset,
+  type Dataset,
+  type DataSplit,
+  type ImageShape,
+  splitForValidation,
+  subset,
+} from "./training/dataset.js";
 export {
   type Preprocessing,
   preprocessingFor,
   preprocessingLike,
+  type PreprocessingOptions,
   readPreprocessing,
   writePreprocessing,
 } from "./training/preprocessing.js";
 export type { Augmentation } from "./training/augmentation.js";
+export type { FillMode } from "./training/taps.js";
 export { type Batch, type BatchOptions, type BatchSource, batchSource } from "./training/batches.js";
 
 // training: the loop, and who listens to it
@@ -193,7 +212,8 @@ export { type Evaluation, type EvaluateOptions, evaluate } from "./training/eval
 export { type Checkpointing, fit, type FitOptions, type FitResult } from "./training/fit.js";
 export type { TrainingState } from "./training/state.js";
 export { trainStep, type TrainStepOptions } from "./training/train-step.js";
-export { NonFiniteError } from "./training/non-finite.js";
+export type { BatchMetrics, MetricSums } from "./training/metrics.js";
+export { type NonFinite, NonFiniteError } from "./training/non-finite.js";
 export type { Callback, CallbackState, EpochRecord, StepRecord, TrainingRun } from "./training/callback.js";
 export { EarlyStopping, type EarlyStoppingOptions } from "./training/callbacks/early-stopping.js";
 export {
@@ -201,6 +221,7 @@ export {
   type LearningRateSchedulerOptions,
 } from "./training/callbacks/learning-rate-scheduler.js";
 export { CSVLog, JsonLinesLog, type LogFile } from "./training/callbacks/logs.js";
+export type { Monitored, MonitorOptions } from "./training/callbacks/monitor.js";
 export { ModelCheckpoint, type ModelCheckpointOptions } from "./training/callbacks/model-checkpoint.js";
 export { ReduceLROnPlateau, type ReduceLROnPlateauOptions } from "./training/callbacks/reduce-lr-on-plateau.js";
 export {
@@ -212,5 +233,5 @@ export {
   type Schedule,
 } from "./training/schedules.js";
 export { checkpointFile, type CheckpointFileOptions } from "./training/checkpoint-file.js";
-export { readCheckpoint, writeCheckpoint } from "./training/checkpoint.js";
+export { type CheckpointParts, type Fingerprint, readCheckpoint, writeCheckpoint } from "./training/checkpoint.js";
 export { weightsSha256 } from "./training/digest.js";

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import {
+  Arena,
   type BackwardOptions,
+  type BatchMetrics,
   type CallContext,
   type Callback,
   type CallbackState,
@@ -21,6 +23,7 @@ import {
   MaxPooling2D,
   Model,
   type Pooling2DOptions,
+  serial,
   SGD,
   type StepRecord,
   type SymbolicShape,
@@ -28,6 +31,8 @@ import {
   tensorOf,
   trace,
   type TrainingState,
+  trainStep,
+  type TrainStepOptions,
 } from "../src/index.js";
 import { inOrder } from "./support/training.js";
 
@@ -76,6 +81,27 @@ describe("The names that the package exports", () => {
     const pooled = new MaxPooling2D(pooling).apply(image);
     assert.deepEqual(pooled.shape, [null, 3, 2, 4]);
     assert.deepEqual(new GlobalMaxPooling2D(globally).apply(pooled).shape, [null, 1, 1, 4]);
+  });
+
+  it("suffice for a loop of one's own around single steps", () => {
+    const x = input({ shape: [2] });
+    const model = new Model({ inputs: x, outputs: new Dense({ units: 2, activation: "softmax" }).apply(x) });
+    const optimizer = new SGD();
+    const batches = inOrder(tensorOf([1, -1, 2, 0.5], [2, 2]), [0, 1], 2, 1);
+    const options: Omit<TrainStepOptions, "step"> = {
+      loss: "categorical_crossentropy",
+      optimizer,
+      execution: serial,
+      seed: 0,
+      arena: new Arena(),
+    };
+    const losses = [0, 1, 2].map((step): number => {
+      const { loss, samples }: BatchMetrics = trainStep(model, batches.batch(step, 0), { ...options, step });
+      assert.equal(samples, 2);
+      return loss;
+    });
+    assert.equal(optimizer.iterations, 3);
+    assert.ok(losses[2] < losses[0], `the loss must fall, and goes from ${losses[0]} to ${losses[2]}`);
   });
 
   it("suffice for a callback that remembers something", async () => {

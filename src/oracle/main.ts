@@ -16,7 +16,7 @@ export {
   withFlush,
   withWgslFunctions,
 } from "./arithmetic-model.js";
-export { type Expectation, gamma } from "./expectation.js";
+export { type Expectation, gamma, type Total } from "./expectation.js";
 export { type Element, type Judgement, judgeTensor } from "./judgement.js";
 export type { Operands, Operation } from "./operation.js";
 export { OPERATIONS, operationNamed } from "./operations/table.js";
@@ -25,7 +25,7 @@ export { Draw } from "./draw.js";
 
 // whole traces
 export { describeJudgement, describeTrace } from "./report.js";
-export { judgeTrace } from "./trace-judgement.js";
+export { judgeTrace, type TraceJudgementOptions } from "./trace-judgement.js";
 export type { TensorVerdict, TraceJudgement } from "./trace-verdict.js";
 
 // what went wrong
@@ -69,5 +69,5 @@ export * from "./numeric-derivative.js";
 
 // what the oracle is watched with
 export { honestBackends } from "./mutations/honest.js";
-export { type Mutant, mutantBackend } from "./mutations/mutant.js";
+export { type Compute, type Mutant, mutantBackend } from "./mutations/mutant.js";
 export { MUTANTS } from "./mutations/mutants.js";
