@@ -87,7 +87,7 @@ describe("The names that the package exports", () => {
     const x = input({ shape: [2] });
     const model = new Model({ inputs: x, outputs: new Dense({ units: 2, activation: "softmax" }).apply(x) });
     const optimizer = new SGD();
-    const batches = inOrder(tensorOf([1, -1, 2, 0.5], [2, 2]), [0, 1], 2, 1);
+    const batches = inOrder(tensorOf([1, -1, 2, 0.5], [2, 2]), [0, 1], 2, 2);
     const options: Omit<TrainStepOptions, "step"> = {
       loss: "categorical_crossentropy",
       optimizer,
