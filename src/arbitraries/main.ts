@@ -3,6 +3,7 @@
  *
  * Needs fast-check (version 4) next to it. A property of your own:
  *
+ *     import assert from "node:assert/strict";
  *     import fc from "fast-check";
  *     import { conv2DForward } from "touchstone";
  *     import { convolutions } from "touchstone/arbitraries";

@@ -5,7 +5,8 @@
  *     config.json         { module, class_name, config, compile_config, ... }: the architecture, and how it is trained
  *     model.weights.h5    the weights, see keras-layout.ts; or model.weights.npz
  *
- * Other entries are left alone, by Keras as well: a checkpoint of a run keeps there what Keras has no place for.
+ * Other entries are left alone, by Keras as well: trained models keep there what pixels go through, and checkpoints what a run
+ * needs to go on.
  *
  * What is written carries a fixed date, so that equal models give equal bytes.
  *

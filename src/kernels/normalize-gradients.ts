@@ -44,7 +44,7 @@ export interface GradientMap {
   readonly slope: Float64Array;
 }
 
-/** What else there is to {@link normalizationGradient}. */
+/** What else there is to the gradients of a normalization. */
 export interface GradientOptions {
   /** The output of a ReLU behind the normalization: dy is that one's, and counts where this is positive. */
   readonly positive?: Tensor | undefined;

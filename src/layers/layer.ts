@@ -88,7 +88,7 @@ export interface LayerGradients {
  */
 export const FINISHES = ["normalize", "add", "rectify"] as const;
 
-/** One of {@link FINISHES}. */
+/** What a layer may do for the one behind it, in the order in which it does so: see {@link Layer.firstFinishes}. */
 export type Finish = (typeof FINISHES)[number];
 
 /** One call of a layer: its output, and its way back. */

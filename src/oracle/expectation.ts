@@ -33,7 +33,9 @@ export interface Expectation {
 export interface Total {
   /** Row-major. */
   readonly elements: readonly number[];
+  /** The least that their sum may be. */
   readonly least: number;
+  /** The greatest that it may be. */
   readonly greatest: number;
 }
 

@@ -1,5 +1,5 @@
 /**
- * Where numbers stopped to be finite: a loss of NaN says that training has failed, not why.
+ * Where numbers ceased to be finite: a loss of NaN says that training has failed, not why.
  *
  * Nothing of a failed step has been applied, so the pass that failed can be repeated, and is: the first layer, in the order
  * of the graph, whose output has an element that is not finite is named, with what it read and its own weights cleared of

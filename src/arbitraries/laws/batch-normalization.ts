@@ -29,7 +29,9 @@ import { type Awaitable, type Law, lawOf } from "./law.js";
 
 /** Scale and offset, [C]; without them 1 and 0. */
 export interface NormalizationWeights {
+  /** [C]; without it 1. */
   readonly gamma?: Tensor;
+  /** [C]; without it 0. */
   readonly beta?: Tensor;
 }
 

@@ -1,5 +1,5 @@
 /**
- * Ends a run when a number has stopped to improve. Keras: `keras.callbacks.EarlyStopping`.
+ * Ends a run when a number has stopped improving. Keras: `keras.callbacks.EarlyStopping`.
  *
  * `wait` counts the epochs since the last improvement; when it has reached the patience, the run is stopped (never after
  * the first epoch, which always is one). Where the best weights are to be restored, they are kept with every improvement,

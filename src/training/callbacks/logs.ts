@@ -43,11 +43,13 @@ class Log {
     this.#begun = false;
   }
 
+  /** Adds a line. */
   protected append(line: string): void {
     this.#begin();
     this.#file.append(`${line}\n`);
   }
 
+  /** Whether nothing has been written yet. */
   protected get isEmpty(): boolean {
     this.#begin();
     return this.#file.size() === 0;

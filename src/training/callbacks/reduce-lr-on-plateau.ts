@@ -1,5 +1,5 @@
 /**
- * Lowers the learning rate when a number has stopped to improve. Keras: `keras.callbacks.ReduceLROnPlateau`.
+ * Lowers the learning rate when a number has stopped improving. Keras: `keras.callbacks.ReduceLROnPlateau`.
  *
  * After every epoch: an improvement sets `wait` to 0; without one, and outside of the cooldown, `wait` grows, and when it has
  * reached the patience
