@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
@@ -73,10 +73,39 @@ describe("docs/backprop.md", () => {
   it("prints, in its example, what it says it prints", () => {
     assert.equal(runExample(page), blocks("text", page)[0]);
   });
+});
 
-  it("links to files that exist", () => {
-    for (const [, link] of page.matchAll(/\]\(([^):]+)\)/g)) {
-      assert.ok(existsSync(new URL(`docs/${link}`, root)), `docs/backprop.md links to ${link}`);
-    }
-  });
+/** A heading as the anchor that leads to it: small letters, blanks as hyphens, without other signs. */
+function anchorOf(heading: string): string {
+  return heading
+    .toLowerCase()
+    .replaceAll(/[^\p{L}\p{N} _-]/gu, "")
+    .replaceAll(" ", "-");
+}
+
+function withoutCode(page: string): string {
+  return page.replaceAll(/^ *```[\s\S]*?^ *```$/gm, "");
+}
+
+function anchorsOf(page: string): readonly string[] {
+  return [...withoutCode(page).matchAll(/^#+ (.+)$/gm)].map(([, heading]) => anchorOf(heading));
+}
+
+describe("Every page", () => {
+  const docs = readdirSync(new URL("docs", root)).filter((name) => name.endsWith(".md"));
+  const others = ["README.md", "CONTRIBUTING.md", "models/README.md", "fixtures/README.md", "bench/peers/README.md"];
+  for (const name of [...others, ...docs.map((doc) => `docs/${doc}`)]) {
+    it(`links to files and headings that exist: ${name}`, () => {
+      const at = new URL(name, root);
+      for (const [, link] of withoutCode(readFileSync(at, "utf8")).matchAll(/\]\(([^)\s]+)\)/g)) {
+        if (/^https?:/.test(link)) continue;
+        const [, anchor] = link.split("#");
+        const target = new URL(link, at);
+        target.hash = "";
+        assert.ok(existsSync(target), `${name} links to ${link}`);
+        if (anchor === undefined) continue;
+        assert.ok(anchorsOf(readFileSync(target, "utf8")).includes(anchor), `${name} links to ${link}`);
+      }
+    });
+  }
 });
