@@ -21,13 +21,18 @@ import { Sequential } from "./sequential.js";
 export interface FromConfigOptions {
   /** The element type of every layer, whatever the file says. */
   readonly dtype?: DType;
-  /** How deep models may be nested. @defaultValue 16 */
+  /** How many models may lie one within the other, the outermost included. @defaultValue 16 */
   readonly maxDepth?: number;
 }
 
 /** @throws TypeError when an option of the function `caller` is none of {@link FromConfigOptions}. */
 export function checkFromConfigOptions(caller: string, options: FromConfigOptions): void {
   expectOptions(caller, options, ["dtype", "maxDepth"]);
+}
+
+/** The options, and how deep the model that is read lies: the outermost on level 1. */
+interface Reading extends FromConfigOptions {
+  readonly level: number;
 }
 
 const MODELS = ["Functional", "Model", "Sequential"];
@@ -44,6 +49,10 @@ const KERAS_MODULE = /^(?:tf_|tensorflow\.(?:python\.)?)?keras(?:\.|$)/;
  */
 export function modelFromConfig(serialized: unknown, options: FromConfigOptions = {}): Model {
   checkFromConfigOptions("modelFromConfig", options);
+  return readModel(serialized, { ...options, level: 1 });
+}
+
+function readModel(serialized: unknown, reading: Reading): Model {
   const { className, config } = classAndConfig(serialized, "the model's configuration");
   checkName(config["name"]);
   if (!MODELS.includes(className)) {
@@ -51,7 +60,7 @@ export function modelFromConfig(serialized: unknown, options: FromConfigOptions 
       `model: the class must be one of Functional, Model, Sequential. Received ${describe(className)}.`,
     );
   }
-  return className === "Sequential" ? sequential(config, options) : functional(config, options);
+  return className === "Sequential" ? sequential(config, reading) : functional(config, reading);
 }
 
 function classAndConfig(serialized: unknown, what: string): { className: string; config: KerasConfig } {
@@ -96,7 +105,7 @@ function inLayer<Result>(name: string, make: () => Result): Result {
   }
 }
 
-function makeLayer(serialized: unknown, what: string, options: FromConfigOptions): Layer {
+function makeLayer(serialized: unknown, what: string, reading: Reading): Layer {
   const { className, config } = classAndConfig(serialized, what);
   checkName(className);
   checkName(config["name"]);
@@ -104,13 +113,13 @@ function makeLayer(serialized: unknown, what: string, options: FromConfigOptions
   return inLayer(name, () => {
     if (isKerasConfig(serialized)) checkKeras(serialized, className);
     if (!MODELS.includes(className)) {
-      return layerFromConfig(className, options.dtype === undefined ? config : { ...config, dtype: options.dtype });
+      return layerFromConfig(className, reading.dtype === undefined ? config : { ...config, dtype: reading.dtype });
     }
-    const depth = options.maxDepth ?? MAX_DEPTH;
-    if (depth <= 1) {
-      throw new RangeError(`model: models must not be nested deeper than ${MAX_DEPTH}. Received a deeper one.`);
+    const { maxDepth = MAX_DEPTH, level } = reading;
+    if (level >= maxDepth) {
+      throw new RangeError(`model: models must not be nested deeper than ${maxDepth}. Received a deeper one.`);
     }
-    return modelFromConfig(serialized, { ...options, maxDepth: depth - 1 });
+    return readModel(serialized, { ...reading, level: level + 1 });
   });
 }
 
@@ -122,10 +131,10 @@ function listOf(config: KerasConfig, key: string, model: string): readonly unkno
   return list;
 }
 
-function sequential(config: KerasConfig, options: FromConfigOptions): Model {
+function sequential(config: KerasConfig, reading: Reading): Model {
   const name = readConfig("Sequential", config).optionalString("name");
   const serialized = listOf(config, "layers", name ?? "sequential");
-  const layers = serialized.map((layer, i) => makeLayer(layer, `layer ${i}`, options));
+  const layers = serialized.map((layer, i) => makeLayer(layer, `layer ${i}`, reading));
   const [first, ...rest] = layers;
   const late = rest.find((layer) => layer instanceof InputLayer);
   if (late !== undefined) {
@@ -162,7 +171,7 @@ function isOfKeras2(entry: unknown): boolean {
   return Array.isArray(nodes) && nodes.some(Array.isArray);
 }
 
-function functional(config: KerasConfig, options: FromConfigOptions): Model {
+function functional(config: KerasConfig, reading: Reading): Model {
   const read = readConfig("Functional", config);
   const name = read.optionalString("name");
   const model = name ?? "functional";
@@ -170,7 +179,7 @@ function functional(config: KerasConfig, options: FromConfigOptions): Model {
   const entries = listOf(config, "layers", model);
   const connections = new Connections(model, layers, entries.some(isOfKeras2));
   for (const serialized of entries) {
-    const layer = makeLayer(serialized, "a layer", options);
+    const layer = makeLayer(serialized, "a layer", reading);
     const entry = isKerasConfig(serialized) ? serialized : {};
     const layerName = readConfig(`model \`${model}\`: a layer`, entry).optionalString("name") ?? layer.name;
     checkName(layerName);

@@ -232,6 +232,15 @@ describe("modelFromConfig", () => {
     });
   }
 
+  it("says how deep models may be nested where the caller says it", () => {
+    const { inputs } = modelFromConfig(nested(2), { maxDepth: 2 });
+    assert.equal(inputs.length, 1);
+    assert.throws(() => modelFromConfig(nested(3), { maxDepth: 2 }), {
+      name: "RangeError",
+      message: /models must not be nested deeper than 2\. Received a deeper one\.$/,
+    });
+  });
+
   it("allocates nothing for a layer of a billion filters", () => {
     const before = process.memoryUsage();
     const model = modelFromConfig(single("Conv2D", { filters: 1e9, kernel_size: 100 }, [null, 200, 200, 3]));
