@@ -23,6 +23,7 @@ import { type Regime, REGIMES, type RegimeName } from "./regimes.js";
 
 /** A batch normalization, its operands, and a derivative to send back through it. */
 export interface BatchNormalizationCase {
+  /** Keras's arguments. */
   readonly config: { readonly epsilon: number; readonly momentum: number };
   /** [N, H, W, C]. */
   readonly x: Tensor;

@@ -27,6 +27,7 @@ import {
 
 /** A convolution, its operands, and a derivative to send back through it. */
 export interface ConvolutionCase {
+  /** Keras's arguments. */
   readonly config: Required<Conv2DConfig>;
   /** [N, H, W, C]. */
   readonly x: Tensor;

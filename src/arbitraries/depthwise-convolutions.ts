@@ -26,6 +26,7 @@ import {
 
 /** A depthwise convolution, its operands, and a derivative to send back through it. */
 export interface DepthwiseConvolutionCase {
+  /** Keras's arguments. */
   readonly config: Required<ConvolutionMoves>;
   /** [N, H, W, C]. */
   readonly x: Tensor;

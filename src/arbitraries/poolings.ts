@@ -25,6 +25,7 @@ import {
 
 /** A pooling, the image under it, and a derivative to send back through it. */
 export interface PoolingCase {
+  /** Keras's arguments. */
   readonly config: Required<Pooling2DConfig>;
   /** [N, H, W, C]. */
   readonly x: Tensor;

@@ -27,7 +27,9 @@ import { type NpyHeader, parseNpyHeader } from "./npy-header.js";
 
 /** An array of a file: row-major. */
 export interface NpyArray {
+  /** numpy's name of the element type. */
   readonly dtype: ElementType;
+  /** Its dimensions; [] for a single number. */
   readonly shape: readonly number[];
   /** float16 is widened to a `Float32Array`, int64 and uint64 are big integers, bool is a `Uint8Array` of 0 and 1. */
   readonly data: ElementArray;

@@ -101,6 +101,7 @@ export function readTraining(model: Model, bytes: Uint8Array, name: string): Tra
 /**
  * The loss that the model in `bytes` was compiled with, whatever its optimizer is; undefined where it was not compiled.
  *
+ * @param name - The file's name, for messages.
  * @throws FormatError when the file is corrupt; RangeError when the loss is not one that this project implements.
  */
 export function readLoss(bytes: Uint8Array, name: string): LossName | undefined {

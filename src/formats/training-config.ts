@@ -28,6 +28,7 @@ import { PythonFloat } from "./json.js";
 export interface Training {
   /** With its state. */
   readonly optimizer: Optimizer;
+  /** What is minimized. */
   readonly loss: LossName;
 }
 

@@ -18,7 +18,10 @@ export type Padding = "same" | "valid";
 /** A pair [height, width]. */
 export type Pair = readonly [height: number, width: number];
 
-/** The geometry of a window that slides over the height and width of an image. */
+/**
+ * The geometry of a window that slides over the height and width of an image: sizes of the image, of the window in taps, its
+ * steps, the distances of its taps, the zeros around the image, and how many positions there are.
+ */
 export interface Window2D {
   readonly inputHeight: number;
   readonly inputWidth: number;

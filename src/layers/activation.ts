@@ -108,7 +108,7 @@ export class Activation extends Layer {
   /** Keras's name of the function. */
   readonly activation: ActivationName;
 
-  /** @throws TypeError when there is no such activation, or no activation. */
+  /** @throws TypeError when there is no such activation, no activation, or an option that is none of {@link ActivationOptions}. */
   constructor(options: ActivationOptions) {
     super(options, ["activation"]);
     this.activation = activationFromConfig({ ...options }.activation, "Activation: `activation`");

@@ -132,6 +132,7 @@ export function addBackward(dy: Tensor, { shapes, shape: outputShape }: AddCache
 export class Add extends Layer {
   readonly className = "Add";
 
+  /** @throws TypeError when an option is none of {@link LayerOptions}. */
   constructor(options: LayerOptions = {}) {
     super(options, []);
   }

@@ -72,7 +72,7 @@ export function averagePooling2DBackward(dy: Tensor, { shape, window, execution 
 export class AveragePooling2D extends Pooling2D {
   readonly className = "AveragePooling2D";
 
-  /** @throws TypeError when a size is not a whole number of at least 1. */
+  /** @throws TypeError when an option is none of {@link Pooling2DOptions}, or of another type; sizes are whole, at least 1. */
   constructor(options: Pooling2DOptions = {}) {
     super("AveragePooling2D", options);
   }

@@ -212,7 +212,7 @@ export class BatchNormalization extends Layer {
   readonly #settings: BatchNormalizationSettings;
 
   /**
-   * @throws TypeError when an option is of another type than {@link BatchNormalizationOptions} says.
+   * @throws TypeError when an option is none of {@link BatchNormalizationOptions}, or of another type.
    * @throws RangeError when epsilon is not positive, momentum is not within [0, 1], or a factor of a regularizer is
    *   negative or not finite.
    */

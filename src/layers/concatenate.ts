@@ -128,7 +128,7 @@ export class Concatenate extends Layer {
   /** The axis along which the inputs are joined. */
   readonly axis: number;
 
-  /** @throws TypeError when the axis is not a whole number. */
+  /** @throws TypeError when an option is none of {@link ConcatenateOptions}, or the axis is not a whole number. */
   constructor(options: ConcatenateOptions = {}) {
     super(options, ["axis"]);
     this.axis = readConfig("Concatenate", { ...options }).integer("axis", Number.MIN_SAFE_INTEGER, -1);

@@ -176,7 +176,7 @@ function conv2DWeightsBackward(dy: Tensor, { x, window, groups, execution }: Con
 export interface Conv2DOptions extends KernelOptions, ConvolutionMoveOptions {
   /** Number of output channels. */
   readonly filters: number;
-  /** @defaultValue 1 */
+  /** Into how many independent convolutions channels and filters are split. @defaultValue 1 */
   readonly groups?: number;
 }
 
@@ -190,8 +190,8 @@ export class Conv2D extends Layer {
   #lastWindow: Window2D | undefined;
 
   /**
-   * @throws TypeError when a size is not a whole number of at least 1, or an option is of another type than
-   *   {@link Conv2DOptions} says.
+   * @throws TypeError when a size is not a whole number of at least 1, or an option is none of {@link Conv2DOptions}, or of
+   *   another type.
    * @throws RangeError when the groups do not divide the filters, strides and dilation are both above 1, or a factor of a
    *   regularizer is negative or not finite.
    */

@@ -133,8 +133,8 @@ export class Dense extends Layer {
   readonly #settings: KernelSettings;
 
   /**
-   * @throws TypeError when `units` is not a whole number of at least 1, or an option is of another type than
-   *   {@link DenseOptions} says.
+   * @throws TypeError when `units` is not a whole number of at least 1, or an option is none of {@link DenseOptions}, or of
+   *   another type.
    * @throws RangeError when a factor of a regularizer is negative or not finite.
    */
   constructor(options: DenseOptions) {

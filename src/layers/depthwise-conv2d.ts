@@ -138,8 +138,9 @@ export interface DepthwiseConv2DOptions
     ConvolutionMoveOptions {
   /** Filters for every channel. @defaultValue 1 */
   readonly depthMultiplier?: number;
-  /** @defaultValue "glorot_uniform" */
+  /** How the kernel is first filled. @defaultValue "glorot_uniform" */
   readonly depthwiseInitializer?: InitializerConfig | string | undefined;
+  /** The penalty on the kernel. @defaultValue none */
   readonly depthwiseRegularizer?: RegularizerOption | undefined;
 }
 
@@ -166,8 +167,8 @@ export class DepthwiseConv2D extends Layer {
   readonly #settings: KernelSettings;
 
   /**
-   * @throws TypeError when a size is not a whole number of at least 1, or an option is of another type than
-   *   {@link DepthwiseConv2DOptions} says.
+   * @throws TypeError when a size is not a whole number of at least 1, or an option is none of {@link DepthwiseConv2DOptions},
+   *   or of another type.
    * @throws RangeError when a factor of a regularizer is negative or not finite.
    */
   constructor(options: DepthwiseConv2DOptions) {

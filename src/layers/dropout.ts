@@ -93,7 +93,7 @@ export class Dropout extends Layer {
   readonly #seed: number | undefined;
 
   /**
-   * @throws TypeError when rate or seed is not a finite number.
+   * @throws TypeError when an option is none of {@link DropoutOptions}, or rate or seed is not a finite number.
    * @throws RangeError when the rate is not within [0, 1].
    */
   constructor(options: DropoutOptions) {

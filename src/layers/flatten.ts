@@ -49,6 +49,7 @@ export function flattenBackward(dy: Tensor, { shape }: FlattenCache): Tensor {
 export class Flatten extends Layer {
   readonly className = "Flatten";
 
+  /** @throws TypeError when an option is none of {@link LayerOptions}. */
   constructor(options: LayerOptions = {}) {
     super(options, []);
   }

@@ -69,7 +69,7 @@ export function globalAveragePooling2DBackward(
 export class GlobalAveragePooling2D extends GlobalPooling2D {
   readonly className = "GlobalAveragePooling2D";
 
-  /** @throws TypeError when an option is of another type than {@link GlobalPooling2DOptions} says. */
+  /** @throws TypeError when an option is none of {@link GlobalPooling2DOptions}, or of another type. */
   constructor(options: GlobalPooling2DOptions = {}) {
     super("GlobalAveragePooling2D", options);
   }

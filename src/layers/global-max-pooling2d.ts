@@ -92,7 +92,7 @@ export function globalMaxPooling2DBackward(dy: Tensor, { x, y }: GlobalMaxPoolin
 export class GlobalMaxPooling2D extends GlobalPooling2D {
   readonly className = "GlobalMaxPooling2D";
 
-  /** @throws TypeError when an option is of another type than {@link GlobalPooling2DOptions} says. */
+  /** @throws TypeError when an option is none of {@link GlobalPooling2DOptions}, or of another type. */
   constructor(options: GlobalPooling2DOptions = {}) {
     super("GlobalMaxPooling2D", options);
   }

@@ -44,7 +44,7 @@ export abstract class GlobalPooling2D extends Layer {
   /** Whether height and width stay, as dimensions of 1. */
   readonly keepdims: boolean;
 
-  /** @throws TypeError when an option is of another type than {@link GlobalPooling2DOptions} says. */
+  /** @throws TypeError when an option is none of {@link GlobalPooling2DOptions}, or of another type. */
   constructor(className: string, options: GlobalPooling2DOptions) {
     super(options, ["keepdims"]);
     this.keepdims = readConfig(className, { ...options }).boolean("keepdims", false);

@@ -23,13 +23,15 @@ import type { VariableSpec } from "./variable.js";
 export interface KernelOptions extends LayerOptions {
   /** Applied to the output. @defaultValue "linear" */
   readonly activation?: ActivationName | undefined;
-  /** @defaultValue true */
+  /** Whether there is a bias. @defaultValue true */
   readonly useBias?: boolean;
-  /** @defaultValue "glorot_uniform" */
+  /** How the kernel is first filled. @defaultValue "glorot_uniform" */
   readonly kernelInitializer?: InitializerConfig | string;
-  /** @defaultValue "zeros" */
+  /** How the bias is first filled. @defaultValue "zeros" */
   readonly biasInitializer?: InitializerConfig | string;
+  /** The penalty on the kernel. @defaultValue none */
   readonly kernelRegularizer?: RegularizerOption | undefined;
+  /** The penalty on the bias. @defaultValue none */
   readonly biasRegularizer?: RegularizerOption | undefined;
 }
 

@@ -77,7 +77,7 @@ export function maxPooling2DBackward(dy: Tensor, { shape, argmax, window, execut
 export class MaxPooling2D extends Pooling2D {
   readonly className = "MaxPooling2D";
 
-  /** @throws TypeError when a size is not a whole number of at least 1. */
+  /** @throws TypeError when an option is none of {@link Pooling2DOptions}, or of another type; sizes are whole, at least 1. */
   constructor(options: Pooling2DOptions = {}) {
     super("MaxPooling2D", options);
   }

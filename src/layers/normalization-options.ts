@@ -36,7 +36,9 @@ export interface BatchNormalizationOptions extends LayerOptions {
   readonly movingMeanInitializer?: InitializerConfig | string;
   /** @defaultValue "ones" */
   readonly movingVarianceInitializer?: InitializerConfig | string;
+  /** The penalty on beta. @defaultValue none */
   readonly betaRegularizer?: RegularizerOption | undefined;
+  /** The penalty on gamma. @defaultValue none */
   readonly gammaRegularizer?: RegularizerOption | undefined;
 }
 

@@ -66,7 +66,7 @@ export abstract class Pooling2D extends Layer {
   /** How the window moves. */
   readonly config: Required<Pooling2DConfig>;
 
-  /** @throws TypeError when a size is not a whole number of at least 1. */
+  /** @throws TypeError when an option is none of {@link Pooling2DOptions}, or of another type; sizes are whole, at least 1. */
   constructor(className: string, options: Pooling2DOptions) {
     super(options, ["poolSize", "strides", "padding"]);
     const read = readConfig(className, { ...options });

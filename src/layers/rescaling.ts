@@ -115,7 +115,7 @@ export class Rescaling extends Layer {
   /** The map. */
   readonly config: Required<RescalingConfig>;
 
-  /** @throws TypeError when scale or offset is not a finite number. */
+  /** @throws TypeError when an option is none of {@link RescalingOptions}, or scale or offset is not made of finite numbers. */
   constructor(options: RescalingOptions) {
     super(options, ["scale", "offset"]);
     const config = { ...options };

@@ -82,7 +82,10 @@ export class Reshape extends Layer {
   /** The shape of one example, without the batch; one dimension may be -1. */
   readonly targetShape: Shape;
 
-  /** @throws RangeError when a dimension is negative, save for one -1. */
+  /**
+   * @throws TypeError when an option is none of {@link ReshapeOptions}, or the shape is no list of whole numbers.
+   * @throws RangeError when a dimension is negative, save for one -1.
+   */
   constructor(options: ReshapeOptions) {
     super(options, ["targetShape"]);
     this.targetShape = readConfig("Reshape", { ...options }).integers("targetShape");

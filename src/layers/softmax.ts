@@ -95,7 +95,7 @@ export class Softmax extends Layer {
   /** The axis that sums to 1. */
   readonly axis: number;
 
-  /** @throws TypeError when the axis is not a whole number. */
+  /** @throws TypeError when an option is none of {@link SoftmaxOptions}, or the axis is not a whole number. */
   constructor(options: SoftmaxOptions = {}) {
     super(options, ["axis"]);
     this.axis = readConfig("Softmax", { ...options }).integer("axis", Number.MIN_SAFE_INTEGER, -1);

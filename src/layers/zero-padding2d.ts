@@ -121,7 +121,7 @@ export class ZeroPadding2D extends Layer {
   /** How many rows and columns of zeros go before and after the image. */
   readonly padding: Padding2D;
 
-  /** @throws TypeError when the padding is in none of its three forms. */
+  /** @throws TypeError when an option is none of {@link ZeroPadding2DOptions}, or the padding in none of its three forms. */
   constructor(options: ZeroPadding2DOptions = {}) {
     super(options, ["padding"]);
     this.padding = readPadding(options.padding ?? 1);

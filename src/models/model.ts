@@ -40,9 +40,13 @@ export interface ModelOptions extends Omit<LayerOptions, "dtype"> {
 
 /** Where a weight is: in this layer of a model, by this name there. */
 export interface WeightPlace {
+  /** `conv2d/kernel`. */
   readonly path: string;
+  /** The layer of this model; where that is a model, the weight is somewhere within. */
   readonly layer: Layer;
+  /** The rest of the path. */
   readonly name: string;
+  /** The weight. */
   readonly weight: Variable;
 }
 

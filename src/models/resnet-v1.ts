@@ -42,7 +42,7 @@ import { Model } from "./model.js";
 export interface CifarResNetOptions {
   /** [H, W, C]. @defaultValue [32, 32, 3] */
   readonly inputShape?: SymbolicShape;
-  /** @defaultValue 10 */
+  /** How many classes the classifier knows. @defaultValue 10 */
   readonly classes?: number;
   /** Seed of the initial weights. @defaultValue 0 */
   readonly seed?: number;
@@ -52,19 +52,19 @@ export interface CifarResNetOptions {
 
 /** Arguments of {@link resnetLayer}, with the defaults of the Keras example. */
 export interface ResNetLayerOptions {
-  /** @defaultValue 16 */
+  /** Filters of the convolution. @defaultValue 16 */
   readonly filters?: number;
-  /** @defaultValue 3 */
+  /** Height and width of its window. @defaultValue 3 */
   readonly kernelSize?: number;
-  /** @defaultValue 1 */
+  /** Its steps, down and to the right. @defaultValue 1 */
   readonly strides?: number;
   /** Whether a ReLU ends (or, with `convFirst` false, begins) the layer. @defaultValue true */
   readonly activation?: boolean;
-  /** @defaultValue true */
+  /** Whether the layer normalizes. @defaultValue true */
   readonly batchNormalization?: boolean;
   /** Convolution, normalization, ReLU; or, if false, normalization, ReLU, convolution. @defaultValue true */
   readonly convFirst?: boolean;
-  /** @defaultValue "float32" */
+  /** Element type of weights and outputs. @defaultValue "float32" */
   readonly dtype?: DType | undefined;
 }
 
@@ -73,7 +73,8 @@ const LAYER_OPTIONS = ["filters", "kernelSize", "strides", "activation", "batchN
 /**
  * The example's `resnet_layer`: a convolution with batch normalization and ReLU behind or before it.
  *
- * @throws TypeError when there is an option that is none of {@link ResNetLayerOptions}.
+ * @throws TypeError when an option is of another type, or none of {@link ResNetLayerOptions}; RangeError when `x` is not an
+ *   image.
  */
 export function resnetLayer(x: SymbolicTensor, options: ResNetLayerOptions = {}): SymbolicTensor {
   expectOptions("resnetLayer", options, LAYER_OPTIONS);

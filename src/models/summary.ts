@@ -20,7 +20,11 @@ import { type Alignment, boxTable, type Column, wrapText } from "./text-table.js
 export interface SummaryOptions {
   /** The width of the terminal: nothing is printed beyond it. @defaultValue 80 */
   readonly columns?: number;
-  /** The width of the table. @defaultValue `columns - 4`, at most 88 for a chain of layers and 108 for another graph */
+  /**
+   * The width of the table.
+   *
+   * @defaultValue `columns - 4`, at most 88 for a chain of layers and 108 for another graph, 12 more with `showTrainable`
+   */
   readonly lineLength?: number;
   /** Whether the layers of inner models have rows of their own. @defaultValue false */
   readonly expandNested?: boolean;

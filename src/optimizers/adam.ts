@@ -159,7 +159,13 @@ export class Adam extends Optimizer {
     this.slotNames = amsgrad ? [["momentum", "velocity"], ["velocity_hat"]] : [["momentum", "velocity"]];
   }
 
-  /** Reads the optimizer from Keras's configuration. @throws TypeError as {@link optimizerOptionsFromConfig}. */
+  /**
+   * Reads the optimizer from Keras's configuration.
+   *
+   * @throws TypeError when an argument is of another type, or asks for what is not implemented: clipping of gradients,
+   *   averages of weights, scaled losses, accumulated gradients, a rate that decays, a schedule in place of the rate.
+   * @throws RangeError as the constructor.
+   */
   static fromConfig(config: KerasConfig): Adam {
     return new Adam(adamOptionsFromConfig("Adam", config));
   }

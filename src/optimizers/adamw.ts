@@ -39,7 +39,7 @@ export function adamWStep(
   return adamStep(weight, gradient, state, { ...options, weightDecay });
 }
 
-/** AdamW as Keras has it, for all weights of a model. */
+/** AdamW as Keras has it, for all weights of a model: {@link Adam} with a weight decay of 0.004 where none is given. */
 export class AdamW extends Adam {
   override readonly className = "AdamW";
 
@@ -50,7 +50,7 @@ export class AdamW extends Adam {
     super({ ...options, weightDecay, name }, "AdamW");
   }
 
-  /** Reads the optimizer from Keras's configuration. @throws TypeError as {@link Adam.fromConfig}. */
+  /** Reads the optimizer from Keras's configuration. @throws TypeError, RangeError as {@link Adam.fromConfig}. */
   static override fromConfig(config: KerasConfig): AdamW {
     return new AdamW(adamOptionsFromConfig("AdamW", config));
   }

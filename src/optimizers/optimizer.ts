@@ -31,6 +31,7 @@ export interface Step<State> {
 
 /** Options that all optimizers have. */
 export interface OptimizerOptions {
+  /** How far a step goes; each optimizer has a default of its own. */
   readonly learningRate?: number;
   /** The share of a weight, times the learning rate, that a step takes away before all else. @defaultValue none */
   readonly weightDecay?: number | undefined;

@@ -98,7 +98,7 @@ export class SGD extends Optimizer {
 
   /**
    * @throws TypeError when there is an option that is none of {@link SGDClassOptions}.
-   * @throws RangeError when the rate or the decay is negative, or the momentum is not within [0, 1].
+   * @throws RangeError when the rate or the decay is negative or not finite, or the momentum is not within [0, 1].
    */
   constructor(options: SGDClassOptions = {}) {
     expectOptions("SGD", options, OPTIONS);
@@ -110,7 +110,13 @@ export class SGD extends Optimizer {
     this.slotNames = momentum === 0 ? [] : [["momentum"]];
   }
 
-  /** Reads the optimizer from Keras's configuration. @throws TypeError as {@link optimizerOptionsFromConfig}. */
+  /**
+   * Reads the optimizer from Keras's configuration.
+   *
+   * @throws TypeError when an argument is of another type, or asks for what is not implemented: clipping of gradients,
+   *   averages of weights, scaled losses, accumulated gradients, a rate that decays, a schedule in place of the rate.
+   * @throws RangeError as the constructor.
+   */
   static fromConfig(config: KerasConfig): SGD {
     const read = readConfig("SGD", config);
     return new SGD({

@@ -32,9 +32,13 @@ export interface FunctionErrors {
   readonly exp: readonly [number, number];
   /** For log(x): relative, or absolute for results below 1; in roundoffs. */
   readonly log: number;
+  /** In roundoffs, as are the others. */
   readonly sqrt: number;
+  /** Of 1 / sqrt(x) as one function. */
   readonly reciprocalSqrt: number;
+  /** Of a quotient. */
   readonly division: number;
+  /** Of tanh(x). */
   readonly tanh: number;
 }
 
@@ -59,7 +63,10 @@ const TF32_FORMAT: NumberFormat = { roundoff: U_TF32, underflow: 2 ** -137, larg
 /** float32 inputs that are not rounded again. */
 const EXACT: NumberFormat = { ...FLOAT32_FORMAT, roundoff: 0, underflow: 0 };
 
-/** Good libraries: one unit in the last place (two roundoffs) for exp, log and tanh, correct rounding of the rest. */
+/**
+ * Good libraries: two units in the last place for exp, log and 1 / sqrt, three for tanh, correct rounding of roots and
+ * quotients. One unit is two roundoffs.
+ */
 const LIBRARY: FunctionErrors = { exp: [4, 0], log: 4, sqrt: 1, reciprocalSqrt: 4, division: 1, tanh: 6 };
 
 /**

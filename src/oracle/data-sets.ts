@@ -20,6 +20,7 @@ import type { Draw } from "./draw.js";
 
 /** What a number is to the sums that it is in. */
 export interface Place {
+  /** A factor of products, the first or the second, or what is added to their sum. */
   readonly role: "first" | "second" | "addend";
   /** Which of the products it is a factor of, from 0. Both factors of a product have the same term. */
   readonly term: number;
@@ -31,6 +32,7 @@ export interface Place {
 
 /** A kind of numbers. */
 export interface DataSet {
+  /** By which reports call it. */
   readonly name: string;
   /** What it is there to find. */
   readonly description: string;

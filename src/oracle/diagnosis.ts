@@ -39,6 +39,7 @@ export interface Cause {
 export interface Diagnosis {
   /** Nothing is wrong. */
   readonly holds: boolean;
+  /** The mistakes that explain what is wrong. */
   readonly causes: readonly Cause[];
   /** What is wrong with results that no mistake explains; those of a wrong shape are not here. */
   readonly unexplained: Readonly<Record<string, Difference>>;

@@ -19,8 +19,9 @@ export interface Expectation {
    */
   readonly spread: Float64Array;
   /**
-   * How far from 0 the mean of error / spread is in honest results for these data, where that was tried; at most
-   * {@link MOST_LEAN}, which stands where it was not.
+   * How far from 0 the mean of error / spread is in honest results for these data, where that was tried: at most a quarter.
+   *
+   * @defaultValue 0.25
    */
   readonly lean?: number;
   /** Where several values are right (a tie of maxima, a ReLU at zero), the least and the greatest of them. */

@@ -39,8 +39,11 @@ export const STATISTICAL_MINIMUM = 64;
 export interface Element {
   /** Its index along every axis. */
   readonly index: readonly number[];
+  /** What the candidate gave. */
   readonly candidate: number;
+  /** What is right, in float64. */
   readonly truth: number;
+  /** How far from that it may be. */
   readonly bound: number;
 }
 
@@ -63,8 +66,9 @@ export interface Judgement {
    * there is NaN or an infinity in the wrong place.
    */
   readonly effectiveBits: number;
-  /** Mean of z^2, and of z or z sign(truth), whichever is further from 0. */
+  /** Mean of z^2. */
   readonly variance: number;
+  /** Mean of z or of z sign(truth), whichever is further from 0. */
   readonly bias: number;
   /** For "shape": what was expected and what came. */
   readonly shapes?: readonly [expected: string, received: string];

@@ -25,7 +25,8 @@ export { Draw } from "./draw.js";
 
 // whole traces
 export { describeJudgement, describeTrace } from "./report.js";
-export { judgeTrace, type TraceJudgementOptions } from "./trace-judgement.js";
+export { judgeTrace } from "./trace-judgement.js";
+export type { TraceJudgementOptions } from "./trace-arguments.js";
 export type { TensorVerdict, TraceJudgement } from "./trace-verdict.js";
 
 // what went wrong

@@ -30,7 +30,9 @@ export interface LossValue {
 
 /** A derivative, and how far off it may be. */
 export interface Derivative {
+  /** Its value. */
   readonly value: number;
+  /** How far off that may be. */
   readonly error: number;
   /** The scale of the loss. */
   readonly scale: number;
@@ -38,6 +40,7 @@ export interface Derivative {
 
 /** Samples of a loss around t = 0, from which {@link derivativeOf} reads the derivative. */
 export interface Samples {
+  /** At 0. */
   readonly center: LossValue;
   /** At h, h/2 and h/4. */
   readonly ahead: readonly LossValue[];

@@ -18,9 +18,11 @@ export interface TensorVerdict {
   readonly layers: readonly string[];
   /** The Keras class of the last, or for gradients of the first. */
   readonly className: string;
+  /** The verdict. */
   readonly status: "holds" | "broken" | "not judged";
   /** Why it was not judged. */
   readonly reason?: string;
+  /** The numbers behind it; none where it was not judged. */
   readonly judgement?: Judgement;
   /** What a wrong shape looks like, or what else is known of the difference. */
   readonly hint?: string;
@@ -32,6 +34,7 @@ export interface TensorVerdict {
 
 /** The verdict on a trace. */
 export interface TraceJudgement {
+  /** Whether every tensor that was judged holds. */
   readonly holds: boolean;
   /** The arithmetic that it was judged by. */
   readonly arithmetic: string;
@@ -39,7 +42,9 @@ export interface TraceJudgement {
   readonly tensors: readonly TensorVerdict[];
   /** The first whose bound is broken. */
   readonly first: TensorVerdict | undefined;
+  /** How many tensors were judged. */
   readonly judged: number;
+  /** How many were not; each says why. */
   readonly notJudged: number;
   /** The first as a case of one operation, if it is that. */
   readonly wrongCase: WrongCase | undefined;

@@ -118,7 +118,7 @@ export function isContiguous(x: Tensor): boolean {
   return true;
 }
 
-/** `x` itself when it {@link isContiguous}; otherwise a copy that is. */
+/** `x` itself when its elements lie row-major from `data[0]` to the end of `data`; otherwise a copy of which that is true. */
 export function contiguous(x: Tensor): Tensor {
   return isContiguous(x) ? x : copyInto(empty(x.shape, x), x);
 }

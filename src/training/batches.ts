@@ -59,7 +59,7 @@ export function checkSource(caller: string, name: string, source: BatchSource): 
 
 /** How batches are made. */
 export interface BatchOptions {
-  /** @defaultValue 32 */
+  /** Samples in a batch. @defaultValue 32 */
   readonly batchSize?: number;
   /** Whether every epoch has an order of its own (`shuffle.ts`). @defaultValue true */
   readonly shuffle?: boolean;

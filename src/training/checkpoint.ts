@@ -42,10 +42,13 @@ export type Fingerprint = Readonly<Record<string, string | number | boolean | nu
 
 /** What a checkpoint holds. */
 export interface CheckpointParts {
+  /** The model, with its weights. */
   readonly model: Model;
+  /** The optimizer, with its state. */
   readonly optimizer: Optimizer;
-  /** @defaultValue "categorical_crossentropy" */
+  /** The loss of the run. @defaultValue "categorical_crossentropy" */
   readonly loss?: LossName | undefined;
+  /** Where the run stands. */
   readonly state: TrainingState;
   /** What else must be the same when the run is resumed. */
   readonly fingerprint: Fingerprint;

@@ -32,6 +32,7 @@ export interface Dataset {
 
 /** What a model learns from, and what it is measured on. */
 export interface DataSplit {
+  /** What a model learns from. */
   readonly training: Dataset;
   /**
    * The data's own test set or, where a validation split was asked for, what was split off. Nothing where there is
@@ -153,7 +154,8 @@ export function subset(data: Dataset, indices: ArrayLike<number>, name?: string)
  * numbers in `randomStream(seed, "validation-split")`, where image i has number i. Both parts keep the order of `data`. It
  * depends on seed, fraction and labels, and on nothing else.
  *
- * @throws RangeError when `fraction` is not between 0 and 1, or so small that no image would go.
+ * @throws RangeError when `fraction` is not between 0 and 1, or so small that no image would go, or `seed` is not a whole
+ *   number from 0 to 2^53 - 1.
  * @throws TypeError when `data` are no data set.
  */
 export function splitForValidation(data: Dataset, fraction: number, seed: number): DataSplit & { test: Dataset } {

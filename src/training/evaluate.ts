@@ -18,7 +18,7 @@ import { yieldToEvents } from "./yield.js";
 
 /** Options of {@link evaluate}. */
 export interface EvaluateOptions {
-  /** @defaultValue "categorical_crossentropy" */
+  /** Which loss is computed. @defaultValue "categorical_crossentropy" */
   readonly loss?: LossName;
   /** Threads and accumulation. @defaultValue one thread, float64 */
   readonly execution?: Execution;

@@ -40,11 +40,13 @@ export interface Checkpointing {
 export interface FitOptions {
   /** How many epochs in all, those before a resumed state included. */
   readonly epochs: number;
+  /** Takes the steps; its learning rate is its own, or a callback's. */
   readonly optimizer: Optimizer;
-  /** @defaultValue "categorical_crossentropy" */
+  /** What is minimized, beside the regularizers. @defaultValue "categorical_crossentropy" */
   readonly loss?: LossName;
-  /** Evaluated after every epoch. */
+  /** Evaluated after every epoch. @defaultValue none */
   readonly validation?: BatchSource | undefined;
+  /** Who is told of the run, in this order. @defaultValue nobody */
   readonly callbacks?: readonly Callback[];
   /** Threads and accumulation. @defaultValue one thread, float64 */
   readonly execution?: Execution;
@@ -54,6 +56,7 @@ export interface FitOptions {
   readonly signal?: AbortSignal | undefined;
   /** Where to go on; the model and the optimizer must have been restored with it. @defaultValue the beginning */
   readonly state?: TrainingState | undefined;
+  /** How the state is kept: after every epoch, and where the run is aborted. @defaultValue not at all */
   readonly checkpoint?: Checkpointing | undefined;
 }
 

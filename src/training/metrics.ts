@@ -70,6 +70,7 @@ export interface MetricSums {
   readonly loss: number;
   /** Samples whose class was the most probable one. */
   readonly correct: number;
+  /** Samples that have been seen. */
   readonly samples: number;
 }
 
@@ -80,7 +81,9 @@ export const NO_SAMPLES: MetricSums = { loss: 0, correct: 0, samples: 0 };
 export interface BatchMetrics {
   /** The mean over the batch, plus the regularizers. */
   readonly loss: number;
+  /** Samples whose class was the most probable one. */
   readonly correct: number;
+  /** Samples of the batch. */
   readonly samples: number;
 }
 

@@ -27,8 +27,9 @@ import { findNonFiniteLayer, firstNonFinite, isFiniteTensor, NonFiniteError } fr
 
 /** What a step needs beside model and batch. */
 export interface TrainStepOptions {
-  /** @defaultValue "categorical_crossentropy" */
+  /** What is minimized, beside the regularizers. @defaultValue "categorical_crossentropy" */
   readonly loss?: LossName;
+  /** Takes the step. */
   readonly optimizer: Optimizer;
   /** Threads and accumulation. @defaultValue one thread, float64 */
   readonly execution?: Execution;

@@ -21,13 +21,17 @@ import { OPERATIONS } from "../operations/table.js";
 
 /** A tensor as backends receive it: row-major, images as NHWC, kernels as HWIO. */
 export interface PlainTensor {
+  /** The elements. */
   readonly data: Float32Array;
+  /** The dimensions. */
   readonly shape: readonly number[];
 }
 
 /** A tensor as backends may return it. */
 export interface PlainResult {
+  /** The elements, row-major; big integers are none. */
   readonly data: ArrayLike<number>;
+  /** The dimensions, as a plain array. */
   readonly shape: readonly number[];
 }
 
@@ -42,7 +46,9 @@ export type BackendOperation = (
 
 /** A backend. */
 export interface Backend {
+  /** What reports call it. */
   readonly name: string;
+  /** Of what is tested. */
   readonly version?: string;
   /** By the names of {@link OPERATIONS}, or those in camelCase: `conv2d`, `conv2d-backward` or `conv2dBackward`. */
   readonly operations: Readonly<Record<string, BackendOperation>>;

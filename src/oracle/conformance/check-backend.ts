@@ -26,7 +26,7 @@ export interface CheckOptions {
   readonly arithmetic?: ArithmeticModel;
   /** Cases an operation, over all shards. @defaultValue 120 */
   readonly cases?: number;
-  /** @defaultValue 0 */
+  /** What the cases grow from. @defaultValue 0 */
   readonly seed?: number;
   /** Which operations. @defaultValue all */
   readonly operations?: readonly string[];

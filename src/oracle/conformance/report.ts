@@ -13,10 +13,13 @@ import { FAULTS, type Fault, short } from "./trial.js";
 export interface Finding {
   /** In one line. */
   readonly line: string;
+  /** What kind of thing is wrong. */
   readonly fault: Fault;
-  /** The index of the case that failed, before it was shrunk, and its data set. */
+  /** The index of the case that failed, before it was shrunk. */
   readonly caseIndex: number;
+  /** Its data set. */
   readonly dataSet: string;
+  /** The case, shrunk. */
   readonly reproduction: Reproduction;
   /** The reproduction as a JavaScript module. */
   readonly snippet: string;
@@ -24,17 +27,23 @@ export interface Finding {
 
 /** How many cases of a data set have a fault. */
 export interface Failures {
+  /** The name of the data set. */
   readonly dataSet: string;
+  /** The worst that is wrong with the case. */
   readonly fault: Fault;
+  /** How many. */
   readonly cases: number;
 }
 
 /** What was found of one operation. */
 export interface OperationReport {
+  /** Its name. */
   readonly operation: string;
+  /** Whether the backend has it. */
   readonly offered: boolean;
   /** That were asked: fewer than the report's where one gave no result in time. */
   readonly cases: number;
+  /** In which nothing was wrong. */
   readonly held: number;
   /** Results that the backend does not give. */
   readonly missing: readonly string[];
@@ -42,6 +51,7 @@ export interface OperationReport {
   readonly worstRatio: PlainNumber;
   /** Significant bits that all elements have, of cases with normal data. */
   readonly effectiveBits: number;
+  /** The others, by data set and fault. */
   readonly failures: readonly Failures[];
   /** Of the first case that failed. */
   readonly finding?: Finding;
@@ -49,15 +59,19 @@ export interface OperationReport {
 
 /** What was found of a backend. */
 export interface Report {
+  /** The backend's name. */
   readonly backend: string;
+  /** Its version, where it says one. */
   readonly version?: string;
   /** The arithmetic that it claims. */
   readonly arithmetic: string;
+  /** What the cases grew from. */
   readonly seed: number;
   /** Cases an operation, over all shards. */
   readonly cases: number;
   /** Which shares of them are in this report: `1/3`. */
   readonly shards: readonly string[];
+  /** Of every operation that was asked for, offered or not. */
   readonly operations: readonly OperationReport[];
 }
 

@@ -13,6 +13,7 @@ import type { Failing } from "./shrink.js";
 
 /** A tensor in a report. */
 export interface ReportTensor {
+  /** The dimensions. */
   readonly shape: Shape;
   /** Row-major. */
   readonly values: readonly PlainNumber[];
@@ -20,13 +21,17 @@ export interface ReportTensor {
 
 /** A failing case. */
 export interface Reproduction {
+  /** The operation's name. */
   readonly operation: string;
+  /** Keras's arguments, in camelCase. */
   readonly args: KerasConfig;
+  /** What it is computed of, by name. */
   readonly operands: Readonly<Record<string, ReportTensor>>;
   /** Which result is wrong; none where there is no usable result. */
   readonly output?: string;
   /** The float64 truth of that result. */
   readonly expected?: ReportTensor;
+  /** What the backend gave. */
   readonly received?: ReportTensor;
   /** What |received - expected| may be. */
   readonly bound?: ReportTensor;

@@ -17,11 +17,13 @@ export type Compute = (operands: Operands, args: KerasConfig) => Operands;
 
 /** One mistake, planted in one operation. */
 export interface Mutant {
+  /** The operation's name. */
   readonly operation: string;
   /** What is wrong, or for a control different. */
   readonly mistake: string;
   /** Whether it is right all the same. */
   readonly control: boolean;
+  /** The operation with it. */
   readonly compute: Compute;
 }
 

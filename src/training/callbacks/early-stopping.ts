@@ -43,7 +43,8 @@ export class EarlyStopping implements Callback {
 
   /**
    * @throws TypeError when there is an option that is none of {@link EarlyStoppingOptions}.
-   * @throws RangeError when a count is not a whole number, or the baseline not a finite one.
+   * @throws RangeError when a count is not a whole number of at least 0, there is no such number to watch or no such mode, or
+   *   the baseline or `minDelta` is not finite.
    */
   constructor(options: EarlyStoppingOptions = {}) {
     expectOptions("EarlyStopping", options, OPTIONS);

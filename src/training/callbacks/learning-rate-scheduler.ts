@@ -11,6 +11,7 @@ import type { Schedule } from "../schedules.js";
 
 /** Options of {@link LearningRateScheduler}. */
 export interface LearningRateSchedulerOptions {
+  /** Gives the rate. */
   readonly schedule: Schedule;
   /** How often the schedule is asked. @defaultValue "epoch" */
   readonly per?: "epoch" | "step";

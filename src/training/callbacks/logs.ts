@@ -18,6 +18,7 @@ export interface LogFile {
   readonly name: string;
   /** Bytes that it has now; 0 where there is none. */
   size(): number;
+  /** Writes `text` behind what is there. */
   append(text: string): void;
   /** Cuts off what is beyond `size` bytes. */
   truncate(size: number): void;

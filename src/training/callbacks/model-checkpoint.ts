@@ -37,7 +37,7 @@ export class ModelCheckpoint implements Callback {
    * `monitor` is valAccuracy where it is not given, as in the Keras example; Keras's own default is the loss.
    *
    * @throws TypeError when there is an option that is none of {@link ModelCheckpointOptions}, or `save` is no function.
-   * @throws RangeError when the threshold is not a finite number, or as {@link Monitor}.
+   * @throws RangeError when there is no such number to watch or no such mode, or the threshold or `minDelta` is not finite.
    */
   constructor(options: ModelCheckpointOptions) {
     expectOptions("ModelCheckpoint", options, OPTIONS);

@@ -18,11 +18,11 @@ export type Monitored = (typeof MONITORED)[number];
 
 /** Options of callbacks that watch a number. */
 export interface MonitorOptions {
-  /** The number. */
+  /** The number. @defaultValue "valLoss"; of a ModelCheckpoint "valAccuracy" */
   readonly monitor?: Monitored;
   /** Whether smaller or greater is better. @defaultValue "auto": smaller for losses, greater for accuracies */
   readonly mode?: "auto" | "min" | "max";
-  /** By how much a value must be better; its sign does not matter. */
+  /** By how much a value must be better; its sign does not matter. @defaultValue 0; of a ReduceLROnPlateau 1e-4 */
   readonly minDelta?: number;
 }
 

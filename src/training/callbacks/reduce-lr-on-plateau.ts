@@ -22,7 +22,7 @@ export interface ReduceLROnPlateauOptions extends MonitorOptions {
   readonly factor?: number;
   /** Epochs without improvement until then. @defaultValue 10 */
   readonly patience?: number;
-  /** @defaultValue 1e-4 */
+  /** By how much a value must be better. @defaultValue 1e-4 */
   readonly minDelta?: number;
   /** Epochs after a reduction that do not count. @defaultValue 0 */
   readonly cooldown?: number;
@@ -49,7 +49,8 @@ export class ReduceLROnPlateau implements Callback {
 
   /**
    * @throws TypeError when there is an option that is none of {@link ReduceLROnPlateauOptions}.
-   * @throws RangeError when the factor is not within [0, 1), the rate negative, or a count not a whole number.
+   * @throws RangeError when the factor is not within [0, 1), `minLr` is negative, a count is not a whole number of at least 0,
+   *   there is no such number to watch or no such mode, or `minDelta` is not finite.
    */
   constructor(options: ReduceLROnPlateauOptions = {}) {
     expectOptions("ReduceLROnPlateau", options, OPTIONS);

@@ -21,6 +21,7 @@ import { readTar } from "./tar.js";
 
 /** An archive of CIFAR-10's binary version. */
 export interface Cifar10Archive {
+  /** Where it is. */
   readonly url: string;
   /** Its size. */
   readonly bytes: number;
