@@ -66,7 +66,7 @@ function checkKernelGradient(x: Tensor, dy: Tensor, window: Window2D, groups: nu
 /**
  * The gradient for the kernel, [kH, kW, C / groups, outC], from `x` [N, H, W, C] and `dy` [N, OH, OW, outC].
  *
- * @throws Error when shapes or element types disagree.
+ * @throws TypeError when element types disagree; Error when shapes do.
  */
 export function conv2DKernelGradient(
   x: Tensor,
@@ -193,7 +193,7 @@ function checkInputGradient(dy: Tensor, kernel: Tensor, window: Window2D, groups
  * All gradients, from `x` [N, H, W, C], `dy` [N, OH, OW, outC] and `kernel` [kH, kW, C / groups, outC]. They do not depend on
  * each other: on the vector unit threads have the tiles of all before them, and wait for each other once.
  *
- * @throws Error when shapes or element types disagree.
+ * @throws TypeError when element types disagree; Error when shapes do.
  */
 export function conv2DGradients(
   x: Tensor,
@@ -219,7 +219,7 @@ export function conv2DGradients(
  * The gradient for the input, [N, H, W, C], from `dy` [N, OH, OW, outC] and `kernel` [kH, kW, C / groups, outC]. What waits
  * `beside` it may be taken along.
  *
- * @throws Error when shapes or element types disagree.
+ * @throws TypeError when element types disagree; Error when shapes do.
  */
 export function conv2DInputGradient(
   dy: Tensor,

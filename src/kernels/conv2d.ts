@@ -45,7 +45,7 @@ function check(x: Tensor, kernel: Tensor, bias: Tensor | undefined, window: Wind
 /**
  * Convolves `x` [N, H, W, C] with `kernel` [kH, kW, C / groups, outC] and adds `bias` [outC].
  *
- * @throws Error when shapes or element types disagree.
+ * @throws TypeError when element types disagree; Error when shapes do.
  */
 export function conv2D(
   x: Tensor,
@@ -128,7 +128,7 @@ function isPreparedInTiles(
  * {@link conv2D} of what the prologue makes of `x`, and then what `epilogue` says: the bits of passes of their own. On the
  * vector unit a tile finishes its results while they are in the cache, and prepares what it reads where that is read once.
  *
- * @throws Error when shapes or element types disagree.
+ * @throws TypeError when element types disagree; Error when shapes do.
  */
 export function conv2DFinished(
   x: Tensor,

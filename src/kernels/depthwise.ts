@@ -101,7 +101,7 @@ function pixelAt(
 /**
  * Convolves every channel of `x` [N, H, W, C] with its filters in `kernel` [kH, kW, C, M] and adds `bias` [C * M].
  *
- * @throws Error when shapes or element types disagree.
+ * @throws TypeError when element types disagree; Error when shapes do.
  */
 export function depthwiseConv2D(
   x: Tensor,
@@ -171,7 +171,7 @@ export function depthwiseConv2DNaive(
 /**
  * The gradient for the kernel, [kH, kW, C, M], from `x` [N, H, W, C] and `dy` [N, OH, OW, C * M].
  *
- * @throws Error when shapes or element types disagree.
+ * @throws TypeError when element types disagree; Error when shapes do.
  */
 export function depthwiseConv2DKernelGradient(x: Tensor, dy: Tensor, window: Window2D, execution: Execution): Tensor {
   if (execution.kernel === "naive") return depthwiseConv2DKernelGradientNaive(x, dy, window, execution.accumulate);
@@ -235,7 +235,7 @@ export function depthwiseConv2DKernelGradientNaive(
 /**
  * The gradient for the input, [N, H, W, C], from `dy` [N, OH, OW, C * M] and `kernel` [kH, kW, C, M].
  *
- * @throws Error when shapes or element types disagree.
+ * @throws TypeError when element types disagree; Error when shapes do.
  */
 export function depthwiseConv2DInputGradient(
   dy: Tensor,

@@ -31,7 +31,7 @@ function check(a: Tensor, b: Tensor, bias: Tensor | undefined): void {
 /**
  * The product of `a` [M, K] and `b` [K, N], plus `bias` [N] on every row.
  *
- * @throws Error when shapes or element types disagree.
+ * @throws TypeError when element types disagree; Error when shapes do.
  */
 export function gemm(a: Tensor, b: Tensor, bias: Tensor | undefined, execution: Execution): Tensor {
   if (execution.kernel === "naive") return gemmNaive(a, b, bias, execution.accumulate);

@@ -34,7 +34,7 @@
  * @module
  */
 import { log } from "../arithmetic/log.js";
-import { expectOptions } from "../serialization/options.js";
+import { expectBooleans, expectOptions } from "../serialization/options.js";
 import { formatShape, shapesAgree } from "../tensor/shape.js";
 import { contiguous, empty, type Tensor } from "../tensor/tensor.js";
 import { checkPair, classesOf, finiteLabels, type LossForward } from "./loss.js";
@@ -63,7 +63,8 @@ export interface CategoricalCrossentropyCache {
 /**
  * The mean cross-entropy of the predictions `yPred` [M, K] for the labels `yTrue` [M, K].
  *
- * @throws TypeError when labels or predictions are no tensors, or an option is none of {@link CategoricalCrossentropyOptions}.
+ * @throws TypeError when labels or predictions are no tensors, `fromLogits` is no truth value, or an option is none of
+ *   {@link CategoricalCrossentropyOptions}.
  * @throws RangeError when the shapes differ, a label is not a finite number, or the smoothing is not within [0, 1].
  */
 export function categoricalCrossentropyForward(
@@ -73,6 +74,7 @@ export function categoricalCrossentropyForward(
 ): LossForward<CategoricalCrossentropyCache> {
   expectOptions("CategoricalCrossentropy", options, ["fromLogits", "labelSmoothing"]);
   const { fromLogits = false, labelSmoothing = 0 } = options;
+  expectBooleans("CategoricalCrossentropy", { fromLogits });
   checkPair("CategoricalCrossentropy", yTrue, yPred);
   const classes = classesOf("CategoricalCrossentropy", yPred);
   if (!shapesAgree(yTrue.shape, yPred.shape)) {

@@ -23,7 +23,7 @@
  * @module
  */
 import { log } from "../arithmetic/log.js";
-import { expectOptions } from "../serialization/options.js";
+import { expectBooleans, expectOptions } from "../serialization/options.js";
 import { formatShape, shapesAgree } from "../tensor/shape.js";
 import { contiguous, empty, type Tensor } from "../tensor/tensor.js";
 import { checkPair, classesOf, indexOf, type LossForward } from "./loss.js";
@@ -73,7 +73,8 @@ function classLabels(yTrue: Tensor, yPred: Tensor, classes: number): Int32Array 
 /**
  * The mean cross-entropy of the predictions `yPred` [M, K] for the classes `yTrue` [M].
  *
- * @throws TypeError when labels or predictions are no tensors, or an option is none of {@link SparseCategoricalCrossentropyOptions}.
+ * @throws TypeError when labels or predictions are no tensors, `fromLogits` is no truth value, or an option is none of
+ *   {@link SparseCategoricalCrossentropyOptions}.
  * @throws RangeError when the shapes do not fit together, or a label is not a whole number from 0 to K - 1.
  */
 export function sparseCategoricalCrossentropyForward(
@@ -83,6 +84,7 @@ export function sparseCategoricalCrossentropyForward(
 ): LossForward<SparseCategoricalCrossentropyCache> {
   expectOptions("SparseCategoricalCrossentropy", options, ["fromLogits"]);
   const { fromLogits = false } = options;
+  expectBooleans("SparseCategoricalCrossentropy", { fromLogits });
   checkPair("SparseCategoricalCrossentropy", yTrue, yPred);
   const classes = classesOf("SparseCategoricalCrossentropy", yPred);
   const labels = classLabels(yTrue, yPred, classes);

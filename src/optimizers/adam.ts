@@ -25,7 +25,7 @@
 import { type Execution, serial } from "../kernels/execution.js";
 import { type AdamCoefficients, adamUpdate } from "../kernels/weight-updates.js";
 import { type KerasConfig, readConfig } from "../serialization/config.js";
-import { expectOptions } from "../serialization/options.js";
+import { expectBooleans, expectOptions } from "../serialization/options.js";
 import type { DType } from "../tensor/dtype.js";
 import { type Tensor, zeros } from "../tensor/tensor.js";
 import {
@@ -84,7 +84,7 @@ const STEP_OPTIONS = ["learningRate", "beta1", "beta2", "epsilon", "amsgrad", "w
 /**
  * One step of Adam.
  *
- * @throws TypeError when there is an option that is none of {@link AdamOptions}.
+ * @throws TypeError when there is an option that is none of {@link AdamOptions}, or `amsgrad` is no truth value.
  * @throws RangeError when shapes differ, a beta is not within [0, 1), or another number is negative.
  */
 export function adamStep(
@@ -97,6 +97,7 @@ export function adamStep(
   const { learningRate = 1e-3, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-7, amsgrad = false, weightDecay = 0 } = options;
   for (const [name, value] of Object.entries({ learningRate, epsilon, weightDecay })) expectFactor("Adam", name, value);
   for (const [name, value] of Object.entries({ beta1, beta2 })) expectShare("Adam", name, value);
+  expectBooleans("Adam", { amsgrad });
   const like = (name: string, x: Tensor): Tensor => likeWeight("Adam", name, x, weight);
   const next = copyOf(like("weight", weight));
   const momentum = copyOf(like("momentum", state.momentum));
@@ -140,7 +141,7 @@ export class Adam extends Optimizer {
   readonly #amsgrad: boolean;
 
   /**
-   * @throws TypeError when there is an option that is none of {@link AdamClassOptions}.
+   * @throws TypeError when there is an option that is none of {@link AdamClassOptions}, or `amsgrad` is no truth value.
    * @throws RangeError when a beta, also as a float32, is not within [0, 1), or another number is negative or not finite.
    */
   constructor(options: AdamClassOptions = {}, className = "Adam") {
@@ -148,6 +149,7 @@ export class Adam extends Optimizer {
     const { learningRate = 1e-3, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-7, amsgrad = false } = options;
     super(className, options.name ?? "adam", learningRate, options.weightDecay);
     expectFactor(className, "epsilon", epsilon);
+    expectBooleans(className, { amsgrad });
     for (const [name, value] of Object.entries({ beta1, beta2 })) {
       expectShare(className, name, value);
       expectShare(className, name, Math.fround(value)); // with which steps correct the bias: 1 would leave nothing

@@ -19,7 +19,7 @@
 import { type Execution, serial } from "../kernels/execution.js";
 import { type SGDCoefficients, sgdUpdate } from "../kernels/weight-updates.js";
 import { type KerasConfig, readConfig } from "../serialization/config.js";
-import { expectOptions } from "../serialization/options.js";
+import { expectBooleans, expectOptions } from "../serialization/options.js";
 import type { DType } from "../tensor/dtype.js";
 import { type Tensor, zeros } from "../tensor/tensor.js";
 import {
@@ -66,7 +66,7 @@ const STEP_OPTIONS = ["learningRate", "momentum", "nesterov", "weightDecay"] as 
 /**
  * One step down the `gradient`.
  *
- * @throws TypeError when there is an option that is none of {@link SGDOptions}.
+ * @throws TypeError when there is an option that is none of {@link SGDOptions}, or `nesterov` is no truth value.
  * @throws RangeError when shapes differ, the rate or the decay is negative, or the momentum is not within [0, 1].
  */
 export function sgdStep(weight: Tensor, gradient: Tensor, state: SGDState, options: SGDOptions = {}): Step<SGDState> {
@@ -74,6 +74,7 @@ export function sgdStep(weight: Tensor, gradient: Tensor, state: SGDState, optio
   const { learningRate = 0.01, momentum = 0, nesterov = false, weightDecay = 0 } = options;
   expectFactor("SGD", "learningRate", learningRate);
   expectMomentum(momentum);
+  expectBooleans("SGD", { nesterov });
   expectFactor("SGD", "weightDecay", weightDecay);
   const like = (name: string, x: Tensor): Tensor => likeWeight("SGD", name, x, weight);
   const next = copyOf(like("weight", weight));
@@ -97,7 +98,7 @@ export class SGD extends Optimizer {
   readonly #nesterov: boolean;
 
   /**
-   * @throws TypeError when there is an option that is none of {@link SGDClassOptions}.
+   * @throws TypeError when there is an option that is none of {@link SGDClassOptions}, or `nesterov` is no truth value.
    * @throws RangeError when the rate or the decay is negative or not finite, or the momentum is not within [0, 1].
    */
   constructor(options: SGDClassOptions = {}) {
@@ -105,6 +106,7 @@ export class SGD extends Optimizer {
     const { learningRate = 0.01, momentum = 0, nesterov = false } = options;
     super("SGD", options.name ?? "sgd", learningRate, options.weightDecay);
     expectMomentum(momentum);
+    expectBooleans("SGD", { nesterov });
     this.#momentum = momentum;
     this.#nesterov = nesterov;
     this.slotNames = momentum === 0 ? [] : [["momentum"]];

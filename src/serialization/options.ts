@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { describe } from "./config.js";
 
 import { describe, isKerasConfig } from "./config.js";
 
@@ -19,5 +20,13 @@ export function expectOptions(className: string, options: object, known: readonl
   for (const [name, value] of Object.entries(options)) {
     if (value === undefined || known.includes(name)) continue;
     throw new TypeError(`${className}: its options must be among ${known.join(", ")}. Received \`${name}\`.`);
+  }
+}
+
+/** @throws TypeError when one of `values`, by their names, is no truth value: the text "false" would be taken for true. */
+export function expectBooleans(className: string, values: Readonly<Record<string, boolean>>): void {
+  for (const [name, value] of Object.entries(values)) {
+    if (typeof value === "boolean") continue;
+    throw new TypeError(`${className}: \`${name}\` must be true or false. Received ${describe(value)}.`);
   }
 }

@@ -194,6 +194,16 @@ describe("CategoricalCrossentropy", () => {
     });
   });
 
+  it("refuses a `fromLogits` that is text: false as text would be taken for true", () => {
+    assert.throws(
+      () => loss(tensorOf([1, 0], [1, 2]), tensorOf([0.5, 0.5], [1, 2]), { fromLogits: "false" } as object),
+      {
+        name: "TypeError",
+        message: 'CategoricalCrossentropy: `fromLogits` must be true or false. Received "false".',
+      },
+    );
+  });
+
   it("refuses labels of another shape, labels that are no numbers, and a share that is none", () => {
     const yPred = tensorOf([0.5, 0.5, 0.5, 0.5], [2, 2]);
     const range = (message: string): object => ({ name: "RangeError", message });

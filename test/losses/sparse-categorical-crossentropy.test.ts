@@ -136,6 +136,13 @@ describe("SparseCategoricalCrossentropy", () => {
     });
   });
 
+  it("refuses a `fromLogits` that is text: false as text would be taken for true", () => {
+    assert.throws(() => loss(tensorOf([1], [1]), tensorOf([0.5, 0.5], [1, 2]), { fromLogits: "false" } as object), {
+      name: "TypeError",
+      message: 'SparseCategoricalCrossentropy: `fromLogits` must be true or false. Received "false".',
+    });
+  });
+
   it("refuses labels that are no classes, naming the first, and shapes that do not fit", () => {
     const yPred = tensorOf([0.5, 0.5, 0.5, 0.5], [2, 2]);
     for (const label of [Number.NaN, 2, -1, 0.5, Number.POSITIVE_INFINITY]) {

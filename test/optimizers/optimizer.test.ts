@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { Variable } from "../../src/layers/variable.js";
-import { Adam } from "../../src/optimizers/adam.js";
+import { Adam, adamState, adamStep } from "../../src/optimizers/adam.js";
 import { AdamW } from "../../src/optimizers/adamw.js";
 import { optimizerFromConfig, serializeOptimizer } from "../../src/optimizers/from-config.js";
 import type { Optimizer } from "../../src/optimizers/optimizer.js";
-import { SGD } from "../../src/optimizers/sgd.js";
+import { SGD, sgdStep } from "../../src/optimizers/sgd.js";
 import type { DType } from "../../src/tensor/dtype.js";
 import { Arena } from "../../src/tensor/arena.js";
 import { sharedHeap } from "../../src/tensor/heap.js";
@@ -298,6 +298,30 @@ describe("The constructor of an optimizer", () => {
       assert.throws(() => Reflect.construct(Class, [options]), {
         name: "RangeError",
         message: `${Class.name}: ${message}`,
+      });
+    }
+  });
+
+  it("refuses the text false where a truth value belongs: it would be taken for true, and written to files as it is", () => {
+    for (const [make, name] of [
+      [(no: boolean) => new SGD({ momentum: 0.9, nesterov: no }), "SGD: `nesterov`"],
+      [(no: boolean) => new Adam({ amsgrad: no }), "Adam: `amsgrad`"],
+      [(no: boolean) => new AdamW({ amsgrad: no }), "AdamW: `amsgrad`"],
+      [
+        (no: boolean) =>
+          sgdStep(zeros([1], "float32"), zeros([1], "float32"), { momentum: undefined }, { nesterov: no }),
+        "SGD: `nesterov`",
+      ],
+      [
+        (no: boolean) =>
+          adamStep(zeros([1], "float32"), zeros([1], "float32"), adamState(zeros([1], "float32")), { amsgrad: no }),
+        "Adam: `amsgrad`",
+      ],
+    ] as const) {
+      make(false);
+      assert.throws(() => make("false" as unknown as boolean), {
+        name: "TypeError",
+        message: `${name} must be true or false. Received "false".`,
       });
     }
   });

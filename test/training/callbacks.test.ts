@@ -406,6 +406,18 @@ describe("The constructor of a callback", () => {
   const save = (): void => {};
   const schedule = (): number => 1;
 
+  it("refuses the text false where a truth value belongs: it would be taken for true", () => {
+    const no = "false" as unknown as boolean;
+    assert.throws(() => new EarlyStopping({ restoreBestWeights: no }), {
+      name: "TypeError",
+      message: 'EarlyStopping: `restoreBestWeights` must be true or false. Received "false".',
+    });
+    assert.throws(() => new ModelCheckpoint({ save: () => {}, saveBestOnly: no }), {
+      name: "TypeError",
+      message: 'ModelCheckpoint: `saveBestOnly` must be true or false. Received "false".',
+    });
+  });
+
   it("refuses options that it does not have, as Keras's restore_best_weights, and takes undefined for none", () => {
     for (const [Class, own, required] of [
       [EarlyStopping, "monitor, mode, minDelta, patience, baseline, restoreBestWeights, startFromEpoch", {}],

@@ -9,7 +9,7 @@
  */
 import type { Variable } from "../../layers/variable.js";
 import type { Model } from "../../models/model.js";
-import { expectOptions } from "../../serialization/options.js";
+import { expectBooleans, expectOptions } from "../../serialization/options.js";
 import type { Tensor } from "../../tensor/tensor.js";
 import type { Callback, CallbackState, EpochRecord, TrainingRun } from "../callback.js";
 import { expectCount, Monitor, MONITOR_OPTIONS, type MonitorOptions } from "./monitor.js";
@@ -42,7 +42,7 @@ export class EarlyStopping implements Callback {
   #bestWeights: ReadonlyMap<string, Tensor> | undefined;
 
   /**
-   * @throws TypeError when there is an option that is none of {@link EarlyStoppingOptions}.
+   * @throws TypeError when there is an option that is none of {@link EarlyStoppingOptions}, or `restoreBestWeights` is no truth value.
    * @throws RangeError when a count is not a whole number of at least 0, there is no such number to watch or no such mode, or
    *   the baseline or `minDelta` is not finite.
    */
@@ -55,6 +55,7 @@ export class EarlyStopping implements Callback {
     if (baseline !== undefined && !Number.isFinite(baseline)) {
       throw new RangeError(`EarlyStopping: \`baseline\` must be a finite number. Received baseline=${baseline}.`);
     }
+    expectBooleans("EarlyStopping", { restoreBestWeights });
     this.#patience = patience;
     this.#baseline = baseline;
     this.#restoreBestWeights = restoreBestWeights;

@@ -6,7 +6,7 @@
  * @module
  */
 import type { Model } from "../../models/model.js";
-import { expectOptions } from "../../serialization/options.js";
+import { expectBooleans, expectOptions } from "../../serialization/options.js";
 import type { Callback, CallbackState, EpochRecord, TrainingRun } from "../callback.js";
 import { Monitor, MONITOR_OPTIONS, type MonitorOptions } from "./monitor.js";
 
@@ -36,7 +36,8 @@ export class ModelCheckpoint implements Callback {
   /**
    * `monitor` is valAccuracy where it is not given, as in the Keras example; Keras's own default is the loss.
    *
-   * @throws TypeError when there is an option that is none of {@link ModelCheckpointOptions}, or `save` is no function.
+   * @throws TypeError when there is an option that is none of {@link ModelCheckpointOptions}, `save` is no function, or
+   *   `saveBestOnly` no truth value.
    * @throws RangeError when there is no such number to watch or no such mode, or the threshold or `minDelta` is not finite.
    */
   constructor(options: ModelCheckpointOptions) {
@@ -46,6 +47,7 @@ export class ModelCheckpoint implements Callback {
     if (typeof save !== "function") {
       throw new TypeError(`ModelCheckpoint: \`save\` must be a function. Received ${typeof save}.`);
     }
+    expectBooleans("ModelCheckpoint", { saveBestOnly });
     if (initialValueThreshold !== undefined && !Number.isFinite(initialValueThreshold)) {
       throw new RangeError(
         "ModelCheckpoint: `initialValueThreshold` must be a finite number. " +
