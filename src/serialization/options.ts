@@ -3,8 +3,6 @@
  *
  * @module
  */
-import { describe } from "./config.js";
-
 import { describe, isKerasConfig } from "./config.js";
 
 /**
