@@ -38,6 +38,7 @@ import { type GradientOptions, normalizationGradient, normalizationSums } from "
 import { columnSums, quotients } from "../kernels/reduce.js";
 import { sumTensors } from "../kernels/sum-tensors.js";
 import type { KerasConfig } from "../serialization/config.js";
+import { expectBooleans } from "../serialization/options.js";
 import { doublesInScope } from "../tensor/arena.js";
 import { formatShape, type SymbolicShape } from "../tensor/shape.js";
 import { contiguous, empty, type Tensor } from "../tensor/tensor.js";
@@ -122,8 +123,9 @@ export function batchStatistics(x: Tensor, execution: Execution = serial): Stati
  * `ofBatch` says which, for backward: mean and variance of the batch have a share in dx. `epsilon` is added to the variance.
  * What `epilogue` says is done to the result before it is stored, and not a part of the cache.
  *
- * @throws TypeError when the statistics are no arrays of float64 numbers.
- * @throws RangeError when gamma, beta or the statistics do not have one value per channel.
+ * @throws TypeError when the statistics are no arrays of float64 numbers, or `ofBatch` is no truth value.
+ * @throws RangeError when epsilon is not a finite number of at least 0, or gamma, beta or the statistics do not have one value
+ *   per channel.
  */
 export function batchNormalizationForward(
   x: Tensor,
@@ -134,6 +136,12 @@ export function batchNormalizationForward(
   epilogue: Epilogue = {},
 ): Forward<BatchNormalizationCache> {
   const channels = x.shape[x.dimension - 1];
+  expectBooleans("BatchNormalization", { ofBatch });
+  if (!(Number.isFinite(epsilon) && epsilon >= 0)) {
+    throw new RangeError(
+      `BatchNormalization: \`epsilon\` must be a finite number of at least 0. Received epsilon=${epsilon}.`,
+    );
+  }
   for (const [name, values] of Object.entries({ mean, variance })) {
     if (values instanceof Float64Array) continue;
     throw new TypeError(`BatchNormalization: \`${name}\` must be a Float64Array. Received another value.`);

@@ -348,6 +348,20 @@ describe("the layer BatchNormalization", () => {
     });
   });
 
+  it("refuses to be told neither epsilon nor whose statistics they are: NaN, and the gradient of inference, would come", () => {
+    const x = tensorOf([1, 2, 3, 4], [2, 2]);
+    const forward = (options: object): unknown =>
+      batchNormalizationForward(x, {}, batchStatistics(x), options as { epsilon: number; ofBatch: boolean });
+    assert.throws(() => forward({ ofBatch: true }), {
+      name: "RangeError",
+      message: "BatchNormalization: `epsilon` must be a finite number of at least 0. Received epsilon=undefined.",
+    });
+    assert.throws(() => forward({ epsilon: 0.001 }), {
+      name: "TypeError",
+      message: "BatchNormalization: `ofBatch` must be true or false. Received nothing.",
+    });
+  });
+
   it("refuses arguments and inputs that it cannot take", () => {
     const wrong =
       (config: object): (() => unknown) =>
