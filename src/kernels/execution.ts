@@ -25,7 +25,9 @@ export type KernelPath = "naive" | "scalar" | "simd";
 
 /** How kernels run. */
 export interface Execution {
+  /** The precision of products and sums; results depend on it, and on nothing else here. */
   readonly accumulate: Accumulate;
+  /** The path that kernels take. */
   readonly kernel: KernelPath;
   /** The threads that share the work; without it the calling thread does all of it. */
   readonly pool: WorkerPool | undefined;
