@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { describe } from "../serialization/config.js";
+import { describe, isKerasConfig } from "../serialization/config.js";
 import { type Regime, REGIMES, type RegimeName } from "./regimes.js";
 
 /** What an option must be, where it is given. */
@@ -70,9 +70,13 @@ export const OF_WINDOWS: Rules = {
 /**
  * Checks the options of the arbitrary `name`. What is undefined is not given.
  *
- * @throws TypeError when there are others than `rules` has, or one is of a wrong type; RangeError when it has a wrong value.
+ * @throws TypeError when they are no object, there are others than `rules` has, or one is of a wrong type; RangeError when it has a wrong value.
  */
 export function checkOptions(name: string, options: object, rules: Rules): void {
+  if (!isKerasConfig(options)) {
+    const known = Object.keys(rules).join(", ");
+    throw new TypeError(`${name}: \`options\` must be an object of ${known}. Received ${describe(options)}.`);
+  }
   for (const [key, value] of Object.entries(options)) {
     if (!Object.hasOwn(rules, key)) {
       throw new TypeError(

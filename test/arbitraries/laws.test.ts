@@ -557,3 +557,19 @@ describe("a wrong concatenation or dropout:", () => {
     /share/,
   );
 });
+
+describe("a law", () => {
+  it("is not broken by an implementation that is none", async () => {
+    const [law] = reluLaws;
+    for (const [implementation, received] of [
+      [() => [], "function"],
+      [{}, "another object"],
+      [undefined, "nothing"],
+    ] as const) {
+      await assert.rejects(async () => Reflect.apply(Reflect.get(law, "check"), law, [implementation]), {
+        name: "TypeError",
+        message: `law "${law.name}": \`implementation\` must be an object with a function forward. Received ${received}.`,
+      });
+    }
+  });
+});

@@ -77,6 +77,14 @@ describe("options without a meaning are refused by name:", () => {
         name: "TypeError",
         message: new RegExp(`^${name}: \`options\` must be among dtype, regime, .*\\. Received maxdim=3\\.$`),
       });
+      for (const options of [3, null]) {
+        assert.throws(() => Reflect.apply(arbitrary, undefined, [options]), {
+          name: "TypeError",
+          message: new RegExp(
+            `^${name}: \`options\` must be an object of dtype, regime, .*\\. Received ${options}\\.$`,
+          ),
+        });
+      }
     });
 
     it(`but not what is undefined, of ${name}()`, () => {

@@ -13,6 +13,7 @@
  * @module
  */
 import fc from "fast-check";
+import { kindOf } from "../../serialization/config.js";
 
 /** A value, or a promise of one: implementations may be asynchronous. */
 export type Awaitable<T> = T | Promise<T>;
@@ -27,13 +28,14 @@ export interface Law<Implementation> {
   /**
    * Tries the law on an implementation.
    *
+   * @throws TypeError when the implementation is no object with a function `forward`, as a function alone is not.
    * @throws Error, by way of fast-check with the smallest case found and its seed, where the law does not hold.
    */
   check(implementation: Implementation, parameters?: LawParameters): Promise<void>;
 }
 
 /** The law that `holds`, which throws where it does not, for all `cases`. */
-export function lawOf<Case, Implementation>(
+export function lawOf<Case, Implementation extends { readonly forward: unknown }>(
   name: string,
   cases: fc.Arbitrary<Case>,
   holds: (implementation: Implementation, example: Case) => Awaitable<void>,
@@ -41,6 +43,11 @@ export function lawOf<Case, Implementation>(
   return {
     name,
     async check(implementation, parameters = {}) {
+      if (typeof implementation?.forward !== "function") {
+        throw new TypeError(
+          `law "${name}": \`implementation\` must be an object with a function forward. Received ${kindOf(implementation)}.`,
+        );
+      }
       await fc.assert(
         fc.asyncProperty(cases, async (example) => holds(implementation, example)),
         parameters,
