@@ -21,6 +21,7 @@ import {
   EarlyStopping,
   evaluate,
   fit,
+  inference,
   initializers,
   input,
   loadData,
@@ -48,6 +49,7 @@ import {
   resnetV2,
   Sequential,
   SGD,
+  serializeOptimizer,
   splitForValidation,
   subset,
   summary,
@@ -182,6 +184,13 @@ describe("options that there are not", () => {
     [input, [[4]], "InputLayer: its options must be an object of shape, batchSize, name, dtype. Received [4]."],
   ]);
 
+  it("are refused of an application", () => {
+    assert.throws(() => layers[0].apply(symbolic, JSON.parse('{ "trainable": false }')), {
+      name: "TypeError",
+      message: "Dense: `apply`: its options must be among training. Received `trainable`.",
+    });
+  });
+
   it("are refused of an augmentation", () => {
     assert.throws(() => batchSource(images, plain, { augmentation: JSON.parse('{ "horizontal_flip": true }') }), {
       name: "TypeError",
@@ -240,6 +249,12 @@ describe("tensors, where they are asked for", () => {
       [model, [x], new Map([["output/dense", x.data]])],
       `judgeTrace: \`output/dense\` ${alone} ${float32}.`,
     ],
+    [(given: never) => model.weights[0].assign(given), [x.data], `dense/kernel: \`x\` ${alone} ${float32}.`],
+    [
+      (given: never) => model.forward(given, inference),
+      [x],
+      `Model \`sequential\`: \`inputs\` ${inArrays} one tensor.`,
+    ],
     [judgeTensor, [[1]], `judgeTensor: \`candidate\` ${alone} an array.`],
     [decodePredictions, [[x]], `decodePredictions: \`predictions\` ${alone} an array.`],
     [
@@ -286,6 +301,7 @@ describe("files, where their bytes are asked for", () => {
       [x.transpose(1, 0)],
       "writeNpy: `array` must be row-major, as `fromTensor` makes it. Received a tensor.",
     ],
+    [serializeOptimizer, ["adam"], 'serializeOptimizer: `optimizer` must be one, as `new Adam()` is. Received "adam".'],
     [writeNpz, [{ x }], "writeNpz: `arrays` must be a Map of arrays by name. Received another object."],
     [
       writeModel,

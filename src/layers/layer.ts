@@ -218,10 +218,12 @@ export abstract class Layer {
    * The layer as a node of a graph: checks the input shapes, makes the weights on first use, and later checks that they
    * fit these inputs too.
    *
-   * @throws TypeError when `inputs` are no symbolic tensors.
+   * @throws TypeError when `inputs` are no symbolic tensors, or an option is none of {@link ApplyOptions}.
    * @throws RangeError when the layer cannot take inputs of these shapes.
    */
-  apply(inputs: SymbolicTensor | readonly SymbolicTensor[], { training }: ApplyOptions = {}): SymbolicTensor {
+  apply(inputs: SymbolicTensor | readonly SymbolicTensor[], options: ApplyOptions = {}): SymbolicTensor {
+    expectOptions(`${this.className}: \`apply\``, options, ["training"]);
+    const { training } = options;
     const list = [...symbolicTensors(`${this.className}: must be applied to`, inputs)];
     const shapes = list.map((x) => x.shape);
     const shape = this.computeOutputShape(shapes);

@@ -6,6 +6,7 @@
 import { randomStream } from "../arithmetic/random.js";
 import { type InitializerConfig, initialize } from "../initializers/initializer.js";
 import type { Regularizer } from "../regularizers/regularizer.js";
+import { checkTensor } from "../serialization/tensors.js";
 import type { DType } from "../tensor/dtype.js";
 import { allocatePersistent } from "../tensor/persistent.js";
 import { formatShape, type Shape, shapesAgree, sizeOf } from "../tensor/shape.js";
@@ -86,9 +87,10 @@ export class Variable {
   /**
    * Replaces the values by those of `x`, rounded to the variable's element type.
    *
-   * @throws RangeError when the shapes differ.
+   * @throws RangeError when the shapes differ; TypeError when `x` is no tensor.
    */
   assign(x: Tensor): void {
+    checkTensor(`${this.owner}/${this.name}`, "x", x);
     if (!shapesAgree(x.shape, this.shape)) {
       throw new RangeError(
         `${this.owner}/${this.name}: a new value must have shape ${formatShape(this.shape)}. ` +

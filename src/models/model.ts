@@ -20,6 +20,7 @@ import { symbolicTensors } from "../layers/symbolic.js";
 import type { Variable } from "../layers/variable.js";
 import type { KerasConfig } from "../serialization/config.js";
 import { expectOptions } from "../serialization/options.js";
+import { checkTensors } from "../serialization/tensors.js";
 import type { FloatArray } from "../tensor/dtype.js";
 import { formatShape, type SymbolicShape, shapesAgree } from "../tensor/shape.js";
 import { cast, contiguous, type Tensor } from "../tensor/tensor.js";
@@ -259,7 +260,7 @@ export class Model extends Layer {
   /**
    * Runs the graph forward and keeps what backward needs.
    *
-   * @throws RangeError when number or shapes of `inputs` are not those of the model.
+   * @throws RangeError when number or shapes of `inputs` are not those of the model; TypeError when they are no tensors.
    */
   forward(inputs: readonly Tensor[], context: CallContext, options: ForwardOptions = {}): ModelPass {
     return forwardPass(this, this.#enter(inputs), context, options);
@@ -268,13 +269,14 @@ export class Model extends Layer {
   /**
    * Runs the graph forward in inference and keeps nothing: memory that no later layer reads is handed to `release`.
    *
-   * @throws RangeError when number or shapes of `inputs` are not those of the model.
+   * @throws RangeError when number or shapes of `inputs` are not those of the model; TypeError when they are no tensors.
    */
   infer(inputs: readonly Tensor[], context: CallContext, release: (data: FloatArray) => void): readonly Tensor[] {
     return forwardPass(this, this.#enter(inputs), context, { want: "outputs", release }).outputs;
   }
 
   #enter(inputs: readonly Tensor[]): readonly Tensor[] {
+    checkTensors(`Model \`${this.name}\``, "inputs", inputs);
     this.#checkInputs(inputs.map((x) => x.shape));
     return inputs.map((x, i) => contiguous(cast(x, this.inputs[i].node.layer.dtype)));
   }

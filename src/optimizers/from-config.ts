@@ -6,7 +6,7 @@
 import { describe, isKerasConfig, type KerasConfig } from "../serialization/config.js";
 import { Adam } from "./adam.js";
 import { AdamW } from "./adamw.js";
-import type { Optimizer } from "./optimizer.js";
+import { checkOptimizer, type Optimizer } from "./optimizer.js";
 import { SGD } from "./sgd.js";
 
 const OPTIMIZERS: Readonly<Record<Optimizer["className"], (config: KerasConfig) => Optimizer>> = {
@@ -34,8 +34,9 @@ export function optimizerFromConfig(serialized: unknown): Optimizer {
   return OPTIMIZERS[className](config);
 }
 
-/** `optimizer` as Keras's files hold it. */
+/** `optimizer` as Keras's files hold it. @throws TypeError when it is none. */
 export function serializeOptimizer(optimizer: Optimizer): KerasConfig {
+  checkOptimizer("serializeOptimizer", optimizer);
   return {
     module: "keras.optimizers",
     class_name: optimizer.className,
