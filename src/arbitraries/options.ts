@@ -70,7 +70,8 @@ export const OF_WINDOWS: Rules = {
 /**
  * Checks the options of the arbitrary `name`. What is undefined is not given.
  *
- * @throws TypeError when they are no object, there are others than `rules` has, or one is of a wrong type; RangeError when it has a wrong value.
+ * @throws TypeError when they are no object, there are others than `rules` has, or one is of a wrong type; RangeError when it
+ *   has a wrong value.
  */
 export function checkOptions(name: string, options: object, rules: Rules): void {
   if (!isKerasConfig(options)) {

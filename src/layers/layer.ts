@@ -169,7 +169,8 @@ export abstract class Layer {
 
   /**
    * @param own - The names of the class's own options; without them, any are taken.
-   * @throws TypeError when `options` is no object, or an option is of another type than {@link LayerOptions} says or none of the layer's.
+   * @throws TypeError when `options` is no object, or an option is of another type than {@link LayerOptions} says or none of
+   *   the layer's.
    */
   constructor(options: LayerOptions, own?: readonly string[]) {
     const { name } = new.target; // fields of the class are not there yet

@@ -113,7 +113,8 @@ interface Direction {
  *
  * @throws RangeError when a gradient is missing or has another shape, when the check would prove nothing (an input hardly
  *   moves the loss, the output is zero or not finite), or when more than half of the directions are at kinks.
- * @throws TypeError when an option is none of {@link GradientCheckOptions} or of another type, or a gradient is float32 and there are no `bounds` for it.
+ * @throws TypeError when an option is none of {@link GradientCheckOptions} or of another type, or a gradient is float32 and
+ *   there are no `bounds` for it.
  */
 export async function checkGradients(options: GradientCheckOptions): Promise<GradientReport> {
   expectOptions("checkGradients", options, OPTIONS);

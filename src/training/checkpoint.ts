@@ -58,7 +58,10 @@ export interface CheckpointParts {
 
 const PARTS = ["model", "optimizer", "loss", "fingerprint", "entries"];
 
-/** @throws TypeError when an option of the function `caller` is neither one of a checkpoint's parts nor among `others`, or `model` no model. */
+/**
+ * @throws TypeError when an option of the function `caller` is neither one of a checkpoint's parts nor among `others`, or
+ *   `model` is no model.
+ */
 export function checkParts(caller: string, parts: Omit<CheckpointParts, "state">, others: readonly string[]): void {
   expectOptions(caller, parts, [...PARTS, ...others]);
   checkModel(caller, parts.model);

@@ -1,6 +1,6 @@
 /**
- * Whether the assembled kernels of filter gradients, of depthwise convolution and of few filters compute the bits that they must; see
- * `self-check.ts`.
+ * Whether the assembled kernels of filter gradients, of depthwise convolution and of few filters compute the bits that they
+ * must; see `self-check.ts`.
  *
  * @module
  */

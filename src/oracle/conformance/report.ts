@@ -96,8 +96,8 @@ export function missingShards({ shards }: Report): readonly string[] {
 /**
  * One report of the shares that several machines did.
  *
- * @throws TypeError when there are none, or one is no report; RangeError when they are not of one backend with the same options, or a share is
- *   there twice.
+ * @throws TypeError when there are none, or one is no report; RangeError when they are not of one backend with the same
+ *   options, or a share is there twice.
  */
 export function mergeReports(reports: readonly Report[]): Report {
   const given: unknown = reports; // isArray would make it an array of anything

@@ -42,7 +42,8 @@ export class EarlyStopping implements Callback {
   #bestWeights: ReadonlyMap<string, Tensor> | undefined;
 
   /**
-   * @throws TypeError when there is an option that is none of {@link EarlyStoppingOptions}, or `restoreBestWeights` is no truth value.
+   * @throws TypeError when there is an option that is none of {@link EarlyStoppingOptions}, or `restoreBestWeights` is no truth
+   *   value.
    * @throws RangeError when a count is not a whole number of at least 0, there is no such number to watch or no such mode, or
    *   the baseline or `minDelta` is not finite.
    */
