@@ -70,7 +70,16 @@ export interface GradientCheckOptions {
 }
 
 const OPTIONS = [
-  ...["inputs", "forward", "backward", "names", "mayVanish", "kinks", "bounds", "seed", "directions", "elements"],
+  "inputs",
+  "forward",
+  "backward",
+  "names",
+  "mayVanish",
+  "kinks",
+  "bounds",
+  "seed",
+  "directions",
+  "elements",
 ];
 
 /** One comparison. */

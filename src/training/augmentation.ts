@@ -49,8 +49,15 @@ export interface Augmentation {
 }
 
 const OPTIONS = [
-  ...["rotationRange", "widthShiftRange", "heightShiftRange", "shearRange", "zoomRange"],
-  ...["horizontalFlip", "verticalFlip", "fillMode", "cval"],
+  "rotationRange",
+  "widthShiftRange",
+  "heightShiftRange",
+  "shearRange",
+  "zoomRange",
+  "horizontalFlip",
+  "verticalFlip",
+  "fillMode",
+  "cval",
 ];
 
 /** Random numbers that belong to one sample. */

@@ -61,7 +61,16 @@ export interface FitOptions {
 }
 
 const OPTIONS = [
-  ...["epochs", "optimizer", "loss", "validation", "callbacks", "execution", "seed", "signal", "state", "checkpoint"],
+  "epochs",
+  "optimizer",
+  "loss",
+  "validation",
+  "callbacks",
+  "execution",
+  "seed",
+  "signal",
+  "state",
+  "checkpoint",
 ];
 
 /** What {@link fit} gives. */

@@ -1,6 +1,6 @@
 /**
  * The command line in a process that is kept, for what it refuses: that comes before any work, and half a second to start
- * Node for each of two hundred would be a quarter of all tests. What a command does is tried as a user runs it, in a process
+ * Node for each of some 170 would be a tenth of all tests. What a command does is tried as a user runs it, in a process
  * of its own (`command-line.ts`).
  *
  * This file is both ends: imported, it starts itself as the process that answers.

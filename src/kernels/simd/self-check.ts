@@ -4,7 +4,7 @@
  * Small products of awkward values (numbers that round, subnormals, signed zeros, an infinity) run on every product kernel,
  * and are compared with plain loops. An engine compiles a kernel twice: at once and simply, and again, optimized, while it
  * runs; only then may it pair vectors. So the comparison is made at first use and again after the 16th, 256th, 4096th and
- * 65536th job: what the loops give is computed once, and then a comparison takes less than a millisecond. Threads share the
+ * 65536th job: what the loops give is computed once, and then a comparison takes about a millisecond. Threads share the
  * compiled code: the calling thread's check speaks for all.
  *
  * @module

@@ -48,7 +48,15 @@ export interface CheckOptions {
 }
 
 const OPTIONS = [
-  ...["arithmetic", "cases", "seed", "operations", "shard", "assume", "shrinkBudget", "timeout", "onProgress"],
+  "arithmetic",
+  "cases",
+  "seed",
+  "operations",
+  "shard",
+  "assume",
+  "shrinkBudget",
+  "timeout",
+  "onProgress",
 ];
 const DEFAULT_CASES = 120;
 const DEFAULT_BUDGET = 1000;

@@ -45,7 +45,7 @@ function block(x: SymbolicTensor, filters: number, strides: number): SymbolicTen
   return new Activation({ activation: "relu" }).apply(new Add({}).apply([identity, y]));
 }
 
-/** ResNet8 v1 with narrow layers and small images: a dozenth of its elements are judged. */
+/** ResNet8 v1 with narrow layers and small images, so that a tenth of the elements are judged. */
 function narrowResNet(): Model {
   const [first, second, third] = [6, 7, 9];
   const image = input({ shape: [HEIGHT, WIDTH, 3] });
