@@ -5,13 +5,24 @@
  *
  * The means are read again in every row, from the nearest cache: registers are for the sums.
  *
+ * A row of a strip is a line of the cache, and rows take so long that the processor, which looks some hundred instructions
+ * ahead, sees few of those that it must fetch. So a number of each of the next few rows is read before a few rows are
+ * summed, and nothing done with it: their lines are fetched all at once.
+ *
  * With float64 accumulation four columns are two pairs of doubles. With float32 accumulation (`Single`) every product
  * and every sum is rounded, and four columns are one vector of floats.
  *
  * @module
  */
-import { type Local, type NamedFunction, type Statement, type Value, wasmFunction } from "../../assembly/code.js";
-import { doWhile } from "../../assembly/control.js";
+import {
+  type Body,
+  type Local,
+  type NamedFunction,
+  type Statement,
+  type Value,
+  wasmFunction,
+} from "../../assembly/code.js";
+import { doWhile, select, whileLoop } from "../../assembly/control.js";
 import { f32x4, f64x2, i32, v128 } from "../../assembly/instructions.js";
 import { both, LANES, loadDoubles, loadWide, narrow, type Wide, wherePositive, wideLocal, widen } from "./floats.js";
 
@@ -61,6 +72,37 @@ function sumsOf(local: NewLocal, single: boolean): Sums {
 /** 0, 1, ... for the vectors of a strip. */
 const each = (vectors: number): number[] => Array.from({ length: vectors }, (_, v) => v);
 
+/** Rows that are summed while as many are fetched. */
+const ROWS_AHEAD = 4;
+
+/**
+ * Runs `row` for each of `rows` rows, at least one; `pointers` move on by `stride` from each to the next. Before it runs a few,
+ * it reads a number of each of the few behind them, as far as there are rows.
+ */
+function eachRow(
+  local: (type: "i32") => Local<"i32">,
+  { rows, stride }: Readonly<Record<"rows" | "stride", Local<"i32">>>,
+  pointers: readonly Local<"i32">[],
+  row: Body,
+): Statement {
+  const [some, ahead, unused] = [local("i32"), local("i32"), local("i32")];
+  const next = pointers.map(() => local("i32"));
+  const fewOf = (count: Local<"i32">): Value<"i32"> => select("i32", count, ROWS_AHEAD, i32.lt_s(count, ROWS_AHEAD));
+  const moveOn = (moved: readonly Local<"i32">[]): Body => moved.map((at) => at.set(i32.add(at, stride)));
+  const once = (count: Local<"i32">): Statement => count.set(i32.sub(count, 1));
+  return doWhile(
+    [
+      some.set(fewOf(rows)),
+      rows.set(i32.sub(rows, some)),
+      ahead.set(fewOf(rows)),
+      next.map((at, i) => at.set(i32.add(pointers[i], i32.mul(stride, some)))),
+      whileLoop(ahead, [next.map((at) => unused.set(i32.load(at))), moveOn(next), once(ahead)]),
+      doWhile([row, moveOn(pointers), once(some)], some),
+    ],
+    rows,
+  );
+}
+
 /** `name` of a kernel for a strip of `vectors` vectors. */
 const nameOf = (name: string, vectors: number, single: boolean): string => `${name}${single ? "Single" : ""}${vectors}`;
 
@@ -99,16 +141,14 @@ function deviationSquaresKernel(vectors: number, single: boolean): NamedFunction
       const deviation = wideLocal(local);
       return [
         columns.map((column, v) => column.load(squares, 32 * v)),
-        doWhile(
-          [
-            columns.map((column, v) => [
-              deviation.set(sub(loadWide(x, 16 * v), loadDoubles(mean, 32 * v))),
-              column.addDoubles(mul(deviation.value, deviation.value)),
-            ]),
-            x.set(i32.add(x, stride)),
-            rows.set(i32.sub(rows, 1)),
-          ],
-          rows,
+        eachRow(
+          local,
+          { rows, stride },
+          [x],
+          columns.map((column, v) => [
+            deviation.set(sub(loadWide(x, 16 * v), loadDoubles(mean, 32 * v))),
+            column.addDoubles(mul(deviation.value, deviation.value)),
+          ]),
         ),
         columns.map((column, v) => column.store(squares, 32 * v)),
       ];
@@ -130,21 +170,19 @@ function normalizationSumsKernel(vectors: number, single: boolean, masked: boole
       const [gradient, floats] = [wideLocal(local), local("v128")];
       return [
         columns.map((column, v) => [column.sum.load(dySum, 32 * v), column.dot.load(dyDot, 32 * v)]),
-        doWhile(
-          [
-            columns.map((column, v) => {
-              const dyHere = v128.load(dy, 16 * v);
-              return [
-                floats.set(masked ? wherePositive(dyHere, v128.load(positive, 16 * v)) : dyHere),
-                gradient.set(widen(floats)),
-                column.sum.addFloats(floats, gradient.value),
-                column.dot.addDoubles(mul(gradient.value, sub(loadWide(x, 16 * v), loadDoubles(mean, 32 * v)))),
-              ];
-            }),
-            (masked ? [dy, x, positive] : [dy, x]).map((pointer) => pointer.set(i32.add(pointer, stride))),
-            rows.set(i32.sub(rows, 1)),
-          ],
-          rows,
+        eachRow(
+          local,
+          { rows, stride },
+          masked ? [dy, x, positive] : [dy, x],
+          columns.map((column, v) => {
+            const dyHere = v128.load(dy, 16 * v);
+            return [
+              floats.set(masked ? wherePositive(dyHere, v128.load(positive, 16 * v)) : dyHere),
+              gradient.set(widen(floats)),
+              column.sum.addFloats(floats, gradient.value),
+              column.dot.addDoubles(mul(gradient.value, sub(loadWide(x, 16 * v), loadDoubles(mean, 32 * v)))),
+            ];
+          }),
         ),
         columns.map((column, v) => [column.sum.store(dySum, 32 * v), column.dot.store(dyDot, 32 * v)]),
       ];
