@@ -5,9 +5,9 @@
  *
  * The means are read again in every row, from the nearest cache: registers are for the sums.
  *
- * A row of a strip is a line of the cache, and rows take so long that the processor, which looks some hundred instructions
- * ahead, sees few of those that it must fetch. So a number of each of the next few rows is read before a few rows are
- * summed, and nothing done with it: their lines are fetched all at once.
+ * A row of a strip is a line of the cache, and takes many instructions. A processor looks only so many of these ahead, and so
+ * asks for few lines at a time. So a number of each of the next few rows is read before a few rows are summed, and nothing done
+ * with it: their lines are fetched all at once.
  *
  * With float64 accumulation four columns are two pairs of doubles. With float32 accumulation (`Single`) every product
  * and every sum is rounded, and four columns are one vector of floats.
