@@ -7,7 +7,7 @@
  *
  * A row of a strip is a line of the cache, and takes many instructions. A processor looks only so many of these ahead, and so
  * asks for few lines at a time. So a number of each of the next few rows is read before a few rows are summed, and nothing done
- * with it: their lines are fetched all at once.
+ * with it: their lines are fetched all at once. Plain sums of columns take so few instructions that they need none of this.
  *
  * With float64 accumulation four columns are two pairs of doubles. With float32 accumulation (`Single`) every product
  * and every sum is rounded, and four columns are one vector of floats.
@@ -72,8 +72,8 @@ function sumsOf(local: NewLocal, single: boolean): Sums {
 /** 0, 1, ... for the vectors of a strip. */
 const each = (vectors: number): number[] => Array.from({ length: vectors }, (_, v) => v);
 
-/** Rows that are summed while as many are fetched. */
-const ROWS_AHEAD = 4;
+/** How many rows are a few: they are summed while as many are fetched. */
+const FEW_ROWS = 4;
 
 /**
  * Runs `row` for each of `rows` rows, at least one; `pointers` move on by `stride` from each to the next. Before it runs a few,
@@ -85,19 +85,19 @@ function eachRow(
   pointers: readonly Local<"i32">[],
   row: Body,
 ): Statement {
-  const [some, ahead, unused] = [local("i32"), local("i32"), local("i32")];
+  const [few, coming, unused] = [local("i32"), local("i32"), local("i32")];
   const next = pointers.map(() => local("i32"));
-  const fewOf = (count: Local<"i32">): Value<"i32"> => select("i32", count, ROWS_AHEAD, i32.lt_s(count, ROWS_AHEAD));
+  const atMostFew = (count: Local<"i32">): Value<"i32"> => select("i32", count, FEW_ROWS, i32.lt_s(count, FEW_ROWS));
   const moveOn = (moved: readonly Local<"i32">[]): Body => moved.map((at) => at.set(i32.add(at, stride)));
-  const once = (count: Local<"i32">): Statement => count.set(i32.sub(count, 1));
+  const countDown = (count: Local<"i32">): Statement => count.set(i32.sub(count, 1));
   return doWhile(
     [
-      some.set(fewOf(rows)),
-      rows.set(i32.sub(rows, some)),
-      ahead.set(fewOf(rows)),
-      next.map((at, i) => at.set(i32.add(pointers[i], i32.mul(stride, some)))),
-      whileLoop(ahead, [next.map((at) => unused.set(i32.load(at))), moveOn(next), once(ahead)]),
-      doWhile([row, moveOn(pointers), once(some)], some),
+      few.set(atMostFew(rows)),
+      rows.set(i32.sub(rows, few)),
+      coming.set(atMostFew(rows)),
+      next.map((at, i) => at.set(i32.add(pointers[i], i32.mul(stride, few)))),
+      whileLoop(coming, [next.map((at) => unused.set(i32.load(at))), moveOn(next), countDown(coming)]),
+      doWhile([row, moveOn(pointers), countDown(few)], few),
     ],
     rows,
   );
