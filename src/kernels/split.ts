@@ -3,14 +3,15 @@
  *
  * @module
  */
+import { shareStart } from "../parallel/shares.js";
 
 /** A range of `total`, cut into `count` blocks of `size`; the last one may be smaller. */
 export interface Split {
   readonly total: number;
   readonly size: number;
   readonly count: number;
-  /** Whether blocks become smaller towards the end. */
-  readonly tapers?: boolean;
+  /** Where blocks are not of one size: where each begins, and where the last one ends. */
+  readonly bounds?: readonly number[];
 }
 
 /** Cuts `total` into blocks of at most `most` that are multiples of `unit` (and so is `most`), as even as can be. */
@@ -26,26 +27,28 @@ export function splitBy(total: number, size: number): Split {
 }
 
 /**
- * Cuts `total` into blocks of `size`, of half of it in the last quarter, and of a quarter of it in the last eighth: threads
- * that take one after another then wait less for the one that took the last.
+ * Cuts `total` into blocks of `size`, of half of it in the last quarter of each of `shares` threads' shares, and of a quarter
+ * of it in the last eighth: threads then wait less for the one that took the last.
  */
-export function splitTapering(total: number, size: number): Split {
-  let count = 0;
-  for (let at = 0; at < total; at += taperedSize(total, size, at)) count++;
-  return { total, size, count, tapers: true };
+export function splitTapering(total: number, size: number, shares: number): Split {
+  const bounds = [0];
+  for (let share = 0; share < shares; share++) {
+    const to = shareStart(total, share + 1, shares);
+    const from = shareStart(total, share, shares);
+    for (let at = from; at < to; bounds.push(at)) at = Math.min(at + taperedSize(size, to - at, to - from), to);
+  }
+  return { total, size, count: bounds.length - 1, bounds };
 }
 
-/** The size of the block that begins at `at`: where it ends before the quarter, or the eighth, that is to be cut finer. */
-function taperedSize(total: number, size: number, at: number): number {
-  if (at + size <= (total * 3) / 4) return size;
+/** The size of a block: the largest that ends before the quarter, or the eighth, that is to be cut finer. */
+function taperedSize(size: number, left: number, all: number): number {
+  if (left - size >= all / 4) return size;
   const half = Math.ceil(size / 2);
-  return at + half <= (total * 7) / 8 ? half : Math.ceil(size / 4);
+  return left - half >= all / 8 ? half : Math.ceil(size / 4);
 }
 
 /** The half-open range [from, to) of block `index`. */
-export function blockOf({ total, size, tapers = false }: Split, index: number): { from: number; to: number } {
-  if (!tapers) return { from: index * size, to: Math.min(index * size + size, total) };
-  let from = 0;
-  for (let i = 0; i < index; i++) from += taperedSize(total, size, from);
-  return { from, to: Math.min(from + taperedSize(total, size, from), total) };
+export function blockOf({ total, size, bounds }: Split, index: number): { from: number; to: number } {
+  if (bounds !== undefined) return { from: bounds[index], to: bounds[index + 1] };
+  return { from: index * size, to: Math.min(index * size + size, total) };
 }

@@ -3,8 +3,7 @@
  *
  *     GENERATION  odd while jobs are open, even between them; opening and closing each add 1
  *     ACTIVE      workers that may be reading the description of the jobs, or computing tiles
- *     NEXT        the next tile to claim
- *     TILES       tiles of all jobs that are open
+ *     CLAIMED     for each thread: how many tiles of its share have been claimed
  *     FAILED      1 when some worker has left a message
  *     CLOSED      1 when the pool has been closed
  *     SLEEPERS    threads that are about to sleep, sleep, or have just been woken
@@ -14,28 +13,38 @@
  * then waits until ACTIVE is 0. Atomic operations have one order that all threads see: either the worker sees the closed
  * generation, or the caller sees the worker. The description is rewritten only when ACTIVE has been 0.
  *
+ * Every thread has a share of every job, as many tiles in a row as any other, and claims them first; then it helps the
+ * threads behind it. Tiles beside each other mostly are rows beside each other: so a thread finds in its own cache what it
+ * has written in the job before. And where there are many threads, they do not all wait for one word.
+ *
+ *     tiles of a job      0  1  2  3  4  5  6  7  8  9  10 11        thread 1 claims 4, 5, 6, 7, then what is left of
+ *     shares              ---- 0 ----  ---- 1 ----  ---- 2 ----      thread 2's share, then of thread 0's
+ *
  * Waking costs a microsecond even where nobody sleeps, so it is only done where somebody may: who is about to sleep counts
  * itself into SLEEPERS before it looks at the word for the last time, and who changes a word looks at SLEEPERS after that.
  *
  * @module
  */
 import type { FloatArray } from "../tensor/dtype.js";
+import { shareStart } from "./shares.js";
 
 /** Words are 64 bytes apart, so that claiming tiles does not disturb those who spin on another word. */
 const APART = 16;
 export const GENERATION = 0;
 export const ACTIVE: number = APART;
-export const NEXT: number = 2 * APART;
-const TILES = 3 * APART;
-export const FAILED: number = 4 * APART;
-export const CLOSED: number = 5 * APART;
-const SLEEPERS = 6 * APART;
-const MESSAGE_LENGTH = 7 * APART;
-const JOB_COUNT = 7 * APART + 1;
+export const FAILED: number = 2 * APART;
+export const CLOSED: number = 3 * APART;
+const SLEEPERS = 4 * APART;
+const MESSAGE_LENGTH = 5 * APART;
+const JOB_COUNT = 5 * APART + 1;
 /** For each job: letters of its name, arrays, numbers and tiles. */
-const COUNTS = 7 * APART + 2;
+const COUNTS = 5 * APART + 2;
 const COUNTS_PER_JOB = 4;
-const WORDS = 8 * APART;
+/** The first of as many words as there are threads. */
+const CLAIMED = 6 * APART;
+
+/** More than any share has tiles, and far from where a word begins anew. */
+const NONE_LEFT = 2 ** 30;
 
 const MAX_JOBS = 3;
 const MAX_NAME = 64;
@@ -65,15 +74,18 @@ export interface Description<A> {
 export class Control {
   readonly buffer: SharedArrayBuffer;
   readonly words: Int32Array;
+  readonly #threads: number;
   readonly #names: Uint16Array;
   readonly #message: Uint16Array;
   /** [wide, byteOffset, length] of every array */
   readonly #arrays: Float64Array;
   readonly #numbers: Float64Array;
 
-  constructor(buffer: SharedArrayBuffer = new SharedArrayBuffer(Control.#bytes())) {
+  /** The control block of so many threads: a new one, or the one in `buffer`. */
+  constructor(threads: number, buffer: SharedArrayBuffer = new SharedArrayBuffer(Control.#bytes(threads))) {
+    this.#threads = threads;
     this.buffer = buffer;
-    this.words = new Int32Array(buffer, 0, WORDS);
+    this.words = new Int32Array(buffer, 0, CLAIMED + threads * APART);
     let at = this.words.byteLength;
     this.#arrays = new Float64Array(buffer, at, MAX_JOBS * 3 * MAX_ARRAYS);
     at += this.#arrays.byteLength;
@@ -84,12 +96,13 @@ export class Control {
     this.#message = new Uint16Array(buffer, at, MAX_MESSAGE);
   }
 
-  static #bytes(): number {
-    return 4 * WORDS + MAX_JOBS * (8 * (3 * MAX_ARRAYS + MAX_NUMBERS) + 2 * MAX_NAME) + 2 * MAX_MESSAGE;
+  static #bytes(threads: number): number {
+    const words = CLAIMED + threads * APART;
+    return 4 * words + MAX_JOBS * (8 * (3 * MAX_ARRAYS + MAX_NUMBERS) + 2 * MAX_NAME) + 2 * MAX_MESSAGE;
   }
 
   /**
-   * Writes what the next jobs are. Only while none is open and ACTIVE is 0.
+   * Writes what the next jobs are, of which no tile has been claimed. Only while none is open and ACTIVE is 0.
    *
    * @throws Error when a job does not fit.
    */
@@ -98,7 +111,6 @@ export class Control {
       throw new Error(`internal: worker pool: at most ${MAX_JOBS} jobs run together. Received ${jobs.length}.`);
     }
     this.words[JOB_COUNT] = jobs.length;
-    let allTiles = 0;
     for (let job = 0; job < jobs.length; job++) {
       const { name, arrays, numbers, tiles } = jobs[job];
       if (name.length > MAX_NAME || arrays.length > MAX_ARRAYS || numbers.length > MAX_NUMBERS) {
@@ -120,28 +132,26 @@ export class Control {
       this.words[counts + 1] = arrays.length;
       this.words[counts + 2] = numbers.length;
       this.words[counts + 3] = tiles;
-      allTiles += tiles;
     }
-    this.words[TILES] = allTiles;
+    for (let share = 0; share < this.#threads; share++) this.words[CLAIMED + share * APART] = 0;
   }
 
   /** What {@link describe} wrote. Only while counted into ACTIVE. */
   description(): Description<ArrayPlace>[] {
-    return Array.from({ length: this.words[JOB_COUNT] }, (_, job) => {
+    const jobs: Description<ArrayPlace>[] = [];
+    for (let job = 0; job < this.words[JOB_COUNT]; job++) {
       const counts = COUNTS + job * COUNTS_PER_JOB;
-      const places = job * 3 * MAX_ARRAYS;
-      const numbers = job * MAX_NUMBERS;
-      return {
-        name: readText(this.#names, job * MAX_NAME, this.words[counts]),
-        arrays: Array.from({ length: this.words[counts + 1] }, (_unused, i) => ({
-          wide: this.#arrays[places + 3 * i] === 1,
-          byteOffset: this.#arrays[places + 3 * i + 1],
-          length: this.#arrays[places + 3 * i + 2],
-        })),
-        numbers: Array.from(this.#numbers.subarray(numbers, numbers + this.words[counts + 2])),
-        tiles: this.words[counts + 3],
-      };
-    });
+      const arrays: ArrayPlace[] = [];
+      for (let i = 0, at = job * 3 * MAX_ARRAYS; i < this.words[counts + 1]; i++, at += 3) {
+        const wide = this.#arrays[at] === 1;
+        arrays.push({ wide, byteOffset: this.#arrays[at + 1], length: this.#arrays[at + 2] });
+      }
+      const numbers: number[] = [];
+      for (let i = 0; i < this.words[counts + 2]; i++) numbers.push(this.#numbers[job * MAX_NUMBERS + i]);
+      const name = readText(this.#names, job * MAX_NAME, this.words[counts]);
+      jobs.push({ name, arrays, numbers, tiles: this.words[counts + 3] });
+    }
+    return jobs;
   }
 
   /** Leaves `message` for the caller, unless another worker has left one already. */
@@ -159,19 +169,34 @@ export class Control {
     return message;
   }
 
-  /** Claims tiles and computes them until none is left. */
-  claimTiles(compute: (tile: number) => void): void {
-    const tiles = this.words[TILES];
-    for (let tile = this.#claim(); tile < tiles; tile = this.#claim()) compute(tile);
+  /** Computes tiles until none is left to claim: those of the share of `thread` first. The jobs' tiles are numbered one after the other. */
+  claimTiles(thread: number, compute: (tile: number) => void): void {
+    for (let i = 0; i < this.#threads; i++) {
+      const share = (thread + i) % this.#threads;
+      for (let tile = this.#claim(share); tile !== undefined; tile = this.#claim(share)) compute(tile);
+    }
   }
 
-  #claim(): number {
-    return Atomics.add(this.words, NEXT, 1);
+  /** The next tile of a share, of the first job that has one left there. */
+  #claim(share: number): number | undefined {
+    let index = Atomics.add(this.words, CLAIMED + share * APART, 1);
+    let first = 0;
+    for (let job = 0; job < this.words[JOB_COUNT]; job++) {
+      const tiles = this.words[COUNTS + job * COUNTS_PER_JOB + 3];
+      const from = shareStart(tiles, share, this.#threads);
+      const count = shareStart(tiles, share + 1, this.#threads) - from;
+      if (index < count) return first + from + index;
+      index -= count;
+      first += tiles;
+    }
+    return undefined;
   }
 
   /** Lets nobody claim another tile of the jobs that are open. */
   cancelTiles(): void {
-    Atomics.store(this.words, NEXT, this.words[TILES]);
+    for (let share = 0; share < this.#threads; share++) {
+      Atomics.store(this.words, CLAIMED + share * APART, NONE_LEFT);
+    }
   }
 
   /** Returns the value of `word` as soon as it is not `value`; after `timeout` milliseconds asleep, whatever it is. */
@@ -199,5 +224,7 @@ function writeText(target: Uint16Array, at: number, text: string): number {
 }
 
 function readText(source: Uint16Array, at: number, length: number): string {
-  return String.fromCharCode(...source.subarray(at, at + length));
+  let text = "";
+  for (let i = 0; i < length; i++) text += String.fromCharCode(source[at + i]);
+  return text;
 }

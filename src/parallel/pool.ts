@@ -10,7 +10,7 @@
 import type { FloatArray } from "../tensor/dtype.js";
 import { sharedHeap } from "../tensor/heap.js";
 import { withArraysInHeap } from "./borrow.js";
-import { ACTIVE, CLOSED, Control, GENERATION, NEXT } from "./control.js";
+import { ACTIVE, CLOSED, Control, GENERATION } from "./control.js";
 import { type ComputeTile, type JobRun, tilesOf } from "./job.js";
 import { type StartedWorker, startWorker } from "./start-worker.js";
 
@@ -44,8 +44,8 @@ export class WorkerPool {
     this.#patience = patience;
     const heap = sharedHeap();
     if (!heap.isShared || threads < 2) return;
-    this.#control = new Control();
-    const shared = { control: this.#control.buffer, heap: heap.handle, jobsUrl: jobsUrl.href, payload };
+    this.#control = new Control(threads);
+    const shared = { threads, control: this.#control.buffer, heap: heap.handle, jobsUrl: jobsUrl.href, payload };
     for (let thread = 1; thread < threads; thread++) {
       const setup = { ...shared, thread };
       const worker = startWorker(new URL("./worker.js", import.meta.url), setup, (message) => {
@@ -56,8 +56,8 @@ export class WorkerPool {
   }
 
   /**
-   * Computes every tile of up to three jobs that do not depend on each other, and returns when all are done. Tiles of the
-   * first are claimed first.
+   * Computes every tile of up to three jobs that do not depend on each other, and returns when all are done. Each thread
+   * begins with its share of the first.
    *
    * @throws Error what a tile threw on the calling thread; or, with its message, what went wrong in a worker.
    */
@@ -89,11 +89,10 @@ export class WorkerPool {
   }
 
   #forkJoin(control: Control, prepare: () => ComputeTile): void {
-    Atomics.store(control.words, NEXT, 0);
     control.addAndNotify(GENERATION, 1); // opens the job
     let failure: string | undefined;
     try {
-      control.claimTiles(prepare()); // while the workers do the same
+      control.claimTiles(0, prepare()); // while the workers do the same
     } finally {
       control.cancelTiles();
       control.addAndNotify(GENERATION, 1); // closes it: who comes now is too late

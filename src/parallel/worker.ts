@@ -27,7 +27,7 @@ function messageOf(error: unknown): string {
 }
 
 /** Takes part in the jobs that are described in the control block. */
-function takePart(control: Control, heap: WorkerSetup["heap"], jobs: ReadonlyMap<string, Job>): void {
+function takePart(control: Control, { heap, thread }: WorkerSetup, jobs: ReadonlyMap<string, Job>): void {
   try {
     const described = control.description().map(({ name, arrays, numbers, tiles }) => ({
       tiles,
@@ -40,31 +40,31 @@ function takePart(control: Control, heap: WorkerSetup["heap"], jobs: ReadonlyMap
         );
       },
     }));
-    control.claimTiles(tilesOf(described));
+    control.claimTiles(thread, tilesOf(described));
   } catch (error) {
     control.fail(messageOf(error));
     control.cancelTiles();
   }
 }
 
-function serve(control: Control, heap: WorkerSetup["heap"], jobs: ReadonlyMap<string, Job>): void {
+function serve(control: Control, setup: WorkerSetup, jobs: ReadonlyMap<string, Job>): void {
   let seen = 0; // an even generation: no job is open
   while (Atomics.load(control.words, CLOSED) === 0) {
     const generation = control.waitWhile(GENERATION, seen);
     seen = generation;
     if (generation % 2 === 0) continue;
     Atomics.add(control.words, ACTIVE, 1);
-    if (Atomics.load(control.words, GENERATION) === generation) takePart(control, heap, jobs);
+    if (Atomics.load(control.words, GENERATION) === generation) takePart(control, setup, jobs);
     control.addAndNotify(ACTIVE, -1);
   }
 }
 
 async function start(setup: WorkerSetup): Promise<void> {
-  const control = new Control(setup.control);
+  const control = new Control(setup.threads, setup.control);
   try {
     const { jobs, prepareWorker }: JobModule = await import(setup.jobsUrl);
     prepareWorker?.(setup);
-    serve(control, setup.heap, new Map(jobs.map((job) => [job.name, job])));
+    serve(control, setup, new Map(jobs.map((job) => [job.name, job])));
   } catch (error) {
     control.fail(messageOf(error));
   }

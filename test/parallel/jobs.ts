@@ -40,6 +40,18 @@ export const meetJob: Job = {
     },
 };
 
+/** y[tile] = 1 for the first tile that a worker computes, for which all others wait, else 0. */
+export const firstJob: Job = {
+  name: "first",
+  prepare:
+    ([flags, y]) =>
+    (tile) => {
+      const isFirst = Atomics.load(flagsOf(flags), 0) === 0;
+      meet(flags);
+      y[tile] = isFirst && !isMainThread ? 1 : 0;
+    },
+};
+
 /** Fails in a worker only. */
 export const failInWorkerJob: Job = {
   name: "failInWorker",
@@ -81,4 +93,7 @@ export const dieJob: Job = {
     },
 };
 
-export const jobs: readonly Job[] = [scaleJob, meetJob, failInWorkerJob, failInCallerJob, failEverywhereJob, dieJob];
+export const jobs: readonly Job[] = [
+  ...[scaleJob, meetJob, firstJob],
+  ...[failInWorkerJob, failInCallerJob, failEverywhereJob, dieJob],
+];

@@ -4,7 +4,7 @@ import { describe, it } from "node:test";
 import type { Job, JobRun } from "../../src/parallel/job.js";
 import { WorkerPool, type WorkerPoolOptions } from "../../src/parallel/pool.js";
 import { sharedHeap } from "../../src/tensor/heap.js";
-import { dieJob, failEverywhereJob, failInCallerJob, failInWorkerJob, meetJob, scaleJob } from "./jobs.js";
+import { dieJob, failEverywhereJob, failInCallerJob, failInWorkerJob, firstJob, meetJob, scaleJob } from "./jobs.js";
 
 const jobsUrl = new URL("./jobs.js", import.meta.url);
 
@@ -47,6 +47,17 @@ describe("WorkerPool", () => {
 
   it("lets workers take part, with arrays from outside copied in and out of the heap", () => {
     withPool(2, (pool) => assert.ok(runTogether(pool, meetJob).includes(1)));
+  });
+
+  it("lets a thread begin with the tiles of its own share, so that it finds in its cache what it wrote", () => {
+    withPool(2, (pool) => {
+      runTogether(pool, meetJob);
+      for (const tiles of [2, 7, 20]) {
+        const y = new Float32Array(tiles);
+        pool.run({ job: firstJob, reads: [new Float32Array(1)], writes: [y], numbers: [], tiles });
+        assert.equal(y.indexOf(1), Math.floor(tiles / 2));
+      }
+    });
   });
 
   it("takes memory for an array from outside, but none for an empty one", (test) => {

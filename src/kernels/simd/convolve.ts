@@ -108,8 +108,7 @@ export function convolve(convolution: Convolution, execution: Execution, beside?
   );
   const tilePanels = Math.min(layout.panels.length, plan.panels); // a tile does not go on into the next group
   if (prologue !== undefined && tilePanels < layout.panels.length) return false;
-  const shared = threads > 1;
-  const tilesDown = splitUnits(units, plan.units, shared).count;
+  const tilesDown = splitUnits(units, plan.units, threads).count;
   const copies = reading.copied ? copyBytes(plan.units, batch, window, reading, pixel) + reading.lineBytes : 0;
   withRight(execution, layout, tilesDown > 1, kernel, bias, ({ packing, right, bias: biases }) => {
     const scratch = tileScratch(0, layout, packing, plan.units * window.outputWidth, window, reading);
@@ -131,7 +130,7 @@ export function convolve(convolution: Convolution, execution: Execution, beside?
         result.position,
         Number(prologue?.rectify === true),
         Number(finish?.rectify === true),
-        Number(shared),
+        threads,
       ],
       tiles: tilesDown * layout.groups * Math.ceil(layout.panels.length / tilePanels),
       scratch: scratch.end + copies,
@@ -171,13 +170,13 @@ export const convolveJob: Job = {
       position,
       rectifyFirst,
       rectify,
-      shared,
+      threads,
     ] = numbers.slice(RIGHT_NUMBERS + WINDOW_NUMBERS);
     const packing = packingFrom(packingIs);
     const prologue = before.length > 0 ? { map: before, rectify: rectifyFirst === 1 } : undefined;
     const reading = readingOf(window, lanes, groups, channels, prologue !== undefined);
     const across = Math.ceil(layout.panels.length / tilePanels);
-    const split = splitUnits(batch * window.outputHeight, tileLines, shared === 1);
+    const split = splitUnits(batch * window.outputHeight, tileLines, threads);
 
     const address = scratchAddress(scratchMemory, numbers);
     const scratch = tileScratch(address, layout, packing, tileLines * window.outputWidth, window, reading);

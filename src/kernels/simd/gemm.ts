@@ -42,8 +42,7 @@ export function gemmSimd(a: Tensor, b: Tensor, bias: Tensor | undefined, c: Tens
   const work = { units: rows, rowsPerUnit: 1, bytesPerUnit, panels, bytesPerPanel: panelBytes(layout) };
   const threads = threadsOf(execution);
   const plan = planTiles(work, threads);
-  const shared = threads > 1;
-  const tilesDown = splitUnits(rows, plan.units, shared).count;
+  const tilesDown = splitUnits(rows, plan.units, threads).count;
   const copied = isCopied(lanes, a.stride[1]) ? plan.units * bytesPerUnit : 0;
   withRight(execution, layout, tilesDown > 1, b.data, biasData(bias), ({ packing, right, bias: biases }) => {
     runSimd(execution, {
@@ -56,7 +55,7 @@ export function gemmSimd(a: Tensor, b: Tensor, bias: Tensor | undefined, c: Tens
         rows,
         plan.units,
         plan.panels,
-        Number(shared),
+        threads,
         a.offset,
         ...a.stride,
       ],
@@ -77,10 +76,10 @@ export const gemmSimdJob: Job = {
   prepare([a, right, bias, scratchMemory, c], numbers) {
     const layout = rightFrom(numbers);
     const { lanes, columns, terms: depth } = layout;
-    const [packingIs, rows, tileRows, tilePanels, shared, aOffset, aRow, aColumn] = numbers.slice(RIGHT_NUMBERS);
+    const [packingIs, rows, tileRows, tilePanels, threads, aOffset, aRow, aColumn] = numbers.slice(RIGHT_NUMBERS);
     const packing = packingFrom(packingIs);
     const across = Math.ceil(layout.panels.length / tilePanels);
-    const split = splitUnits(rows, tileRows, shared === 1);
+    const split = splitUnits(rows, tileRows, threads);
 
     const address = scratchAddress(scratchMemory, numbers);
     const scratch = new TileScratch(address, tileRows, 1, scratchPanelBytes(layout, packing));

@@ -34,7 +34,7 @@ const FEWEST_ROWS = 32;
 const MOST_BYTES = 2 ** 18;
 /** Tiles for each thread: the last one is waited for, and cores are not equally fast at all times. */
 const TILES_PER_THREAD = 8;
-/** The fewest tiles of which the last ones are made smaller: so little work is not worth more of them. */
+/** The fewest tiles of a thread of which the last ones are made smaller: so little work is not worth more of them. */
 const FEWEST_TO_TAPER = 4;
 
 /** The plan for `work` on `threads` threads. */
@@ -51,8 +51,8 @@ export function planTiles(work: ProductWork, threads: number): TilePlan {
   return { units: even, panels: Math.ceil(panels / columnBlocks) };
 }
 
-/** `units` as tiles of `size`; where threads share them and they are not few, the last ones are smaller. */
-export function splitUnits(units: number, size: number, shared: boolean): Split {
+/** `units` as tiles of `size`; where threads share them and they are not few, the last ones of each are smaller. */
+export function splitUnits(units: number, size: number, threads: number): Split {
   const even = splitBy(units, size);
-  return shared && even.count >= FEWEST_TO_TAPER ? splitTapering(units, size) : even;
+  return threads > 1 && even.count >= FEWEST_TO_TAPER ? splitTapering(units, size, threads) : even;
 }
