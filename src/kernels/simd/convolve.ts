@@ -202,10 +202,8 @@ export const convolveJob: Job = {
       batch * window.outputHeight * window.outputWidth,
     );
     const finish = finisher(layout, result.byteOffset, map, addend, rectify === 1, position);
-    return (tile) => {
-      const block = Math.floor(tile / across);
-      const group = block % groups;
-      const lines = blockOf(split, Math.floor(block / groups));
+    /** Writes the tables of rows of a block of lines of a group, and copies what it reads where that is not read in place. */
+    const prepareRows = (group: number, lines: { readonly from: number; readonly to: number }): void => {
       scratch.clearRows();
       let copyAt = scratch.end + reading.lineBytes;
       for (let from = lines.from; from < lines.to; ) {
@@ -234,6 +232,14 @@ export const convolveJob: Job = {
         );
         from += count;
       }
+    };
+    let prepared = -1;
+    return (tile) => {
+      const block = Math.floor(tile / across);
+      const group = block % groups;
+      const lines = blockOf(split, Math.floor(block / groups));
+      if (block !== prepared) prepareRows(group, lines); // the tile before may have had other panels and the same rows
+      prepared = block;
       const firstPanel = (tile % across) * tilePanels;
       multiply(group, firstPanel, firstPanel + tilePanels);
       // lines of all images follow each other
