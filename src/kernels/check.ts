@@ -4,12 +4,17 @@
  *
  * @module
  */
+import { checkTensor } from "../serialization/tensors.js";
 import type { DType } from "../tensor/dtype.js";
 import { formatShape, type Shape, shapesAgree } from "../tensor/shape.js";
 import { dtypeOf, type Tensor } from "../tensor/tensor.js";
 
-/** @throws Error when `x` does not have `shape`. */
+/**
+ * @throws TypeError when `x` is no tensor.
+ * @throws Error when it does not have `shape`.
+ */
 export function expectShape(kernel: string, name: string, x: Tensor, shape: Shape): void {
+  checkTensor(kernel, name, x);
   if (!shapesAgree(x.shape, shape)) {
     throw new Error(
       `internal: ${kernel}: \`${name}\` must have shape ${formatShape(shape)}. ` +
@@ -18,8 +23,12 @@ export function expectShape(kernel: string, name: string, x: Tensor, shape: Shap
   }
 }
 
-/** @throws Error when `x` does not have `rank` dimensions. */
+/**
+ * @throws TypeError when `x` is no tensor.
+ * @throws Error when it does not have `rank` dimensions.
+ */
 export function expectRank(kernel: string, name: string, x: Tensor, rank: number): void {
+  checkTensor(kernel, name, x);
   if (x.dimension !== rank) {
     throw new Error(
       `internal: ${kernel}: \`${name}\` must have ${rank} dimensions. Received ${name}.shape=${formatShape(x.shape)}.`,

@@ -16,6 +16,7 @@
 import { type Execution, serial } from "../kernels/execution.js";
 import { sumTensors } from "../kernels/sum-tensors.js";
 import type { KerasConfig } from "../serialization/config.js";
+import { checkTensors } from "../serialization/tensors.js";
 import { formatShape, type Shape, type SymbolicShape, shapesAgree, sizeOf } from "../tensor/shape.js";
 import { contiguous, dtypeOf, empty, reshape, type Tensor } from "../tensor/tensor.js";
 import { expectGradient } from "./expect-gradient.js";
@@ -84,9 +85,11 @@ function broadcastOffsets(from: Shape, shape: Shape): Int32Array {
 /**
  * The sum of `inputs`.
  *
+ * @throws TypeError when they are no tensors.
  * @throws RangeError when there are none, or their shapes do not agree.
  */
 export function addForward(inputs: readonly Tensor[], execution: Execution = serial): Forward<AddCache> {
+  checkTensors("Add", "inputs", inputs);
   const shapes = inputs.map((x) => x.shape);
   const shape = broadcastShape(shapes).map(Number);
   const cache = { shapes, shape };
@@ -112,7 +115,8 @@ export function addForward(inputs: readonly Tensor[], execution: Execution = ser
 /**
  * The gradient for every input, given `dy` and the cache of the matching forward call.
  *
- * @throws RangeError when `dy` does not have the shape of the output.
+ * @throws TypeError when `dy` is no tensor.
+ * @throws RangeError when it does not have the shape of the output.
  */
 export function addBackward(dy: Tensor, { shapes, shape: outputShape }: AddCache): readonly Tensor[] {
   expectGradient("Add", dy, outputShape);

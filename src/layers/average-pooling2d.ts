@@ -51,6 +51,7 @@ export interface AveragePooling2DCache {
 /**
  * The mean of `x` [N, H, W, C] under every window.
  *
+ * @throws TypeError when `x` is no tensor.
  * @throws RangeError when `x` does not have 4 dimensions, or the window does not fit into the image.
  */
 export function averagePooling2DForward(
@@ -62,7 +63,12 @@ export function averagePooling2DForward(
   return { y: poolMean(x, window, execution), cache: { shape: x.shape, window, execution } };
 }
 
-/** The gradient for the input. @throws RangeError when `dy` does not have the shape of the output. */
+/**
+ * The gradient for the input.
+ *
+ * @throws TypeError when `dy` is no tensor.
+ * @throws RangeError when it does not have the shape of the output.
+ */
 export function averagePooling2DBackward(dy: Tensor, { shape, window, execution }: AveragePooling2DCache): Tensor {
   expectGradient("AveragePooling2D", dy, pooledShape(shape, window));
   return poolMeanGradient(dy, shape, window, execution);

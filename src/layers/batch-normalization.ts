@@ -39,6 +39,7 @@ import { columnSums, quotients } from "../kernels/reduce.js";
 import { sumTensors } from "../kernels/sum-tensors.js";
 import type { KerasConfig } from "../serialization/config.js";
 import { expectBooleans } from "../serialization/options.js";
+import { checkTensor } from "../serialization/tensors.js";
 import { doublesInScope } from "../tensor/arena.js";
 import { formatShape, type SymbolicShape } from "../tensor/shape.js";
 import { contiguous, empty, type Tensor } from "../tensor/tensor.js";
@@ -106,8 +107,9 @@ export interface BatchNormalizationGradients {
   readonly dBeta: Tensor;
 }
 
-/** Mean and population variance of the columns of `x` [M, C], C last. */
+/** Mean and population variance of the columns of `x` [M, C], C last. @throws TypeError when `x` is no tensor. */
 export function batchStatistics(x: Tensor, execution: Execution = serial): Statistics {
+  checkTensor("batchStatistics", "x", x);
   x = contiguous(x);
   const channels = x.shape[x.dimension - 1];
   const rows = x.size / channels;
@@ -123,7 +125,8 @@ export function batchStatistics(x: Tensor, execution: Execution = serial): Stati
  * `ofBatch` says which, for backward: mean and variance of the batch have a share in dx. `epsilon` is added to the variance.
  * What `epilogue` says is done to the result before it is stored, and not a part of the cache.
  *
- * @throws TypeError when the statistics are no arrays of float64 numbers, or `ofBatch` is no truth value.
+ * @throws TypeError when the input or a weight is no tensor, the statistics are no arrays of float64 numbers, or `ofBatch` is
+ *   no truth value.
  * @throws RangeError when epsilon is not a finite number of at least 0, or gamma, beta or the statistics do not have one value
  *   per channel.
  */
@@ -135,6 +138,9 @@ export function batchNormalizationForward(
   execution: Execution = serial,
   epilogue: Epilogue = {},
 ): Forward<BatchNormalizationCache> {
+  checkTensor("BatchNormalization", "x", x);
+  if (gamma !== undefined) checkTensor("BatchNormalization", "gamma", gamma);
+  if (beta !== undefined) checkTensor("BatchNormalization", "beta", beta);
   const channels = x.shape[x.dimension - 1];
   expectBooleans("BatchNormalization", { ofBatch });
   if (!(Number.isFinite(epsilon) && epsilon >= 0)) {
@@ -185,7 +191,8 @@ function channelMapOf(
  * Gradients for `x`, gamma and beta, given `dy` [M, C] and the cache of the matching forward call. With the output
  * `positive` of a ReLU behind it, `dy` is the gradient for that; with an `addend`, `dx` is its sum with that.
  *
- * @throws RangeError when `dy` does not have the shape of the output.
+ * @throws TypeError when `dy` is no tensor.
+ * @throws RangeError when it does not have the shape of the output.
  */
 export function batchNormalizationBackward(
   dy: Tensor,

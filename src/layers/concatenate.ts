@@ -17,6 +17,7 @@
  * @module
  */
 import { type KerasConfig, readConfig } from "../serialization/config.js";
+import { checkTensors } from "../serialization/tensors.js";
 import { formatShape, type Shape, type SymbolicShape, sizeOf } from "../tensor/shape.js";
 import { contiguous, empty, type Tensor } from "../tensor/tensor.js";
 import { resolveAxis } from "./axis.js";
@@ -76,9 +77,11 @@ function axisOf(axis: number, shapes: readonly SymbolicShape[]): number {
 /**
  * Joins `inputs` along `axis`, by default the last.
  *
+ * @throws TypeError when they are no tensors.
  * @throws RangeError when there is no input or no such axis, or their shapes differ in another one.
  */
 export function concatenateForward(inputs: readonly Tensor[], axis = -1): Forward<ConcatenateCache> {
+  checkTensors("Concatenate", "inputs", inputs);
   const shapes = inputs.map((x) => x.shape);
   const at = axisOf(axis, shapes);
   const shape = joinedShape(shapes, at).map(Number);
@@ -96,7 +99,12 @@ export function concatenateForward(inputs: readonly Tensor[], axis = -1): Forwar
   return { y, cache: { shapes, shape, axis: at } };
 }
 
-/** The gradient for every input. @throws RangeError when `dy` does not have the shape of the output. */
+/**
+ * The gradient for every input.
+ *
+ * @throws TypeError when `dy` is no tensor.
+ * @throws RangeError when it does not have the shape of the output.
+ */
 export function concatenateBackward(
   dy: Tensor,
   { shapes, shape: outputShape, axis }: ConcatenateCache,

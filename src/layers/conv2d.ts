@@ -40,6 +40,7 @@ import { formatShape, type SymbolicShape } from "../tensor/shape.js";
 import { contiguous, type Tensor } from "../tensor/tensor.js";
 import { withActivation } from "./activation.js";
 import { expectGradient } from "./expect-gradient.js";
+import { expectOperands } from "./expect-operands.js";
 import {
   kernelArguments,
   kernelGradients,
@@ -107,6 +108,7 @@ export interface Conv2DGradients {
 /**
  * Convolves `x` [N, H, W, C] with `kernel` [kH, kW, C / groups, F].
  *
+ * @throws TypeError when the input or a weight is no tensor.
  * @throws RangeError when the shapes do not fit together, or no window fits into the image.
  */
 export function conv2DForward(
@@ -122,8 +124,12 @@ export function conv2DForward(
   return { y, cache: { x, kernel, window, groups, execution } };
 }
 
-/** @throws RangeError when the shapes do not fit together. */
+/**
+ * @throws TypeError when something is no tensor.
+ * @throws RangeError when the shapes do not fit together.
+ */
 function expectFitting(x: Tensor, { kernel, bias }: Conv2DWeights, groups: number): void {
+  expectOperands("Conv2D", x, { kernel, bias });
   if (x.dimension !== 4 || kernel.dimension !== 4) {
     throw new RangeError(
       "Conv2D: `x` and `kernel` must have 4 dimensions. " +
@@ -158,7 +164,8 @@ function windowOf(x: Tensor, kernel: Tensor, config: Conv2DConfig): Window2D {
 /**
  * Gradients for `x`, `kernel` and the bias, given `dy` [N, oH, oW, F] and the cache of the matching forward call.
  *
- * @throws RangeError when `dy` does not have the shape of the output.
+ * @throws TypeError when `dy` is no tensor.
+ * @throws RangeError when it does not have the shape of the output.
  */
 export function conv2DBackward(dy: Tensor, cache: Conv2DCache): Conv2DGradients {
   const { x, kernel, window, groups, execution } = cache;

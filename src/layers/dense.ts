@@ -27,6 +27,7 @@ import { formatShape, type Shape, sizeOf, type SymbolicShape } from "../tensor/s
 import { reshape, type Tensor } from "../tensor/tensor.js";
 import { withActivation } from "./activation.js";
 import { expectGradient } from "./expect-gradient.js";
+import { expectOperands } from "./expect-operands.js";
 import {
   kernelArguments,
   kernelGradients,
@@ -78,6 +79,7 @@ function asRows(x: Tensor): Tensor {
 /**
  * Multiplies the rows of `x` [..., K] by `kernel` [K, U].
  *
+ * @throws TypeError when the input or a weight is no tensor.
  * @throws RangeError when the shapes do not fit together.
  */
 export function denseForward(
@@ -85,6 +87,7 @@ export function denseForward(
   { kernel, bias }: DenseWeights,
   execution: Execution = serial,
 ): Forward<DenseCache> {
+  expectOperands("Dense", x, { kernel, bias });
   const { shape } = x;
   const inputs = shape[shape.length - 1];
   if (kernel.dimension !== 2 || kernel.shape[0] !== inputs) {
@@ -108,7 +111,8 @@ export function denseForward(
 /**
  * Gradients for `x`, `kernel` and the bias, given `dy` [..., U] and the cache of the matching forward call.
  *
- * @throws RangeError when `dy` does not have the shape of the output.
+ * @throws TypeError when `dy` is no tensor.
+ * @throws RangeError when it does not have the shape of the output.
  */
 export function denseBackward(dy: Tensor, { x, kernel, shape, execution }: DenseCache): DenseGradients {
   expectGradient("Dense", dy, [...shape.slice(0, -1), kernel.shape[1]]);

@@ -34,6 +34,7 @@ import { formatShape, type SymbolicShape } from "../tensor/shape.js";
 import { contiguous, type Tensor } from "../tensor/tensor.js";
 import { withActivation } from "./activation.js";
 import { expectGradient } from "./expect-gradient.js";
+import { expectOperands } from "./expect-operands.js";
 import {
   kernelArguments,
   kernelGradients,
@@ -80,6 +81,7 @@ export interface DepthwiseConv2DGradients {
 /**
  * Convolves every channel of `x` [N, H, W, C] with its own filters in `kernel` [kH, kW, C, M].
  *
+ * @throws TypeError when the input or a weight is no tensor.
  * @throws RangeError when the shapes do not fit together, or no window fits into the image.
  */
 export function depthwiseConv2DForward(
@@ -88,6 +90,7 @@ export function depthwiseConv2DForward(
   config: ConvolutionMoves = {},
   execution: Execution = serial,
 ): Forward<DepthwiseConv2DCache> {
+  expectOperands("DepthwiseConv2D", x, { kernel, bias });
   const { strides = [1, 1], padding = "valid", dilationRate = [1, 1] } = config;
   if (x.dimension !== 4 || kernel.dimension !== 4) {
     throw new RangeError(
@@ -115,7 +118,8 @@ export function depthwiseConv2DForward(
 /**
  * Gradients for `x`, `kernel` and the bias, given `dy` [N, oH, oW, C M] and the cache of the matching forward call.
  *
- * @throws RangeError when `dy` does not have the shape of the output.
+ * @throws TypeError when `dy` is no tensor.
+ * @throws RangeError when it does not have the shape of the output.
  */
 export function depthwiseConv2DBackward(
   dy: Tensor,

@@ -20,6 +20,7 @@
  */
 import { randomStream } from "../arithmetic/random.js";
 import { type KerasConfig, readConfig } from "../serialization/config.js";
+import { checkTensor } from "../serialization/tensors.js";
 import type { Shape, SymbolicShape } from "../tensor/shape.js";
 import { contiguous, empty, type Tensor } from "../tensor/tensor.js";
 import { expectGradient } from "./expect-gradient.js";
@@ -53,9 +54,11 @@ function expectRate(rate: number): void {
  * Drops elements of `x`, in training.
  *
  * @param uniform - For every element the number in [0, 1) that decides, by its row-major index.
+ * @throws TypeError when `x` is no tensor.
  * @throws RangeError when the rate is not within [0, 1].
  */
 export function dropoutForward(x: Tensor, rate: number, uniform: (index: number) => number): Forward<DropoutCache> {
+  checkTensor("Dropout", "x", x);
   expectRate(rate);
   const kept = new Uint8Array(x.size);
   for (let i = 0; i < kept.length; i++) kept[i] = uniform(i) >= rate ? 1 : 0;
@@ -66,7 +69,8 @@ export function dropoutForward(x: Tensor, rate: number, uniform: (index: number)
 /**
  * The gradient for the input: dropout is linear, so it treats `dy` as it treated x.
  *
- * @throws RangeError when `dy` does not have the shape of the output.
+ * @throws TypeError when `dy` is no tensor.
+ * @throws RangeError when it does not have the shape of the output.
  */
 export function dropoutBackward(dy: Tensor, { shape, kept, rate }: DropoutCache): Tensor {
   expectGradient("Dropout", dy, shape);

@@ -3,11 +3,16 @@
  *
  * @module
  */
+import { checkTensor } from "../serialization/tensors.js";
 import { formatShape, type Shape, shapesAgree } from "../tensor/shape.js";
 import type { Tensor } from "../tensor/tensor.js";
 
-/** @throws RangeError when `dy` does not have the `shape` of the output. */
+/**
+ * @throws TypeError when `dy` is no tensor.
+ * @throws RangeError when it does not have the `shape` of the output.
+ */
 export function expectGradient(className: string, dy: Tensor, shape: Shape): void {
+  checkTensor(className, "dy", dy);
   if (shapesAgree(dy.shape, shape)) return;
   throw new RangeError(
     `${className}: \`dy\` must have the shape ${formatShape(shape)} of the output. ` +

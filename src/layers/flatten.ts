@@ -9,6 +9,7 @@
  * @module
  */
 import { type KerasConfig, readConfig } from "../serialization/config.js";
+import { checkTensor } from "../serialization/tensors.js";
 import { type Shape, type SymbolicShape, sizeOf } from "../tensor/shape.js";
 import { reshape, type Tensor } from "../tensor/tensor.js";
 import { expectGradient } from "./expect-gradient.js";
@@ -33,13 +34,19 @@ function flattenedShape([batch, ...rest]: Shape): Shape {
   return [batch, sizeOf(rest)];
 }
 
-/** `x` [N, ...] as [N, K]. */
+/** `x` [N, ...] as [N, K]. @throws TypeError when `x` is no tensor. */
 export function flattenForward(x: Tensor): Forward<FlattenCache> {
+  checkTensor("Flatten", "x", x);
   const { shape } = x;
   return { y: reshape(x, flattenedShape(shape)), cache: { shape } };
 }
 
-/** The gradient for the input: `dy` [N, K] as [N, ...]. @throws RangeError when `dy` does not have the shape of the output. */
+/**
+ * The gradient for the input: `dy` [N, K] as [N, ...].
+ *
+ * @throws TypeError when `dy` is no tensor.
+ * @throws RangeError when it does not have the shape of the output.
+ */
 export function flattenBackward(dy: Tensor, { shape }: FlattenCache): Tensor {
   expectGradient("Flatten", dy, flattenedShape(shape));
   return reshape(dy, shape);

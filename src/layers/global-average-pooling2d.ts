@@ -43,6 +43,7 @@ export interface GlobalAveragePooling2DCache {
 /**
  * The mean of every channel of `x` [N, H, W, C], as [N, C]; with `keepdims` as [N, 1, 1, C].
  *
+ * @throws TypeError when `x` is no tensor.
  * @throws RangeError when `x` does not have 4 dimensions, or has no pixels.
  */
 export function globalAveragePooling2DForward(
@@ -56,7 +57,12 @@ export function globalAveragePooling2DForward(
   return { y: imageMeans(x, outputShape, execution), cache: { shape, outputShape, execution } };
 }
 
-/** The gradient for the input. @throws RangeError when `dy` does not have the shape of the output. */
+/**
+ * The gradient for the input.
+ *
+ * @throws TypeError when `dy` is no tensor.
+ * @throws RangeError when it does not have the shape of the output.
+ */
 export function globalAveragePooling2DBackward(
   dy: Tensor,
   { shape, outputShape, execution }: GlobalAveragePooling2DCache,

@@ -43,6 +43,7 @@ export interface GlobalMaxPooling2DCache {
 /**
  * The largest value of every channel of `x` [N, H, W, C], as [N, C]; with `keepdims` as [N, 1, 1, C].
  *
+ * @throws TypeError when `x` is no tensor.
  * @throws RangeError when `x` does not have 4 dimensions, or has no pixels.
  */
 export function globalMaxPooling2DForward(x: Tensor, keepdims = false): Forward<GlobalMaxPooling2DCache> {
@@ -63,7 +64,12 @@ export function globalMaxPooling2DForward(x: Tensor, keepdims = false): Forward<
   return { y, cache: { x, y } };
 }
 
-/** The gradient for the input. @throws RangeError when `dy` does not have the shape of the output. */
+/**
+ * The gradient for the input.
+ *
+ * @throws TypeError when `dy` is no tensor.
+ * @throws RangeError when it does not have the shape of the output.
+ */
 export function globalMaxPooling2DBackward(dy: Tensor, { x, y }: GlobalMaxPooling2DCache): Tensor {
   expectGradient("GlobalMaxPooling2D", dy, y.shape);
   const [batch, height, width, channels] = x.shape;

@@ -4,12 +4,17 @@
  * @module
  */
 import { type KerasConfig, readConfig } from "../serialization/config.js";
+import { checkTensor } from "../serialization/tensors.js";
 import { formatShape, type SymbolicShape } from "../tensor/shape.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { Layer, type LayerOptions, layerOptionsFromConfig, singleInput } from "./layer.js";
 
-/** @throws RangeError when `x` is not [N, H, W, C] with at least one pixel. */
+/**
+ * @throws TypeError when `x` is no tensor.
+ * @throws RangeError when it is not [N, H, W, C] with at least one pixel.
+ */
 export function expectImages(className: string, x: Tensor): void {
+  checkTensor(className, "x", x);
   if (x.dimension !== 4 || x.shape[1] * x.shape[2] === 0) {
     throw new RangeError(
       `${className}: \`x\` must have 4 dimensions, and height and width of at least 1. ` +

@@ -55,6 +55,7 @@ export interface MaxPooling2DCache {
 /**
  * The largest value of `x` [N, H, W, C] under every window.
  *
+ * @throws TypeError when `x` is no tensor.
  * @throws RangeError when `x` does not have 4 dimensions, or the window does not fit into the image.
  */
 export function maxPooling2DForward(
@@ -67,7 +68,12 @@ export function maxPooling2DForward(
   return { y, cache: { shape: x.shape, argmax, window, execution } };
 }
 
-/** The gradient for the input. @throws RangeError when `dy` does not have the shape of the output. */
+/**
+ * The gradient for the input.
+ *
+ * @throws TypeError when `dy` is no tensor.
+ * @throws RangeError when it does not have the shape of the output.
+ */
 export function maxPooling2DBackward(dy: Tensor, { shape, argmax, window, execution }: MaxPooling2DCache): Tensor {
   expectGradient("MaxPooling2D", dy, pooledShape(shape, window));
   return poolGreatestGradient(dy, argmax, shape, window, execution);

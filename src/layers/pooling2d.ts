@@ -5,6 +5,7 @@
  */
 import { type Window2D, window2D } from "../kernels/window.js";
 import { type KerasConfig, readConfig } from "../serialization/config.js";
+import { checkTensor } from "../serialization/tensors.js";
 import { formatShape, type Shape, type SymbolicShape } from "../tensor/shape.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { Layer, type LayerOptions, layerOptionsFromConfig, singleInput } from "./layer.js";
@@ -23,9 +24,11 @@ export interface Pooling2DConfig {
 /**
  * Where the window goes over the images `x` [N, H, W, C].
  *
- * @throws RangeError when `x` does not have 4 dimensions, or the window does not fit into the image.
+ * @throws TypeError when `x` is no tensor.
+ * @throws RangeError when it does not have 4 dimensions, or the window does not fit into the image.
  */
 export function poolingWindow(className: string, x: Tensor, config: Pooling2DConfig): Window2D {
+  checkTensor(className, "x", x);
   if (x.dimension !== 4) {
     throw new RangeError(`${className}: \`x\` must have 4 dimensions. Received x.shape=${formatShape(x.shape)}.`);
   }

@@ -21,6 +21,7 @@
 import { type Execution, serial } from "../kernels/execution.js";
 import { RELU, rectify, rectifyGradient } from "../kernels/rectify.js";
 import { type KerasConfig, readConfig } from "../serialization/config.js";
+import { checkTensor } from "../serialization/tensors.js";
 import type { SymbolicShape } from "../tensor/shape.js";
 import { contiguous, type Tensor } from "../tensor/tensor.js";
 import { expectGradient } from "./expect-gradient.js";
@@ -74,19 +75,25 @@ function withDefaults(options: Partial<ReLUConfig>): ReLUConfig {
   };
 }
 
-/** Rectifies `x` element by element; what `options` leaves out is as in max(x, 0). */
+/** Rectifies `x` element by element; what `options` leaves out is as in max(x, 0). @throws TypeError when `x` is no tensor. */
 export function reluForward(
   x: Tensor,
   options: Partial<ReLUConfig> = RELU,
   execution: Execution = serial,
 ): Forward<ReLUCache> {
+  checkTensor("ReLU", "x", x);
   const config = withDefaults(options);
   x = contiguous(x);
   const y = rectify(x, config, execution);
   return { y, cache: { x: isPlain(config) ? y : x, config, execution } };
 }
 
-/** The gradient for the input. @throws RangeError when `dy` does not have the shape of the output. */
+/**
+ * The gradient for the input.
+ *
+ * @throws TypeError when `dy` is no tensor.
+ * @throws RangeError when it does not have the shape of the output.
+ */
 export function reluBackward(dy: Tensor, { x, config, execution = serial }: ReLUCache): Tensor {
   expectGradient("ReLU", dy, x.shape);
   const { maxValue, negativeSlope, threshold } = config;

@@ -13,6 +13,7 @@
  * @module
  */
 import { type KerasConfig, readConfig } from "../serialization/config.js";
+import { checkTensor } from "../serialization/tensors.js";
 import { formatShape, type Shape, type SymbolicShape } from "../tensor/shape.js";
 import { contiguous, empty, type Tensor } from "../tensor/tensor.js";
 import { expectGradient } from "./expect-gradient.js";
@@ -53,9 +54,11 @@ function spread(value: PerChannel, channels: number): readonly number[] {
 /**
  * Rescales every element of `x`.
  *
+ * @throws TypeError when `x` is no tensor.
  * @throws RangeError when scale or offset has another number of channels than `x`.
  */
 export function rescalingForward(x: Tensor, { scale, offset = 0 }: RescalingConfig): Forward<RescalingCache> {
+  checkTensor("Rescaling", "x", x);
   const channels = channelsOf(x.shape) ?? 1;
   checkChannels(x.shape, { scale, offset });
   const scales = spread(scale, channels);
@@ -69,7 +72,12 @@ export function rescalingForward(x: Tensor, { scale, offset = 0 }: RescalingConf
   return { y, cache: { shape: x.shape, scale: scales } };
 }
 
-/** The gradient for the input. @throws RangeError when `dy` does not have the shape of the output. */
+/**
+ * The gradient for the input.
+ *
+ * @throws TypeError when `dy` is no tensor.
+ * @throws RangeError when it does not have the shape of the output.
+ */
 export function rescalingBackward(dy: Tensor, { shape, scale }: RescalingCache): Tensor {
   expectGradient("Rescaling", dy, shape);
   checkChannels(shape, { scale });

@@ -9,6 +9,7 @@
  * @module
  */
 import { type KerasConfig, readConfig } from "../serialization/config.js";
+import { checkTensor } from "../serialization/tensors.js";
 import { formatShape, type Shape, type SymbolicShape, sizeOf } from "../tensor/shape.js";
 import { reshape, type Tensor } from "../tensor/tensor.js";
 import { expectGradient } from "./expect-gradient.js";
@@ -52,9 +53,11 @@ function reshapedShape([batch, ...rest]: SymbolicShape, targetShape: Shape): Sym
 /**
  * `x` [N, ...] as [N, ...targetShape].
  *
+ * @throws TypeError when `x` is no tensor.
  * @throws RangeError when the sizes do not agree.
  */
 export function reshapeForward(x: Tensor, targetShape: Shape): Forward<ReshapeCache> {
+  checkTensor("Reshape", "x", x);
   const { shape } = x;
   const outputShape = reshapedShape(shape, targetShape).map(Number);
   return { y: reshape(x, outputShape), cache: { shape, outputShape } };
@@ -63,7 +66,8 @@ export function reshapeForward(x: Tensor, targetShape: Shape): Forward<ReshapeCa
 /**
  * The gradient for the input: `dy` under the shape of the input.
  *
- * @throws RangeError when `dy` does not have the shape of the output.
+ * @throws TypeError when `dy` is no tensor.
+ * @throws RangeError when it does not have the shape of the output.
  */
 export function reshapeBackward(dy: Tensor, { shape, outputShape }: ReshapeCache): Tensor {
   expectGradient("Reshape", dy, outputShape);

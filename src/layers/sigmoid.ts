@@ -13,6 +13,7 @@
  * @module
  */
 import { sigmoid } from "../arithmetic/sigmoid.js";
+import { checkTensor } from "../serialization/tensors.js";
 import { contiguous, empty, type Tensor } from "../tensor/tensor.js";
 import { expectGradient } from "./expect-gradient.js";
 import type { Forward } from "./layer.js";
@@ -23,15 +24,21 @@ export interface SigmoidCache {
   readonly y: Tensor;
 }
 
-/** The sigmoid of every element of `x`. */
+/** The sigmoid of every element of `x`. @throws TypeError when `x` is no tensor. */
 export function sigmoidForward(x: Tensor): Forward<SigmoidCache> {
+  checkTensor("sigmoid", "x", x);
   x = contiguous(x);
   const y = empty(x.shape, x);
   for (let i = 0; i < x.size; i++) y.data[i] = sigmoid(x.data[i]);
   return { y, cache: { y } };
 }
 
-/** The gradient for the input. @throws RangeError when `dy` does not have the shape of the output. */
+/**
+ * The gradient for the input.
+ *
+ * @throws TypeError when `dy` is no tensor.
+ * @throws RangeError when it does not have the shape of the output.
+ */
 export function sigmoidBackward(dy: Tensor, { y }: SigmoidCache): Tensor {
   expectGradient("sigmoid", dy, y.shape);
   dy = contiguous(dy);

@@ -19,6 +19,7 @@
  */
 import { exp } from "../arithmetic/exp.js";
 import { type KerasConfig, readConfig } from "../serialization/config.js";
+import { checkTensor } from "../serialization/tensors.js";
 import type { Shape, SymbolicShape } from "../tensor/shape.js";
 import { empty, type Tensor } from "../tensor/tensor.js";
 import { axisFromLast, axisToLast, resolveAxis } from "./axis.js";
@@ -46,9 +47,11 @@ export interface SoftmaxCache {
 /**
  * Softmax of `x` over `axis`, by default the last.
  *
+ * @throws TypeError when `x` is no tensor.
  * @throws RangeError when `x` has no such axis.
  */
 export function softmaxForward(x: Tensor, axis = -1): Forward<SoftmaxCache> {
+  checkTensor("Softmax", "x", x);
   const { shape } = x;
   const at = resolveAxis("Softmax", axis, shape);
   x = axisToLast(x, at);
@@ -69,7 +72,12 @@ export function softmaxForward(x: Tensor, axis = -1): Forward<SoftmaxCache> {
   return { y: axisFromLast(y, at), cache: { probabilities, shape, axis: at } };
 }
 
-/** The gradient for the input. @throws RangeError when `dy` does not have the shape of the output. */
+/**
+ * The gradient for the input.
+ *
+ * @throws TypeError when `dy` is no tensor.
+ * @throws RangeError when it does not have the shape of the output.
+ */
 export function softmaxBackward(dy: Tensor, { probabilities: p, shape, axis }: SoftmaxCache): Tensor {
   expectGradient("Softmax", dy, shape);
   dy = axisToLast(dy, axis);

@@ -14,6 +14,7 @@
  * @module
  */
 import { tanh } from "../arithmetic/tanh.js";
+import { checkTensor } from "../serialization/tensors.js";
 import { contiguous, empty, type Tensor } from "../tensor/tensor.js";
 import { expectGradient } from "./expect-gradient.js";
 import type { Forward } from "./layer.js";
@@ -24,15 +25,21 @@ export interface TanhCache {
   readonly y: Tensor;
 }
 
-/** The hyperbolic tangent of every element of `x`. */
+/** The hyperbolic tangent of every element of `x`. @throws TypeError when `x` is no tensor. */
 export function tanhForward(x: Tensor): Forward<TanhCache> {
+  checkTensor("tanh", "x", x);
   x = contiguous(x);
   const y = empty(x.shape, x);
   for (let i = 0; i < x.size; i++) y.data[i] = tanh(x.data[i]);
   return { y, cache: { y } };
 }
 
-/** The gradient for the input. @throws RangeError when `dy` does not have the shape of the output. */
+/**
+ * The gradient for the input.
+ *
+ * @throws TypeError when `dy` is no tensor.
+ * @throws RangeError when it does not have the shape of the output.
+ */
 export function tanhBackward(dy: Tensor, { y }: TanhCache): Tensor {
   expectGradient("tanh", dy, y.shape);
   dy = contiguous(dy);

@@ -16,6 +16,7 @@
 import { addBorders, type Borders, removeBorders } from "../kernels/borders.js";
 import { type Execution, serial } from "../kernels/execution.js";
 import { describe, type KerasConfig, readConfig } from "../serialization/config.js";
+import { checkTensor } from "../serialization/tensors.js";
 import { formatShape, type Shape, type SymbolicShape } from "../tensor/shape.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { expectGradient } from "./expect-gradient.js";
@@ -55,7 +56,7 @@ function paddedShape(
 /**
  * Puts zeros around the images `x` [N, H, W, C].
  *
- * @throws TypeError when the padding is not made of whole numbers of at least 0.
+ * @throws TypeError when `x` is no tensor, or the padding is not made of whole numbers of at least 0.
  * @throws RangeError when `x` does not have 4 dimensions.
  */
 export function zeroPadding2DForward(
@@ -63,6 +64,7 @@ export function zeroPadding2DForward(
   padding: Padding2D,
   execution: Execution = serial,
 ): Forward<ZeroPadding2DCache> {
+  checkTensor("ZeroPadding2D", "x", x);
   if (x.dimension !== 4) {
     throw new RangeError(`ZeroPadding2D: \`x\` must have 4 dimensions. Received x.shape=${formatShape(x.shape)}.`);
   }
@@ -70,7 +72,12 @@ export function zeroPadding2DForward(
   return { y: addBorders(x, padding, execution), cache: { shape: x.shape, padding, execution } };
 }
 
-/** The gradient for the input: `dy` without its border. @throws RangeError when `dy` does not have the shape of the output. */
+/**
+ * The gradient for the input: `dy` without its border.
+ *
+ * @throws TypeError when `dy` is no tensor.
+ * @throws RangeError when it does not have the shape of the output.
+ */
 export function zeroPadding2DBackward(dy: Tensor, { shape, padding, execution }: ZeroPadding2DCache): Tensor {
   expectGradient("ZeroPadding2D", dy, paddedShape(shape, padding).map(Number));
   return removeBorders(dy, padding, shape, execution);
