@@ -115,6 +115,8 @@ describe("ReLU", () => {
     const read = assertRoundTrip(new ReLU(config));
     assert.deepEqual([read["max_value"], read["negative_slope"], read["threshold"]], [2, 0.5, 0.5]);
     assert.equal(assertRoundTrip(new ReLU())["max_value"], null);
+    const { max_value, negative_slope, threshold } = layerFromConfig("ReLU", {}).getConfig();
+    assert.deepEqual([max_value, negative_slope, threshold], [null, 0, 0]);
   });
 
   it("is max(x, 0) in what it is not told", () => {
@@ -175,6 +177,7 @@ describe("LeakyReLU", () => {
   it("keeps its configuration, and reads the `alpha` of Keras 2", () => {
     assert.equal(assertRoundTrip(new LeakyReLU())["negative_slope"], 0.3);
     assert.equal(layerFromConfig("LeakyReLU", { alpha: 0.5 }).getConfig()["negative_slope"], 0.5);
+    assert.equal(layerFromConfig("LeakyReLU", {}).getConfig()["negative_slope"], 0.3);
   });
 
   it("refuses a negative slope", () => {

@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { Concatenate, concatenateBackward, concatenateForward } from "../../src/layers/concatenate.js";
 import { input } from "../../src/layers/input-layer.js";
 import { layerFromConfig } from "../../src/layers/registry.js";
-import { type Tensor, tensorOf } from "../../src/tensor/tensor.js";
+import { reshape, type Tensor, tensorOf } from "../../src/tensor/tensor.js";
 import { assertExactGradient, fakeLoss } from "../support/gradients.js";
 import { assertGradients, assertRoundTrip, callLayer } from "../support/layers.js";
 import {
@@ -51,6 +51,8 @@ describe("Concatenate", () => {
     assertSameBits(da, a);
     assertSameBits(db, b);
     assertSameBits(concatenateForward([a, a], 0).y, tensorOf([1, 2, 3, 4, 1, 2, 3, 4], [4, 2]));
+    const raised = (x: Tensor): Tensor => reshape(x, [1, ...x.shape]); // the last axis is not the second one
+    assertSameBits(concatenateForward([raised(a), raised(b)]).y, raised(y));
   });
 
   it("has at every index the element of the input that the index falls into", () => {

@@ -174,6 +174,15 @@ describe("the layer Dense", () => {
     assert.equal(pass.logits, undefined);
   });
 
+  it("multiplies along the last axis, of any number of them", () => {
+    const layer = new Dense({ units: 2 });
+    assert.deepEqual(layer.apply(input({ shape: [null, 5, 3] })).shape, [null, null, 5, 2]);
+    assert.deepEqual(
+      layer.weights.map(({ shape }) => shape),
+      [[3, 2], [2]],
+    );
+  });
+
   it("keeps its configuration", () => {
     const config = assertRoundTrip(
       new Dense({ units: 7, activation: "sigmoid", kernelInitializer: "he_uniform", biasRegularizer: l1l2(0.5, 0.25) }),
@@ -186,6 +195,10 @@ describe("the layer Dense", () => {
   it("refuses arguments and inputs that it cannot take", () => {
     const type = (message: string): object => ({ name: "TypeError", message });
     const range = (message: string): object => ({ name: "RangeError", message });
+    assert.throws(
+      () => new Dense({ units: 0 }),
+      type("Dense: `units` must be a whole number of at least 1. Received 0."),
+    );
     assert.throws(
       () => layerFromConfig("Dense", { units: 2.5 }),
       type("Dense: `units` must be a whole number of at least 1. Received 2.5."),

@@ -28,6 +28,9 @@ describe("Dropout", () => {
     const { y, cache } = dropoutForward(x, 0.25, (index) => uniforms[index]);
     assertSameBits(y, tensorOf([0, 0, 12, -16], [2, 2]));
     assertSameBits(dropoutBackward(x, cache), y);
+    const others = dropoutForward(x, 0.25, (index) => uniforms[3 - index]);
+    assertSameBits(others.y, tensorOf([4, 8, 0, 0], [2, 2]));
+    assertSameBits(dropoutBackward(x, others.cache), others.y);
   });
 
   it("has gradients equal to differences of L = sum r * y", () => {

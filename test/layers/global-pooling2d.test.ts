@@ -102,6 +102,9 @@ describe("GlobalMaxPooling2D", () => {
     const x = tensorOf([1, 2, 2, 2, 1, 0], [1, 2, 3, 1]);
     const dx = backward({ x, dy: tensorOf([6], [1, 1]) });
     assertSameBits(dx, tensorOf([0, 2, 2, 2, 0, 0], x.shape));
+    // those of one image: the next one begins with the same number
+    const two = tensorOf([1, 5, 5, 3], [2, 1, 2, 1]);
+    assertSameBits(backward({ x: two, dy: tensorOf([6, 8], [2, 1]) }), tensorOf([0, 6, 8, 0], two.shape));
   });
 
   it("lets NaN win, and spreads it over the gradient of its channel alone", () => {
@@ -200,6 +203,7 @@ for (const { name, layer, forward, backward } of [
         assert.equal(assertRoundTrip(new layer({ keepdims }))["keepdims"], keepdims);
       }
       assert.deepEqual(new layer().apply(input({ shape: [null, null, 3] })).shape, [null, 3]);
+      assert.equal(layerFromConfig(name, {}).getConfig()["keepdims"], false);
     });
 
     it("refuses arguments and inputs that it cannot take", () => {
@@ -214,6 +218,7 @@ for (const { name, layer, forward, backward } of [
       for (const shape of [
         [2, 3],
         [2, 0, 3, 4],
+        [2, 3, 0, 4],
       ]) {
         assert.throws(() => forward(generate(shape, "float32", () => 0)), {
           name: "RangeError",

@@ -312,6 +312,7 @@ for (const { name, layer, forward, backward } of [
       assert.deepEqual([config["pool_size"], config["strides"], config["padding"]], [[3, 2], [4, 4], "same"]);
       const { strides } = layerFromConfig(name, { pool_size: [3, 2], strides: null }).getConfig();
       assert.deepEqual(strides, [3, 2]);
+      assert.deepEqual(layerFromConfig(name, {}).getConfig()["pool_size"], [2, 2]);
     });
 
     it("refuses arguments and inputs that it cannot take", () => {

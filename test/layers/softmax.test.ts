@@ -40,6 +40,8 @@ describe("Softmax", () => {
   it("turns equal numbers into equal shares, and leaves nothing for what is far below", () => {
     assertSameBits(softmaxForward(tensorOf([3, 3, -200, 7], [2, 2])).y, tensorOf([0.5, 0.5, 0, 1], [2, 2]));
     assertSameBits(softmaxForward(tensorOf([1e38, 1e38], [1, 2])).y, tensorOf([0.5, 0.5], [1, 2]));
+    const shares = [0.5, 0.5, 0, 1]; // along the last axis, which is not the second one
+    assertSameBits(softmaxForward(tensorOf([3, 3, -200, 7], [1, 2, 2])).y, tensorOf(shares, [1, 2, 2]));
   });
 
   it("equals its equation, to the bit, along any axis", () => {
