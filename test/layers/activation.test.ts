@@ -213,9 +213,9 @@ for (const { name, forward, backward, at, odd } of [
     forward: sigmoidForward,
     backward: sigmoidBackward,
     at: [
+      [1, 0.7310585786300049],
       [-infinity, 0],
       [0, 0.5],
-      [1, 0.7310585786300049],
       [infinity, 1],
       [nan, nan],
     ],

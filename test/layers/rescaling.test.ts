@@ -67,6 +67,7 @@ describe("Rescaling", () => {
     assertGradients(pass, y, [rescalingBackward(y, cache)]);
     const config = assertRoundTrip(new Rescaling({ scale: 1 / 255 }));
     assert.deepEqual([config["scale"], config["offset"]], [1 / 255, 0]);
+    assert.equal(layerFromConfig("Rescaling", { scale: 2 }).getConfig()["offset"], 0);
   });
 
   it("keeps a scale for each channel, and refuses one for each of other channels", () => {

@@ -132,6 +132,8 @@ describe("Softmax", () => {
       assert.equal(pass.logits !== undefined, axis !== 1);
       assert.equal(assertRoundTrip(layer)["axis"], axis);
     }
+    assert.equal(new Softmax().getConfig()["axis"], -1);
+    assert.equal(layerFromConfig("Softmax", {}).getConfig()["axis"], -1);
   });
 
   it("refuses an axis that its input does not have", () => {

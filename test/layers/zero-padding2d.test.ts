@@ -116,6 +116,7 @@ describe("ZeroPadding2D", () => {
       [3, 3],
       [3, 3],
     ]);
+    assert.deepEqual(layerFromConfig("ZeroPadding2D", {}).getConfig()["padding"], nested(1));
     assert.deepEqual(nested([1, 2]), [
       [1, 1],
       [2, 2],

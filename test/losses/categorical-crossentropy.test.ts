@@ -104,6 +104,12 @@ describe("CategoricalCrossentropy", () => {
     );
   });
 
+  it("hands nothing back through a share that it clipped, and the rest through its neighbours", () => {
+    // dq = [0, -4, 0], and dYPred = dq - the sum of dq q
+    const yPred = f64([0, 0.25, 0.75], [1, 3]);
+    assertSameBits(gradient(f64([0, 1, 0], [1, 3]), yPred), f64([1, -3, 1], [1, 3]));
+  });
+
   it("has gradients equal to central differences, from logits, whatever the labels sum to", () => {
     fc.assert(
       fc.property(cases(smoothTensors), fc.constantFrom(0, 0.25), ({ yTrue, yPred }, labelSmoothing) => {

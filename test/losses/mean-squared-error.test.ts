@@ -62,6 +62,7 @@ describe("MeanSquaredError", () => {
     const [yTrue, yPred] = [tensorOf([1, 2, 3], [3]), tensorOf([2, 2, 2], [3, 1])];
     assert.equal(loss(yTrue, yPred), 2 / 3);
     assert.deepEqual(gradient(yTrue, yPred).shape, [3, 1]);
+    assert.equal(loss(tensorOf([1, 2], [1, 2]), tensorOf([1, 4], [1, 2, 1])), 2);
     assert.deepEqual(gradient(yPred, yTrue).shape, [3]);
   });
 
