@@ -165,6 +165,13 @@ describe("Optimizer", () => {
     assert.equal(new SGD({ name: "mine" }).getConfig()["name"], "mine");
   });
 
+  it("takes Keras's argument where a configuration leaves one out", () => {
+    for (const optimizer of [new SGD(), new Adam(), new AdamW()]) {
+      const read = optimizerFromConfig({ class_name: optimizer.className, config: {} });
+      assert.deepEqual(read.getConfig(), optimizer.getConfig());
+    }
+  });
+
   it("refuses what is not implemented by its name", () => {
     const adam = (config: object) => () => optimizerFromConfig({ class_name: "Adam", config });
     const refusals: readonly (readonly [object, RegExp])[] = [
