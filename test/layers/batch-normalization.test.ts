@@ -352,10 +352,12 @@ describe("the layer BatchNormalization", () => {
     const x = tensorOf([1, 2, 3, 4], [2, 2]);
     const forward = (options: object): unknown =>
       batchNormalizationForward(x, {}, batchStatistics(x), options as { epsilon: number; ofBatch: boolean });
-    assert.throws(() => forward({ ofBatch: true }), {
-      name: "RangeError",
-      message: "BatchNormalization: `epsilon` must be a finite number of at least 0. Received epsilon=undefined.",
-    });
+    for (const epsilon of [undefined, -1, Number.POSITIVE_INFINITY]) {
+      assert.throws(() => forward({ epsilon, ofBatch: true }), {
+        name: "RangeError",
+        message: `BatchNormalization: \`epsilon\` must be a finite number of at least 0. Received epsilon=${epsilon}.`,
+      });
+    }
     assert.throws(() => forward({ epsilon: 0.001 }), {
       name: "TypeError",
       message: "BatchNormalization: `ofBatch` must be true or false. Received nothing.",
