@@ -169,7 +169,10 @@ export class Control {
     return message;
   }
 
-  /** Computes tiles until none is left to claim: those of the share of `thread` first. The jobs' tiles are numbered one after the other. */
+  /**
+   * Computes tiles until none is left to claim, those of the share of `thread` first. The tiles of all jobs are numbered one job
+   * after the other.
+   */
   claimTiles(thread: number, compute: (tile: number) => void): void {
     for (let i = 0; i < this.#threads; i++) {
       const share = (thread + i) % this.#threads;

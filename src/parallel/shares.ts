@@ -4,7 +4,7 @@
  * @module
  */
 
-/** The first of `total` that belongs to `share`, of so many `shares`; the first behind all of them for the share behind the last. */
+/** The first of `total` that belongs to `share`, of so many `shares`; for the share behind the last one, `total`. */
 export function shareStart(total: number, share: number, shares: number): number {
   return Math.floor((share * total) / shares);
 }
