@@ -8,7 +8,7 @@ import type { WorkerContext } from "./job.js";
 
 /** What a worker of the pool is sent first: everything that it needs to take part. */
 export interface WorkerSetup extends WorkerContext {
-  /** Of the pool, the calling one included. */
+  /** Threads of the pool, the calling one included. */
   readonly threads: number;
   readonly control: SharedArrayBuffer;
   /** The module whose exports are a `JobModule`. */

@@ -24,6 +24,7 @@ import type { FloatArray } from "../../tensor/dtype.js";
 import { type Execution, NO_VALUES, threadsOf } from "../execution.js";
 import { blockOf } from "../split.js";
 import { WINDOW_NUMBERS, type Window2D, windowFrom, windowNumbers } from "../window.js";
+import type { Range } from "./axes.js";
 import { finishKernels } from "./element-kernels.js";
 import { LANES } from "./floats.js";
 import { copyBytes, lineCopier, lineNormalizer, type LinePrologue, type Reading, readingOf } from "./image-lines.js";
@@ -203,7 +204,7 @@ export const convolveJob: Job = {
     );
     const finish = finisher(layout, result.byteOffset, map, addend, rectify === 1, position);
     /** Writes the tables of rows of a block of lines of a group, and copies what it reads where that is not read in place. */
-    const prepareRows = (group: number, lines: { readonly from: number; readonly to: number }): void => {
+    const prepareRows = (group: number, lines: Range): void => {
       scratch.clearRows();
       let copyAt = scratch.end + reading.lineBytes;
       for (let from = lines.from; from < lines.to; ) {

@@ -34,7 +34,7 @@ const FEWEST_ROWS = 32;
 const MOST_BYTES = 2 ** 18;
 /** Tiles for each thread: the last one is waited for, and cores are not equally fast at all times. */
 const TILES_PER_THREAD = 8;
-/** The fewest tiles of a thread of which the last ones are made smaller: so little work is not worth more of them. */
+/** The fewest tiles of which the last ones are made smaller: so little work is not worth more of them. */
 const FEWEST_TO_TAPER = 4;
 
 /** The plan for `work` on `threads` threads. */
