@@ -147,7 +147,7 @@ export class Control {
         arrays.push({ wide, byteOffset: this.#arrays[at + 1], length: this.#arrays[at + 2] });
       }
       const numbers: number[] = [];
-      for (let i = 0; i < this.words[counts + 2]; i++) numbers.push(this.#numbers[job * MAX_NUMBERS + i]);
+      for (let i = 0; i < this.words[counts + 2]; i++) numbers.push(compact(this.#numbers[job * MAX_NUMBERS + i]));
       const name = readText(this.#names, job * MAX_NAME, this.words[counts]);
       jobs.push({ name, arrays, numbers, tiles: this.words[counts + 3] });
     }
@@ -219,6 +219,15 @@ export class Control {
     Atomics.add(this.words, word, amount);
     if (Atomics.load(this.words, SLEEPERS) > 0) Atomics.notify(this.words, word);
   }
+}
+
+/**
+ * `value`, as V8 keeps small integers: of doubles from an array it makes objects, and code that was compiled for integers is
+ * given up where it meets one. -0 is no integer there.
+ */
+function compact(value: number): number {
+  const integer = value | 0;
+  return Object.is(integer, value) ? integer : value;
 }
 
 function writeText(target: Uint16Array, at: number, text: string): number {
