@@ -8,9 +8,14 @@
  * turned. The more products a value is for, the
  * sooner that pays: a 3x3 kernel of 32 channels and filters takes a fifth less time, a 1x1 kernel of 64 more.
  *
+ * A 1x1 kernel has so little to compute for each pixel that it would mostly wait for the next ones. So its blocks are fetched
+ * before they are used.
+ *
  * @module
  */
-import { type Axis, horizontalAxis, inputsSeen, verticalAxis } from "./axes.js";
+import { CACHE_LINE } from "../../tensor/heap.js";
+import { type Axis, horizontalAxis, inputsSeen, type Range, verticalAxis } from "./axes.js";
+import { fetchLines } from "./fetch-kernel.js";
 import { type FilterTile, type Grid, type Plan, tileUnits } from "./filter-gradient-plan.js";
 import type { ImageOperand, Operand, Positions } from "./tap-products.js";
 import { runKernel } from "./thread.js";
@@ -61,6 +66,28 @@ function isPacked({ kernels }: Plan, { taps }: FilterTile, { bytes, values, part
 
 function countOf({ images, rows, columns }: Grid): number {
   return images * rows * columns;
+}
+
+/**
+ * Fetches the pixels of a block of a plan whose images are one row of pixels, those of which the tile reads most lines of the
+ * cache: of longer ones the other lines belong to other threads.
+ */
+export function fetchPixels(
+  { window, channels, filters }: Plan,
+  tile: FilterTile,
+  block: Positions,
+  x: number,
+  dy: number,
+): void {
+  if (window.kernelHeight * window.kernelWidth > 1 || window.outputHeight > 1) return;
+  const linesOf = (values: number): number => Math.ceil((4 * values) / CACHE_LINE);
+  const fetch = (pixels: number, values: number, { from, to }: Range): void => {
+    if (2 * linesOf(to - from) <= linesOf(values)) return;
+    const at = (column: number): number => pixels + 4 * values * column;
+    runKernel(fetchLines, { from: at(block.columns.from), end: at(block.columns.to) });
+  };
+  fetch(x, channels, tile.channels);
+  fetch(dy, filters, tile.filters);
 }
 
 /** The channels of `tile` in all pixels that `block` sees; packed to `scratch` if need be. */

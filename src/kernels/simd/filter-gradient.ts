@@ -23,7 +23,7 @@ import { lanesOf, singles, sumsAt } from "./lanes.js";
 import { GROUP, type OuterProductKernels } from "./outer-product-kernels.js";
 import { everyOutputSees, ranges } from "./axes.js";
 import { areFinite } from "./finite.js";
-import { gradientOperand, imageOperand, packedBytes } from "./filter-gradient-operands.js";
+import { fetchPixels, gradientOperand, imageOperand, packedBytes } from "./filter-gradient-operands.js";
 import {
   countTiles,
   type FilterTile,
@@ -146,6 +146,7 @@ export const simdFilterGradientJob: Job = {
         for (const rows of rowRanges) {
           for (const columns of columnRanges) {
             const positions = { images, rows, columns };
+            fetchPixels(plan, tile, positions, x.byteOffset, dy.byteOffset);
             const image = imageOperand(plan, tile, positions, x.byteOffset, scratch.x);
             const gradient = gradientOperand(plan, tile, positions, dy.byteOffset, scratch.dy);
             const block = { positions, image, gradient, finite: skipsPadding };

@@ -10,6 +10,7 @@ import { aheadKernels } from "./ahead-kernel.js";
 import { copyKernels } from "./copy-kernel.js";
 import { depthwiseFunctions } from "./depthwise-kernels.js";
 import { fewFiltersFunctions } from "./few-filters-kernels.js";
+import { fetchLines } from "./fetch-kernel.js";
 import { sumOfNothing } from "./finite-kernel.js";
 import { outerProductFunctions } from "./outer-product-kernels.js";
 import { packKernels } from "./pack-kernel.js";
@@ -23,6 +24,7 @@ import { startThread } from "./thread.js";
 const kernels: readonly NamedFunction<Signature>[] = [
   writeTable,
   sumOfNothing,
+  fetchLines,
   ...copyKernels,
   ...packKernels,
   ...productKernels,
