@@ -16,7 +16,7 @@
 import type { Job } from "../parallel/job.js";
 import { contiguous, dtypeOf, empty, reshape, type Tensor } from "../tensor/tensor.js";
 import { expectRank, expectSameType, expectShape } from "./check.js";
-import { passRunsSimd } from "./element-tiles.js";
+import { LEAST_COLUMNS, passRunsSimd } from "./element-tiles.js";
 import { biasData, type Execution, NO_VALUES, windowRunsSimd, runTiles, tileRows } from "./execution.js";
 import { im2colBlock } from "./im2col.js";
 import { type Epilogue, interleavedMap, normalize, type Prologue } from "./normalize.js";
@@ -145,13 +145,17 @@ export function conv2DFinished(
     expectShape("conv2D", "addend", addend, [x.shape[0], outputHeight, outputWidth, kernel.shape[3]]);
     expectSameType("conv2D", x, addend);
   }
-  const finish = passRunsSimd(execution, x, kernel.shape[3] / groups)
-    ? {
-        map: map === undefined ? NO_VALUES : interleavedMap(map, execution),
-        addend: addend === undefined ? NO_VALUES : contiguous(addend).data,
-        rectify,
-      }
-    : undefined;
+  const filters = kernel.shape[3] / groups;
+  // the numbers of a map stand together for up to eight channels, which must not be of two groups
+  const isWhole = map === undefined || groups === 1 || filters % (2 * LEAST_COLUMNS) === 0;
+  const finish =
+    isWhole && passRunsSimd(execution, x, filters)
+      ? {
+          map: map === undefined ? NO_VALUES : interleavedMap(map, execution),
+          addend: addend === undefined ? NO_VALUES : contiguous(addend).data,
+          rectify,
+        }
+      : undefined;
   const { y, finished } = convolved(x, kernel, bias, window, groups, execution, finish, prologue);
   return finished ? y : finishApart(y, epilogue, execution);
 }

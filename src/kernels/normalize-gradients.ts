@@ -3,7 +3,9 @@
  *
  *     dySum[c] = sum over m of dy[m, c]                              m ascending, one flat sum for every channel
  *     dyDot[c] = sum over m of dy[m, c] (x[m, c] - mean[c])          the same
- *     dx[m, c] = scale[c] (dy[m, c] - shift[c] - (x[m, c] - mean[c]) slope[c])
+ *     dx[m, c] = scale[c] ((dy[m, c] - shift[c]) - (x[m, c] - mean[c]) slope[c])
+ *
+ * rounded as forward (`normalize.ts`): in float64 once, with float32 accumulation at every step.
  *
  * Where a ReLU follows the normalization, dy may be the gradient of the ReLU's output: it counts where that output,
  * `positive`, is positive, and elsewhere it is +0. That spares writing the gradient of y to memory and reading it again.
@@ -17,8 +19,8 @@ import { contiguous, dtypeOf, empty, type Tensor } from "../tensor/tensor.js";
 import { expectSameType, expectShape } from "./check.js";
 import { columnsPerTile, LEAST_COLUMNS, passRunsSimd, rowsPerTile, runPass } from "./element-tiles.js";
 import { type Execution, NO_VALUES } from "./execution.js";
-import { packed, unpacked } from "./normalize.js";
-import { type Accumulate, roundingOf, roundsToFloat32 } from "./rounding.js";
+import { channelNumbers, packed, unpacked } from "./normalize.js";
+import { type Accumulate, exactly, roundingOf, roundsToFloat32 } from "./rounding.js";
 import { forEachStrip, normalizationSumsKernels } from "./simd/column-kernels.js";
 import { interleaved, normalizationGradientKernels } from "./simd/normalize-kernels.js";
 import { runKernel } from "./simd/thread.js";
@@ -78,7 +80,7 @@ export function normalizationSums(
     reads: [
       contiguous(dy).data,
       contiguous(x).data,
-      mean,
+      channelNumbers(mean, single),
       positive === undefined ? NO_VALUES : contiguous(positive).data,
     ],
     writes: [dySum, dyDot],
@@ -109,7 +111,7 @@ export const normalizationSumsJob: Job = {
             positive: positive.byteOffset + 4 * at,
             stride: 4 * channels,
             rows,
-            mean: mean.byteOffset + 8 * column,
+            mean: mean.byteOffset + mean.BYTES_PER_ELEMENT * column,
             dySum: dySum.byteOffset + 8 * column,
             dyDot: dyDot.byteOffset + 8 * column,
           });
@@ -121,7 +123,8 @@ export const normalizationSumsJob: Job = {
       for (let row = 0; row < x.length; row += channels) {
         for (let c = from; c < to; c++) {
           const gradient = !isMasked || positive[row + c] > 0 ? dy[row + c] : 0;
-          const product = gradient * (x[row + c] - mean[c]);
+          const deviation = x[row + c] - mean[c];
+          const product = gradient * (single === 1 ? Math.fround(deviation) : deviation);
           const sum = sums[c - from] + gradient;
           sums[c - from] = single === 1 ? Math.fround(sum) : sum;
           dots[c - from] = single === 1 ? Math.fround(dots[c - from] + Math.fround(product)) : dots[c - from] + product;
@@ -156,7 +159,7 @@ export function normalizationSumsNaive(
   for (let c = 0; c < mean.length; c++) {
     for (let i = c; i < xs.length; i += mean.length) {
       dySum[c] = round(dySum[c] + gradients[i]);
-      dyDot[c] = round(dyDot[c] + round(gradients[i] * (xs[i] - mean[c])));
+      dyDot[c] = round(dyDot[c] + round(gradients[i] * round(xs[i] - round(mean[c]))));
     }
   }
   return { dySum, dyDot };
@@ -175,7 +178,8 @@ export function normalizationGradient(
   { positive, addend }: GradientOptions,
   execution: Execution,
 ): Tensor {
-  if (execution.kernel === "naive") return normalizationGradientNaive(dy, x, map, { positive, addend });
+  if (execution.kernel === "naive")
+    return normalizationGradientNaive(dy, x, map, { positive, addend }, execution.accumulate);
   expectShape("normalizationGradient", "dy", dy, x.shape);
   if (positive !== undefined) expectShape("normalizationGradient", "positive", positive, x.shape);
   if (addend !== undefined) expectShape("normalizationGradient", "addend", addend, x.shape);
@@ -184,13 +188,14 @@ export function normalizationGradient(
   const dx = empty(x.shape, x);
   const most = rowsPerTile(x.size / channels, channels, execution);
   const simd = passRunsSimd(execution, x, channels);
+  const single = roundsToFloat32(execution.accumulate, dtypeOf(x));
   const values = [map.mean, map.scale, map.shift, map.slope];
   runPass(execution, simd, {
     job: normalizationGradientJob,
     reads: [
       contiguous(dy).data,
       contiguous(x).data,
-      simd ? interleaved(values) : packed(values),
+      (simd ? interleaved : packed)(values, single),
       positive === undefined ? NO_VALUES : contiguous(positive).data,
       addend === undefined ? NO_VALUES : contiguous(addend).data,
     ],
@@ -212,7 +217,8 @@ export const normalizationGradientJob: Job = {
       const from = tile * most * channels;
       const to = Math.min(from + most * channels, x.length);
       if (simd === 1) {
-        runKernel(normalizationGradientKernels[`${isMasked ? "masked" : "plain"}${adds ? "Sum" : ""}`], {
+        const kernels = normalizationGradientKernels[map instanceof Float32Array ? "single" : "double"];
+        runKernel(kernels[`${isMasked ? "masked" : "plain"}${adds ? "Sum" : ""}`], {
           dy: dy.byteOffset + 4 * from,
           x: x.byteOffset + 4 * from,
           map: map.byteOffset,
@@ -225,10 +231,11 @@ export const normalizationGradientJob: Job = {
         return;
       }
       const [mean, scale, shift, slope] = unpacked(map, channels);
+      const round = map instanceof Float32Array ? Math.fround : exactly;
       for (let i = from; i < to; ) {
         for (let c = 0; c < channels; c++, i++) {
           const gradient = !isMasked || positive[i] > 0 ? dy[i] : 0;
-          dx[i] = scale[c] * (gradient - shift[c] - (x[i] - mean[c]) * slope[c]);
+          dx[i] = scale[c] * round(round(gradient - shift[c]) - round(round(x[i] - mean[c]) * slope[c]));
         }
       }
       if (adds) for (let i = from; i < to; i++) dx[i] = 0 + dx[i] + addend[i];
@@ -241,14 +248,17 @@ export function normalizationGradientNaive(
   x: Tensor,
   map: GradientMap,
   { positive, addend }: GradientOptions,
+  accumulate: Accumulate,
 ): Tensor {
+  const round = roundingOf(accumulate, dtypeOf(x));
   const gradients = masked(dy, positive);
   const xs = contiguous(x).data;
   const { mean, scale, shift, slope } = map;
   const dx = empty(x.shape, x);
   for (let i = 0; i < dx.size; i++) {
     const c = i % mean.length;
-    dx.data[i] = scale[c] * (gradients[i] - shift[c] - (xs[i] - mean[c]) * slope[c]);
+    const share = round(round(xs[i] - round(mean[c])) * round(slope[c]));
+    dx.data[i] = round(scale[c]) * round(round(gradients[i] - round(shift[c])) - share);
   }
   if (addend !== undefined) {
     const others = contiguous(addend).data;

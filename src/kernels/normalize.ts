@@ -2,7 +2,10 @@
  * What batch normalization does forward to the rows of a matrix [M, C], channel by channel.
  *
  *     squares[c] = sum over m of (x[m, c] - mean[c])^2               m ascending, one flat sum for every channel
- *     y[m, c]    = (x[m, c] - mean[c]) scale[c] + offset[c]          in float64, rounded once
+ *     y[m, c]    = (x[m, c] - mean[c]) scale[c] + offset[c]
+ *
+ * In float64, y is rounded once, when it is stored. With float32 accumulation the numbers of a channel are rounded to float32
+ * first, and every difference, product and sum after that: what a plain float32 kernel does (`rounding.ts`).
  *
  * Two steps that often follow can be taken while a value is still in a register, instead of writing it to memory and
  * reading it again. Each is taken of the value as memory would hold it, so the bits are those of three passes:
@@ -13,13 +16,13 @@
  * @module
  */
 import type { Job } from "../parallel/job.js";
-import { doublesInScope } from "../tensor/arena.js";
-import type { FloatArray } from "../tensor/dtype.js";
+import { allocateInScope, doublesInScope } from "../tensor/arena.js";
+import { type FloatArray, floatArray } from "../tensor/dtype.js";
 import { contiguous, dtypeOf, empty, isContiguous, type Tensor } from "../tensor/tensor.js";
 import { expectSameType, expectShape } from "./check.js";
 import { columnsPerTile, LEAST_COLUMNS, passRunsSimd, rowsPerTile, runPass } from "./element-tiles.js";
 import { type Execution, NO_VALUES } from "./execution.js";
-import { type Accumulate, roundingOf, roundsToFloat32 } from "./rounding.js";
+import { type Accumulate, exactly, roundingOf, roundsToFloat32 } from "./rounding.js";
 import { deviationSquaresKernels, forEachStrip } from "./simd/column-kernels.js";
 import { chooseNormalizeKernel, interleaved } from "./simd/normalize-kernels.js";
 import { runKernel } from "./simd/thread.js";
@@ -63,7 +66,7 @@ export function deviationSquares(x: Tensor, mean: Float64Array, execution: Execu
   const single = roundsToFloat32(execution.accumulate, dtypeOf(x));
   runPass(execution, passRunsSimd(execution, x, mean.length), {
     job: deviationSquaresJob,
-    reads: [contiguous(x).data, mean],
+    reads: [contiguous(x).data, channelNumbers(mean, single)],
     writes: [squares],
     numbers: [most, Number(single)],
     tiles: splitEvenly(mean.length, most, LEAST_COLUMNS).count,
@@ -87,7 +90,7 @@ export const deviationSquaresJob: Job = {
             x: x.byteOffset + 4 * at,
             stride: 4 * channels,
             rows,
-            mean: mean.byteOffset + 8 * column,
+            mean: mean.byteOffset + mean.BYTES_PER_ELEMENT * column,
             squares: squares.byteOffset + 8 * column,
           });
         });
@@ -98,7 +101,8 @@ export const deviationSquaresJob: Job = {
       const sums = new Float64Array(columns); // apart from those of other threads
       for (let row = from; row < x.length; row += channels) {
         for (let c = 0; c < columns; c++) {
-          const deviation = x[row + c] - means[c];
+          const exact = x[row + c] - means[c];
+          const deviation = single === 1 ? Math.fround(exact) : exact;
           const square = deviation * deviation;
           sums[c] = single === 1 ? Math.fround(sums[c] + Math.fround(square)) : sums[c] + square;
         }
@@ -113,7 +117,10 @@ export function deviationSquaresNaive(x: Tensor, mean: Float64Array, accumulate:
   const { data } = contiguous(x);
   return mean.map((m, c) => {
     let sum = 0;
-    for (let i = c; i < data.length; i += mean.length) sum = round(sum + round((data[i] - m) * (data[i] - m)));
+    for (let i = c; i < data.length; i += mean.length) {
+      const deviation = round(data[i] - round(m));
+      sum = round(sum + round(deviation * deviation));
+    }
     return sum;
   });
 }
@@ -125,18 +132,19 @@ export function deviationSquaresNaive(x: Tensor, mean: Float64Array, accumulate:
  */
 export function normalize(x: Tensor, map: ChannelMap, epilogue: Epilogue, execution: Execution): Tensor {
   const { addend, rectify, inPlace } = epilogue;
-  if (execution.kernel === "naive") return normalizeNaive(x, map, epilogue);
+  if (execution.kernel === "naive") return normalizeNaive(x, map, epilogue, execution.accumulate);
   if (addend !== undefined) expectShape("normalize", "addend", addend, x.shape);
   expectSameType("normalize", x, addend);
   const channels = map.mean.length;
   const y = inPlace === true && isContiguous(x) ? x : empty(x.shape, x);
   const most = rowsPerTile(x.size / channels, channels, execution);
   const simd = passRunsSimd(execution, x, channels);
+  const single = roundsToFloat32(execution.accumulate, dtypeOf(x));
   runPass(execution, simd, {
     job: normalizeJob,
     reads: [
       contiguous(x).data,
-      simd ? interleavedMap(map, execution) : packed([map.mean, map.scale, map.offset]),
+      simd ? interleavedMap(map, execution) : packed([map.mean, map.scale, map.offset], single),
       addend === undefined ? NO_VALUES : contiguous(addend).data,
     ],
     writes: [y.data],
@@ -147,19 +155,28 @@ export function normalize(x: Tensor, map: ChannelMap, epilogue: Epilogue, execut
 }
 
 /** `map` as assembled kernels read it; the same copy every time where it is known to stay as it is. */
-export function interleavedMap({ mean, scale, offset }: ChannelMap, { constants }: Execution): FloatArray {
+export function interleavedMap({ mean, scale, offset }: ChannelMap, { constants, accumulate }: Execution): FloatArray {
+  const single = accumulate === "float32";
   const values = [mean, scale, offset];
   const length = values.length * scale.length;
-  const constant = constants?.find(scale, [], length, (to) => to.set(interleaved(values)), "float64");
-  return constant ?? interleaved(values);
+  const copy = (to: FloatArray): void => to.set(interleaved(values, single));
+  return constants?.find(scale, [], length, copy, accumulate) ?? interleaved(values, single);
 }
 
-/** `values`, [C] each, one after another: what a job is given. */
-export function packed(values: readonly Float64Array[]): Float64Array {
+/** `values`, [C] each, one after another: what a job is given. In single precision, if so. */
+export function packed(values: readonly Float64Array[], single: boolean): FloatArray {
   const channels = values[0].length;
-  const together = new Float64Array(values.length * channels);
+  const together = floatArray(single ? "float32" : "float64", values.length * channels);
   for (const [i, value] of values.entries()) together.set(value, i * channels);
   return together;
+}
+
+/** `values` as jobs compute with them: in single precision, if so. */
+export function channelNumbers(values: Float64Array, single: boolean): FloatArray {
+  if (!single) return values;
+  const rounded = allocateInScope("float32", values.length);
+  rounded.set(values);
+  return rounded;
 }
 
 /** The values that {@link packed} put together. */
@@ -176,7 +193,7 @@ export const normalizeJob: Job = {
       const from = tile * most * channels;
       const to = Math.min(from + most * channels, x.length);
       if (simd === 1) {
-        runKernel(chooseNormalizeKernel(addend.length > 0, rectify === 1), {
+        runKernel(chooseNormalizeKernel(map, addend.length > 0, rectify === 1), {
           x: x.byteOffset + 4 * from,
           map: map.byteOffset,
           addend: addend.byteOffset + 4 * from,
@@ -188,8 +205,9 @@ export const normalizeJob: Job = {
         return;
       }
       const [mean, scale, offset] = unpacked(map, channels);
+      const round = map instanceof Float32Array ? Math.fround : exactly;
       for (let i = from; i < to; ) {
-        for (let c = 0; c < channels; c++, i++) y[i] = (x[i] - mean[c]) * scale[c] + offset[c];
+        for (let c = 0; c < channels; c++, i++) y[i] = round(round(x[i] - mean[c]) * scale[c]) + offset[c];
       }
       if (addend.length > 0) for (let i = from; i < to; i++) y[i] += addend[i];
       if (rectify === 1) for (let i = from; i < to; i++) if (y[i] <= 0) y[i] = 0;
@@ -197,12 +215,18 @@ export const normalizeJob: Job = {
 };
 
 /** The loops that define the bits of {@link normalize}. */
-export function normalizeNaive(x: Tensor, { mean, scale, offset }: ChannelMap, { addend, rectify }: Epilogue): Tensor {
+export function normalizeNaive(
+  x: Tensor,
+  { mean, scale, offset }: ChannelMap,
+  { addend, rectify }: Epilogue,
+  accumulate: Accumulate,
+): Tensor {
+  const round = roundingOf(accumulate, dtypeOf(x));
   const y = empty(x.shape, x);
   const xs = contiguous(x).data;
   for (let i = 0; i < y.size; i++) {
     const c = i % mean.length;
-    y.data[i] = (xs[i] - mean[c]) * scale[c] + offset[c];
+    y.data[i] = round(round(xs[i] - round(mean[c])) * round(scale[c])) + round(offset[c]);
   }
   if (addend !== undefined) {
     const others = contiguous(addend).data;

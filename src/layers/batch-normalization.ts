@@ -26,7 +26,8 @@
  * Notes on the numbers:
  * - The variance is the population one, divided by M, also for the moving one (PyTorch divides that by M - 1).
  * - It takes a second pass over x; E[x^2] - E[x]^2 cancels when |mean| is much larger than the deviation.
- * - Mean, variance and both sums of backward stay in float64; only tensors are rounded, once.
+ * - Mean, variance and both sums of backward stay in float64; only tensors are rounded, once. With float32 accumulation all that is
+ *   done to elements is rounded at every step.
  * - Where an addition or a ReLU follows, the graph may have it done in the same pass over memory (`models/units.ts`).
  * - momentum is Keras's: the share that is kept. PyTorch's is its complement.
  *

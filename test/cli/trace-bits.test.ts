@@ -15,7 +15,7 @@ import { labels, Workspace } from "../support/command-line.js";
 
 const HASHES = {
   float64: "ee10a3aca1caa067f715e579d2ca7f3c071d1a648b5b2592fbeb5fb02f749379",
-  float32: "2a620341c23c972d0821d58caa89c58dd387d664f5ac835cfe7f2ba771cdac50",
+  float32: "7670c0e9b412ace79919509b6e99fb57603a82aa15de8931fef5c60adc9ec146",
 };
 
 /** SHA-256 over name, element type, shape and bytes of every array, in the order of their names. */

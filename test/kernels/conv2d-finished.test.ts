@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { conv2DNaive, conv2DFinished } from "../../src/kernels/conv2d.js";
 import { serial } from "../../src/kernels/execution.js";
 import { type ChannelMap, type Epilogue, normalizeNaive, type Prologue } from "../../src/kernels/normalize.js";
+import type { Accumulate } from "../../src/kernels/rounding.js";
 import { sumTensorsNaive } from "../../src/kernels/sum-tensors.js";
 import { type Window2D, window2D } from "../../src/kernels/window.js";
 import { type Tensor, tensor, tensorOf } from "../../src/tensor/tensor.js";
@@ -21,8 +22,8 @@ function mapOf(channels: number, seeds: readonly number[]): ChannelMap {
 }
 
 /** What follows a convolution, by the naive loops. */
-function finishNaive(y: Tensor, { map, addend, rectify }: Epilogue): Tensor {
-  if (map !== undefined) return normalizeNaive(y, map, { addend, rectify });
+function finishNaive(y: Tensor, { map, addend, rectify }: Epilogue, accumulate: Accumulate): Tensor {
+  if (map !== undefined) return normalizeNaive(y, map, { addend, rectify }, accumulate);
   const sum = addend === undefined ? y : sumTensorsNaive([y, addend], { start: -0 });
   return rectify === true
     ? tensor(
@@ -42,10 +43,12 @@ function assertBitsApart(
   epilogue: Epilogue & { readonly prologue?: Prologue | undefined },
 ): void {
   const { prologue } = epilogue;
-  const read = prologue === undefined ? x : normalizeNaive(x, prologue.map, { rectify: prologue.rectify });
   for (const execution of executions) {
-    const convolved = conv2DNaive(read, kernel, bias, window, groups, execution.accumulate);
-    const expected = finishNaive(convolved, epilogue);
+    const { accumulate } = execution;
+    const read =
+      prologue === undefined ? x : normalizeNaive(x, prologue.map, { rectify: prologue.rectify }, accumulate);
+    const convolved = conv2DNaive(read, kernel, bias, window, groups, accumulate);
+    const expected = finishNaive(convolved, epilogue, accumulate);
     const actual = conv2DFinished(x, kernel, bias, window, groups, epilogue, execution);
     assertSameBits(actual, expected, nameOf(execution));
   }

@@ -61,12 +61,19 @@ describe("normalize", () => {
     assert.deepEqual(Array.from(normalize(x, map, { addend, rectify: true }, serial).data), [2, 0, 4]);
   });
 
+  it("rounds once with float64 accumulation, and at every step with float32", () => {
+    const x = tensorOf([2 ** 24], [1, 1]);
+    const steep: ChannelMap = { mean: Float64Array.of(-1), scale: Float64Array.of(3), offset: Float64Array.of(0) };
+    assert.equal(normalize(x, steep, {}, serial).data[0], 50_331_652); // 3 (2^24 + 1) = 50,331,651; floats are 4 apart there
+    assert.equal(normalize(x, steep, {}, { ...serial, accumulate: "float32" }).data[0], 3 * 2 ** 24);
+  });
+
   it("has the bits of the naive loops, with and without what follows, on any number of threads", () => {
     fc.assert(
       fc.property(cases, ({ x, dy, map, flag }) => {
         for (const addend of [undefined, dy]) {
-          const expected = normalizeNaive(x, map, { addend, rectify: flag });
           for (const execution of executions) {
+            const expected = normalizeNaive(x, map, { addend, rectify: flag }, execution.accumulate);
             assertSameBits(normalize(x, map, { addend, rectify: flag }, execution), expected, nameOf(execution));
           }
         }
@@ -135,8 +142,8 @@ describe("the gradients of normalize", () => {
       fc.property(cases, ({ x, dy, map, positive }) => {
         for (const addend of [undefined, x]) {
           const options = { positive, addend };
-          const expected = normalizationGradientNaive(dy, x, map, options);
           for (const execution of executions) {
+            const expected = normalizationGradientNaive(dy, x, map, options, execution.accumulate);
             assertSameBits(normalizationGradient(dy, x, map, options, execution), expected, nameOf(execution));
           }
         }

@@ -65,7 +65,10 @@ function train(
   return batchNormalizationForward(x, weights, batchStatistics(x, execution), { epsilon, ofBatch: true }, execution);
 }
 
-/** The equations at the top of the layer's file, channel by channel; `round` is applied to every product and sum. */
+/**
+ * The equations at the top of the layer's file, channel by channel; `round` is applied to the numbers of a channel with which
+ * elements are computed, and to every difference, product and sum of elements.
+ */
 function reference({ x, gamma, beta }: Case, round: (v: number) => number): Tensor {
   const columns = gamma.data.length;
   const rows = x.size / columns;
@@ -75,14 +78,10 @@ function reference({ x, gamma, beta }: Case, round: (v: number) => number): Tens
     for (let m = 0; m < rows; m++) sum = round(sum + x.data[m * columns + c]);
     const mean = sum / rows;
     let squares = 0;
-    for (let m = 0; m < rows; m++) {
-      const deviation = x.data[m * columns + c] - mean;
-      squares = round(squares + round(deviation * deviation));
-    }
-    const scale = gamma.data[c] * (1 / Math.sqrt(squares / rows + EPSILON));
-    for (let m = 0; m < rows; m++) {
-      y.data[m * columns + c] = (x.data[m * columns + c] - mean) * scale + beta.data[c];
-    }
+    const deviationOf = (m: number): number => round(x.data[m * columns + c] - round(mean));
+    for (let m = 0; m < rows; m++) squares = round(squares + round(deviationOf(m) * deviationOf(m)));
+    const scale = round(gamma.data[c] * (1 / Math.sqrt(squares / rows + EPSILON)));
+    for (let m = 0; m < rows; m++) y.data[m * columns + c] = round(deviationOf(m) * scale) + beta.data[c];
   }
   return y;
 }

@@ -23,49 +23,29 @@ import {
   wasmFunction,
 } from "../../assembly/code.js";
 import { doWhile, select, whileLoop } from "../../assembly/control.js";
-import { f32x4, f64x2, i32, v128 } from "../../assembly/instructions.js";
-import { both, LANES, loadDoubles, loadWide, narrow, type Wide, wherePositive, wideLocal, widen } from "./floats.js";
-
-const add = both(f64x2.add);
-const sub = both(f64x2.sub);
-const mul = both(f64x2.mul);
+import { i32, v128 } from "../../assembly/instructions.js";
+import { doubleElements, type Elements, LANES, loadDoubles, singleElements, wherePositive } from "./floats.js";
 
 type NewLocal = (type: "v128") => Local<"v128">;
 
 /** The sums of four columns in registers. */
-interface Sums {
-  /** Adds four floats, given as they are and widened. */
-  addFloats(floats: Value<"v128">, wide: Wide): Statement[];
-  /** Adds four doubles. */
-  addDoubles(wide: Wide): Statement[];
+interface Sums<V> {
+  readonly add: (terms: V) => Statement[];
   /** Takes the sums, kept as doubles, from memory. */
-  load(from: Value<"i32">, offset: number): Statement[];
+  readonly load: (from: Value<"i32">, offset: number) => Statement[];
   /** Stores the sums as doubles. */
-  store(to: Value<"i32">, offset: number): Statement[];
+  readonly store: (to: Value<"i32">, offset: number) => Statement[];
 }
 
-function sumsOf(local: NewLocal, single: boolean): Sums {
-  const storeWide = (to: Value<"i32">, offset: number, [low, high]: Wide): Statement[] => [
-    v128.store(to, low, offset),
-    v128.store(to, high, offset + 16),
-  ];
-  if (single) {
-    const sums = local("v128");
-    return {
-      addFloats: (floats) => [sums.set(f32x4.add(sums, floats))],
-      addDoubles: (wide) => [sums.set(f32x4.add(sums, narrow(wide)))],
-      load: (from, offset) => [sums.set(narrow(loadDoubles(from, offset)))],
-      store: (to, offset) => storeWide(to, offset, widen(sums)),
-    };
-  }
-  const [low, high] = [local("v128"), local("v128")];
-  const setWide = (wide: Wide): Statement[] => [low.set(wide[0]), high.set(wide[1])];
-  const addDoubles = (wide: Wide): Statement[] => setWide(add([low, high], wide));
+function sumsOf<V>(local: NewLocal, { hold, add, fromDoubles, toDoubles }: Elements<V>): Sums<V> {
+  const sums = hold(local);
   return {
-    addFloats: (_floats, wide) => addDoubles(wide),
-    addDoubles,
-    load: (from, offset) => setWide(loadDoubles(from, offset)),
-    store: (to, offset) => storeWide(to, offset, [low, high]),
+    add: (terms) => sums.set(add(sums.value, terms)),
+    load: (from, offset) => sums.set(fromDoubles(loadDoubles(from, offset))),
+    store: (to, offset) => {
+      const [low, high] = toDoubles(sums.value);
+      return [v128.store(to, low, offset), v128.store(to, high, offset + 16)];
+    },
   };
 }
 
@@ -104,21 +84,21 @@ function eachRow(
 }
 
 /** `name` of a kernel for a strip of `vectors` vectors. */
-const nameOf = (name: string, vectors: number, single: boolean): string => `${name}${single ? "Single" : ""}${vectors}`;
+const nameOf = <V>(name: string, vectors: number, { suffix }: Elements<V>): string => `${name}${suffix}${vectors}`;
 
 type SumParameters = Record<"x" | "stride" | "rows" | "sums", "i32">;
 
-function columnSumsKernel(vectors: number, single: boolean): NamedFunction<SumParameters> {
+function columnSumsKernel<V>(vectors: number, elements: Elements<V>): NamedFunction<SumParameters> {
   return wasmFunction(
-    nameOf("columnSums", vectors, single),
+    nameOf("columnSums", vectors, elements),
     { x: "i32", stride: "i32", rows: "i32", sums: "i32" },
     ({ x, stride, rows, sums }, local) => {
-      const columns = each(vectors).map(() => sumsOf(local, single));
+      const columns = each(vectors).map(() => sumsOf(local, elements));
       return [
         columns.map((column, v) => column.load(sums, 32 * v)),
         doWhile(
           [
-            columns.map((column, v) => column.addFloats(v128.load(x, 16 * v), loadWide(x, 16 * v))),
+            columns.map((column, v) => column.add(elements.load(x, 16 * v))),
             x.set(i32.add(x, stride)),
             rows.set(i32.sub(rows, 1)),
           ],
@@ -132,13 +112,14 @@ function columnSumsKernel(vectors: number, single: boolean): NamedFunction<SumPa
 
 type SquareParameters = Record<"x" | "stride" | "rows" | "mean" | "squares", "i32">;
 
-function deviationSquaresKernel(vectors: number, single: boolean): NamedFunction<SquareParameters> {
+function deviationSquaresKernel<V>(vectors: number, elements: Elements<V>): NamedFunction<SquareParameters> {
+  const { bytes, load, numbers, sub, mul } = elements;
   return wasmFunction(
-    nameOf("deviationSquares", vectors, single),
+    nameOf("deviationSquares", vectors, elements),
     { x: "i32", stride: "i32", rows: "i32", mean: "i32", squares: "i32" },
     ({ x, stride, rows, mean, squares }, local) => {
-      const columns = each(vectors).map(() => sumsOf(local, single));
-      const deviation = wideLocal(local);
+      const columns = each(vectors).map(() => sumsOf(local, elements));
+      const deviation = elements.hold(local);
       return [
         columns.map((column, v) => column.load(squares, 32 * v)),
         eachRow(
@@ -146,8 +127,8 @@ function deviationSquaresKernel(vectors: number, single: boolean): NamedFunction
           { rows, stride },
           [x],
           columns.map((column, v) => [
-            deviation.set(sub(loadWide(x, 16 * v), loadDoubles(mean, 32 * v))),
-            column.addDoubles(mul(deviation.value, deviation.value)),
+            deviation.set(sub(load(x, 16 * v), numbers(mean, bytes * v))),
+            column.add(mul(deviation.value, deviation.value)),
           ]),
         ),
         columns.map((column, v) => column.store(squares, 32 * v)),
@@ -158,16 +139,21 @@ function deviationSquaresKernel(vectors: number, single: boolean): NamedFunction
 
 type GradientParameters = Record<"dy" | "x" | "positive" | "stride" | "rows" | "mean" | "dySum" | "dyDot", "i32">;
 
-function normalizationSumsKernel(vectors: number, single: boolean, masked: boolean): NamedFunction<GradientParameters> {
+function normalizationSumsKernel<V>(
+  vectors: number,
+  elements: Elements<V>,
+  masked: boolean,
+): NamedFunction<GradientParameters> {
+  const { bytes, load, numbers, sub, mul } = elements;
   return wasmFunction(
-    nameOf(masked ? "normalizationSumsMasked" : "normalizationSums", vectors, single),
+    nameOf(masked ? "normalizationSumsMasked" : "normalizationSums", vectors, elements),
     { dy: "i32", x: "i32", positive: "i32", stride: "i32", rows: "i32", mean: "i32", dySum: "i32", dyDot: "i32" },
     ({ dy, x, positive, stride, rows, mean, dySum, dyDot }, local) => {
       const columns = each(vectors).map(() => ({
-        sum: sumsOf(local, single),
-        dot: sumsOf(local, single),
+        sum: sumsOf(local, elements),
+        dot: sumsOf(local, elements),
       }));
-      const [gradient, floats] = [wideLocal(local), local("v128")];
+      const [gradient, floats] = [elements.hold(local), local("v128")];
       return [
         columns.map((column, v) => [column.sum.load(dySum, 32 * v), column.dot.load(dyDot, 32 * v)]),
         eachRow(
@@ -178,9 +164,9 @@ function normalizationSumsKernel(vectors: number, single: boolean, masked: boole
             const dyHere = v128.load(dy, 16 * v);
             return [
               floats.set(masked ? wherePositive(dyHere, v128.load(positive, 16 * v)) : dyHere),
-              gradient.set(widen(floats)),
-              column.sum.addFloats(floats, gradient.value),
-              column.dot.addDoubles(mul(gradient.value, sub(loadWide(x, 16 * v), loadDoubles(mean, 32 * v)))),
+              gradient.set(elements.from(floats)),
+              column.sum.add(gradient.value),
+              column.dot.add(mul(gradient.value, sub(load(x, 16 * v), numbers(mean, bytes * v)))),
             ];
           }),
         ),
@@ -204,10 +190,10 @@ interface BothAccumulations<P> {
 
 const forBoth = <P>(
   widths: readonly number[],
-  make: (vectors: number, single: boolean) => P,
+  make: <V>(vectors: number, elements: Elements<V>) => P,
 ): BothAccumulations<P> => ({
-  double: strips(widths, (vectors) => make(vectors, false)),
-  single: strips(widths, (vectors) => make(vectors, true)),
+  double: strips(widths, (vectors) => make(vectors, doubleElements)),
+  single: strips(widths, (vectors) => make(vectors, singleElements)),
 });
 
 /** sums[c] += sum of x[r, c]. At least one row. */
@@ -224,8 +210,8 @@ export const normalizationSumsKernels: Record<
   "plain" | "masked",
   BothAccumulations<NamedFunction<GradientParameters>>
 > = {
-  plain: forBoth([4, 2, 1], (vectors, single) => normalizationSumsKernel(vectors, single, false)),
-  masked: forBoth([4, 2, 1], (vectors, single) => normalizationSumsKernel(vectors, single, true)),
+  plain: forBoth([4, 2, 1], (vectors, elements) => normalizationSumsKernel(vectors, elements, false)),
+  masked: forBoth([4, 2, 1], (vectors, elements) => normalizationSumsKernel(vectors, elements, true)),
 };
 
 /** Rows that are walked down by all strips of a tile before the next ones hold about so many elements. */

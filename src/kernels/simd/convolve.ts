@@ -264,7 +264,7 @@ function finisher(
   const adds = addend.length > 0;
   const normalizes = map.length > 0;
   if (!normalizes && !adds && !rectify) return undefined;
-  const normalizeKernel = chooseNormalizeKernel(adds, rectify);
+  const normalizeKernel = chooseNormalizeKernel(map, adds, rectify);
   const finishKernel = finishKernels[adds ? (rectify ? "addRectify" : "add") : "rectify"];
   const valuesPerChannel = map.length / channels;
   return (at, rows, group, firstPanel, count) => {
@@ -279,6 +279,11 @@ function finisher(
       skip: 4 * (channels - (to - from)),
     };
     if (!normalizes) runKernel(finishKernel, part);
-    else runKernel(normalizeKernel, { ...part, x: part.y, map: map.byteOffset + 8 * valuesPerChannel * first });
+    else
+      runKernel(normalizeKernel, {
+        ...part,
+        x: part.y,
+        map: map.byteOffset + map.BYTES_PER_ELEMENT * valuesPerChannel * first,
+      });
   };
 }

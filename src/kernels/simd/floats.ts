@@ -1,7 +1,8 @@
 /**
  * What assembled element-wise kernels share: four float32 values as two pairs of doubles, and back.
  *
- * Element-wise arithmetic runs in float64 and is rounded once, when it is stored, like the loops in TypeScript.
+ * Element-wise arithmetic runs in float64 and is rounded once, when it is stored, like the loops in TypeScript; but that of
+ * normalization with float32 accumulation, which is rounded at every step. `Elements` are either.
  *
  * @module
  */
@@ -63,3 +64,70 @@ export function positivePart(floats: Value<"v128">, held: Local<"v128">): Value<
 export function wherePositive(floats: Value<"v128">, sign: Value<"v128">): Value<"v128"> {
   return v128.and(floats, f32x4.gt(sign, v128.zero()));
 }
+
+/** A local variable of what {@link Elements} compute with. */
+export interface Held<V> {
+  readonly value: V;
+  readonly set: (value: V) => Statement[];
+}
+
+/** How kernels compute with four elements, and with numbers that four channels have, on either accumulation. */
+export interface Elements<V> {
+  /** At the end of a kernel's name. */
+  readonly suffix: "" | "Single";
+  /** Bytes of numbers of four channels. */
+  readonly bytes: 16 | 32;
+  /** Vectors side by side that are best computed together: V8 makes one of two (`wide.ts`). */
+  readonly together: 1 | 2;
+  readonly hold: (local: (type: "v128") => Local<"v128">) => Held<V>;
+  /** The four elements of a tensor at an address; given as floats, they should be a local variable. */
+  readonly load: (address: Operand<"i32">, offset?: number) => V;
+  readonly from: (floats: Value<"v128">) => V;
+  /** The numbers of four channels. */
+  readonly numbers: (address: Operand<"i32">, offset?: number) => V;
+  readonly add: (a: V, b: V) => V;
+  readonly sub: (a: V, b: V) => V;
+  readonly mul: (a: V, b: V) => V;
+  /** As a tensor stores them. */
+  readonly narrow: (value: V) => Value<"v128">;
+  /** From, and as, four doubles. */
+  readonly fromDoubles: (wide: Wide) => V;
+  readonly toDoubles: (value: V) => Wide;
+}
+
+/** In float64, rounded when they are stored. */
+export const doubleElements: Elements<Wide> = {
+  suffix: "",
+  bytes: 32,
+  together: 1,
+  hold: wideLocal,
+  load: loadWide,
+  from: widen,
+  numbers: loadDoubles,
+  add: both(f64x2.add),
+  sub: both(f64x2.sub),
+  mul: both(f64x2.mul),
+  narrow,
+  fromDoubles: (wide) => wide,
+  toDoubles: (wide) => wide,
+};
+
+/** Rounded to float32 at every step. */
+export const singleElements: Elements<Value<"v128">> = {
+  suffix: "Single",
+  bytes: 16,
+  together: 2,
+  hold(local) {
+    const held = local("v128");
+    return { value: held, set: (value) => [held.set(value)] };
+  },
+  load: v128.load,
+  from: (floats) => floats,
+  numbers: v128.load,
+  add: f32x4.add,
+  sub: f32x4.sub,
+  mul: f32x4.mul,
+  narrow: (floats) => floats,
+  fromDoubles: narrow,
+  toDoubles: widen,
+};

@@ -127,7 +127,7 @@ export function lineNormalizer(
   { map, rectify }: LinePrologue,
   scratch: number,
 ): LineCopier {
-  const normalize = kernelFunction(chooseNormalizeKernel(false, rectify)); // x, map, addend, y, vectors, rows, skip
+  const normalize = kernelFunction(chooseNormalizeKernel(map, false, rectify)); // x, map, addend, y, vectors, rows, skip
   const copy = copyFunction(lanes);
   const widens = lanes.name === "float64";
   const line = columns * channels;

@@ -1,9 +1,12 @@
 /**
  * The passes of `normalize.ts` and `normalize-gradients.ts` that write tensors, assembled: rows of whole vectors.
  *
- * For every vector of four channels, the values that its elements are moved and stretched with stand together as doubles:
+ * The numbers with which elements are moved and stretched stand together for a few channels at a time, as floats or as
+ * doubles, whatever is computed with:
  *
- *     mean[4], scale[4], offset[4]        and backward        mean[4], scale[4], shift[4], slope[4]
+ *     mean, scale, offset        and backward        mean, scale, shift, slope
+ *
+ * each of four channels where doubles are, and of eight where floats are: of two vectors V8 makes one (`wide.ts`).
  *
  * @module
  */
@@ -16,38 +19,22 @@ import {
   wasmFunction,
 } from "../../assembly/code.js";
 import { doWhile, when, whileLoop } from "../../assembly/control.js";
-import { f32x4, f64x2, i32, v128 } from "../../assembly/instructions.js";
-import { doublesInScope } from "../../tensor/arena.js";
-import {
-  both,
-  LANES,
-  loadDoubles,
-  loadWide,
-  narrow,
-  positivePart,
-  type Wide,
-  wherePositive,
-  wideLocal,
-  widen,
-} from "./floats.js";
+import { f32x4, i32, v128 } from "../../assembly/instructions.js";
+import { allocateInScope } from "../../tensor/arena.js";
+import type { FloatArray } from "../../tensor/dtype.js";
+import { doubleElements, type Elements, LANES, positivePart, singleElements, wherePositive } from "./floats.js";
+import { storeSideBySide } from "./stores.js";
 
-/** Bytes of one value of four channels. */
-const GROUP = LANES * 8;
-
-const add = both(f64x2.add);
-const sub = both(f64x2.sub);
-const mul = both(f64x2.mul);
-
-/** `values`, [C] each, as kernels read them: [C / 4][values][4]. */
-export function interleaved(values: readonly Float64Array[]): Float64Array {
+/** `values`, [C] each, as kernels read them: in single precision, if so, or as they are. */
+export function interleaved(values: readonly Float64Array[], single: boolean): FloatArray {
   const channels = values[0].length;
-  const together = doublesInScope(values.length * channels);
-  const group = values.length * LANES;
-  for (let i = 0; i < values.length; i++) {
-    const value = values[i];
-    for (let c = 0; c < channels; c++) together[Math.floor(c / LANES) * group + i * LANES + (c % LANES)] = value[c];
+  const all = allocateInScope(single ? "float32" : "float64", values.length * channels);
+  const most = LANES * (single ? singleElements : doubleElements).together;
+  for (let from = 0, at = 0; from < channels; from += most) {
+    const to = Math.min(channels, from + most);
+    for (let i = 0; i < values.length; i++) for (let c = from; c < to; c++) all[at++] = values[i][c];
   }
-  return together;
+  return all;
 }
 
 /** Where the next vector of each tensor is. */
@@ -55,44 +42,65 @@ type Pointers = readonly Local<"i32">[];
 
 /** The rows that a kernel walks through. */
 interface Rows {
-  /** Of the first row; they are changed, and so is `rows`. */
+  /** Of the first row; they are changed, and so is `rows`. The last one is where results go. */
   readonly pointers: Pointers;
   readonly rows: Local<"i32">;
   /** Vectors in a row, and bytes from its end to the next one. */
   readonly vectors: Local<"i32">;
   readonly skip: Operand<"i32">;
-  /** The values of the channels, and how many there are of each. */
+  /** The numbers of the channels, and how many there are of each. */
   readonly map: Local<"i32">;
   readonly valuesPerChannel: number;
 }
 
 /**
- * Runs `body` for every vector of all rows, given where it is in each tensor, and the values of its channels. Rows are
- * taken in pairs, so that the values of a channel are loaded once for both.
+ * Sets `result` to what four elements become, given where each tensor has them, `offset` bytes behind its pointer, and the
+ * numbers of their channels.
  */
-function inPairsOfRows(
+type Compute<V> = (result: Local<"v128">, pointers: Pointers, offset: number, values: readonly V[]) => Body;
+
+/** Computes all rows. They are taken in pairs, so that the numbers of a channel are loaded once for both. */
+function inPairsOfRows<V>(
   local: <T extends "i32" | "v128">(type: T) => Local<T>,
   { pointers, rows, vectors, skip, map, valuesPerChannel }: Rows,
-  body: (pointers: Pointers, values: readonly Wide[]) => Body,
+  elements: Elements<V>,
+  compute: Compute<V>,
 ): Statement[] {
   const [values, left, pitch] = [local("i32"), local("i32"), local("i32")];
-  const held = Array.from({ length: valuesPerChannel }, () => wideLocal(local));
-  const wides = held.map(({ value }) => value);
+  const most = elements.together;
+  const results = Array.from({ length: most }, () => local("v128"));
+  const held = results.map(() => Array.from({ length: valuesPerChannel }, () => elements.hold(local)));
   const below = pointers.map(() => local("i32"));
   const advance = (row: Pointers, bytes: Operand<"i32">): Statement[] =>
     row.map((pointer) => pointer.set(i32.add(pointer, bytes)));
-  const pass = (...together: readonly Pointers[]): Body => [
+  const step = (count: number, taken: readonly Pointers[]): Body => {
+    const some = held.slice(0, count);
+    return [
+      some.map((numbers, v) =>
+        numbers.map((number, i) => number.set(elements.numbers(values, (i * count + v) * elements.bytes))),
+      ),
+      taken.map((row) => [
+        some.map((numbers, v) =>
+          compute(
+            results[v],
+            row,
+            16 * v,
+            numbers.map(({ value }) => value),
+          ),
+        ),
+        storeSideBySide(row[row.length - 1], results.slice(0, count)),
+        advance(row, 16 * count),
+      ]),
+      values.set(i32.add(values, valuesPerChannel * count * elements.bytes)),
+      left.set(i32.sub(left, count)),
+    ];
+  };
+  const pass = (...taken: readonly Pointers[]): Body => [
     values.set(map),
     left.set(vectors),
-    doWhile(
-      [
-        held.map((value, i) => value.set(loadDoubles(values, i * GROUP))),
-        together.map((row) => [body(row, wides), advance(row, 16)]),
-        values.set(i32.add(values, valuesPerChannel * GROUP)),
-        left.set(i32.sub(left, 1)),
-      ],
-      left,
-    ),
+    most === 1
+      ? doWhile(step(1, taken), left)
+      : [whileLoop(i32.ge_s(left, most), step(most, taken)), when(left, step(1, taken))],
   ];
   return [
     pitch.set(i32.add(i32.shl(vectors, 4), skip)),
@@ -108,65 +116,90 @@ function inPairsOfRows(
 
 type NormalizeParameters = Record<"x" | "map" | "addend" | "y" | "vectors" | "rows" | "skip", "i32">;
 
-function normalizeKernel(name: string, adds: boolean, rectifies: boolean): NamedFunction<NormalizeParameters> {
+function normalizeKernel<V>(
+  name: string,
+  adds: boolean,
+  rectifies: boolean,
+  elements: Elements<V>,
+): NamedFunction<NormalizeParameters> {
+  const { load, add, sub, mul, narrow } = elements;
   return wasmFunction(
-    name,
+    `${name}${elements.suffix}`,
     { x: "i32", map: "i32", addend: "i32", y: "i32", vectors: "i32", rows: "i32", skip: "i32" },
     ({ x, map, addend, y, vectors, rows, skip }, local) => {
       const held = local("v128");
       return inPairsOfRows(
         local,
-        { pointers: adds ? [x, y, addend] : [x, y], rows, vectors, skip, map, valuesPerChannel: 3 },
-        ([from, to, other], [mean, scale, offset]) => {
-          const stored = narrow(add(mul(sub(loadWide(from), mean), scale), offset));
-          const added = adds ? f32x4.add(stored, v128.load(other)) : stored;
-          return v128.store(to, rectifies ? positivePart(added, held) : added);
+        { pointers: adds ? [x, addend, y] : [x, y], rows, vectors, skip, map, valuesPerChannel: 3 },
+        elements,
+        (result, [from, other], offset, [mean, scale, shift]) => {
+          const stored = narrow(add(mul(sub(load(from, offset), mean), scale), shift));
+          const added = adds ? f32x4.add(stored, v128.load(other, offset)) : stored;
+          return result.set(rectifies ? positivePart(added, held) : added);
         },
       );
     },
   );
 }
 
+/** The kernels by what follows: nothing, an addend, a ReLU, or both. */
+type NormalizeKernels = Record<"plain" | "add" | "rectify" | "addRectify", NamedFunction<NormalizeParameters>>;
+
+function normalizeKernelsFor<V>(elements: Elements<V>): NormalizeKernels {
+  return {
+    plain: normalizeKernel("normalize", false, false, elements),
+    add: normalizeKernel("normalizeAdd", true, false, elements),
+    rectify: normalizeKernel("normalizeRectify", false, true, elements),
+    addRectify: normalizeKernel("normalizeAddRectify", true, true, elements),
+  };
+}
+
 /**
- * `y` from `x`, by what follows: nothing, an addend, a ReLU, or both. At least one row and one vector; from the end of a
- * row to the beginning of the next there are `skip` bytes.
+ * `y` from `x`, with a map in single or double precision. At least one row and one vector; from the end of a row to the
+ * beginning of the next there are `skip` bytes.
  */
-export const normalizeKernels: Record<
-  "plain" | "add" | "rectify" | "addRectify",
-  NamedFunction<NormalizeParameters>
-> = {
-  plain: normalizeKernel("normalize", false, false),
-  add: normalizeKernel("normalizeAdd", true, false),
-  rectify: normalizeKernel("normalizeRectify", false, true),
-  addRectify: normalizeKernel("normalizeAddRectify", true, true),
+export const normalizeKernels: Record<"single" | "double", NormalizeKernels> = {
+  single: normalizeKernelsFor(singleElements),
+  double: normalizeKernelsFor(doubleElements),
 };
 
-/** The one of {@link normalizeKernels} that adds and rectifies if it shall. */
-export function chooseNormalizeKernel(adds: boolean, rectifies: boolean): NamedFunction<NormalizeParameters> {
-  if (adds) return normalizeKernels[rectifies ? "addRectify" : "add"];
-  return normalizeKernels[rectifies ? "rectify" : "plain"];
+/** The one of {@link normalizeKernels} for `map` that adds and rectifies if it shall. */
+export function chooseNormalizeKernel(
+  map: FloatArray,
+  adds: boolean,
+  rectifies: boolean,
+): NamedFunction<NormalizeParameters> {
+  const kernels = normalizeKernels[map instanceof Float32Array ? "single" : "double"];
+  if (adds) return kernels[rectifies ? "addRectify" : "add"];
+  return kernels[rectifies ? "rectify" : "plain"];
 }
 
 type GradientParameters = Record<"dy" | "x" | "map" | "positive" | "addend" | "dx" | "vectors" | "rows", "i32">;
 
-function gradientKernel(name: string, masked: boolean, adds: boolean): NamedFunction<GradientParameters> {
+function gradientKernel<V>(
+  name: string,
+  masked: boolean,
+  adds: boolean,
+  elements: Elements<V>,
+): NamedFunction<GradientParameters> {
+  const { load, sub, mul, narrow } = elements;
   return wasmFunction(
-    name,
+    `${name}${elements.suffix}`,
     { dy: "i32", x: "i32", map: "i32", positive: "i32", addend: "i32", dx: "i32", vectors: "i32", rows: "i32" },
     ({ dy, x, map, positive, addend, dx, vectors, rows }, local) => {
       const floats = local("v128");
-      const pointers = [dy, x, dx, ...(masked ? [positive] : []), ...(adds ? [addend] : [])];
+      const pointers = [dy, x, ...(masked ? [positive] : []), ...(adds ? [addend] : []), dx];
       return inPairsOfRows(
         local,
         { pointers, rows, vectors, skip: 0, map, valuesPerChannel: 4 },
-        ([dyAt, xAt, dxAt, ...others], [mean, scale, shift, slope]) => {
-          const gradient = masked ? widen(floats) : loadWide(dyAt);
-          const own = narrow(mul(scale, sub(sub(gradient, shift), mul(sub(loadWide(xAt), mean), slope))));
-          const positiveAt = others[0];
+        elements,
+        (result, [dyAt, xAt, ...others], offset, [mean, scale, shift, slope]) => {
+          const gradient = masked ? elements.from(floats) : load(dyAt, offset);
+          const own = narrow(mul(scale, sub(sub(gradient, shift), mul(sub(load(xAt, offset), mean), slope))));
           const addendAt = others[masked ? 1 : 0];
           return [
-            masked ? floats.set(wherePositive(v128.load(dyAt), v128.load(positiveAt))) : [],
-            v128.store(dxAt, adds ? f32x4.add(f32x4.add(v128.zero(), own), v128.load(addendAt)) : own),
+            masked ? floats.set(wherePositive(v128.load(dyAt, offset), v128.load(others[0], offset))) : [],
+            result.set(adds ? f32x4.add(f32x4.add(v128.zero(), own), v128.load(addendAt, offset)) : own),
           ];
         },
       );
@@ -174,16 +207,20 @@ function gradientKernel(name: string, masked: boolean, adds: boolean): NamedFunc
   );
 }
 
-/**
- * `dx` from `dy` and `x`, without and with a ReLU behind the normalization, and then alone or as a sum. At least one row
- * and one vector.
- */
-export const normalizationGradientKernels: Record<
-  "plain" | "masked" | "plainSum" | "maskedSum",
-  NamedFunction<GradientParameters>
-> = {
-  plain: gradientKernel("normalizationGradient", false, false),
-  masked: gradientKernel("normalizationGradientMasked", true, false),
-  plainSum: gradientKernel("normalizationGradientSum", false, true),
-  maskedSum: gradientKernel("normalizationGradientMaskedSum", true, true),
+/** The kernels without and with a ReLU behind the normalization, and then alone or as a sum. */
+type GradientKernels = Record<"plain" | "masked" | "plainSum" | "maskedSum", NamedFunction<GradientParameters>>;
+
+function gradientKernelsFor<V>(elements: Elements<V>): GradientKernels {
+  return {
+    plain: gradientKernel("normalizationGradient", false, false, elements),
+    masked: gradientKernel("normalizationGradientMasked", true, false, elements),
+    plainSum: gradientKernel("normalizationGradientSum", false, true, elements),
+    maskedSum: gradientKernel("normalizationGradientMaskedSum", true, true, elements),
+  };
+}
+
+/** `dx` from `dy` and `x`, with a map in single or double precision. At least one row and one vector. */
+export const normalizationGradientKernels: Record<"single" | "double", GradientKernels> = {
+  single: gradientKernelsFor(singleElements),
+  double: gradientKernelsFor(doubleElements),
 };

@@ -20,8 +20,8 @@ const columnKernels = [
 /** In no order that matters. */
 export const passKernels: readonly NamedFunction<Signature>[] = [
   ...columnKernels,
-  ...Object.values(normalizeKernels),
-  ...Object.values(normalizationGradientKernels),
+  ...Object.values(normalizeKernels).flatMap((kernels) => Object.values(kernels)),
+  ...Object.values(normalizationGradientKernels).flatMap((kernels) => Object.values(kernels)),
   ...sumKernels.flat(),
   ...Object.values(finishKernels),
   rectifyKernel,

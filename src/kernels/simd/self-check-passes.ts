@@ -4,8 +4,10 @@
  *
  * @module
  */
+import type { FloatArray } from "../../tensor/dtype.js";
 import { finishKernels, rectifyKernel, sumKernels } from "./element-kernels.js";
 import { PANEL_VECTORS, singles } from "./lanes.js";
+import { normalizationGradientKernels, normalizeKernels } from "./normalize-kernels.js";
 import { outerProductKernels } from "./outer-product-kernels.js";
 import { type Check, checkOf, type MakeArray } from "./self-check-arrays.js";
 
@@ -21,7 +23,11 @@ const positivePart = (value: number): number => (value <= 0 ? 0 : value);
 
 /** Their checks. */
 export function passChecks(make: MakeArray): readonly Check[] {
-  return [...elementChecks(make), ...PANEL_VECTORS.map((vectors) => packingCheck(make, vectors))];
+  return [
+    ...elementChecks(make),
+    ...normalizationChecks(make),
+    ...PANEL_VECTORS.map((vectors) => packingCheck(make, vectors)),
+  ];
 }
 
 function elementChecks(make: MakeArray): readonly Check[] {
@@ -48,6 +54,52 @@ function elementChecks(make: MakeArray): readonly Check[] {
       finished,
       (run) => run(finishKernels.addRectify, { ...places, vectors: VECTORS, rows: 1, skip: 0 }),
       (i) => positivePart(Math.fround(x[i] + other[i])),
+    ),
+  ];
+}
+
+/** Rows: a pair, and one alone. */
+const ROWS = 3;
+/** Some that round, and some that stay small beside them, for channels. */
+const NUMBERS = [0.7, -1.3, 2.1, -0, 0.9, 1e-3, -2.6];
+
+function normalizationChecks(make: MakeArray): readonly Check[] {
+  const [x, dy, addend] = [FIRST, SECOND, NUMBERS].map((values) => make(singles, ROWS * LENGTH, values));
+  const [y, dx] = [0, 1].map(() => make(singles, ROWS * LENGTH, [Number.NaN]));
+  const [map, gradientMap] = [3, 4].map((valuesPerChannel) => make(singles, valuesPerChannel * LENGTH, NUMBERS));
+  /** A number of the channel of element `i`: of the first eight channels they stand together, and of the last four. */
+  const numberOf = (map: FloatArray, which: number, i: number): number => {
+    const channel = i % LENGTH;
+    const [first, count] = channel < 8 ? [0, 8] : [(8 * map.length) / LENGTH, 4];
+    return map[first + which * count + (channel % 8)];
+  };
+  const { fround } = Math;
+  const where = { x: x.byteOffset, addend: addend.byteOffset, vectors: VECTORS, rows: ROWS };
+  return [
+    checkOf(
+      "a normalization with a sum and a ReLU",
+      y,
+      (run) => run(normalizeKernels.single.addRectify, { ...where, map: map.byteOffset, y: y.byteOffset, skip: 0 }),
+      (i) => {
+        const [mean, scale, offset] = [0, 1, 2].map((which) => numberOf(map, which, i));
+        const own = fround(fround(fround(x[i] - mean) * scale) + offset);
+        return positivePart(fround(own + addend[i]));
+      },
+    ),
+    checkOf(
+      "the gradient of a normalization with a ReLU, in a sum",
+      dx,
+      (run) =>
+        run(normalizationGradientKernels.single.maskedSum, {
+          ...{ ...where, map: gradientMap.byteOffset, dx: dx.byteOffset },
+          ...{ dy: dy.byteOffset, positive: x.byteOffset },
+        }),
+      (i) => {
+        const [mean, scale, shift, slope] = [0, 1, 2, 3].map((which) => numberOf(gradientMap, which, i));
+        const share = fround(fround(x[i] - mean) * slope);
+        const own = fround(scale * fround(fround((x[i] > 0 ? dy[i] : 0) - shift) - share));
+        return fround(fround(0 + own) + addend[i]);
+      },
     ),
   ];
 }
