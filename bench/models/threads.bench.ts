@@ -8,7 +8,8 @@ import { resnetV1 } from "../../src/models/resnet-v1.js";
 import { trainStep } from "../../src/training/train-step.js";
 import { batchOf, stepOptions } from "./batch.js";
 
-const WARM_UP = 15;
+/** So many that V8 has next to nothing left to compile: with two threads there is no core left for that. */
+const WARM_UP = 100;
 const TURNS = 100;
 const batch = batchOf(32);
 console.log(`${cpus()[0].model}, Node ${process.versions.node}: training steps of ResNet20v1, batch 32, ${TURNS} each`);

@@ -1,7 +1,7 @@
 /**
  * Measures one peer that runs in Node on one job (a folder that `prepare.mjs` wrote), in this process, and writes JSON.
  *
- *     node bench/peers/speed/measure.mjs PEER FOLDER THREADS RESULT.json SECONDS
+ *     node bench/peers/speed/measure.mjs PEER FOLDER THREADS RESULT.json SECONDS WARM
  *
  * @module
  */
@@ -51,7 +51,7 @@ const PEERS = {
   },
 };
 
-const [peer, folder, threads, file, seconds] = process.argv.slice(2);
+const [peer, folder, threads, file, seconds, warmSeconds] = process.argv.slice(2);
 const { version, once } = await PEERS[peer](openJob(folder), Number(threads));
-await measure(once, { version, file, seconds: Number(seconds) });
+await measure(once, { version, file, seconds: Number(seconds), warmSeconds: Number(warmSeconds) });
 process.exit(0); // some peers leave threads running

@@ -37,7 +37,8 @@ ${WORKLOADS.map(({ name }) => `  ${name}`).join("\n")}
 Options:
   --peers A,B    only these: ${[...new Set(PEERS.map(([peer]) => family(peer)))].join(", ")}
   --threads 1,2  only these numbers of threads
-  --seconds 4    how long to measure each, after two seconds and twelve runs of warming up
+  --warm 10      seconds, and at least twelve runs, of warming up before: engines of JavaScript still compile meanwhile
+  --seconds 4    how long to measure each then
   --rounds 1     how often to measure each, in turn with the others; ratios are medians of those of the rounds
   --slow         also what takes minutes a run: jax-js and tfjs-backend-cpu
   --out FILE     the page; must be given where not everything is measured, else it is docs/speed.md
@@ -65,6 +66,7 @@ const { values, positionals } = parseArgs({
   options: {
     peers: { type: "string" },
     threads: { type: "string" },
+    warm: { type: "string", default: "10" },
     seconds: { type: "string", default: "4" },
     rounds: { type: "string", default: "1" },
     slow: { type: "boolean" },
@@ -76,7 +78,10 @@ if (values.help) {
   console.log(USAGE);
   process.exit(0);
 }
-if (!(Number(values.seconds) > 0)) fail(`--seconds must be a number above 0. Received ${values.seconds}.`);
+for (const name of ["seconds", "warm"]) {
+  if (!(Number(values[name]) > 0)) fail(`--${name} must be a number above 0. Received ${values[name]}.`);
+}
+const durations = [values.seconds, values.warm];
 const roundCount = Number(values.rounds);
 if (!Number.isSafeInteger(roundCount) || roundCount < 1) {
   fail(`--rounds must be a whole number of at least 1. Received ${values.rounds}.`);
@@ -103,16 +108,16 @@ const output = join(scratch, "result.json");
 function commandOf(peer, folder, threads) {
   if (peer === "pytorch" || peer === "tensorflow") {
     const python = process.env[`TOUCHSTONE_PYTHON_${peer.toUpperCase()}`] ?? process.env.TOUCHSTONE_PYTHON ?? "python3";
-    return [python, [join(here, "speed_peer.py"), peer, folder, threads, output, values.seconds]];
+    return [python, [join(here, "speed_peer.py"), peer, folder, threads, output, ...durations]];
   }
   if (!peer.startsWith("touchstone")) {
-    return [process.execPath, [join(here, "measure.mjs"), peer, folder, threads, output, values.seconds]];
+    return [process.execPath, [join(here, "measure.mjs"), peer, folder, threads, output, ...durations]];
   }
   const flags = peer.includes("wide") ? [WIDE] : [];
   const accumulate = peer.includes("float64") ? "float64" : "float32";
   return [
     process.execPath,
-    [...flags, join(here, "touchstone.mjs"), folder, threads, accumulate, output, values.seconds],
+    [...flags, join(here, "touchstone.mjs"), folder, threads, accumulate, output, ...durations],
   ];
 }
 

@@ -1,4 +1,4 @@
-"""TensorFlow (through Keras) or PyTorch on one job: speed_peer.py tensorflow|pytorch FOLDER THREADS RESULT.json SECONDS
+"""TensorFlow (through Keras) or PyTorch on one job: speed_peer.py tensorflow|pytorch FOLDER THREADS RESULT.json SECONDS WARM
 
 FOLDER is what prepare.mjs wrote: the plan of the model (see plan.mjs), its weights and inputs, the model as a .keras file.
 """
@@ -9,8 +9,8 @@ import resource
 import sys
 import time
 
-peer, folder, threads, result_file, seconds = sys.argv[1:]
-threads, seconds = int(threads), float(seconds)
+peer, folder, threads, result_file, seconds, warm_seconds = sys.argv[1:]
+threads, seconds, warm_seconds = int(threads), float(seconds), float(warm_seconds)
 job = json.load(open(os.path.join(folder, "job.json")))
 os.environ.update(
     KERAS_BACKEND="tensorflow", TF_CPP_MIN_LOG_LEVEL="3", CUDA_VISIBLE_DEVICES="", OMP_NUM_THREADS=str(threads)
@@ -159,7 +159,7 @@ def pytorch():
 once, version = {"tensorflow": tensorflow, "pytorch": pytorch}[peer]()
 first = once()
 begin, warm = time.perf_counter(), 0
-while warm < 12 or time.perf_counter() - begin < 2:
+while warm < 12 or time.perf_counter() - begin < warm_seconds:
     once()
     warm += 1
 times, begin, processor = [], time.perf_counter(), time.process_time()

@@ -1,7 +1,7 @@
 /**
  * Touchstone itself on one job (a folder that `prepare.mjs` wrote).
  *
- *     node [--experimental-wasm-revectorize] bench/peers/speed/touchstone.mjs FOLDER THREADS ACCUMULATE RESULT.json SECONDS
+ *     node [--experimental-wasm-revectorize] bench/peers/speed/touchstone.mjs FOLDER THREADS ACCUMULATE RESULT.json SECONDS WARM
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { Arena } from "../../../build/src/tensor/arena.js";
 import { modelNamed } from "./plan.mjs";
 import { measure, openJob } from "./work.mjs";
 
-const [folder, threads, accumulate, file, seconds] = process.argv.slice(2);
+const [folder, threads, accumulate, file, seconds, warmSeconds] = process.argv.slice(2);
 const job = openJob(folder);
 const { kind, batch } = job;
 const model = modelNamed(job.model);
@@ -36,6 +36,6 @@ function train() {
 const once = kind === "forward" ? forward : train;
 const penalty = kind === "step" ? regularizationLosses(model) : 0; // others report the cross-entropy alone
 const shown = (result) => Array.from(result, (value) => value - penalty);
-await measure(once, { version: "", file, seconds: Number(seconds), shown });
+await measure(once, { version: "", file, seconds: Number(seconds), warmSeconds: Number(warmSeconds), shown });
 predictor.close();
 execution.close();

@@ -40,10 +40,10 @@ export function openJob(folder) {
 }
 
 /**
- * Runs `once` until it is warm, two seconds and twelve runs at least, then for `seconds` or at least `least` times. Gives milliseconds: the median, and the least
- * and most of the middle half; and how many cores it kept busy.
+ * Runs `once` until it is warm, for `warmSeconds` and twelve times at least, then for `seconds` or at least `least` times. Gives
+ * milliseconds: the median, and the least and most of the middle half; and how many cores it kept busy.
  */
-async function timed(once, { seconds, least = 5, warmSeconds = 2, warmRuns = 12 }) {
+async function timed(once, { seconds, warmSeconds, least = 5, warmRuns = 12 }) {
   const started = performance.now();
   let warm = 0;
   while (warm < warmRuns || performance.now() - started < 1000 * warmSeconds) {
@@ -79,8 +79,8 @@ function peakMegabytes() {
 }
 
 /** Measures `once` and writes what came out; `shown` gives the numbers of its first result that are compared. */
-export async function measure(once, { version, file, seconds, shown = (result) => result }) {
+export async function measure(once, { version, file, seconds, warmSeconds, shown = (result) => result }) {
   const result = Array.from(shown(await once())).slice(0, 10);
-  const times = await timed(once, { seconds });
+  const times = await timed(once, { seconds, warmSeconds });
   writeFileSync(file, JSON.stringify({ version, ...times, result, peakMegabytes: peakMegabytes() }));
 }
