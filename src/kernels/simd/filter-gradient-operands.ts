@@ -69,17 +69,18 @@ function countOf({ images, rows, columns }: Grid): number {
 }
 
 /**
- * Fetches the pixels of a block of a plan whose images are one row of pixels, those of which the tile reads most lines of the
- * cache: of longer ones the other lines belong to other threads.
+ * Fetches the pixels of a block of a plan whose images are one row of pixels, each a position: those of which the tile reads
+ * most lines of the cache. Of longer ones the other lines belong to other threads.
  */
 export function fetchPixels(
-  { window, channels, filters }: Plan,
+  { batch, window, channels, filters }: Plan,
   tile: FilterTile,
   block: Positions,
   x: number,
   dy: number,
 ): void {
-  if (window.kernelHeight * window.kernelWidth > 1 || window.outputHeight > 1) return;
+  const { kernelHeight, kernelWidth, inputHeight, inputWidth, outputWidth } = window;
+  if (kernelHeight * kernelWidth > 1 || batch * inputHeight > 1 || inputWidth !== outputWidth) return;
   const linesOf = (values: number): number => Math.ceil((4 * values) / CACHE_LINE);
   const fetch = (pixels: number, values: number, { from, to }: Range): void => {
     if (2 * linesOf(to - from) <= linesOf(values)) return;
