@@ -159,11 +159,11 @@ export function interleavedMap({ mean, scale, offset }: ChannelMap, { constants,
   const single = accumulate === "float32";
   const values = [mean, scale, offset];
   const length = values.length * scale.length;
-  const copy = (to: FloatArray): void => to.set(interleaved(values, single));
-  return constants?.find(scale, [], length, copy, accumulate) ?? interleaved(values, single);
+  const pack = (to: FloatArray): void => to.set(interleaved(values, single));
+  return constants?.find(scale, [], length, pack, single ? "float32" : "float64") ?? interleaved(values, single);
 }
 
-/** `values`, [C] each, one after another: what a job is given. In single precision, if so. */
+/** `values`, [C] each, one after another, in single precision or as they are: what a job without assembled kernels is given. */
 export function packed(values: readonly Float64Array[], single: boolean): FloatArray {
   const channels = values[0].length;
   const together = floatArray(single ? "float32" : "float64", values.length * channels);
@@ -171,7 +171,7 @@ export function packed(values: readonly Float64Array[], single: boolean): FloatA
   return together;
 }
 
-/** `values` as jobs compute with them: in single precision, if so. */
+/** `values`, [C], in single precision or as they are. */
 export function channelNumbers(values: Float64Array, single: boolean): FloatArray {
   if (!single) return values;
   const rounded = allocateInScope("float32", values.length);

@@ -80,8 +80,9 @@ export interface Elements<V> {
   /** Vectors side by side that are best computed together: V8 makes one of two (`wide.ts`). */
   readonly together: 1 | 2;
   readonly hold: (local: (type: "v128") => Local<"v128">) => Held<V>;
-  /** The four elements of a tensor at an address; given as floats, they should be a local variable. */
+  /** The four elements of a tensor at an address. */
   readonly load: (address: Operand<"i32">, offset?: number) => V;
+  /** Four elements in a register. They may be read twice, so they should be a local variable. */
   readonly from: (floats: Value<"v128">) => V;
   /** The numbers of four channels. */
   readonly numbers: (address: Operand<"i32">, offset?: number) => V;

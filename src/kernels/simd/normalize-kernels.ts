@@ -1,12 +1,13 @@
 /**
  * The passes of `normalize.ts` and `normalize-gradients.ts` that write tensors, assembled: rows of whole vectors.
  *
- * The numbers with which elements are moved and stretched stand together for a few channels at a time, as floats or as
- * doubles, whatever is computed with:
+ * They compute in float64, or round to float32 at every step (`Elements`). The numbers with which the elements of a few channels
+ * are moved and stretched stand together, in the precision that is computed in:
  *
- *     mean, scale, offset        and backward        mean, scale, shift, slope
+ *     float64      mean[4], scale[4], offset[4]        and backward        mean[4], scale[4], shift[4], slope[4]
+ *     float32      mean[8], scale[8], offset[8]                            mean[8], ...
  *
- * each of four channels where doubles are, and of eight where floats are: of two vectors V8 makes one (`wide.ts`).
+ * Eight floats are two vectors, of which V8 makes one (`wide.ts`); the last four channels may stand alone.
  *
  * @module
  */
@@ -54,10 +55,10 @@ interface Rows {
 }
 
 /**
- * Sets `result` to what four elements become, given where each tensor has them, `offset` bytes behind its pointer, and the
+ * Sets `result` to what four elements become, given where each tensor has them, `at` bytes behind its pointer, and the
  * numbers of their channels.
  */
-type Compute<V> = (result: Local<"v128">, pointers: Pointers, offset: number, values: readonly V[]) => Body;
+type Compute<V> = (result: Local<"v128">, pointers: Pointers, at: number, values: readonly V[]) => Body;
 
 /** Computes all rows. They are taken in pairs, so that the numbers of a channel are loaded once for both. */
 function inPairsOfRows<V>(
@@ -132,9 +133,9 @@ function normalizeKernel<V>(
         local,
         { pointers: adds ? [x, addend, y] : [x, y], rows, vectors, skip, map, valuesPerChannel: 3 },
         elements,
-        (result, [from, other], offset, [mean, scale, shift]) => {
-          const stored = narrow(add(mul(sub(load(from, offset), mean), scale), shift));
-          const added = adds ? f32x4.add(stored, v128.load(other, offset)) : stored;
+        (result, [from, other], at, [mean, scale, offset]) => {
+          const stored = narrow(add(mul(sub(load(from, at), mean), scale), offset));
+          const added = adds ? f32x4.add(stored, v128.load(other, at)) : stored;
           return result.set(rectifies ? positivePart(added, held) : added);
         },
       );
@@ -193,13 +194,13 @@ function gradientKernel<V>(
         local,
         { pointers, rows, vectors, skip: 0, map, valuesPerChannel: 4 },
         elements,
-        (result, [dyAt, xAt, ...others], offset, [mean, scale, shift, slope]) => {
-          const gradient = masked ? elements.from(floats) : load(dyAt, offset);
-          const own = narrow(mul(scale, sub(sub(gradient, shift), mul(sub(load(xAt, offset), mean), slope))));
+        (result, [dyAt, xAt, ...others], at, [mean, scale, shift, slope]) => {
+          const gradient = masked ? elements.from(floats) : load(dyAt, at);
+          const own = narrow(mul(scale, sub(sub(gradient, shift), mul(sub(load(xAt, at), mean), slope))));
           const addendAt = others[masked ? 1 : 0];
           return [
-            masked ? floats.set(wherePositive(v128.load(dyAt, offset), v128.load(others[0], offset))) : [],
-            result.set(adds ? f32x4.add(f32x4.add(v128.zero(), own), v128.load(addendAt, offset)) : own),
+            masked ? floats.set(wherePositive(v128.load(dyAt, at), v128.load(others[0], at))) : [],
+            result.set(adds ? f32x4.add(f32x4.add(v128.zero(), own), v128.load(addendAt, at)) : own),
           ];
         },
       );

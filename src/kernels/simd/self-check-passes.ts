@@ -60,14 +60,14 @@ function elementChecks(make: MakeArray): readonly Check[] {
 
 /** Rows: a pair, and one alone. */
 const ROWS = 3;
-/** Some that round, and some that stay small beside them, for channels. */
+/** By which channels are moved and stretched. */
 const NUMBERS = [0.7, -1.3, 2.1, -0, 0.9, 1e-3, -2.6];
 
 function normalizationChecks(make: MakeArray): readonly Check[] {
   const [x, dy, addend] = [FIRST, SECOND, NUMBERS].map((values) => make(singles, ROWS * LENGTH, values));
   const [y, dx] = [0, 1].map(() => make(singles, ROWS * LENGTH, [Number.NaN]));
   const [map, gradientMap] = [3, 4].map((valuesPerChannel) => make(singles, valuesPerChannel * LENGTH, NUMBERS));
-  /** A number of the channel of element `i`: of the first eight channels they stand together, and of the last four. */
+  /** Number `which` of the channel of element `i`: those of the first eight channels stand together, then those of the last four. */
   const numberOf = (map: FloatArray, which: number, i: number): number => {
     const channel = i % LENGTH;
     const [first, count] = channel < 8 ? [0, 8] : [(8 * map.length) / LENGTH, 4];
