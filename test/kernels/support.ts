@@ -86,3 +86,14 @@ export function withWideVectors(use: () => void): void {
     process.execArgv.splice(process.execArgv.lastIndexOf(WIDE), 1);
   }
 }
+
+/** Runs `use` for both widths of panels: as Node was started, and as if it had the flag for wide vectors. */
+export function forBothWidths(use: (width: string) => void): void {
+  use(`${panelVectors()} vectors`);
+  withWideVectors(() => use("4 vectors"));
+}
+
+/** What `compute` gives for both ways to sum. */
+export function bothSums<T>(compute: (accumulate: Accumulate) => T): Readonly<Record<Accumulate, T>> {
+  return { float64: compute("float64"), float32: compute("float32") };
+}

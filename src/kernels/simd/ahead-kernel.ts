@@ -13,11 +13,21 @@
  * @module
  */
 import { type NamedFunction, type Signature, wasmFunction } from "../../assembly/code.js";
+import { call } from "../../assembly/control.js";
 import { i32 } from "../../assembly/instructions.js";
 import { CACHE_LINE } from "../../tensor/heap.js";
 import { type Family, family } from "./family.js";
-import { type Lanes, WIDE_PANEL_VECTORS } from "./lanes.js";
-import { callWith, multiplyTiles, type ProductParameter, productParameters, UNROLL } from "./product-kernel.js";
+import { type Lanes, tileRows, WIDE_PANEL_VECTORS } from "./lanes.js";
+import {
+  callWith,
+  eachKind,
+  multiplyTiles,
+  type ProductParameter,
+  productParameters,
+  type TileParameter,
+  tileParameters,
+  UNROLL,
+} from "./product-kernel.js";
 
 /** What is told beside what every product is: where to read, and how many bytes further on in each round. */
 type AheadParameter = ProductParameter | "ahead" | "aheadStep";
@@ -25,19 +35,43 @@ type AheadParameter = ProductParameter | "ahead" | "aheadStep";
 /** A kernel for one panel of some width. */
 type AheadKernel = NamedFunction<Record<AheadParameter, "i32">>;
 
-function makeAheadKernel(lanes: Lanes, vectors: number): AheadKernel {
-  const parameters: Record<AheadParameter, "i32"> = { ...productParameters, ahead: "i32", aheadStep: "i32" };
-  return wasmFunction(`product_ahead_${lanes.name}_${vectors}`, parameters, (p, local) => {
+function makeTileKernel(
+  lanes: Lanes,
+  vectors: number,
+): NamedFunction<Record<TileParameter | "ahead" | "aheadStep", "i32">> {
+  const parameters = { ...tileParameters, ahead: "i32", aheadStep: "i32" } as const;
+  return wasmFunction(`tiles_ahead_${lanes.name}_${vectors}`, parameters, (p, local) => {
     const unused = local("i32");
     const readAhead = [unused.set(i32.load(p.ahead)), p.ahead.set(i32.add(p.ahead, p.aheadStep))];
     return multiplyTiles(lanes, vectors, p, readAhead, local);
   });
 }
 
+const tiles = family(makeTileKernel, WIDE_PANEL_VECTORS);
+
+function makeAheadKernel(lanes: Lanes, vectors: number): AheadKernel {
+  const parameters: Record<AheadParameter, "i32"> = { ...productParameters, ahead: "i32", aheadStep: "i32" };
+  return wasmFunction(`product_ahead_${lanes.name}_${vectors}`, parameters, (p, local) => {
+    const rounds = local("i32");
+    const rows = tileRows(vectors);
+    return eachKind(
+      vectors,
+      p,
+      (kind) => [
+        call(tiles.of(lanes, vectors), { ...p, ...kind }),
+        rounds.set(i32.mul(i32.div_u(i32.add(kind.count, rows - 1), rows), kind.segmentCount)),
+        rounds.set(i32.mul(rounds, i32.div_u(i32.add(kind.length, UNROLL - 1), UNROLL))),
+        p.ahead.set(i32.add(p.ahead, i32.mul(p.aheadStep, rounds))),
+      ],
+      local,
+    );
+  });
+}
+
 const kernels = family(makeAheadKernel, WIDE_PANEL_VECTORS);
 
 /** The kernels for all panels but the narrowest. */
-export const aheadKernels: readonly NamedFunction<Signature>[] = kernels.all;
+export const aheadKernels: readonly NamedFunction<Signature>[] = [...tiles.all, ...kernels.all];
 
 /** The kernel for panels of `vectors` vectors of `lanes`, more than one. */
 export const aheadKernel: Family<AheadKernel> = kernels.of;
@@ -54,12 +88,10 @@ export function aheadFunction(
 const READ_BYTES = 4;
 
 /**
- * How many bytes further a round reads, so that all rounds of `tiles` tiles of so many segments of so many values read
- * nothing behind the first `bytes`; 0 where steps would be shorter than what is read. A step beyond a line of the cache would
- * leave some out.
+ * How many bytes further a round reads, so that `rounds` of them read nothing behind the first `bytes`; 0 where steps would
+ * be shorter than what is read. A step beyond a line of the cache would leave some out.
  */
-export function aheadStep(bytes: number, tiles: number, segmentCount: number, length: number): number {
-  const rounds = tiles * segmentCount * Math.ceil(length / UNROLL);
+export function aheadStep(bytes: number, rounds: number): number {
   const step = Math.min(CACHE_LINE, Math.floor(bytes / rounds));
   return step < READ_BYTES ? 0 : step;
 }

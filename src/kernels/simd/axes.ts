@@ -26,6 +26,42 @@ export function outputsInside(range: Range, k: number, axis: Axis): Range {
   return { from: Math.min(from, range.to), to: Math.max(to, Math.min(from, range.to)) };
 }
 
+/** Outputs along one axis that see the input through the same taps. */
+export interface OutputsSeeing {
+  readonly outputs: Range;
+  readonly taps: Range;
+}
+
+/** The outputs along one axis, from the first to the last, by the taps through which they see the input. */
+export function outputsByTaps(axis: Axis, outputs: number): OutputsSeeing[] {
+  const groups: OutputsSeeing[] = [];
+  for (let from = 0, to = 0; from < outputs; from = to) {
+    const taps = tapsSeen(axis, from);
+    to = from + 1;
+    if (taps.to - taps.from === axis.kernel)
+      to = Math.min(outputs, endOfInside(axis)); // most outputs, and there may be many
+    else while (to < outputs && isSame(tapsSeen(axis, to), taps)) to++;
+    groups.push({ outputs: { from, to }, taps });
+  }
+  return groups;
+}
+
+/** The taps through which an output sees the input; none of them where it sees padding only. */
+function tapsSeen({ input, kernel, stride, dilation, pad }: Axis, output: number): Range {
+  const first = output * stride - pad; // what tap 0 sees
+  const from = Math.min(kernel, Math.max(0, Math.ceil(-first / dilation)));
+  return { from, to: Math.max(from, Math.min(kernel, Math.floor((input - 1 - first) / dilation) + 1)) };
+}
+
+/** The output behind the last one that sees the input through all taps. */
+function endOfInside({ input, kernel, stride, dilation, pad }: Axis): number {
+  return Math.floor((input - 1 - (kernel - 1) * dilation + pad) / stride) + 1;
+}
+
+function isSame(a: Range, b: Range): boolean {
+  return a.from === b.from && a.to === b.to;
+}
+
 /** The geometry of a window along one axis. */
 export interface Axis {
   readonly input: number;

@@ -42,6 +42,7 @@ function isSame(a: readonly number[], b: readonly number[]): boolean {
 export class PackedConstants {
   readonly #copies: Map<FloatArray, PackedCopy[]>;
   readonly #maps = new Map<object, ChannelMap>();
+  readonly #finite = new Map<FloatArray, boolean>();
   /** Where blocks begin: that for all copies, and those of copies that it had no room for. */
   readonly #blocks: number[] = [];
   /** Where the next copy goes in the first block, and where that ends. */
@@ -84,6 +85,16 @@ export class PackedConstants {
     return packed;
   }
 
+  /** Whether all values of `data` are finite, which `look` finds out: once, where they do not change. */
+  isFinite(data: FloatArray, look: () => boolean): boolean {
+    let known = this.#finite.get(data);
+    if (known === undefined) {
+      known = look();
+      if (this.#copies.has(data)) this.#finite.set(data, known);
+    }
+    return known;
+  }
+
   /** Reserves memory for all copies, if that has not been done: best before a pass, whose tensors then lie behind it. */
   makeRoom(): void {
     if (this.#blocks.length > 0 || this.#copies.size === 0) return;
@@ -112,6 +123,7 @@ export class PackedConstants {
     for (const block of this.#blocks.splice(0)) sharedHeap().free(block);
     this.#copies.clear();
     this.#maps.clear();
+    this.#finite.clear();
     this.#isClosed = true;
   }
 }

@@ -43,6 +43,7 @@ export function conv2DSimd(
   const columns = filters / groups;
   const depth = kernelWidth * channels;
   const { outputHeight, outputWidth } = window;
+  const weights = contiguous(kernel).data;
   return convolveEitherWay(
     {
       prologue,
@@ -51,7 +52,11 @@ export function conv2DSimd(
       batch: x.shape[0],
       channels,
       window,
-      kernel: contiguous(kernel).data,
+      kernel: weights,
+      isFinite: () => {
+        const look = (): boolean => areFinite(weights, execution);
+        return execution.constants?.isFinite(weights, look) ?? look();
+      },
       bias: biasData(bias),
       right: {
         offset: 0,
@@ -128,6 +133,7 @@ function convolvePhase(
       channels: depth,
       window: seenThrough,
       kernel: weights,
+      isFinite: () => true, // or the scalar path had been taken
       bias: NO_VALUES,
       right: {
         offset: (row.lastTap * window.kernelWidth + column.lastTap) * tap,

@@ -5,9 +5,9 @@
  * product, with kH segments each (`product-kernel.ts`), and the kernel as a matrix [kH * kW * C, outC] on the right. Rows
  * of neighbouring windows overlap, so nothing is unfolded.
  *
- * A tile is some lines of output, (n, oh) as one index, over all images. Where windows reach over the border, where sums
- * are doubles, or with groups, it first copies the lines of input that it needs to its thread's scratch memory, with the
- * border as zeros, which are then multiplied like all else, as the definition has it.
+ * A tile is some lines of output, (n, oh) as one index, over all images. What hangs over the border is left out where the
+ * kernel is finite (`padding.ts`). Where it is multiplied, where sums are doubles, or with groups, a tile first copies the
+ * lines of input that it needs to its thread's scratch memory, with the border as zeros.
  *
  *     x, lines 3 to 6          scratch                         row of the window at (oh, ow), as segments
  *                              0 0 | line 3 | 0 0
@@ -27,10 +27,19 @@ import { WINDOW_NUMBERS, type Window2D, windowFrom, windowNumbers } from "../win
 import type { Range } from "./axes.js";
 import { finishKernels } from "./element-kernels.js";
 import { LANES } from "./floats.js";
-import { copyBytes, lineCopier, lineNormalizer, type LinePrologue, type Reading, readingOf } from "./image-lines.js";
+import {
+  columnsSeen,
+  copyBytes,
+  lineCopier,
+  lineNormalizer,
+  type LinePrologue,
+  type Reading,
+  readingOf,
+} from "./image-lines.js";
 import { lanesOf } from "./lanes.js";
 import { TileScratch, tileMultiplier } from "./multiply.js";
 import { chooseNormalizeKernel } from "./normalize-kernels.js";
+import { chooseSkipping, NO_SKIPPING, outputGroups } from "./padding.js";
 import {
   panelBytes,
   RIGHT_NUMBERS,
@@ -44,6 +53,7 @@ import { planTiles, splitUnits } from "./plan.js";
 import { type Packing, packingFrom, packingNumber, scratchPanelBytes, withRight } from "./right-arrays.js";
 import { runSimd, type SimdRun, scratchAddress } from "./run.js";
 import { runKernel } from "./thread.js";
+import { partsOf, type TileGeometry, TileRows } from "./tile-rows.js";
 import { panelVectors } from "./wide.js";
 
 /** Where results go: element (n, oh, ow, co of group g) to `offset + n * image + oh * line + ow * position + g * columns + co`. */
@@ -67,6 +77,8 @@ export interface Convolution {
   readonly kernel: FloatArray;
   /** How `kernel` is read; `outer` is kH, and `inner` times `depth` is kW * channels. */
   readonly right: RightOperand;
+  /** Whether all values of the kernel are finite; asked only where padding could be left out then. */
+  readonly isFinite: () => boolean;
   readonly bias: FloatArray;
   readonly result: ResultPlaces;
   /** What is done to the images first, of which windows must see no border; there is one group then. */
@@ -93,7 +105,6 @@ export function convolve(convolution: Convolution, execution: Execution, beside?
   const { images, batch, channels, window, kernel, bias, result, prologue, finish } = convolution;
   const lanes = lanesOf(execution.accumulate);
   const layout = rightLayout(lanes, panelVectors(), convolution.right);
-  const reading = readingOf(window, lanes, layout.groups, channels, prologue !== undefined);
   const pixel = channels * lanes.bytes;
   const units = batch * window.outputHeight;
   const threads = threadsOf(execution);
@@ -101,7 +112,7 @@ export function convolve(convolution: Convolution, execution: Execution, beside?
     {
       units,
       rowsPerUnit: window.outputWidth,
-      bytesPerUnit: window.strideHeight * reading.columns * pixel,
+      bytesPerUnit: window.strideHeight * columnsSeen(window) * pixel,
       panels: layout.panels.length * layout.groups,
       bytesPerPanel: panelBytes(layout),
     },
@@ -110,9 +121,12 @@ export function convolve(convolution: Convolution, execution: Execution, beside?
   const tilePanels = Math.min(layout.panels.length, plan.panels); // a tile does not go on into the next group
   if (prologue !== undefined && tilePanels < layout.panels.length) return false;
   const tilesDown = splitUnits(units, plan.units, threads).count;
+  const best = prologue === undefined ? chooseSkipping(window, plan.units, channels) : NO_SKIPPING;
+  const skipping = (best.rows || best.columns) && convolution.isFinite() ? best : NO_SKIPPING;
+  const reading = readingOf(window, lanes, layout.groups, channels, prologue !== undefined, skipping);
   const copies = reading.copied ? copyBytes(plan.units, batch, window, reading, pixel) + reading.lineBytes : 0;
   withRight(execution, layout, tilesDown > 1, kernel, bias, ({ packing, right, bias: biases }) => {
-    const scratch = tileScratch(0, layout, packing, plan.units * window.outputWidth, window, reading);
+    const scratch = tileScratch(0, layout, packing, plan.units * window.outputWidth, skipping.groups, window, reading);
     const run: SimdRun = {
       job: convolveJob,
       reads: [images, right, biases, prologue?.map ?? NO_VALUES, finish?.map ?? NO_VALUES, finish?.addend ?? NO_VALUES],
@@ -132,6 +146,8 @@ export function convolve(convolution: Convolution, execution: Execution, beside?
         Number(prologue?.rectify === true),
         Number(finish?.rectify === true),
         threads,
+        Number(skipping.rows),
+        Number(skipping.columns),
       ],
       tiles: tilesDown * layout.groups * Math.ceil(layout.panels.length / tilePanels),
       scratch: scratch.end + copies,
@@ -146,10 +162,11 @@ function tileScratch(
   layout: RightLayout,
   packing: Packing,
   rows: number,
+  kinds: number,
   { kernelHeight }: Window2D,
   { segmentsPerLine }: Reading,
 ): TileScratch {
-  return new TileScratch(address, rows, kernelHeight * segmentsPerLine, scratchPanelBytes(layout, packing));
+  return new TileScratch(address, rows, kinds, kernelHeight * segmentsPerLine, scratchPanelBytes(layout, packing));
 }
 
 /** Some lines of output, and some panels of one group of its channels. */
@@ -172,15 +189,20 @@ export const convolveJob: Job = {
       rectifyFirst,
       rectify,
       threads,
+      skipsRows,
+      skipsColumns,
     ] = numbers.slice(RIGHT_NUMBERS + WINDOW_NUMBERS);
     const packing = packingFrom(packingIs);
     const prologue = before.length > 0 ? { map: before, rectify: rectifyFirst === 1 } : undefined;
-    const reading = readingOf(window, lanes, groups, channels, prologue !== undefined);
+    const skipping = { rows: skipsRows === 1, columns: skipsColumns === 1 };
+    const reading = readingOf(window, lanes, groups, channels, prologue !== undefined, skipping);
+    const outputs = outputGroups(window, skipping);
     const across = Math.ceil(layout.panels.length / tilePanels);
     const split = splitUnits(batch * window.outputHeight, tileLines, threads);
 
     const address = scratchAddress(scratchMemory, numbers);
-    const scratch = tileScratch(address, layout, packing, tileLines * window.outputWidth, window, reading);
+    const mostRows = tileLines * window.outputWidth;
+    const scratch = tileScratch(address, layout, packing, mostRows, outputs.length, window, reading);
     const pixel = reading.copied ? channels * lanes.bytes : channels * 4;
     const pitch = (reading.copied ? reading.columns : window.inputWidth) * pixel;
     scratch.setSegments(
@@ -193,56 +215,48 @@ export const convolveJob: Job = {
       prologue === undefined
         ? lineCopier(window, reading, lanes, channels, groups)
         : lineNormalizer(window, reading, lanes, channels, prologue, scratch.end);
-    const imageBytes = 4 * window.inputHeight * window.inputWidth * channels * groups;
+    const copiesAt = scratch.end + reading.lineBytes;
+    const geometry: TileGeometry = {
+      ...{ window, reading, channels, groups: outputs },
+      left: { image: 4 * window.inputHeight * window.inputWidth * channels * groups, line: pitch, position: pixel },
+      result: { image: 4 * image, line: 4 * line, position: 4 * position },
+    };
+    const rows = new TileRows(geometry, scratch);
     const multiply = tileMultiplier(
       scratch,
-      window.kernelHeight * reading.segmentsPerLine,
       reading.length,
       layout,
       { packing, right, bias },
       batch * window.outputHeight * window.outputWidth,
     );
     const finish = finisher(layout, result.byteOffset, map, addend, rectify === 1, position);
-    /** Writes the tables of rows of a block of lines of a group, and copies what it reads where that is not read in place. */
-    const prepareRows = (group: number, lines: Range): void => {
-      scratch.clearRows();
-      let copyAt = scratch.end + reading.lineBytes;
-      for (let from = lines.from; from < lines.to; ) {
-        const n = Math.floor(from / window.outputHeight);
-        const oh = from - n * window.outputHeight;
-        const count = Math.min(window.outputHeight - oh, lines.to - from);
-        const top = oh * window.strideHeight - window.padTop;
-        const imageAt = images.byteOffset + n * imageBytes;
-        let first: number;
-        if (reading.copied) {
-          first = copyAt;
-          const height = (count - 1) * window.strideHeight + reading.reach;
-          copyAt = copyLines(imageAt + 4 * group * channels, top, height, copyAt);
-        } else {
-          first = imageAt + top * pitch - window.padLeft * pixel;
-        }
-        scratch.addRows(
-          count,
-          window.outputWidth,
-          { first, lineStride: window.strideHeight * pitch, stride: window.strideWidth * pixel },
-          {
-            first: result.byteOffset + 4 * (offset + n * image + oh * line + group * columns),
-            lineStride: 4 * line,
-            stride: 4 * position,
-          },
-        );
-        from += count;
+    /** Copies what a block of lines of a group sees. */
+    const copyBlock = (group: number, lines: Range): void => {
+      for (const part of partsOf(geometry, lines)) {
+        const from = images.byteOffset + part.image * geometry.left.image + 4 * group * channels;
+        copyLines(from, part.outputs.from * window.strideHeight - window.padTop, part.height, copiesAt + part.seenAt);
       }
     };
-    let prepared = -1;
+    /** Where what the window at (n, oh, 0) sees begins, were there an image on all sides. */
+    const seenAt = (n: number, oh: number): number =>
+      images.byteOffset +
+      n * geometry.left.image +
+      (oh * window.strideHeight - window.padTop) * pitch -
+      window.padLeft * pixel;
+    let copied = -1;
     return (tile) => {
       const block = Math.floor(tile / across);
       const group = block % groups;
       const lines = blockOf(split, Math.floor(block / groups));
-      if (block !== prepared) prepareRows(group, lines); // the tile before may have had other panels and the same rows
-      prepared = block;
+      const n = Math.floor(lines.from / window.outputHeight);
+      const oh = lines.from - n * window.outputHeight;
+      rows.hold(oh, lines.to - lines.from);
+      if (reading.copied && block !== copied) copyBlock(group, lines); // the tile before may have had other panels only
+      copied = block;
       const firstPanel = (tile % across) * tilePanels;
-      multiply(group, firstPanel, firstPanel + tilePanels);
+      const a = reading.copied ? copiesAt : seenAt(n, oh);
+      const c = result.byteOffset + 4 * (offset + n * image + oh * line + group * columns);
+      multiply(group, firstPanel, firstPanel + tilePanels, a, c);
       // lines of all images follow each other
       finish?.(lines.from * line, (lines.to - lines.from) * window.outputWidth, group, firstPanel, tilePanels);
     };

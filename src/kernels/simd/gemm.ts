@@ -60,7 +60,7 @@ export function gemmSimd(a: Tensor, b: Tensor, bias: Tensor | undefined, c: Tens
         ...a.stride,
       ],
       tiles: tilesDown * Math.ceil(panels / plan.panels),
-      scratch: new TileScratch(0, plan.units, 1, scratchPanelBytes(layout, packing)).end + copied,
+      scratch: new TileScratch(0, plan.units, 1, 1, scratchPanelBytes(layout, packing)).end + copied,
     });
   });
 }
@@ -82,12 +82,14 @@ export const gemmSimdJob: Job = {
     const split = splitUnits(rows, tileRows, threads);
 
     const address = scratchAddress(scratchMemory, numbers);
-    const scratch = new TileScratch(address, tileRows, 1, scratchPanelBytes(layout, packing));
+    const scratch = new TileScratch(address, tileRows, 1, 1, scratchPanelBytes(layout, packing));
     scratch.setSegments(1, 0, 1, 0);
+    const whole = { firstSegment: 0, segmentCount: 1, first: 0, length: depth };
     const copied = isCopied(lanes, aColumn);
     const sideBySide = aColumn === 1;
     const copy = copyFunction(lanes);
-    const multiply = tileMultiplier(scratch, 1, depth, layout, { packing, right, bias }, rows);
+    const multiply = tileMultiplier(scratch, depth, layout, { packing, right, bias }, rows);
+    let prepared = 0; // rows in the tables
     return (tile) => {
       const { from, to } = blockOf(split, Math.floor(tile / across));
       let first = a.byteOffset + 4 * (aOffset + from * aRow);
@@ -105,12 +107,15 @@ export const gemmSimdJob: Job = {
         });
         first = scratch.end;
       }
-      const left = { first, lineStride: 0, stride: copied ? depth * lanes.bytes : 4 * aRow };
-      const result = { first: c.byteOffset + 4 * from * columns, lineStride: 0, stride: 4 * columns };
-      scratch.clearRows();
-      scratch.addRows(1, to - from, left, result);
+      if (to - from !== prepared) {
+        const left = { first: 0, lineStride: 0, stride: copied ? depth * lanes.bytes : 4 * aRow };
+        scratch.clearRows();
+        scratch.addRows(1, to - from, left, { first: 0, lineStride: 0, stride: 4 * columns });
+        scratch.endKind(whole);
+        prepared = to - from;
+      }
       const firstPanel = (tile % across) * tilePanels;
-      multiply(0, firstPanel, firstPanel + tilePanels);
+      multiply(0, firstPanel, firstPanel + tilePanels, first, c.byteOffset + 4 * from * columns);
     };
   },
 };

@@ -10,6 +10,7 @@ import { copyFunction, zeroFunction } from "./copy-kernel.js";
 import { LANES } from "./floats.js";
 import type { Lanes } from "./lanes.js";
 import { chooseNormalizeKernel } from "./normalize-kernels.js";
+import type { Skipping } from "./padding.js";
 import { kernelFunction } from "./thread.js";
 
 /** What is done to an image of whole vectors of channels before it is convolved. */
@@ -33,22 +34,26 @@ export interface Reading {
   readonly lineBytes: number;
 }
 
-/** How windows read images of groups of `channels` channels, which may be `prepared` first. */
+/** Columns from the first to the last that the windows of a line see. */
+export function columnsSeen({ outputWidth, strideWidth, kernelWidth, dilationWidth }: Window2D): number {
+  return (outputWidth - 1) * strideWidth + (kernelWidth - 1) * dilationWidth + 1;
+}
+
+/** How windows read images of groups of `channels` channels, which may be `prepared` first, with what padding left out. */
 export function readingOf(
   window: Window2D,
   lanes: Lanes,
   groups: number,
   channels: number,
   prepared: boolean,
+  skipping: Skipping,
 ): Reading {
   const reach = (window.kernelHeight - 1) * window.dilationHeight + 1;
-  const columns = (window.outputWidth - 1) * window.strideWidth + (window.kernelWidth - 1) * window.dilationWidth + 1;
+  const columns = columnsSeen(window);
   const bottom = (window.outputHeight - 1) * window.strideHeight - window.padTop + reach;
-  const inside =
-    window.padTop <= 0 &&
-    window.padLeft <= 0 &&
-    bottom <= window.inputHeight &&
-    columns - window.padLeft <= window.inputWidth;
+  const rowsInside = window.padTop <= 0 && bottom <= window.inputHeight;
+  const columnsInside = window.padLeft <= 0 && columns - window.padLeft <= window.inputWidth;
+  const inside = (rowsInside || skipping.rows) && (columnsInside || skipping.columns);
   const together = window.dilationWidth === 1;
   const wide = lanes.name === "float64";
   return {

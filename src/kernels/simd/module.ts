@@ -17,12 +17,13 @@ import { packKernels } from "./pack-kernel.js";
 import { passKernels } from "./pass-kernels.js";
 import { productKernels } from "./product-kernel.js";
 import { findDifference } from "./self-check.js";
-import { writeTable } from "./table-kernel.js";
+import { writeRowKind, writeTable } from "./table-kernel.js";
 import { startThread } from "./thread.js";
 
 /** Every kernel of the library. Kernels that others write join this list. */
 const kernels: readonly NamedFunction<Signature>[] = [
   writeTable,
+  writeRowKind,
   sumOfNothing,
   fetchLines,
   ...copyKernels,

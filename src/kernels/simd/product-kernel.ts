@@ -3,10 +3,13 @@
  *
  *     c[i, j] = sum over segments s and k of a[i, s, k] * panel[s, k, j]  + bias[j]         s ascending, then k
  *
- * The rows of the left operand need not lie in any order: a table gives the address of each, and a second table where it
- * goes on. In segment s, row i is the `length` values at `rows[i] + segments[s]`. A matrix has one segment. The patch that
- * a window sees has one for each row of the window, since the channels of neighbouring columns lie side by side: so a
- * convolution is this product on the image itself, and no patch is ever copied.
+ * The rows of the left operand need not lie in any order: a table says how far each lies behind `a`, and a second table
+ * where segments go on. In segment s, row i is the `length` values at `a + rows[i] + segments[s]`. A matrix has one segment.
+ * The patch that a window sees has one for each row of the window, since the channels of neighbouring columns lie side by
+ * side: so a convolution is this product on the image itself, and no patch is ever copied.
+ *
+ * Rows are of kinds: those of a kind are multiplied with the same segments, and in each with the same values. Windows that
+ * hang over the border of the image differ in this from the others (`padding.ts`).
  *
  * One turn of the inner loop takes one k: a vector or more of the panel, against one value of each of four rows.
  *
@@ -36,23 +39,45 @@ import { type Lanes, PANEL_VECTORS, tileRows } from "./lanes.js";
 import { storeSideBySide } from "./stores.js";
 import { kernelFunction } from "./thread.js";
 
-/** What a product kernel is told. Addresses and counts, all at least 1. */
-export type ProductParameter =
-  /** The table of the addresses of rows of a, a whole number of tiles. */
+/** What a product kernel is told of rows of one kind. Addresses and counts, all at least 1, but for `first`. */
+export type RowKindField =
+  /** The table of how far rows lie behind `a`, filled up to whole tiles. */
   | "rows"
-  /** The table of the addresses of rows of c. */
+  /** The table of how far rows of the result lie behind `c`. */
   | "results"
-  /** Bytes from the start of a row of c to the first column of the panel. */
-  | "resultOffset"
-  /** How many tiles there are. */
-  | "tiles"
-  /** The table of what to add to the address of a row for each segment. */
+  /** How many rows there are. */
+  | "count"
+  /** The table of how much further rows lie for each segment. */
   | "segments"
   | "segmentCount"
   /** Values of a row in a segment. */
   | "length"
-  /** The packed panel, [segmentCount * length, width]. */
+  /** The row of the panel for the first value of the first segment. */
+  | "first";
+
+/** How the fields of a kind of rows follow each other in memory, each a number of four bytes. */
+export const ROW_KIND: readonly RowKindField[] = [
+  "rows",
+  "results",
+  "count",
+  "segments",
+  "segmentCount",
+  "length",
+  "first",
+];
+
+/** What a product kernel is told. Addresses and counts, all at least 1. */
+export type ProductParameter =
+  /** The kinds of rows, as {@link ROW_KIND} has them, and how many. */
+  | "kinds"
+  | "kindCount"
+  /** The address that rows of a are counted from. */
+  | "a"
+  /** The address that rows of c are counted from, in the first column of the panel. */
+  | "c"
+  /** The packed panel, of rows as wide as it is, and how many rows there are from one segment to the next. */
   | "panel"
+  | "segmentRows"
   /** As many float32 values as the panel is wide; +0 where there is no bias, which changes no sum. */
   | "bias"
   /** Columns of the panel that exist; the others are computed and dropped. */
@@ -61,26 +86,33 @@ export type ProductParameter =
   | "spill";
 
 export const productParameters: Record<ProductParameter, "i32"> = {
-  ...{ rows: "i32", results: "i32", resultOffset: "i32", tiles: "i32" },
-  ...{ segments: "i32", segmentCount: "i32", length: "i32" },
-  ...{ panel: "i32", bias: "i32", columns: "i32", spill: "i32" },
+  ...{ kinds: "i32", kindCount: "i32", a: "i32", c: "i32" },
+  ...{ panel: "i32", segmentRows: "i32", bias: "i32", columns: "i32", spill: "i32" },
 };
 
-/** A kernel for panels of some width. */
-type ProductKernel = NamedFunction<Record<ProductParameter, "i32">>;
+/** What the kernel for the rows of one kind is told: the fields of the kind, `first` as an address, and the others. */
+export type TileParameter = RowKindField | Exclude<ProductParameter, "kinds" | "kindCount" | "panel">;
+
+export const tileParameters: Record<TileParameter, "i32"> = {
+  ...{ rows: "i32", results: "i32", count: "i32", segments: "i32", segmentCount: "i32", length: "i32", first: "i32" },
+  ...{ a: "i32", c: "i32", segmentRows: "i32", bias: "i32", columns: "i32", spill: "i32" },
+};
+
+/** A kernel for rows of one kind and a panel of some width. */
+type TileKernel = NamedFunction<Record<TileParameter, "i32">>;
 
 /** Values of k, or turns, in one round of the inner loop. */
 export const UNROLL = 8;
 
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 
-type Parameters = { readonly [K in ProductParameter]: Local<"i32"> };
+type Parameters = { readonly [K in TileParameter]: Local<"i32"> };
 type MakeLocal = <T extends ValueType>(type: T) => Local<T>;
 /** The sums of a tile, [rows, vectors]. */
 type Sums = readonly (readonly Local<"v128">[])[];
 
-function makeProductKernel(lanes: Lanes, vectors: number): ProductKernel {
-  return wasmFunction(`product_${lanes.name}_${vectors}`, productParameters, (p, local) =>
+function makeTileKernel(lanes: Lanes, vectors: number): TileKernel {
+  return wasmFunction(`product_${lanes.name}_${vectors}`, tileParameters, (p, local) =>
     multiplyTiles(lanes, vectors, p, [], local),
   );
 }
@@ -95,11 +127,11 @@ export function multiplyTiles(lanes: Lanes, vectors: number, p: Parameters, each
   const segmentBytes = local("i32");
   const throughSpill = [spillSums(sums, p.spill), finishSums(lanes, sums.length, width, p, local)];
   return [
-    segmentBytes.set(i32.mul(p.length, width * lanes.bytes)),
+    segmentBytes.set(i32.mul(p.segmentRows, width * lanes.bytes)),
     doWhile(
       [
         sums.flat().map((sum) => sum.set(v128.zero())),
-        right.set(p.panel),
+        right.set(p.first),
         segment.set(p.segments),
         segmentsLeft.set(p.segmentCount),
         doWhile(
@@ -116,9 +148,9 @@ export function multiplyTiles(lanes: Lanes, vectors: number, p: Parameters, each
           : throughSpill,
         p.rows.set(i32.add(p.rows, 4 * sums.length)),
         p.results.set(i32.add(p.results, 4 * sums.length)),
-        p.tiles.set(i32.sub(p.tiles, 1)),
+        p.count.set(i32.sub(p.count, sums.length)),
       ],
-      p.tiles,
+      i32.gt_s(p.count, 0),
     ),
   ];
 }
@@ -127,7 +159,7 @@ export function multiplyTiles(lanes: Lanes, vectors: number, p: Parameters, each
 function addSegment(
   lanes: Lanes,
   sums: Sums,
-  { rows, length }: Parameters,
+  { a, rows, length }: Parameters,
   segment: Local<"i32">,
   right: Local<"i32">,
   eachRound: Body,
@@ -135,20 +167,22 @@ function addSegment(
 ): Body {
   const vectors = sums[0].length;
   const left = sums.map(() => local("i32")); // where each row is read
+  const shift = local("i32");
   const panel = local("i32");
   const k = local("i32");
-  const a = local("v128");
+  const value = local("v128");
   const b = sums[0].map(() => local("v128"));
   /** The turn for the k that is `ahead` of the pointers. */
   const turn = (ahead: number): Body => [
     b.map((vector, j) => vector.set(v128.load(panel, 16 * (ahead * vectors + j)))),
     sums.map((row, i) => [
-      a.set(lanes.splat(left[i], ahead * lanes.bytes)),
-      row.map((sum, j) => sum.set(lanes.addProduct(sum, a, b[j]))),
+      value.set(lanes.splat(left[i], ahead * lanes.bytes)),
+      row.map((sum, j) => sum.set(lanes.addProduct(sum, value, b[j]))),
     ]),
   ];
   return [
-    left.map((pointer, i) => pointer.set(i32.add(i32.load(rows, 4 * i), i32.load(segment)))),
+    shift.set(i32.add(a, i32.load(segment))),
+    left.map((pointer, i) => pointer.set(i32.add(i32.load(rows, 4 * i), shift))),
     panel.set(right),
     k.set(length),
     // Eight turns, with a way out before each of the last seven. These tests do more than count: without them the compiler
@@ -167,13 +201,13 @@ function addSegment(
 }
 
 /** Adds the bias to float32 sums and stores whole rows of them. */
-function storeSingles(sums: Sums, { results, resultOffset, bias }: Parameters, local: MakeLocal): Body {
+function storeSingles(sums: Sums, { results, c, bias }: Parameters, local: MakeLocal): Body {
   const to = local("i32");
   const addends = sums[0].map(() => local("v128"));
   return [
     addends.map((addend, j) => addend.set(v128.load(bias, 16 * j))),
     sums.map((row) => row.map((sum, j) => sum.set(f32x4.add(sum, addends[j])))),
-    sums.map((row, i) => [to.set(i32.add(i32.load(results, 4 * i), resultOffset)), storeSideBySide(to, row)]),
+    sums.map((row, i) => [to.set(i32.add(i32.load(results, 4 * i), c)), storeSideBySide(to, row)]),
   ];
 }
 
@@ -190,7 +224,7 @@ function finishSums(
   lanes: Lanes,
   rows: number,
   width: number,
-  { results, resultOffset, bias, columns, spill }: Parameters,
+  { results, c, bias, columns, spill }: Parameters,
   local: MakeLocal,
 ): Body {
   const to = local("i32");
@@ -218,7 +252,7 @@ function finishSums(
     whileLoop(left, [f32.store(to, one), advance(1)]),
   ];
   return upTo(rows).map((i) => [
-    to.set(i32.add(i32.load(results, 4 * i), resultOffset)),
+    to.set(i32.add(i32.load(results, 4 * i), c)),
     from.set(i32.add(spill, i * width * lanes.bytes)),
     addend.set(bias),
     wide ? when(i32.eq(columns, width), upTo(width / 2).map(pair), someColumns) : someColumns,
@@ -228,7 +262,7 @@ function finishSums(
 /** Bytes of scratch memory that a product kernel wants as `spill`. */
 export const SPILL_BYTES: number = Math.max(...PANEL_VECTORS.map((vectors) => tileRows(vectors) * vectors * 16));
 
-const tiles = family(makeProductKernel);
+const tiles = family(makeTileKernel);
 
 /** What is told of panels side by side that are alike: how many, and bytes from one to the next. */
 type PanelsParameter = ProductParameter | "panels" | "panelBytes";
@@ -239,18 +273,44 @@ type PanelsKernel = NamedFunction<Record<PanelsParameter, "i32">>;
 function makePanelsKernel(lanes: Lanes, vectors: number): PanelsKernel {
   const width = vectors * lanes.perVector;
   const parameters: Record<PanelsParameter, "i32"> = { ...productParameters, panels: "i32", panelBytes: "i32" };
-  return wasmFunction(`products_${lanes.name}_${vectors}`, parameters, (p) =>
+  return wasmFunction(`products_${lanes.name}_${vectors}`, parameters, (p, local) =>
     doWhile(
       [
-        call(tiles.of(lanes, vectors), p),
+        eachKind(vectors, p, (kind) => call(tiles.of(lanes, vectors), { ...p, ...kind }), local),
         p.panel.set(i32.add(p.panel, p.panelBytes)),
-        p.resultOffset.set(i32.add(p.resultOffset, 4 * width)),
+        p.c.set(i32.add(p.c, 4 * width)),
         p.bias.set(i32.add(p.bias, 4 * width)),
         p.panels.set(i32.sub(p.panels, 1)),
       ],
       p.panels,
     ),
   );
+}
+
+/** Does `body` for each kind of rows, whose fields it is given; `first` as an address in the panel. */
+export function eachKind(
+  vectors: number,
+  { kinds, kindCount, panel }: { readonly [K in "kinds" | "kindCount" | "panel"]: Local<"i32"> },
+  body: (kind: Record<RowKindField, Local<"i32">>) => Body,
+  local: MakeLocal,
+): Body {
+  const kind = Object.fromEntries(ROW_KIND.map((field) => [field, local("i32")])) as Record<RowKindField, Local<"i32">>;
+  const record = local("i32");
+  const left = local("i32");
+  return [
+    record.set(kinds),
+    left.set(kindCount),
+    doWhile(
+      [
+        ROW_KIND.map((field, i) => kind[field].set(i32.load(record, 4 * i))),
+        kind.first.set(i32.add(panel, i32.mul(kind.first, vectors * 16))),
+        body(kind),
+        record.set(i32.add(record, 4 * ROW_KIND.length)),
+        left.set(i32.sub(left, 1)),
+      ],
+      left,
+    ),
+  ];
 }
 
 const panels = family(makePanelsKernel);
@@ -277,19 +337,5 @@ export function callWith<K extends string>(
 ): (values: Readonly<Record<ProductParameter | K, number>>) => void {
   const run = kernelFunction(kernel);
   return (v) =>
-    run(
-      v.rows,
-      v.results,
-      v.resultOffset,
-      v.tiles,
-      v.segments,
-      v.segmentCount,
-      v.length,
-      v.panel,
-      v.bias,
-      v.columns,
-      v.spill,
-      v[first],
-      v[second],
-    );
+    run(v.kinds, v.kindCount, v.a, v.c, v.panel, v.segmentRows, v.bias, v.columns, v.spill, v[first], v[second]);
 }

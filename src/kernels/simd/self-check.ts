@@ -22,18 +22,21 @@ import {
   WIDE_PANEL_VECTORS,
 } from "./lanes.js";
 import { packKernel } from "./pack-kernel.js";
-import { productsKernel, SPILL_BYTES } from "./product-kernel.js";
-import { writeTable } from "./table-kernel.js";
+import { productsKernel, ROW_KIND, SPILL_BYTES } from "./product-kernel.js";
+import { writeRowKind, writeTable } from "./table-kernel.js";
 import { type Check, checkOf, Checks, LEFT, type MakeArray, RIGHT, roundingIn, type Run } from "./self-check-arrays.js";
 import { gradientChecks } from "./self-check-gradients.js";
 import { passChecks } from "./self-check-passes.js";
 import { runKernel } from "./thread.js";
 
-/** Rows of the left operand: a tile of every kernel, and one row of the next. */
+/** Rows of the left operand: a tile of every kernel, and a row of another kind, which has but a part of its second segment. */
 const ROWS = NARROW_TILE_ROWS + 1;
+const LAST = ROWS - 1;
 /** Two segments of a row, of an odd length: a round of the inner loop and a part of one. */
 const LENGTH = 9;
 const DEPTH = 2 * LENGTH;
+/** The first value of the last row that is multiplied. */
+const FIRST_OF_LAST = LENGTH + 1;
 /** Columns of the right operand, of which a kernel multiplies with as many as its panel has. */
 const COLUMNS = Math.max(...PANEL_VECTORS) * singles.perVector;
 /** Other values than those of the first row of the right operand. */
@@ -70,14 +73,15 @@ interface Operands {
   readonly bias: FloatArray;
 }
 
-/** The product, [ROWS, COLUMNS], by plain loops. */
+/** The products, [ROWS, COLUMNS], by plain loops. */
 function productOf({ a, b, bias }: Operands, lanes: Lanes): Float32Array {
   const round = roundingIn(lanes);
   const product = new Float32Array(ROWS * COLUMNS);
   for (let row = 0; row < ROWS; row++) {
+    const first = row === LAST ? FIRST_OF_LAST : 0;
     for (let column = 0; column < COLUMNS; column++) {
       let sum = 0;
-      for (let k = 0; k < DEPTH; k++) sum = round(sum + round(a[row * DEPTH + k] * b[k * COLUMNS + column]));
+      for (let k = first; k < DEPTH; k++) sum = round(sum + round(a[row * DEPTH + k] * b[k * COLUMNS + column]));
       product[row * COLUMNS + column] = round(sum + bias[column]);
     }
   }
@@ -98,12 +102,12 @@ function productCheck(
   expected: Float32Array,
   { lanes, vectors, columns, readsAhead }: ProductKernel,
 ): Check {
-  const tiles = Math.ceil(ROWS / tileRows(vectors));
-  const filledUp = tiles * tileRows(vectors);
+  const filledUp = tileRows(vectors); // the last row, again and again
   const c = make(singles, ROWS * columns, [Number.NaN]);
   const copy = make(lanes, ROWS * DEPTH, [0]).byteOffset;
   const panel = make(lanes, DEPTH * vectors * lanes.perVector, [0]).byteOffset;
-  const [rows, results] = [0, 1].map(() => make(singles, filledUp, [0]).byteOffset);
+  const [rows, results] = [0, 1].map(() => make(singles, LAST + filledUp, [0]).byteOffset);
+  const kinds = make(singles, 2 * ROW_KIND.length, [0]).byteOffset;
   const segments = make(singles, 2, [0]).byteOffset;
   const spill = make(singles, SPILL_BYTES / 4, [0]).byteOffset;
 
@@ -112,18 +116,26 @@ function productCheck(
     ...{ before: 0, after: 0, rows: ROWS, rowStride: 4 * DEPTH },
   };
   const right = { from: b.byteOffset, rowStride: 4 * COLUMNS, columnStride: 4, depth: DEPTH, columns };
-  const lines = { lines: ROWS, lineStride: DEPTH * lanes.bytes, count: 1, stride: 0 };
-  const again = { lines: 1, lineStride: 0, count: filledUp - ROWS, stride: 0 }; // the last row
+  const lines = { lines: LAST, lineStride: DEPTH * lanes.bytes, count: 1, stride: 0 };
+  const last = { lines: 1, lineStride: 0, count: filledUp, stride: 0 };
+  const skipped = FIRST_OF_LAST - LENGTH; // values of the last row's segment
   const tables = [
-    { ...lines, to: rows, first: copy },
-    { ...lines, to: results, first: c.byteOffset, lineStride: 4 * columns },
-    { ...again, to: rows + 4 * ROWS, first: copy + (ROWS - 1) * DEPTH * lanes.bytes },
-    { ...again, to: results + 4 * ROWS, first: c.byteOffset + 4 * (ROWS - 1) * columns },
+    { ...lines, to: rows, first: 0 },
+    { ...lines, to: results, first: 0, lineStride: 4 * columns },
+    { ...last, to: rows + 4 * LAST, first: (LAST * DEPTH + skipped) * lanes.bytes },
+    { ...last, to: results + 4 * LAST, first: 4 * LAST * columns },
     { lines: 1, lineStride: 0, to: segments, first: 0, count: 2, stride: LENGTH * lanes.bytes },
   ];
+  const rowKinds = [
+    { to: kinds, rows, results, count: LAST, segments, segmentCount: 2, length: LENGTH, first: 0 },
+    {
+      ...{ to: kinds + 4 * ROW_KIND.length, rows: rows + 4 * LAST, results: results + 4 * LAST, count: 1 },
+      ...{ segments: segments + 4, segmentCount: 1, length: DEPTH - FIRST_OF_LAST, first: FIRST_OF_LAST },
+    },
+  ];
   const product = {
-    ...{ rows, results, resultOffset: 0, tiles, segments, segmentCount: 2, length: LENGTH },
-    ...{ panel, bias: bias.byteOffset, columns, spill },
+    ...{ kinds, kindCount: rowKinds.length, a: copy, c: c.byteOffset },
+    ...{ panel, segmentRows: LENGTH, bias: bias.byteOffset, columns, spill },
   };
   return checkOf(
     `a product with ${lanes.name} sums, ${vectors} vectors and ${columns} columns`,
@@ -132,6 +144,7 @@ function productCheck(
       run(copyKernel(lanes), copying);
       run(packKernel(lanes, vectors), { ...right, to: panel });
       for (const table of tables) run(writeTable, table);
+      for (const kind of rowKinds) run(writeRowKind, kind);
       if (readsAhead) run(aheadKernel(lanes, vectors), { ...product, ahead: panel, aheadStep: 4 });
       else run(productsKernel(lanes, vectors), { ...product, panels: 1, panelBytes: 0 });
     },

@@ -28,7 +28,7 @@ function convolutionOf(x: Tensor, kernel: Tensor, y: Tensor): Convolution {
   return {
     images: x.data,
     kernel: kernel.data,
-    ...{ batch, channels, bias: NO_VALUES },
+    ...{ batch, channels, bias: NO_VALUES, isFinite: () => true },
     window: window2D([height, width], [kernelHeight, kernelWidth], [1, 1], "valid", [1, 1]),
     right: {
       ...{ offset: 0, groups: 1, groupStride: columns, columns, columnStride: 1, inner: 1, innerStride: 0 },

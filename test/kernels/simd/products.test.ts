@@ -7,7 +7,6 @@ import { conv2D, conv2DNaive } from "../../../src/kernels/conv2d.js";
 import { conv2DInputGradient, conv2DInputGradientNaive } from "../../../src/kernels/conv2d-gradients.js";
 import { createExecution, type OwnedExecution } from "../../../src/kernels/execution.js";
 import { gemm, gemmNaive } from "../../../src/kernels/gemm.js";
-import type { Accumulate } from "../../../src/kernels/rounding.js";
 import { MOST_DOUBLES, PackedConstants } from "../../../src/kernels/simd/constants.js";
 import { aheadStep } from "../../../src/kernels/simd/ahead-kernel.js";
 import { areFinite } from "../../../src/kernels/simd/finite.js";
@@ -15,27 +14,15 @@ import { doubles, singles } from "../../../src/kernels/simd/lanes.js";
 import { checkKernels, simdModule } from "../../../src/kernels/simd/module.js";
 import { panelPlace, panelsOf, rightLayout } from "../../../src/kernels/simd/panels.js";
 import { planTiles } from "../../../src/kernels/simd/plan.js";
-import { panelVectors } from "../../../src/kernels/simd/wide.js";
 import { window2D } from "../../../src/kernels/window.js";
 import { sharedHeap } from "../../../src/tensor/heap.js";
-import { type Tensor, tensor } from "../../../src/tensor/tensor.js";
-import { assertSameBits, fill, nameOf, seedValues, withWideVectors } from "../support.js";
+import { tensor } from "../../../src/tensor/tensor.js";
+import { assertSameBits, bothSums, fill, forBothWidths, nameOf, seedValues } from "../support.js";
 
 const executions: OwnedExecution[] = (["float64", "float32"] as const).flatMap((accumulate) =>
   [1, 2, 3].map((threads) => createExecution({ threads, accumulate, kernel: "simd" })),
 );
 after(() => executions.forEach((execution) => execution.close()));
-
-/** Runs `use` for both widths of panels: as Node was started, and as if it had the flag for wide vectors. */
-function forBothWidths(use: (width: string) => void): void {
-  use(`${panelVectors()} vectors`);
-  withWideVectors(() => use("4 vectors"));
-}
-
-/** What `compute` gives for both ways to sum. */
-function bothSums(compute: (accumulate: Accumulate) => Tensor): Readonly<Record<Accumulate, Tensor>> {
-  return { float64: compute("float64"), float32: compute("float32") };
-}
 
 describe("products on assembled kernels", () => {
   it("have the bits of the naive loops at all edges of rows and panels, for any values and layouts", () => {
@@ -334,13 +321,13 @@ describe("aheadStep", () => {
     const sizes = fc.integer({ min: 4, max: 200_000 });
     fc.assert(
       fc.property(sizes, tileCounts, segmentCounts, lengths, (bytes, tiles, segments, length) => {
-        const step = aheadStep(bytes, tiles, segments, length);
+        const step = aheadStep(bytes, tiles * segments * Math.ceil(length / 8));
         const rounds = tiles * segments * Math.floor(length / 8);
         assert.ok(step >= 0 && step <= 64 && Math.max(0, rounds - 1) * step + 4 <= bytes, `${step} bytes`);
       }),
     );
-    assert.equal(aheadStep(64 * 512, 13, 1, 512), Math.floor((64 * 8) / 13));
-    assert.equal(aheadStep(64 * 512, 1, 1, 512), 64);
-    assert.equal(aheadStep(16 * 8, 64, 1, 8), 0);
+    assert.equal(aheadStep(64 * 512, 13 * 64), Math.floor((64 * 8) / 13));
+    assert.equal(aheadStep(64 * 512, 64), 64);
+    assert.equal(aheadStep(16 * 8, 64), 0);
   });
 });
