@@ -21,6 +21,7 @@ import { adamUpdateJob, penaltyGradientJob, penaltySumsJob, sgdUpdateJob } from 
 import { fillZerosJob } from "./zeros.js";
 import { partChannelsJob, repeatChannelsJob } from "./simd/channel-multiplier.js";
 import { simdDepthwiseJob } from "./simd/depthwise.js";
+import { depthwiseInPlaceJob } from "./simd/depthwise-in-place.js";
 import { simdDepthwiseKernelGradientJob } from "./simd/depthwise-kernel-gradient.js";
 import { simdFilterGradientJob } from "./simd/filter-gradient.js";
 import { convolveJob } from "./simd/convolve.js";
@@ -67,6 +68,7 @@ export const jobs: readonly Job[] = [
   removeBordersJob,
   simdFilterGradientJob,
   simdDepthwiseJob,
+  depthwiseInPlaceJob,
   repeatChannelsJob,
   partChannelsJob,
   simdDepthwiseKernelGradientJob,

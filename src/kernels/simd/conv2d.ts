@@ -18,7 +18,7 @@ import type { Window2D } from "../window.js";
 import { fillZeros } from "../zeros.js";
 import { type Convolution, type ConvolutionFinish, convolve } from "./convolve.js";
 import { convolveFewFilters } from "./few-filters.js";
-import { areFinite } from "./finite.js";
+import { areFinite, isKernelFinite } from "./finite.js";
 import type { LinePrologue } from "./image-lines.js";
 import { phasesOf, type WindowPhase } from "./phases.js";
 
@@ -53,10 +53,7 @@ export function conv2DSimd(
       channels,
       window,
       kernel: weights,
-      isFinite: () => {
-        const look = (): boolean => areFinite(weights, execution);
-        return execution.constants?.isFinite(weights, look) ?? look();
-      },
+      isFinite: () => isKernelFinite(weights, execution),
       bias: biasData(bias),
       right: {
         offset: 0,

@@ -8,7 +8,8 @@
  *
  * A tile is some channels of some rows of outputs of an image. It goes down row by row: packs the lines of the image that a
  * row is the first to see in panels, with zeros for the padding, which are then multiplied like all else, as the definition
- * has it (`panel-lines.ts`), and weighs them. So a line is read and packed once, and what is written lies side by side.
+ * has it (`panel-lines.ts`), and weighs them. So a line is read and packed once, and what is written lies side by side. With
+ * float32 sums and whole vectors of channels pixels are weighed where they lie (`depthwise-in-place.ts`).
  *
  * Several filters a channel are made one first (`channel-multiplier.ts`).
  *
@@ -17,30 +18,33 @@
 import { wholeLines } from "../../tensor/heap.js";
 import { withArraysInHeap } from "../../parallel/borrow.js";
 import type { Job } from "../../parallel/job.js";
-import type { FloatArray } from "../../tensor/dtype.js";
 import { contiguous, empty, type Tensor } from "../../tensor/tensor.js";
 import { biasData, type Execution, NO_VALUES, threadsOf } from "../execution.js";
-import { blockOf, type Split, splitBy, splitEvenly } from "../split.js";
+import { blockOf, splitBy } from "../split.js";
 import { type Window2D, windowFrom, windowNumbers } from "../window.js";
 import { fillZeros } from "../zeros.js";
 import { partChannels, repeatChannels } from "./channel-multiplier.js";
 import type { ResultPlaces } from "./convolve.js";
 import { zeroFunction } from "./copy-kernel.js";
 import { type DepthwiseKernels, depthwiseKernels } from "./depthwise-kernels.js";
-import { areFinite } from "./finite.js";
+import { areFinite, isKernelFinite } from "./finite.js";
 import { doubles, lanesOf, singles } from "./lanes.js";
-import { outerProductKernels } from "./outer-product-kernels.js";
-import type { PackKernel } from "./panel-kernels.js";
+import { weighInPlace } from "./depthwise-in-place.js";
+import {
+  cutTiles,
+  type Operands,
+  packFilters,
+  packPanelsOf,
+  type PackedFilters,
+  type Tiles,
+  type Weighing,
+  widthOf,
+} from "./depthwise-operands.js";
 import { LINES_BYTES, type PanelLines, panelBytes, panelLines, rowPacker, tapPlaces } from "./panel-lines.js";
 import { phasesOf } from "./phases.js";
 import { runSimd, scratchAddress } from "./run.js";
-import { kernelFunction, runKernel } from "./thread.js";
+import { kernelFunction } from "./thread.js";
 import { panelVectors } from "./wide.js";
-
-/** How many tiles a thread should have, so that one that was held up leaves the others something to take. */
-const TILES_PER_THREAD = 4;
-/** Rows that a tile should have at least: neighbours both pack the lines between them. */
-const FEWEST_ROWS = 8;
 
 /** The most filters of a group of one channel that vectors should run along the channels for. */
 const FEW_FILTERS = 4;
@@ -60,12 +64,14 @@ export function simdDepthwise(
   vectors: number = panelVectors(),
 ): Tensor {
   const multiplier = kernel.shape[3];
+  const weights = contiguous(kernel).data;
   const source = multiplier === 1 ? x : repeatChannels(x, multiplier, execution);
   const { outputHeight, outputWidth, kernelWidth } = window;
   const [batch, , , channels] = source.shape;
   const y = empty([batch, outputHeight, outputWidth, channels], x);
   const weighing = {
-    ...{ source: contiguous(source).data, kernel: contiguous(kernel).data, bias: biasData(bias), window },
+    ...{ source: contiguous(source).data, kernel: weights, bias: biasData(bias), window },
+    isFinite: () => isKernelFinite(weights, execution),
     ...{ planes: 1, batch, channels, firstTap: 0, rowTap: kernelWidth, columnTap: 1 },
     result: { data: y.data, offset: 0, ...places(outputHeight, outputWidth, channels, 1, 1) },
   };
@@ -109,6 +115,7 @@ export function simdDepthwiseInputGradient(
     for (const { row, column, window: seenThrough } of seen) {
       const weighing = {
         ...{ source: images, kernel: taps, bias: NO_VALUES, window: seenThrough, planes, batch, channels },
+        isFinite: () => true, // or the scalar path had been taken
         firstTap: row.lastTap * kernelWidth + column.lastTap,
         rowTap: -row.tapStep * kernelWidth,
         columnTap: -column.tapStep,
@@ -124,72 +131,18 @@ export function simdDepthwiseInputGradient(
   return dx;
 }
 
-/** How `source` [planes, batch, H, W, channels] and `kernel` [planes, all taps, channels] are read. A tap sums over planes. */
-interface Operands {
-  readonly planes: number;
-  readonly batch: number;
-  readonly channels: number;
-  /** The tap in `kernel` that is the first of the window, and the steps to that of the next row and column. */
-  readonly firstTap: number;
-  readonly rowTap: number;
-  readonly columnTap: number;
-}
-
-/** What is weighed. */
-interface Weighing extends Operands {
-  readonly source: FloatArray;
-  readonly kernel: FloatArray;
-  readonly bias: FloatArray;
-  readonly window: Window2D;
-  readonly result: ResultPlaces;
-}
-
 /** What all tiles have in common. */
-interface Plan extends Operands {
+interface Plan extends Operands, Tiles {
   readonly kernels: DepthwiseKernels;
   readonly lines: PanelLines;
-  readonly rows: Split;
-  readonly across: Split;
-}
-
-/** Channels of a panel. */
-function widthOf({ lanes, vectors }: DepthwiseKernels): number {
-  return vectors * lanes.perVector;
-}
-
-/** Rows and channels of a tile: as many channels as stay in the cache, but enough tiles for all threads. */
-function tilesOf(
-  kernels: DepthwiseKernels,
-  lines: PanelLines,
-  planes: number,
-  batch: number,
-  channels: number,
-  threads: number,
-): Pick<Plan, "rows" | "across"> {
-  const { outputHeight } = lines.window;
-  const width = widthOf(kernels);
-  const allPanels = Math.ceil(channels / width);
-  const wanted = threads === 1 ? 1 : TILES_PER_THREAD * threads;
-  const few = Math.min(outputHeight, FEWEST_ROWS);
-  let panels = Math.max(1, Math.min(allPanels, Math.floor(LINES_BYTES / planes / panelBytes(lines))));
-  let rows = outputHeight;
-  const count = (): number => batch * Math.ceil(outputHeight / rows) * Math.ceil(allPanels / panels);
-  while (count() < wanted && rows > few) rows = Math.ceil(rows / 2);
-  while (count() < wanted && panels > 1) panels = Math.ceil(panels / 2);
-  while (count() < wanted && rows > 1) rows = Math.ceil(rows / 2);
-  return { rows: splitEvenly(outputHeight, rows, 1), across: splitEvenly(channels, panels * width, width) };
 }
 
 /** Where a tile keeps what, as addresses. Filter, bias and lines are of the type of the sums. */
-interface Scratch {
+interface Scratch extends PackedFilters {
   /** The places of taps. */
   readonly table: number;
   /** As many as the tile has channels. */
   readonly zeros: number;
-  /** [panel][tap][channels of the panel] */
-  readonly filter: number;
-  readonly filterPanel: number;
-  readonly bias: number;
   readonly spill: number;
   /** [plane][panel][line] */
   readonly lines: number;
@@ -220,14 +173,14 @@ function scratchFrom(table: number, plan: Plan): Scratch {
   return { table, zeros, filter, filterPanel, bias, spill, lines: linesAt, linePanel, linePlane, end };
 }
 
-function weigh(
-  { source, kernel, bias, window, planes, batch, channels, firstTap, rowTap, columnTap, result }: Weighing,
-  execution: Execution,
-  vectors: number,
-): void {
+function weigh(weighing: Weighing, execution: Execution, vectors: number): void {
+  if (weighInPlace(weighing, execution, vectors)) return;
+  const { source, kernel, bias, window, planes, batch, channels, firstTap, rowTap, columnTap, result } = weighing;
   const kernels = depthwiseKernels(lanesOf(execution.accumulate), vectors);
   const lines = panelLines(window, 16 * vectors);
-  const { rows, across } = tilesOf(kernels, lines, planes, batch, channels, threadsOf(execution));
+  const most = Math.floor(LINES_BYTES / planes / panelBytes(lines));
+  const threads = threadsOf(execution);
+  const { rows, across } = cutTiles(window.outputHeight, batch, channels, widthOf(kernels), most, threads);
   const plan = { kernels, lines, planes, batch, channels, firstTap, rowTap, columnTap, rows, across };
   runSimd(execution, {
     job: simdDepthwiseJob,
@@ -278,7 +231,7 @@ export const simdDepthwiseJob: Job = {
       const ofImage = Math.floor(strip / rows.count);
       const { from, to } = blockOf(across, index % across.count);
       const down = blockOf(rows, strip % rows.count);
-      if (packed !== from) packOperands(plan, scratch, kernel, bias, from, to - from);
+      if (packed !== from) packFilters(kernels, plan, window, scratch, kernel, bias, from, to - from);
       packed = from;
       for (let row = down.from; row < down.to; row++) {
         for (let plane = 0; plane < planes; plane++) {
@@ -303,32 +256,3 @@ export const simdDepthwiseJob: Job = {
     };
   },
 };
-
-/** The kernel that packs channels in panels; those of filters are as wide. */
-function packPanelsOf({ lanes, vectors }: DepthwiseKernels): PackKernel {
-  return outerProductKernels(lanes, vectors).packPanels;
-}
-
-/** Packs the filters and biases of `count` channels from `first` on. */
-function packOperands(
-  { kernels, lines, planes, channels, firstTap, rowTap, columnTap }: Plan,
-  scratch: Scratch,
-  kernel: FloatArray,
-  bias: FloatArray,
-  first: number,
-  count: number,
-): void {
-  const packPanels = packPanelsOf(kernels);
-  const { kernelHeight, kernelWidth } = lines.window;
-  const pack = (from: number, to: number, panel: number): void =>
-    runKernel(packPanels, { from, to, count: 1, fromStep: 0, columns: count, panelBytes: panel });
-  for (let kh = 0, to = scratch.filter; kh < kernelHeight; kh++) {
-    for (let kw = 0; kw < kernelWidth; kw++) {
-      for (let plane = 0; plane < planes; plane++, to += lines.pixel) {
-        const at = (plane * kernel.length) / planes + (firstTap + kh * rowTap + kw * columnTap) * channels + first;
-        pack(kernel.byteOffset + 4 * at, to, scratch.filterPanel);
-      }
-    }
-  }
-  if (bias.length > 0) pack(bias.byteOffset + 4 * first, scratch.bias, lines.pixel);
-}

@@ -24,6 +24,12 @@ export function areFinite(data: FloatArray, execution: Execution): boolean {
   return sums.every((sum) => sum === 0);
 }
 
+/** {@link areFinite} of a kernel, which is looked at once where it does not change. */
+export function isKernelFinite(kernel: FloatArray, execution: Execution): boolean {
+  const look = (): boolean => areFinite(kernel, execution);
+  return execution.constants?.isFinite(kernel, look) ?? look();
+}
+
 /** Writes 0 for a tile whose values are finite, else NaN. */
 export const finiteJob: Job = {
   name: "finite",

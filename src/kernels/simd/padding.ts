@@ -47,6 +47,18 @@ function together(outputs: number, taps: number): OutputsSeeing[] {
   return [{ outputs: { from: 0, to: outputs }, taps: { from: 0, to: taps } }];
 }
 
+/** The outputs of a window in groups, where all see something of the image and groups are not many; else undefined. */
+export const groupsInside: (window: Window2D) => readonly OutputGroup[] | undefined = onceForWindow((window) => {
+  const rows = outputsByTaps(verticalAxis(window), window.outputHeight);
+  const columns = outputsByTaps(horizontalAxis(window), window.outputWidth);
+  if (rows.length * columns.length > MOST_GROUPS || ![...rows, ...columns].every(seesImage)) return undefined;
+  return outputGroups(window, { rows: true, columns: true });
+});
+
+function seesImage({ taps }: OutputsSeeing): boolean {
+  return taps.to > taps.from;
+}
+
 /** What it takes to begin with a group, in turns of the inner loop, which multiply a value of each of four rows. */
 const BEGINNING = 32;
 /** More groups than that, of a kernel as large as the image or so, are not worth a look. */
@@ -107,7 +119,7 @@ function choose(window: Window2D, possible: Skipping, lines: number, channels: n
 /** Whether some outputs see padding along an axis, and all see some of the image. */
 function canSkip(axis: Axis, outputs: number): boolean {
   const kinds = outputsByTaps(axis, outputs);
-  return kinds.some(({ taps }) => taps.to - taps.from < axis.kernel) && kinds.every(({ taps }) => taps.to > taps.from);
+  return kinds.some(({ taps }) => taps.to - taps.from < axis.kernel) && kinds.every(seesImage);
 }
 
 /** What tiles of `lines` lines cost, in the unit of {@link BEGINNING}, for as many images as a tile holds, at least one. */

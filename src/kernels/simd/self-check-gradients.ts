@@ -6,6 +6,7 @@
  */
 import { depthwiseKernels } from "./depthwise-kernels.js";
 import { FEW_FILTERS, FEW_FILTERS_VECTORS, fewFiltersKernels } from "./few-filters-kernels.js";
+import { inPlaceKernel } from "./in-place-kernel.js";
 import { doubles, type Lanes, PANEL_VECTORS, singles } from "./lanes.js";
 import { GROUP, outerProductKernels } from "./outer-product-kernels.js";
 import { type Check, checkOf, LEFT, type MakeArray, RIGHT, roundingIn, tableOf } from "./self-check-arrays.js";
@@ -23,7 +24,8 @@ const CHANNELS = 5;
 
 /** Their checks. */
 export function gradientChecks(make: MakeArray): readonly Check[] {
-  return [singles, doubles].flatMap((lanes) => [
+  const inPlace = PANEL_VECTORS.map((vectors) => inPlaceCheck(make, vectors));
+  const both = [singles, doubles].flatMap((lanes) => [
     ...PANEL_VECTORS.flatMap((vectors) => [
       outerProductCheck(make, lanes, vectors),
       tapProductCheck(make, lanes, vectors),
@@ -33,6 +35,7 @@ export function gradientChecks(make: MakeArray): readonly Check[] {
       [3, FEW_FILTERS].map((filters) => fewFiltersCheck(make, lanes, vectors, filters)),
     ),
   ]);
+  return [...both, ...inPlace];
 }
 
 function outerProductCheck(make: MakeArray, lanes: Lanes, vectors: number): Check {
@@ -122,6 +125,41 @@ function weightedPixelCheck(make: MakeArray, lanes: Lanes, vectors: number): Che
         sum = round(sum + round(value * filter[(ofPanel * TAPS + tap) * width + c]));
       }
       return Math.fround(round(sum + bias[channel]));
+    },
+  );
+}
+
+/** Weighted pixels of two panels, every second pixel of an image; the taps see pixels from the last to the first. */
+function inPlaceCheck(make: MakeArray, vectors: number): Check {
+  const round = roundingIn(singles);
+  const width = vectors * singles.perVector;
+  const channels = 2 * width;
+  const source = make(singles, (2 * PIXELS + TAPS) * channels, LEFT);
+  const filter = make(singles, TAPS * channels, RIGHT);
+  const bias = make(singles, channels, RIGHT);
+  const out = make(singles, PIXELS * channels, [Number.NaN]);
+  const table = tableOf(
+    make,
+    Array.from({ length: TAPS }, (_, tap) => [(TAPS - 1 - tap) * 4 * channels, tap * 16 * vectors]).flat(),
+  );
+  const pixels = {
+    ...{ table, taps: TAPS, columns: PIXELS, source: source.byteOffset, sourceStep: 8 * channels, panels: 2 },
+    ...{ filter: filter.byteOffset, filterPanel: 16 * vectors * TAPS, bias: bias.byteOffset },
+    ...{ out: out.byteOffset, outStep: 4 * channels },
+  };
+  return checkOf(
+    `a weighted pixel in place with ${vectors} vectors`,
+    out,
+    (run) => run(inPlaceKernel(vectors), pixels),
+    (i) => {
+      const [pixel, channel] = [Math.floor(i / channels), i % channels];
+      const [ofPanel, c] = [Math.floor(channel / width), channel % width];
+      let sum = 0;
+      for (let tap = 0; tap < TAPS; tap++) {
+        const value = source[(2 * pixel + TAPS - 1 - tap) * channels + channel];
+        sum = round(sum + round(value * filter[(ofPanel * TAPS + tap) * width + c]));
+      }
+      return round(sum + bias[channel]);
     },
   );
 }

@@ -56,8 +56,8 @@ export function partsOf({ window, reading, left, result }: TileGeometry, { from,
     const later = image - first;
     parts.push({
       ...{ image, outputs, height },
-      seenAt: reading.copied ? copied : placeOf(later, lines, outputHeight, left.image, left.line * strideHeight),
-      resultAt: placeOf(later, lines, outputHeight, result.image, result.line),
+      seenAt: reading.copied ? copied : distance(later, lines, outputHeight, left.image, left.line * strideHeight),
+      resultAt: distance(later, lines, outputHeight, result.image, result.line),
     });
     copied += height * left.line;
   }
@@ -65,7 +65,7 @@ export function partsOf({ window, reading, left, result }: TileGeometry, { from,
 }
 
 /** How far a line lies behind another that is `lines` lines and `images` images before, where an image has `height`. */
-function placeOf(images: number, lines: number, height: number, image: number, line: number): number {
+function distance(images: number, lines: number, height: number, image: number, line: number): number {
   return images * image + (lines - images * height) * line;
 }
 

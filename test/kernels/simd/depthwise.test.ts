@@ -82,6 +82,30 @@ describe("depthwise convolution on the vector unit", () => {
     );
   });
 
+  it("has them with whole vectors of channels and finite kernels, whose pixels are read where they lie", () => {
+    const cases = fc.record({
+      window: windows,
+      batch: fc.integer({ min: 1, max: 3 }),
+      vectors: fc.integer({ min: 1, max: 9 }),
+      multiplier: fc.constantFrom(1, 1, 2),
+      xSeeds: seedValues,
+      kernelSeeds: fc.array(fc.double({ min: -8, max: 8, noNaN: true }), { minLength: 1, maxLength: 17 }),
+      biased: fc.boolean(),
+    });
+    fc.assert(
+      fc.property(cases, ({ window, batch, vectors, multiplier, xSeeds, kernelSeeds, biased }) => {
+        const { inputHeight, inputWidth, kernelHeight, kernelWidth, outputHeight, outputWidth } = window;
+        const channels = 4 * vectors;
+        const x = fill(xSeeds, [batch, inputHeight, inputWidth, channels], "float32");
+        const kernel = fill(kernelSeeds, [kernelHeight, kernelWidth, channels, multiplier], "float32");
+        const dy = fill(xSeeds.toReversed(), [batch, outputHeight, outputWidth, channels * multiplier], "float32");
+        const bias = biased ? fill(kernelSeeds, [channels * multiplier], "float32") : undefined;
+        assertNaiveBits(x, kernel, bias, dy, window);
+      }),
+      { numRuns: 20 },
+    );
+  });
+
   // [what is reached, batch, image, channels, strides]
   const large = [
     ["several whole panels and a part of one", 2, [5, 6], 63, [1, 1]],
@@ -89,6 +113,7 @@ describe("depthwise convolution on the vector unit", () => {
     ["more channels than the lines of some outputs may have in the cache", 1, [3, 300], 150, [1, 1]],
     ["lines of which every second column is read in several parts", 1, [3, 67], 64, [1, 2]],
     ["one channel", 3, [4, 5], 1, [1, 1]],
+    ["more filters than the first cache holds", 1, [4, 5], 1040, [1, 2]],
   ] as const;
   for (const [what, batch, image, channels, strides] of large) {
     it(`has the bits of the naive loops with ${what}`, () => {
@@ -100,6 +125,14 @@ describe("depthwise convolution on the vector unit", () => {
       assertNaiveBits(x, kernel, undefined, dy, window);
     });
   }
+
+  it("has them where a weight at the border is infinite, and channels are whole vectors", () => {
+    const window = window2D([5, 6], [3, 3], [1, 1], "same", [1, 1]);
+    const x = fill([0.7, -1.3, 2.9], [2, 5, 6, 8], "float32");
+    const kernel = fill([0.3, -1.1], [3, 3, 8, 1], "float32");
+    kernel.data[2] = Number.NEGATIVE_INFINITY; // of tap (0, 0)
+    assertNaiveBits(x, kernel, undefined, fill([1.1, -0.6], [2, 5, 6, 8], "float32"), window);
+  });
 
   it("multiplies the zeros of the padding, forward and in the gradient for the kernel, but not in that for the input", () => {
     const window = window2D([3, 4], [3, 3], [1, 1], "same", [1, 1]);
