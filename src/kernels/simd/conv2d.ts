@@ -3,7 +3,7 @@
  * what they compute.
  *
  * The input's gradient is a convolution again, or some: of dy with the taps in descending order, for each phase of the
- * strides (`phases.ts`). That multiplies zeros where the definition has no terms; where the kernel is not finite, which
+ * strides (`phases.ts`). That may multiply zeros where the definition has no terms; where the kernel is not finite, which
  * would show, the scalar path is taken.
  *
  * @module

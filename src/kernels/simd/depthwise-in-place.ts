@@ -2,8 +2,8 @@
  * Depthwise convolution that reads images where they lie: for float32 sums, small kernels, and channels that are whole vectors.
  *
  * Packing lines, as `depthwise.ts` does, writes and reads every pixel once more than the arithmetic needs, and a small kernel
- * has so little arithmetic that it waits for memory. What hangs over the border is left out, so the kernel must be finite (`padding.ts`); outputs are computed in groups
- * that see the image through the same taps, each with a table of the places of its taps.
+ * has so little arithmetic that it waits for memory. What hangs over the border is left out, so the kernel must be finite
+ * (`padding.ts`); outputs are computed in groups that see the image through the same taps, each with a table of their places.
  *
  * A tile is some channels of some rows of outputs of an image.
  *
