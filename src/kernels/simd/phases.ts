@@ -9,8 +9,9 @@
  * product is wasted on zeros between outputs.
  *
  * That window reaches over the border of dy, where there are no outputs. The sum of the definition has no terms there,
- * and this one has the terms 0 * w, but for those that are left out (`padding.ts`). They change no bit: sums begin at +0 and therefore are never -0, so adding +0 or -0
- * leaves them as they are. Where w is infinite or NaN this does not hold, and the scalar path must be taken.
+ * and this one has the terms 0 * w, but for those that are left out (`padding.ts`). They change no bit: sums begin at
+ * +0 and therefore are never -0, so adding +0 or -0 leaves them as they are. Where w is infinite or NaN this does not
+ * hold, and the scalar path must be taken.
  *
  * @module
  */
