@@ -12,19 +12,20 @@
 import { wholeLines } from "../../tensor/heap.js";
 import type { Job } from "../../parallel/job.js";
 import { type Execution, threadsOf } from "../execution.js";
-import { blockOf, splitBy } from "../split.js";
+import { splitBy } from "../split.js";
 import { type Window2D, windowFrom, windowNumbers } from "../window.js";
 import { zeroFunction } from "./copy-kernel.js";
 import { depthwiseKernels } from "./depthwise-kernels.js";
 import {
   cutTiles,
+  depthwiseTile,
   type Operands,
   packFilters,
   type PackedFilters,
   type Weighing,
   widthOf,
 } from "./depthwise-operands.js";
-import { inPlaceKernel, TAP_BYTES } from "./in-place-kernel.js";
+import { inPlaceKernel, TAP_BYTES } from "./depthwise-in-place-kernel.js";
 import { PANEL_VECTORS, singles } from "./lanes.js";
 import { groupsInside, type OutputGroup, outputGroups } from "./padding.js";
 import { runSimd, scratchAddress } from "./run.js";
@@ -108,8 +109,7 @@ export const depthwiseInPlaceJob: Job = {
     const operands: Operands = { planes: 1, batch, channels, firstTap, rowTap, columnTap };
     const kernels = depthwiseKernels(singles, vectors);
     const width = widthOf(kernels);
-    const rows = splitBy(window.outputHeight, rowsSize);
-    const across = splitBy(channels, acrossSize);
+    const tiles = { rows: splitBy(window.outputHeight, rowsSize), across: splitBy(channels, acrossSize) };
     const groups = outputGroups(window, BOTH);
     const address = scratchAddress(scratchMemory, numbers);
     const scratch = scratchFrom(address, window, groups, vectors, acrossSize / width);
@@ -120,10 +120,8 @@ export const depthwiseInPlaceJob: Job = {
     const pitch = window.inputWidth * pixel;
     let packed: number | undefined; // the first of the channels whose filters are packed
     return (index) => {
-      const strip = Math.floor(index / across.count);
-      const n = Math.floor(strip / rows.count);
-      const { from, to } = blockOf(across, index % across.count);
-      const down = blockOf(rows, strip % rows.count);
+      const { n, down, channels: some } = depthwiseTile(tiles, index);
+      const { from, to } = some;
       if (packed !== from) packFilters(kernels, operands, window, scratch, kernel, bias, from, to - from);
       packed = from;
       const imageAt = source.byteOffset + n * window.inputHeight * pitch + 4 * from;

@@ -4,8 +4,9 @@
  * @module
  */
 import type { FloatArray } from "../../tensor/dtype.js";
-import { type Split, splitEvenly } from "../split.js";
+import { blockOf, type Split, splitEvenly } from "../split.js";
 import type { Window2D } from "../window.js";
+import type { Range } from "./axes.js";
 import type { ResultPlaces } from "./convolve.js";
 import type { DepthwiseKernels } from "./depthwise-kernels.js";
 import { outerProductKernels } from "./outer-product-kernels.js";
@@ -74,6 +75,13 @@ export function cutTiles(
 /** The kernel that packs channels in panels; those of filters are as wide. */
 export function packPanelsOf({ lanes, vectors }: DepthwiseKernels): PackKernel {
   return outerProductKernels(lanes, vectors).packPanels;
+}
+
+/** What tile `index` is: some rows of outputs of image `n`, and some of its channels. */
+export function depthwiseTile({ rows, across }: Tiles, index: number): { n: number; down: Range; channels: Range } {
+  const strip = Math.floor(index / across.count);
+  const n = Math.floor(strip / rows.count);
+  return { n, down: blockOf(rows, strip % rows.count), channels: blockOf(across, index % across.count) };
 }
 
 /** Where filters and biases are packed. */

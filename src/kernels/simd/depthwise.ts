@@ -20,7 +20,7 @@ import { withArraysInHeap } from "../../parallel/borrow.js";
 import type { Job } from "../../parallel/job.js";
 import { contiguous, empty, type Tensor } from "../../tensor/tensor.js";
 import { biasData, type Execution, NO_VALUES, threadsOf } from "../execution.js";
-import { blockOf, splitBy } from "../split.js";
+import { splitBy } from "../split.js";
 import { type Window2D, windowFrom, windowNumbers } from "../window.js";
 import { fillZeros } from "../zeros.js";
 import { partChannels, repeatChannels } from "./channel-multiplier.js";
@@ -32,6 +32,7 @@ import { doubles, lanesOf, singles } from "./lanes.js";
 import { weighInPlace } from "./depthwise-in-place.js";
 import {
   cutTiles,
+  depthwiseTile,
   type Operands,
   packFilters,
   packPanelsOf,
@@ -216,7 +217,7 @@ export const simdDepthwiseJob: Job = {
   prepare([source, kernel, bias, scratchMemory, out], numbers) {
     const plan = planFrom(numbers);
     const [offset, image, line, position] = numbers.slice(OWN_NUMBERS - 4);
-    const { kernels, lines, planes, batch, channels, rows, across } = plan;
+    const { kernels, lines, planes, batch, channels } = plan;
     const { window } = lines;
     const scratch = scratchFrom(scratchAddress(scratchMemory, numbers), plan);
     zeroFunction(singles)(scratch.zeros, (scratch.spill - scratch.zeros) / 4);
@@ -227,15 +228,13 @@ export const simdDepthwiseJob: Job = {
     const imageBytes = 4 * window.inputHeight * window.inputWidth * channels;
     let packed: number | undefined; // the first of the channels whose filters are packed
     return (index) => {
-      const strip = Math.floor(index / across.count);
-      const ofImage = Math.floor(strip / rows.count);
-      const { from, to } = blockOf(across, index % across.count);
-      const down = blockOf(rows, strip % rows.count);
+      const { n, down, channels: some } = depthwiseTile(plan, index);
+      const { from, to } = some;
       if (packed !== from) packFilters(kernels, plan, window, scratch, kernel, bias, from, to - from);
       packed = from;
       for (let row = down.from; row < down.to; row++) {
         for (let plane = 0; plane < planes; plane++) {
-          const at = source.byteOffset + (plane * batch + ofImage) * imageBytes + 4 * from;
+          const at = source.byteOffset + (plane * batch + n) * imageBytes + 4 * from;
           packRow(at, row, row === down.from, to - from, scratch.lines + plane * scratch.linePlane);
         }
         weighPixels(
@@ -245,7 +244,7 @@ export const simdDepthwiseJob: Job = {
           scratch.lines,
           scratch.filter,
           scratch.bias,
-          out.byteOffset + 4 * (offset + ofImage * image + row * line + from),
+          out.byteOffset + 4 * (offset + n * image + row * line + from),
           4 * position,
           to - from,
           scratch.spill,

@@ -12,7 +12,7 @@ import { depthwiseFunctions } from "./depthwise-kernels.js";
 import { fewFiltersFunctions } from "./few-filters-kernels.js";
 import { fetchLines } from "./fetch-kernel.js";
 import { sumOfNothing } from "./finite-kernel.js";
-import { inPlaceKernels } from "./in-place-kernel.js";
+import { inPlaceKernels } from "./depthwise-in-place-kernel.js";
 import { outerProductFunctions } from "./outer-product-kernels.js";
 import { packKernels } from "./pack-kernel.js";
 import { passKernels } from "./pass-kernels.js";

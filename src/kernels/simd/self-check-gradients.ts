@@ -6,7 +6,7 @@
  */
 import { depthwiseKernels } from "./depthwise-kernels.js";
 import { FEW_FILTERS, FEW_FILTERS_VECTORS, fewFiltersKernels } from "./few-filters-kernels.js";
-import { inPlaceKernel } from "./in-place-kernel.js";
+import { inPlaceKernel } from "./depthwise-in-place-kernel.js";
 import { doubles, type Lanes, PANEL_VECTORS, singles } from "./lanes.js";
 import { GROUP, outerProductKernels } from "./outer-product-kernels.js";
 import { type Check, checkOf, LEFT, type MakeArray, RIGHT, roundingIn, tableOf } from "./self-check-arrays.js";

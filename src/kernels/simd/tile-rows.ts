@@ -37,6 +37,7 @@ export interface TileGeometry {
   readonly window: Window2D;
   readonly reading: Reading;
   readonly channels: number;
+  /** The outputs of an image, by the taps through which they see it. */
   readonly groups: readonly OutputGroup[];
   readonly left: Distances;
   readonly result: Distances;
