@@ -7,9 +7,11 @@
  * @module
  */
 import { withArraysInHeap } from "../parallel/borrow.js";
+import { MAX_JOBS } from "../parallel/control.js";
 import type { JobRun } from "../parallel/job.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { type Execution, runsSimd, runTiles } from "./execution.js";
+import { ranges } from "./simd/axes.js";
 
 /** Elements of a tile: so many that claiming it costs nothing, so few that what it reads and writes fits the cache. */
 const MOST_ELEMENTS = 16384;
@@ -63,6 +65,29 @@ export function passRunsSimd(
  */
 export function runPass(execution: Execution, simd: boolean, run: JobRun): void {
   withPass(simd, run, (ready) => runTiles(execution, ready));
+}
+
+/** A pass, and whether it runs on assembled kernels. */
+export interface Pass {
+  readonly run: JobRun;
+  readonly simd: boolean;
+}
+
+/** {@link runPass} for passes that do not depend on each other: threads wait for each other once, or once for many. */
+export function runPasses(execution: Execution, passes: readonly Pass[]): void {
+  for (const { from, to } of ranges(passes.length, MAX_JOBS)) {
+    const ready: JobRun[] = [];
+    const prepareFrom = (i: number): void => {
+      if (i === to) runTiles(execution, ...ready);
+      else {
+        withPass(passes[i].simd, passes[i].run, (run) => {
+          ready.push(run);
+          prepareFrom(i + 1);
+        });
+      }
+    };
+    prepareFrom(from);
+  }
 }
 
 /** What `use` returns for `run` as {@link runPass} runs it. */

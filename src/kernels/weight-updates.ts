@@ -20,47 +20,38 @@
 import type { Job } from "../parallel/job.js";
 import { contiguous, empty, type Tensor } from "../tensor/tensor.js";
 import type { FloatArray } from "../tensor/dtype.js";
-import { elementsPerTile, passRunsSimd, runPass } from "./element-tiles.js";
+import { MAX_JOBS } from "../parallel/control.js";
+import { elementsPerTile, type Pass, passRunsSimd, runPasses } from "./element-tiles.js";
 import { type Execution, NO_VALUES, runsSimd, runTiles } from "./execution.js";
 import { LANES } from "./simd/floats.js";
 import { ranges } from "./simd/axes.js";
 import { adamKernel, penaltyKernel } from "./simd/update-kernels.js";
 import { runKernel } from "./simd/thread.js";
 
-/** Weights with fewer elements are changed by the calling thread: to hand them to others would cost more. */
-const SMALL = 4096;
-/** Those with fewer than this are changed where they lie, by the loops here. */
+/** Weights with fewer elements are changed where they lie, by the loops here: to hand them to others would cost more. */
 const TINY = 512;
 
-/** `execution` as a pass over `length` elements runs on it. */
-function forLength(execution: Execution, length: number): Execution {
-  return length < SMALL ? { ...execution, pool: undefined } : execution;
-}
+/** The passes of a step that are still to be run: none where the weight was so small that it has been changed at once. */
+export type Changes = readonly Pass[];
 
-/** Runs `job` on arrays that it reads and changes, then on `reads` alone, which come first. */
-function change(
+/** What changes arrays by `job`, which is given arrays that it reads, `reads` first, and then those that it writes. */
+function changes(
   job: Job,
   reads: readonly FloatArray[],
   changed: readonly FloatArray[],
   numbers: readonly number[],
   isVector: boolean,
   execution: Execution,
-): void {
+): Changes {
   const { length } = changed[0];
   if (length < TINY || execution.kernel === "naive") {
     job.prepare([...reads, ...changed, ...changed], [length, ...numbers, 0])(0);
-    return;
+    return [];
   }
-  const threads = forLength(execution, length);
-  const most = elementsPerTile(length, threads);
+  const most = elementsPerTile(length, execution);
   const all = [...reads, ...changed];
-  runPass(threads, isVector && all.every((data) => runsSimd(execution, { data })), {
-    job,
-    reads: all,
-    writes: changed,
-    numbers: [most, ...numbers],
-    tiles: Math.ceil(length / most),
-  });
+  const run = { job, reads: all, writes: changed, numbers: [most, ...numbers], tiles: Math.ceil(length / most) };
+  return [{ run, simd: isVector && all.every((data) => runsSimd(execution, { data })) }];
 }
 
 /** The numbers of a step of Adam that all elements share. */
@@ -77,7 +68,7 @@ export interface AdamCoefficients {
   readonly learningRate: number;
 }
 
-/** One step of Adam: changes the weight `ws` and its state. Where there are `maxima`, they divide. */
+/** One step of Adam, which changes the weight `ws` and its state. Where there are `maxima`, they divide. */
 export function adamUpdate(
   ws: FloatArray,
   gs: FloatArray,
@@ -86,10 +77,10 @@ export function adamUpdate(
   maxima: FloatArray | undefined,
   c: AdamCoefficients,
   execution: Execution,
-): void {
+): Changes {
   const numbers = [c.alpha, c.momentumShare, c.velocityShare, c.epsilon, c.decay, c.learningRate];
   const changed = maxima === undefined ? [ws, ms, vs] : [ws, ms, vs, maxima];
-  change(adamUpdateJob, [gs], changed, numbers, maxima === undefined, execution);
+  return changes(adamUpdateJob, [gs], changed, numbers, maxima === undefined, execution);
 }
 
 /** Some of the elements. */
@@ -146,16 +137,16 @@ export interface SGDCoefficients {
   readonly decay: number;
 }
 
-/** One step of SGD: changes the weight `ws` and, where there is one, its momentum. */
+/** One step of SGD, which changes the weight `ws` and, where there is one, its momentum. */
 export function sgdUpdate(
   ws: FloatArray,
   gs: FloatArray,
   ms: FloatArray | undefined,
   { learningRate, momentum, nesterov, decay }: SGDCoefficients,
   execution: Execution,
-): void {
+): Changes {
   const numbers = [learningRate, momentum, Number(nesterov), decay];
-  change(sgdUpdateJob, [gs], ms === undefined ? [ws] : [ws, ms], numbers, false, execution);
+  return changes(sgdUpdateJob, [gs], ms === undefined ? [ws] : [ws, ms], numbers, false, execution);
 }
 
 /** Some of the elements. */
@@ -201,9 +192,8 @@ export function penaltySums(ws: FloatArray): PenaltySums {
   return { absolute, squares };
 }
 
-/** Weights whose sums one job finds, and jobs that run together. */
+/** Weights whose sums one job finds. */
 const WEIGHTS_PER_JOB = 8;
-const JOBS_TOGETHER = 3;
 
 /** {@link penaltySums} of each of `weights`. A sum is never cut: threads share the weights. */
 export function penaltySumsOfAll(weights: readonly FloatArray[], execution: Execution): PenaltySums[] {
@@ -214,7 +204,7 @@ export function penaltySumsOfAll(weights: readonly FloatArray[], execution: Exec
     numbers: [],
     tiles: to - from,
   }));
-  for (const { from, to } of ranges(runs.length, JOBS_TOGETHER)) runTiles(execution, ...runs.slice(from, to));
+  for (const { from, to } of ranges(runs.length, MAX_JOBS)) runTiles(execution, ...runs.slice(from, to));
   return runs.flatMap(({ tiles, writes: [sums] }) =>
     Array.from({ length: tiles }, (_, i) => ({ absolute: sums[2 * i], squares: sums[2 * i + 1] })),
   );
@@ -239,26 +229,30 @@ export interface PenaltyFactors {
   readonly l2Twice: number;
 }
 
-/** `gradient` with that of a penalty on `weight` added. */
-export function penaltyGradient(
-  gradient: Tensor,
-  weight: Tensor,
-  { l1, l2Twice }: PenaltyFactors,
-  execution: Execution,
-): Tensor {
-  const sum = empty(weight.shape, weight);
-  const [gs, ws] = [contiguous(gradient).data, contiguous(weight).data];
-  const threads = forLength(execution, sum.size);
-  const most = elementsPerTile(sum.size, threads);
-  const isSingle = [gradient, weight].every((x) => passRunsSimd(execution, x));
-  runPass(threads, l1 === 0 && isSingle && sum.size >= TINY, {
-    job: penaltyGradientJob,
-    reads: [gs, ws],
-    writes: [sum.data],
-    numbers: [most, l1, l2Twice],
-    tiles: Math.ceil(sum.size / most),
+/** A gradient, the weight that it is for, and the penalty on that. */
+export interface Penalized {
+  readonly gradient: Tensor;
+  readonly weight: Tensor;
+  readonly factors: PenaltyFactors;
+}
+
+/** Each gradient with that of the penalty added. */
+export function penaltyGradients(terms: readonly Penalized[], execution: Execution): Tensor[] {
+  const sums = terms.map(({ weight }) => empty(weight.shape, weight));
+  const passes = terms.map(({ gradient, weight, factors: { l1, l2Twice } }, i): Pass => {
+    const most = elementsPerTile(weight.size, execution);
+    const run = {
+      job: penaltyGradientJob,
+      reads: [contiguous(gradient).data, contiguous(weight).data],
+      writes: [sums[i].data],
+      numbers: [most, l1, l2Twice],
+      tiles: Math.ceil(weight.size / most),
+    };
+    const isSingle = [gradient, weight].every((x) => passRunsSimd(execution, x));
+    return { run, simd: l1 === 0 && isSingle && weight.size >= TINY };
   });
-  return sum;
+  runPasses(execution, passes);
+  return sums;
 }
 
 /** Some of the elements. */

@@ -15,7 +15,7 @@ import { type Execution, serial } from "../kernels/execution.js";
 import { sumTensors } from "../kernels/sum-tensors.js";
 import type { CallContext, Layer, LayerGradients, LayerNode, LayerPass } from "../layers/layer.js";
 import type { Variable } from "../layers/variable.js";
-import { addRegularizationGradient, regularizationLossOfAll } from "../regularizers/regularizer.js";
+import { addRegularizationGradients, regularizationLossOfAll } from "../regularizers/regularizer.js";
 import { cast, dtypeOf, type Tensor, zeros } from "../tensor/tensor.js";
 import type { Model } from "./model.js";
 import { Readers, type Release } from "./readers.js";
@@ -295,15 +295,20 @@ export function weightGradients(
     const dWeight = dWeights.get(path);
     if (dWeight !== undefined) terms.set(weight, [...(terms.get(weight) ?? []), dWeight]);
   }
-  const gradientOf = (weight: Variable): Tensor => {
+  const gradients = new Map<Variable, Tensor>();
+  for (const weight of weights) {
     const ofWeight = terms.get(weight);
     if (ofWeight === undefined) throw new Error(`internal: Model: no gradient for \`${weight.name}\`.`);
-    const dWeight = meet(ofWeight, execution);
-    return weight.regularizer === undefined
-      ? dWeight
-      : addRegularizationGradient(weight.regularizer, weight.value, dWeight, execution);
-  };
-  return new Map(weights.map((weight) => [weight, gradientOf(weight)]));
+    gradients.set(weight, meet(ofWeight, execution));
+  }
+  const penalized = [...gradients].flatMap(([variable, dWeight]) => {
+    const { regularizer, value } = variable;
+    return regularizer === undefined ? [] : [{ variable, regularizer, weight: value, dWeight }];
+  });
+  for (const [i, sum] of addRegularizationGradients(penalized, execution).entries()) {
+    gradients.set(penalized[i].variable, sum);
+  }
+  return gradients;
 }
 
 /** The same by path, in the order of `dWeights`; under every path of a weight all of its gradient. */

@@ -22,6 +22,7 @@
  *
  * @module
  */
+import { runPasses } from "../kernels/element-tiles.js";
 import { type Execution, serial } from "../kernels/execution.js";
 import { type AdamCoefficients, adamUpdate } from "../kernels/weight-updates.js";
 import { type KerasConfig, readConfig } from "../serialization/config.js";
@@ -106,7 +107,7 @@ export function adamStep(
     ? copyOf(like("velocityMax", state.velocityMax ?? zeros(weight.shape, weight)))
     : undefined;
   const t = state.iterations + 1;
-  adamUpdate(
+  const changes = adamUpdate(
     next.data,
     like("gradient", gradient).data,
     momentum.data,
@@ -122,6 +123,7 @@ export function adamStep(
     },
     serial,
   );
+  runPasses(serial, changes);
   return { weight: next, state: { iterations: t, momentum, velocity, velocityMax } };
 }
 

@@ -13,7 +13,9 @@
  *
  * @module
  */
+import { runPasses } from "../kernels/element-tiles.js";
 import { type Execution, serial } from "../kernels/execution.js";
+import type { Changes } from "../kernels/weight-updates.js";
 import { Variable } from "../layers/variable.js";
 import { describe, kindOf, type KerasConfig, readConfig } from "../serialization/config.js";
 import { checkTensor } from "../serialization/tensors.js";
@@ -100,8 +102,8 @@ export interface OptimizerVariable {
   assign(x: Tensor): void;
 }
 
-/** One step on one weight: changes the weight and its slots in place. */
-export type Update = (weight: FloatArray, gradient: FloatArray, slots: readonly FloatArray[]) => void;
+/** One step on one weight: what changes the weight and its slots in place. */
+export type Update = (weight: FloatArray, gradient: FloatArray, slots: readonly FloatArray[]) => Changes;
 
 /** Options of every {@link Optimizer}. */
 export interface OptimizerClassOptions extends OptimizerOptions {
@@ -204,11 +206,12 @@ export abstract class Optimizer {
       slots: this.#slots[i].map((slot) => slot.value.data),
     }));
     const updates = new Map<DType, Update>();
-    for (const [i, { dtype }] of weights.entries()) {
+    const passes = weights.flatMap(({ dtype }, i) => {
       const update = updates.get(dtype) ?? this.update(this.#iterations + 1, dtype, execution);
       updates.set(dtype, update);
-      update(changed[i].weight, dense[i].data, changed[i].slots);
-    }
+      return update(changed[i].weight, dense[i].data, changed[i].slots);
+    });
+    runPasses(execution, passes);
     this.#iterations += 1;
   }
 

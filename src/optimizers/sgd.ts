@@ -16,6 +16,7 @@
  *
  * @module
  */
+import { runPasses } from "../kernels/element-tiles.js";
 import { type Execution, serial } from "../kernels/execution.js";
 import { type SGDCoefficients, sgdUpdate } from "../kernels/weight-updates.js";
 import { type KerasConfig, readConfig } from "../serialization/config.js";
@@ -81,7 +82,7 @@ export function sgdStep(weight: Tensor, gradient: Tensor, state: SGDState, optio
   const nextMomentum =
     momentum === 0 ? undefined : copyOf(like("momentum", state.momentum ?? zeros(weight.shape, weight)));
   const coefficients = { learningRate, momentum, nesterov, decay: weightDecay };
-  sgdUpdate(next.data, like("gradient", gradient).data, nextMomentum?.data, coefficients, serial);
+  runPasses(serial, sgdUpdate(next.data, like("gradient", gradient).data, nextMomentum?.data, coefficients, serial));
   return { weight: next, state: { momentum: nextMomentum } };
 }
 

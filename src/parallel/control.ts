@@ -15,10 +15,14 @@
  *
  * Every thread has a share of every job, as many tiles in a row as any other, and claims them first; then it helps the
  * threads behind it. Tiles beside each other mostly are rows beside each other: so a thread finds in its own cache what it
- * has written in the job before. And where there are many threads, they do not all wait for one word.
+ * has written in the job before. And where there are many threads, they do not all wait for one word. Jobs with fewer tiles
+ * than there are threads are dealt out one after the other.
  *
  *     tiles of a job      0  1  2  3  4  5  6  7  8  9  10 11        thread 1 claims 4, 5, 6, 7, then what is left of
  *     shares              ---- 0 ----  ---- 1 ----  ---- 2 ----      thread 2's share, then of thread 0's
+ *
+ *     jobs of 1, 2, 1, 1  0 | 0  1 | 0 | 0
+ *     shares              0 | 1  2 | 0 | 1
  *
  * Waking costs a microsecond even where nobody sleeps, so it is only done where somebody may: who is about to sleep counts
  * itself into SLEEPERS before it looks at the word for the last time, and who changes a word looks at SLEEPERS after that.
@@ -40,13 +44,16 @@ const JOB_COUNT = 5 * APART + 1;
 /** For each job: letters of its name, arrays, numbers and tiles. */
 const COUNTS = 5 * APART + 2;
 const COUNTS_PER_JOB = 4;
-/** The first of as many words as there are threads. */
-const CLAIMED = 6 * APART;
+
+/** The most jobs that run together. */
+export const MAX_JOBS = 96;
 
 /** More than any share has tiles, and far from where a word begins anew. */
 const NONE_LEFT = 2 ** 30;
 
-const MAX_JOBS = 3;
+/** The first of as many words as there are threads. */
+const CLAIMED = Math.ceil((COUNTS + MAX_JOBS * COUNTS_PER_JOB) / APART) * APART;
+
 const MAX_NAME = 64;
 const MAX_MESSAGE = 1024;
 const MAX_ARRAYS = 12;
@@ -136,22 +143,32 @@ export class Control {
     for (let share = 0; share < this.#threads; share++) this.words[CLAIMED + share * APART] = 0;
   }
 
-  /** What {@link describe} wrote. Only while counted into ACTIVE. */
-  description(): Description<ArrayPlace>[] {
-    const jobs: Description<ArrayPlace>[] = [];
-    for (let job = 0; job < this.words[JOB_COUNT]; job++) {
-      const counts = COUNTS + job * COUNTS_PER_JOB;
-      const arrays: ArrayPlace[] = [];
-      for (let i = 0, at = job * 3 * MAX_ARRAYS; i < this.words[counts + 1]; i++, at += 3) {
-        const wide = this.#arrays[at] === 1;
-        arrays.push({ wide, byteOffset: this.#arrays[at + 1], length: this.#arrays[at + 2] });
-      }
-      const numbers: number[] = [];
-      for (let i = 0; i < this.words[counts + 2]; i++) numbers.push(compact(this.#numbers[job * MAX_NUMBERS + i]));
-      const name = readText(this.#names, job * MAX_NAME, this.words[counts]);
-      jobs.push({ name, arrays, numbers, tiles: this.words[counts + 3] });
+  /** How many jobs {@link describe} wrote. This and what follows only while counted into ACTIVE. */
+  get jobCount(): number {
+    return this.words[JOB_COUNT];
+  }
+
+  /** The tiles of a job. */
+  tilesOf(job: number): number {
+    return this.words[COUNTS + job * COUNTS_PER_JOB + 3];
+  }
+
+  /** A job as {@link describe} wrote it. */
+  description(job: number): Description<ArrayPlace> {
+    const counts = COUNTS + job * COUNTS_PER_JOB;
+    const arrays: ArrayPlace[] = [];
+    for (let i = 0, at = job * 3 * MAX_ARRAYS; i < this.words[counts + 1]; i++, at += 3) {
+      const wide = this.#arrays[at] === 1;
+      arrays.push({ wide, byteOffset: this.#arrays[at + 1], length: this.#arrays[at + 2] });
     }
-    return jobs;
+    const numbers: number[] = [];
+    for (let i = 0; i < this.words[counts + 2]; i++) numbers.push(compact(this.#numbers[job * MAX_NUMBERS + i]));
+    return {
+      name: readText(this.#names, job * MAX_NAME, this.words[counts]),
+      arrays,
+      numbers,
+      tiles: this.tilesOf(job),
+    };
   }
 
   /** Leaves `message` for the caller, unless another worker has left one already. */
@@ -182,15 +199,19 @@ export class Control {
 
   /** The next tile of a share, of the first job that has one left there. */
   #claim(share: number): number | undefined {
+    const threads = this.#threads;
     let index = Atomics.add(this.words, CLAIMED + share * APART, 1);
     let first = 0;
+    let dealt = 0; // tiles of jobs that have fewer than there are threads
     for (let job = 0; job < this.words[JOB_COUNT]; job++) {
       const tiles = this.words[COUNTS + job * COUNTS_PER_JOB + 3];
-      const from = shareStart(tiles, share, this.#threads);
-      const count = shareStart(tiles, share + 1, this.#threads) - from;
+      const isDealt = tiles < threads;
+      const from = isDealt ? (share + threads - (dealt % threads)) % threads : shareStart(tiles, share, threads);
+      const count = isDealt ? Number(from < tiles) : shareStart(tiles, share + 1, threads) - from;
       if (index < count) return first + from + index;
       index -= count;
       first += tiles;
+      if (isDealt) dealt += tiles;
     }
     return undefined;
   }

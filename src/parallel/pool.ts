@@ -56,8 +56,8 @@ export class WorkerPool {
   }
 
   /**
-   * Computes every tile of up to three jobs that do not depend on each other, and returns when all are done. Each thread
-   * begins with its share of the first.
+   * Computes every tile of at most `MAX_JOBS` jobs that do not depend on each other, and returns when all are done. Each
+   * thread begins with its share of the first.
    *
    * @throws Error what a tile threw on the calling thread; or, with its message, what went wrong in a worker.
    */
@@ -128,16 +128,18 @@ export function runAlone({ job, reads, writes, numbers, tiles }: JobRun): void {
   for (let tile = 0; tile < tiles; tile++) compute(tile);
 }
 
-/** Calls `use` with the arrays of every run where they lie in the heap. */
+/** Calls `use` with the arrays of every run where they lie in the heap; `before` are those of the first ones. */
 function withRunsInHeap(
-  [first, ...others]: readonly JobRun[],
+  runs: readonly JobRun[],
   use: (arraysOf: readonly (readonly FloatArray[])[]) => void,
+  before: (readonly FloatArray[])[] = [],
 ): void {
+  if (before.length === runs.length) return use(before);
+  const { reads, writes, inHeap } = runs[before.length];
   const useWith = (reads: readonly FloatArray[], writes: readonly FloatArray[]): void => {
-    const arrays = [...reads, ...writes];
-    if (others.length === 0) use([arrays]);
-    else withRunsInHeap(others, (more) => use([arrays, ...more]));
+    before.push([...reads, ...writes]);
+    withRunsInHeap(runs, use, before);
   };
-  if (first.inHeap === true) useWith(first.reads, first.writes);
-  else withArraysInHeap(first.reads, first.writes, useWith);
+  if (inHeap === true) useWith(reads, writes);
+  else withArraysInHeap(reads, writes, useWith);
 }

@@ -29,9 +29,10 @@ function messageOf(error: unknown): string {
 /** Takes part in the jobs that are described in the control block. */
 function takePart(control: Control, { heap, thread }: WorkerSetup, jobs: ReadonlyMap<string, Job>): void {
   try {
-    const described = control.description().map(({ name, arrays, numbers, tiles }) => ({
-      tiles,
+    const described = Array.from({ length: control.jobCount }, (_, i) => ({
+      tiles: control.tilesOf(i),
       prepare: (): ComputeTile => {
+        const { name, arrays, numbers } = control.description(i);
         const job = jobs.get(name);
         if (job === undefined) throw new Error(`internal: worker pool: the job table has no job "${name}".`);
         return job.prepare(

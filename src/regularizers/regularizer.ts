@@ -11,7 +11,7 @@
  * @module
  */
 import { type Execution, serial } from "../kernels/execution.js";
-import { penaltyGradient, type PenaltySums, penaltySums, penaltySumsOfAll } from "../kernels/weight-updates.js";
+import { penaltyGradients, type PenaltySums, penaltySums, penaltySumsOfAll } from "../kernels/weight-updates.js";
 import { describe, isKerasConfig } from "../serialization/config.js";
 import { contiguous, type Tensor } from "../tensor/tensor.js";
 
@@ -110,12 +110,27 @@ function penaltyOf({ l1, l2 }: Regularizer, { absolute, squares }: PenaltySums):
 
 /** `dWeight`, the gradient that the data loss gave, plus that of the penalty; a fresh tensor. */
 export function addRegularizationGradient(
-  { l1, l2 }: Regularizer,
+  regularizer: Regularizer,
   weight: Tensor,
   dWeight: Tensor,
   execution: Execution = serial,
 ): Tensor {
-  return penaltyGradient(dWeight, weight, { l1, l2Twice: 2 * l2 }, execution);
+  return addRegularizationGradients([{ regularizer, weight, dWeight }], execution)[0];
+}
+
+/** {@link addRegularizationGradient} for many weights, whose work threads share. */
+export function addRegularizationGradients(
+  terms: readonly { readonly regularizer: Regularizer; readonly weight: Tensor; readonly dWeight: Tensor }[],
+  execution: Execution,
+): Tensor[] {
+  return penaltyGradients(
+    terms.map(({ regularizer: { l1, l2 }, weight, dWeight }) => ({
+      gradient: dWeight,
+      weight,
+      factors: { l1, l2Twice: 2 * l2 },
+    })),
+    execution,
+  );
 }
 
 /** How a Keras file spells `regularizer`. */

@@ -8,7 +8,7 @@
  * @module
  */
 import { type Execution, runsSimd, serial } from "../kernels/execution.js";
-import { areFinite } from "../kernels/simd/finite.js";
+import { areAllFinite } from "../kernels/simd/finite.js";
 import type { CallContext, Layer, LayerNode } from "../layers/layer.js";
 import { indexOf } from "../losses/loss.js";
 import { Model } from "../models/model.js";
@@ -107,10 +107,21 @@ function badWeight(layer: Layer): string | undefined {
 /** From so many elements on, the vector unit looks at them sooner than a loop. */
 const MANY = 1024;
 
+/** Which of `tensors` have finite elements only; threads share the large ones. */
+export function finiteTensors(tensors: readonly Tensor[], execution: Execution = serial): ReadonlyMap<Tensor, boolean> {
+  const large = tensors.filter((x) => x.size >= MANY && runsSimd(execution, x));
+  const areFinite = areAllFinite(
+    large.map((x) => contiguous(x).data),
+    execution,
+  );
+  const found = new Map(large.map((x, i) => [x, areFinite[i]]));
+  for (const x of tensors) if (!found.has(x)) found.set(x, isFiniteTensor(x));
+  return found;
+}
+
 /** Whether all elements of `x` are finite: x - x is 0 for finite x alone, and one NaN makes the sum NaN. */
-export function isFiniteTensor(x: Tensor, execution: Execution = serial): boolean {
+function isFiniteTensor(x: Tensor): boolean {
   const { data } = contiguous(x);
-  if (data.length >= MANY && runsSimd(execution, x)) return areFinite(data, execution);
   let sum = 0;
   for (let i = 0; i < data.length; i++) sum += data[i] - data[i];
   return sum === 0;

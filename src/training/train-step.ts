@@ -10,7 +10,8 @@
  */
 import type { CallContext } from "../layers/layer.js";
 import type { Variable } from "../layers/variable.js";
-import { type Execution, serial } from "../kernels/execution.js";
+import { type Execution, runsSimd, serial } from "../kernels/execution.js";
+import { StepKernels } from "../kernels/simd/step-kernels.js";
 import { checkExecution, checkModel } from "../models/check-model.js";
 import type { Model } from "../models/model.js";
 import { checkTensors } from "../serialization/tensors.js";
@@ -20,10 +21,10 @@ import { kindOf } from "../serialization/config.js";
 import { checkOptimizer, type Optimizer } from "../optimizers/optimizer.js";
 import { expectOptions } from "../serialization/options.js";
 import { Arena } from "../tensor/arena.js";
-import { type Tensor, tensorOf } from "../tensor/tensor.js";
+import { contiguous, type Tensor, tensorOf } from "../tensor/tensor.js";
 import type { Batch } from "./batches.js";
 import { type BatchMetrics, countCorrect } from "./metrics.js";
-import { findNonFiniteLayer, firstNonFinite, isFiniteTensor, NonFiniteError } from "./non-finite.js";
+import { findNonFiniteLayer, finiteTensors, firstNonFinite, NonFiniteError } from "./non-finite.js";
 
 /** What a step needs beside model and batch. */
 export interface TrainStepOptions {
@@ -61,9 +62,9 @@ export function trainStep(model: Model, batch: Batch, options: TrainStepOptions)
   const { loss: lossName = "categorical_crossentropy", execution = serial, seed = 0, step = 0 } = options;
   const { optimizer, arena = new Arena() } = options;
   checkOptimizer("trainStep", optimizer);
-  const context: CallContext = { training: true, execution, seed, step };
   try {
     return arena.run(() => {
+      const context: CallContext = { training: true, execution: ofStep(execution, model), seed, step };
       const pass = model.forward([batch.x], context, {
         want: "weightGradients",
         release: (data) => arena.release(data),
@@ -90,6 +91,18 @@ export function trainStep(model: Model, batch: Batch, options: TrainStepOptions)
   }
 }
 
+/** `execution` for a step of `model`, in which no kernel of a convolution changes before it is applied. */
+function ofStep(execution: Execution, model: Model): Execution {
+  const kernels = model.weights.map(({ value }) => value).filter((x) => x.dimension === 4 && runsSimd(execution, x));
+  return {
+    ...execution,
+    stepKernels: new StepKernels(
+      kernels.map((kernel) => contiguous(kernel).data),
+      execution,
+    ),
+  };
+}
+
 /** The loss of the model's one output for the targets of `batch`. */
 export function objectiveOfBatch(model: Model, pass: ModelPass, batch: Batch, loss: LossName): Objective {
   const output = pass.passes.get(model.outputs[0].node);
@@ -111,8 +124,9 @@ function checkGradients(
   learningRate: number,
   execution: Execution,
 ): void {
+  const isFinite = finiteTensors(gradients, execution);
   for (let i = weights.length - 1; i >= 0; i--) {
-    if (isFiniteTensor(gradients[i], execution)) continue;
+    if (isFinite.get(gradients[i]) === true) continue;
     const element = firstNonFinite(gradients[i]);
     if (element === undefined) continue;
     const [path = weights[i].name] = [...model.weightsByPath()].find(([, weight]) => weight === weights[i]) ?? [];

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { after, describe, it } from "node:test";
 import fc from "fast-check";
+import { runPasses } from "../../src/kernels/element-tiles.js";
 import { serial } from "../../src/kernels/execution.js";
-import { adamUpdate, penaltyGradient, penaltySumsOfAll, sgdUpdate } from "../../src/kernels/weight-updates.js";
+import { adamUpdate, penaltyGradients, penaltySumsOfAll, sgdUpdate } from "../../src/kernels/weight-updates.js";
 import type { FloatArray } from "../../src/tensor/dtype.js";
 import { detach, tensor, tensorOf } from "../../src/tensor/tensor.js";
 import { assertSameBits, dtypes, fastExecutions, fill, nameOf, seedValues } from "./support.js";
@@ -46,7 +47,7 @@ describe("updates of weights", () => {
         const step =
           (execution = serial) =>
           ([w, m, v, maxima]: readonly FloatArray[]): void =>
-            adamUpdate(w, g, m, v, amsgrad ? maxima : undefined, adam, execution);
+            runPasses(execution, adamUpdate(w, g, m, v, amsgrad ? maxima : undefined, adam, execution));
         const expected = changedBy([w, m, v, w], step({ ...serial, kernel: "naive" }));
         for (const execution of executions) {
           assertSameBits(vector(changedBy([w, m, v, w], step(execution))), vector(expected), nameOf(execution));
@@ -64,7 +65,7 @@ describe("updates of weights", () => {
         const step =
           (execution = serial) =>
           ([w, m]: readonly FloatArray[]): void =>
-            sgdUpdate(w, g, flag ? m : undefined, coefficients, execution);
+            runPasses(execution, sgdUpdate(w, g, flag ? m : undefined, coefficients, execution));
         const expected = changedBy([w, g], step({ ...serial, kernel: "naive" }));
         for (const execution of executions) {
           assertSameBits(vector(changedBy([w, g], step(execution))), vector(expected), nameOf(execution));
@@ -77,17 +78,18 @@ describe("updates of weights", () => {
   it("take a step that can be made by hand", () => {
     const [w, m, v] = [Float32Array.of(1), Float32Array.of(0), Float32Array.of(0)];
     const coefficients = { ...adam, alpha: 1, momentumShare: 0.5, velocityShare: 1, epsilon: 0, decay: 0 };
-    adamUpdate(w, Float32Array.of(4), m, v, undefined, coefficients, serial);
+    runPasses(serial, adamUpdate(w, Float32Array.of(4), m, v, undefined, coefficients, serial));
     assert.deepEqual([w[0], m[0], v[0]], [0.5, 2, 16]);
     const velocity = Float32Array.of(1);
-    sgdUpdate(w, Float32Array.of(4), velocity, { learningRate: 0.25, momentum: 2, nesterov: false, decay: 0 }, serial);
+    const ofSGD = { learningRate: 0.25, momentum: 2, nesterov: false, decay: 0 };
+    runPasses(serial, sgdUpdate(w, Float32Array.of(4), velocity, ofSGD, serial));
     assert.deepEqual([w[0], velocity[0]], [1.5, 1]);
   });
 });
 
 describe("penaltySumsOfAll", () => {
   it("has the bits of one loop over each weight, in the order of the weights, on any number of threads", () => {
-    const counts = fc.constantFrom(0, 1, 7, 8, 9, 40); // one job holds 8, and 3 run together
+    const counts = fc.constantFrom(0, 1, 7, 8, 9, 40, 777); // one job holds 8, and 96 run together
     fc.assert(
       fc.property(counts, dtypes, seedValues, (count, dtype, p) => {
         const weights = Array.from({ length: count }, (_, i) => fill(p, [1 + ((i * 37) % 61)], dtype).data);
@@ -105,23 +107,45 @@ describe("penaltySumsOfAll", () => {
   });
 });
 
-describe("penaltyGradient", () => {
-  it("has the bits of its equation on any number of threads, the signs of zeros included", () => {
-    const factors = fc.record({ l1: fc.constantFrom(0, 0.5), l2Twice: fc.constantFrom(0, 0.0002) });
+describe("penaltyGradients", () => {
+  const factors = fc.record({ l1: fc.constantFrom(0, 0.5), l2Twice: fc.constantFrom(0, 0.0002) });
+
+  it("have the bits of their equation on any number of threads, the signs of zeros included", () => {
+    const weights = fc.array(fc.tuple(sizes, factors), { minLength: 1, maxLength: 3 });
     fc.assert(
-      fc.property(sizes, dtypes, seedValues, seedValues, factors, (size, dtype, p, q, { l1, l2Twice }) => {
-        const [w, g] = [p, q].map((values) => fill(values, [size], dtype));
-        const expected = detach(g);
-        for (let i = 0; i < size; i++) {
-          expected.data[i] = g.data[i] + l1 * Math.sign(w.data[i]) + l2Twice * w.data[i];
-        }
+      fc.property(weights, dtypes, seedValues, seedValues, (weights, dtype, p, q) => {
+        const terms = weights.map(([size, factors]) => {
+          const [weight, gradient] = [p, q].map((values) => fill(values, [size], dtype));
+          return { weight, gradient, factors };
+        });
+        const expected = terms.map(({ weight: { data: w }, gradient, factors: { l1, l2Twice } }) => {
+          const sum = detach(gradient);
+          for (let i = 0; i < w.length; i++) sum.data[i] = sum.data[i] + l1 * Math.sign(w[i]) + l2Twice * w[i];
+          return sum;
+        });
         for (const execution of executions) {
-          assertSameBits(penaltyGradient(g, w, { l1, l2Twice }, execution), expected, nameOf(execution));
+          for (const [i, sum] of penaltyGradients(terms, execution).entries()) {
+            assertSameBits(sum, expected[i], `${i}, ${nameOf(execution)}`);
+          }
         }
       }),
       { numRuns: 40 },
     );
     const zero = tensorOf([-0], [1]);
-    assert.ok(Object.is(penaltyGradient(zero, zero, { l1: 0, l2Twice: 1 }, serial).data[0], -0));
+    const [sum] = penaltyGradients([{ gradient: zero, weight: zero, factors: { l1: 0, l2Twice: 1 } }], serial);
+    assert.ok(Object.is(sum.data[0], -0));
+  });
+
+  it("are each that of its own weight where they are more than run together", () => {
+    const terms = Array.from({ length: 150 }, (_, i) => {
+      const size = 1 + ((i * 37) % 1031);
+      const weight = tensorOf(new Array<number>(size).fill(i), [size]);
+      return { weight, gradient: weight, factors: { l1: 0, l2Twice: 2 } };
+    });
+    for (const execution of executions) {
+      for (const [i, { data }] of penaltyGradients(terms, execution).entries()) {
+        assert.ok(data.length === terms[i].weight.size && data.every((value) => value === 3 * i), String(i));
+      }
+    }
   });
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { serial } from "../../src/kernels/execution.js";
+import { createExecution, serial } from "../../src/kernels/execution.js";
 import { Dense } from "../../src/layers/dense.js";
 import { input } from "../../src/layers/input-layer.js";
 import { Model } from "../../src/models/model.js";
@@ -8,7 +8,7 @@ import { Adam } from "../../src/optimizers/adam.js";
 import { SGD } from "../../src/optimizers/sgd.js";
 import { tensorOf } from "../../src/tensor/tensor.js";
 import { fit } from "../../src/training/fit.js";
-import { isFiniteTensor, NonFiniteError } from "../../src/training/non-finite.js";
+import { finiteTensors, NonFiniteError } from "../../src/training/non-finite.js";
 import { brightRows, inOrder, pattern, smallConvolutional, weightsOf } from "../support/training.js";
 
 const x = tensorOf(pattern(12, 17), [4, 3]);
@@ -99,20 +99,44 @@ describe("A step that is not finite", () => {
   });
 });
 
-describe("isFiniteTensor", () => {
+describe("finiteTensors", () => {
   it("finds infinities and NaN, and nothing else", () => {
+    const of = (...values: number[]): boolean | undefined => {
+      const x = tensorOf(values, [values.length]);
+      return finiteTensors([x]).get(x);
+    };
     for (const value of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]) {
-      assert.equal(isFiniteTensor(tensorOf([1, value, 2], [3])), false);
+      assert.equal(of(1, value, 2), false);
     }
-    assert.equal(isFiniteTensor(tensorOf([-0, 3e38, -3e38, 1e-45], [4])), true);
-    assert.equal(isFiniteTensor(tensorOf([], [0])), true);
+    assert.equal(of(-0, 3e38, -3e38, 1e-45), true);
+    assert.equal(of(), true);
   });
 
   it("finds one value among many, on the vector unit and without it", () => {
     for (const kernel of ["simd", "scalar"] as const) {
       for (const value of [Number.NaN, Number.POSITIVE_INFINITY, 3e38]) {
         const x = tensorOf(new Array<number>(2051).fill(-2.5).with(2049, value), [2051]);
-        assert.equal(isFiniteTensor(x, { ...serial, kernel }), value === 3e38, `${kernel}, ${value}`);
+        assert.equal(finiteTensors([x], { ...serial, kernel }).get(x), value === 3e38, `${kernel}, ${value}`);
+      }
+    }
+  });
+
+  it("tells of each of many, small and large, on any number of threads", () => {
+    const bad = new Set([0, 70, 71, 149]);
+    const tensors = Array.from({ length: 150 }, (_, i) => {
+      const size = i % 3 === 0 ? 5 : 1024 + i;
+      return tensorOf(new Array<number>(size).fill(i).with(size - 1, bad.has(i) ? Number.NaN : 1), [size]);
+    });
+    for (const threads of [1, 3]) {
+      const execution = createExecution({ threads });
+      try {
+        const found = finiteTensors(tensors, execution);
+        assert.deepEqual(
+          tensors.map((x) => found.get(x)),
+          tensors.map((_, i) => !bad.has(i)),
+        );
+      } finally {
+        execution.close();
       }
     }
   });

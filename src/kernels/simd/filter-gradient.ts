@@ -15,6 +15,7 @@
 import { CACHE_LINE } from "../../tensor/heap.js";
 import { Beside, type Job, type JobRun } from "../../parallel/job.js";
 import type { FloatArray } from "../../tensor/dtype.js";
+import { allocateInScope } from "../../tensor/arena.js";
 import { contiguous, empty, type Tensor } from "../../tensor/tensor.js";
 import { type Execution, runTiles, threadsOf } from "../execution.js";
 import type { Window2D } from "../window.js";
@@ -22,7 +23,7 @@ import { zeroFunction } from "./copy-kernel.js";
 import { lanesOf, singles, sumsAt } from "./lanes.js";
 import { GROUP, type OuterProductKernels } from "./outer-product-kernels.js";
 import { everyOutputSees, ranges } from "./axes.js";
-import { areFinite } from "./finite.js";
+import { sumOfNothing } from "./finite-kernel.js";
 import { fetchPixels, gradientOperand, imageOperand, packedBytes } from "./filter-gradient-operands.js";
 import {
   countTiles,
@@ -99,12 +100,14 @@ export function filterGradientBeside<Other>(
   const lanes = lanesOf(execution.accumulate);
   const threads = threadsOf(execution);
   const plan = planFilterGradient({ batch, channels, filters, groups, window }, lanes, vectors, threads);
+  const tiles = countTiles(plan);
+  const sumsOfNothing = allocateInScope("float32", tiles);
   const runOf = (padding: boolean): SimdRun => ({
     job: simdFilterGradientJob,
     reads: [contiguous(x).data, contiguous(dy).data],
-    writes: [dKernel.data],
+    writes: [dKernel.data, sumsOfNothing],
     numbers: [...planNumbers(plan), Number(padding)],
-    tiles: countTiles(plan),
+    tiles,
     scratch: scratchFrom(0, plan).end,
   });
   const isChecked = everyOutputSees(window);
@@ -114,14 +117,14 @@ export function filterGradientBeside<Other>(
     runTiles(execution, ...beside.take());
     return computed;
   });
-  if (isChecked && !areFinite(dKernel.data, execution)) runSimd(execution, runOf(true));
+  if (isChecked && !sumsOfNothing.every((sum) => sum === 0)) runSimd(execution, runOf(true));
   return { dKernel, other };
 }
 
-/** One block of dKernel, [kH, kW, C / groups, outC]. */
+/** One block of dKernel, [kH, kW, C / groups, outC]; and 0 where all of it is finite, else NaN. */
 export const simdFilterGradientJob: Job = {
   name: "simdFilterGradient",
-  prepare([x, dy, scratchMemory, dKernel], numbers) {
+  prepare([x, dy, scratchMemory, dKernel, sumsOfNothing], numbers) {
     const plan = planFrom(numbers);
     const { batch, window, channels, filters, groups, kernels, turned } = plan;
     const skipsPadding = numbers[PLAN_NUMBERS] === 0;
@@ -158,6 +161,7 @@ export const simdFilterGradientJob: Job = {
         }
       }
       const firstFilter = tile.group * (filters / groups) + tile.filters.from;
+      let found = 0;
       for (let tap = tile.taps.from, i = 0; tap < tile.taps.to; tap++, i++) {
         const sums = scratch.sums + i * scratch.tapSums;
         const padding = scratch.padding + i * scratch.tapPadding;
@@ -169,10 +173,36 @@ export const simdFilterGradientJob: Job = {
             ...{ channels: left.to - left.from, filters: right.to - right.from },
           });
         }
+        found += lookAt(dKernel, tile, first, filters, sumsOfNothing, index);
       }
+      sumsOfNothing[index] = found;
     };
   },
 };
+
+/**
+ * 0 if the rows of filters of a tap in a tile are finite, `step` values apart from `first` on; else NaN. Writes to
+ * `results[index]` what it finds on the way.
+ */
+function lookAt(
+  dKernel: FloatArray,
+  tile: FilterTile,
+  first: number,
+  step: number,
+  results: FloatArray,
+  index: number,
+): number {
+  const filters = tile.filters.to - tile.filters.from;
+  const channels = tile.channels.to - tile.channels.from;
+  const [rows, length] = filters === step ? [1, channels * filters] : [channels, filters];
+  let sum = 0;
+  for (let row = 0; row < rows; row++) {
+    const from = dKernel.byteOffset + 4 * (first + row * step);
+    runKernel(sumOfNothing, { from, end: from + 4 * length, to: results.byteOffset + 4 * index });
+    sum += results[index];
+  }
+  return sum;
+}
 
 /**
  * Rounds the sums of a tap in a tile that is turned, [panel of channels][group of filters][filter][channel], each added to

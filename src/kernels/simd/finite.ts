@@ -6,7 +6,7 @@
 import type { Job } from "../../parallel/job.js";
 import type { FloatArray } from "../../tensor/dtype.js";
 import { allocateInScope } from "../../tensor/arena.js";
-import { runPass } from "../element-tiles.js";
+import { type Pass, runPasses } from "../element-tiles.js";
 import type { Execution } from "../execution.js";
 import { blockOf } from "../split.js";
 import { sumOfNothing } from "./finite-kernel.js";
@@ -17,16 +17,31 @@ const TILE = 65_536;
 
 /** Whether all float32 values of `data` are finite. */
 export function areFinite(data: FloatArray, execution: Execution): boolean {
-  const tiles = Math.ceil(data.length / TILE);
-  const sums = allocateInScope("float32", tiles);
-  const run = { job: finiteJob, reads: [data], writes: [sums], numbers: [], tiles };
-  runPass(tiles === 1 ? { ...execution, pool: undefined } : execution, true, run);
-  return sums.every((sum) => sum === 0);
+  return areAllFinite([data], data.length > TILE ? execution : { ...execution, pool: undefined })[0];
 }
 
-/** {@link areFinite} of a kernel, which is looked at once where it does not change. */
+/** Whether all float32 values of an array are finite, of each of `arrays`. */
+export function areAllFinite(arrays: readonly FloatArray[], execution: Execution): boolean[] {
+  const passes = arrays.map(finitePass);
+  runPasses(execution, passes);
+  return passes.map(foundFinite);
+}
+
+/** The pass over `data` after which {@link foundFinite} tells whether all values are finite. */
+export function finitePass(data: FloatArray): Pass {
+  const tiles = Math.ceil(data.length / TILE);
+  const run = { job: finiteJob, reads: [data], writes: [allocateInScope("float32", tiles)], numbers: [], tiles };
+  return { run, simd: true };
+}
+
+/** What a {@link finitePass} has found. */
+export function foundFinite({ run: { writes } }: Pass): boolean {
+  return writes[0].every((sum) => sum === 0);
+}
+
+/** {@link areFinite} of a kernel, which is looked at once where it does not change, or not in this step. */
 export function isKernelFinite(kernel: FloatArray, execution: Execution): boolean {
-  const look = (): boolean => areFinite(kernel, execution);
+  const look = (): boolean => execution.stepKernels?.isFinite(kernel) ?? areFinite(kernel, execution);
   return execution.constants?.isFinite(kernel, look) ?? look();
 }
 
