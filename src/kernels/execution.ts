@@ -12,7 +12,6 @@ import { contiguous, type Tensor } from "../tensor/tensor.js";
 import type { Accumulate } from "./rounding.js";
 import type { PackedConstants } from "./simd/constants.js";
 import { simdModule } from "./simd/module.js";
-import type { StepKernels } from "./simd/step-kernels.js";
 import { ROWS, TILE_ROWS } from "./tile.js";
 import { isMostlyPadding, type Window2D } from "./window.js";
 
@@ -34,8 +33,6 @@ export interface Execution {
   readonly pool: WorkerPool | undefined;
   /** Kernels of convolutions and matrices that do not change; their packed copies are kept. */
   readonly constants?: PackedConstants | undefined;
-  /** Kernels that do not change before the present step is over. */
-  readonly stepKernels?: StepKernels | undefined;
 }
 
 /** What {@link createExecution} can be asked for. */

@@ -46,7 +46,7 @@ const COUNTS = 5 * APART + 2;
 const COUNTS_PER_JOB = 4;
 
 /** The most jobs that run together. */
-export const MAX_JOBS = 96;
+export const MAX_JOBS = 64;
 
 /** More than any share has tiles, and far from where a word begins anew. */
 const NONE_LEFT = 2 ** 30;

@@ -10,8 +10,7 @@
  */
 import type { CallContext } from "../layers/layer.js";
 import type { Variable } from "../layers/variable.js";
-import { type Execution, runsSimd, serial } from "../kernels/execution.js";
-import { StepKernels } from "../kernels/simd/step-kernels.js";
+import { type Execution, serial } from "../kernels/execution.js";
 import { checkExecution, checkModel } from "../models/check-model.js";
 import type { Model } from "../models/model.js";
 import { checkTensors } from "../serialization/tensors.js";
@@ -21,7 +20,7 @@ import { kindOf } from "../serialization/config.js";
 import { checkOptimizer, type Optimizer } from "../optimizers/optimizer.js";
 import { expectOptions } from "../serialization/options.js";
 import { Arena } from "../tensor/arena.js";
-import { contiguous, type Tensor, tensorOf } from "../tensor/tensor.js";
+import { type Tensor, tensorOf } from "../tensor/tensor.js";
 import type { Batch } from "./batches.js";
 import { type BatchMetrics, countCorrect } from "./metrics.js";
 import { findNonFiniteLayer, finiteTensors, firstNonFinite, NonFiniteError } from "./non-finite.js";
@@ -62,9 +61,9 @@ export function trainStep(model: Model, batch: Batch, options: TrainStepOptions)
   const { loss: lossName = "categorical_crossentropy", execution = serial, seed = 0, step = 0 } = options;
   const { optimizer, arena = new Arena() } = options;
   checkOptimizer("trainStep", optimizer);
+  const context: CallContext = { training: true, execution, seed, step };
   try {
     return arena.run(() => {
-      const context: CallContext = { training: true, execution: ofStep(execution, model), seed, step };
       const pass = model.forward([batch.x], context, {
         want: "weightGradients",
         release: (data) => arena.release(data),
@@ -89,18 +88,6 @@ export function trainStep(model: Model, batch: Batch, options: TrainStepOptions)
   } finally {
     arena.reset();
   }
-}
-
-/** `execution` for a step of `model`, in which no kernel of a convolution changes before it is applied. */
-function ofStep(execution: Execution, model: Model): Execution {
-  const kernels = model.weights.map(({ value }) => value).filter((x) => x.dimension === 4 && runsSimd(execution, x));
-  return {
-    ...execution,
-    stepKernels: new StepKernels(
-      kernels.map((kernel) => contiguous(kernel).data),
-      execution,
-    ),
-  };
 }
 
 /** The loss of the model's one output for the targets of `batch`. */

@@ -91,7 +91,7 @@ describe("WorkerPool", () => {
     });
   });
 
-  it("runs up to 96 jobs together, each tile of each once, and no more", () => {
+  it("runs up to 64 jobs together, each tile of each once, and no more", () => {
     const x = Float32Array.from({ length: 97 }, (_, i) => i);
     const runOf = (tiles: number, factor: number): JobRun & { readonly writes: readonly Float32Array[] } => ({
       ...{ job: scaleJob, reads: [x], writes: [new Float32Array(tiles).fill(-1)], numbers: [factor], tiles },
@@ -99,7 +99,7 @@ describe("WorkerPool", () => {
     for (const threads of [1, 2, 3]) {
       withPool(threads, (pool) => {
         if (threads > 1) runTogether(pool, meetJob);
-        for (const counts of [[97, 5, 11], [1, 1], [0, 61, 2], [43, 0], Array.from({ length: 96 }, (_, i) => i % 5)]) {
+        for (const counts of [[97, 5, 11], [1, 1], [0, 61, 2], [43, 0], Array.from({ length: 64 }, (_, i) => i % 5)]) {
           const runs = counts.map((tiles, i) => runOf(tiles, i + 3));
           pool.run(...runs);
           for (const [i, { writes, tiles }] of runs.entries()) {
@@ -112,9 +112,9 @@ describe("WorkerPool", () => {
       });
     }
     withPool(2, (pool) => {
-      const more = Array.from({ length: 97 }, (_, factor) => runOf(1, factor));
+      const more = Array.from({ length: 65 }, (_, factor) => runOf(1, factor));
       assert.throws(() => pool.run(...more), {
-        message: "internal: worker pool: at most 96 jobs run together. Received 97.",
+        message: "internal: worker pool: at most 64 jobs run together. Received 65.",
       });
     });
   });

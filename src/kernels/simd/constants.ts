@@ -33,7 +33,7 @@ function roomFor({ length }: FloatArray): number {
 /** What normalizations read takes so much less than the kernels: some numbers for each of their filters. */
 const MAPS_SHARE = 32;
 
-export function isSame(a: readonly number[], b: readonly number[]): boolean {
+function isSame(a: readonly number[], b: readonly number[]): boolean {
   for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
   return true;
 }

@@ -27,7 +27,7 @@ import { partChannels, repeatChannels } from "./channel-multiplier.js";
 import type { ResultPlaces } from "./convolve.js";
 import { zeroFunction } from "./copy-kernel.js";
 import { type DepthwiseKernels, depthwiseKernels } from "./depthwise-kernels.js";
-import { isKernelFinite } from "./finite.js";
+import { areFinite, isKernelFinite } from "./finite.js";
 import { doubles, lanesOf, singles } from "./lanes.js";
 import { weighInPlace } from "./depthwise-in-place.js";
 import {
@@ -102,7 +102,7 @@ export function simdDepthwiseInputGradient(
   execution: Execution,
   vectors: number = panelVectors(),
 ): Tensor | undefined {
-  if (!isKernelFinite(contiguous(kernel).data, execution)) return undefined;
+  if (!areFinite(contiguous(kernel).data, execution)) return undefined;
   const [, , channels, planes] = kernel.shape;
   const { inputHeight, inputWidth, kernelWidth } = window;
   const batch = dy.shape[0];

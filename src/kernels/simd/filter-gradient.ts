@@ -8,7 +8,8 @@
  * stay in the cache, and for each of them through its taps, while the sums rest unrounded in scratch memory.
  *
  * What the padding gives is summed apart (`tap-products.ts`), and only where it can be other than 0: where dy is not finite.
- * Every dy is in the sum of some tap, which is not finite then, so the sums tell, and no pass over dy is needed.
+ * Every dy is in the sum of some tap, with every channel, which is not finite then. So the sums of a tile's first channel tell,
+ * and no pass over dy is needed.
  *
  * @module
  */
@@ -121,7 +122,7 @@ export function filterGradientBeside<Other>(
   return { dKernel, other };
 }
 
-/** One block of dKernel, [kH, kW, C / groups, outC]; and 0 where all of it is finite, else NaN. */
+/** One block of dKernel, [kH, kW, C / groups, outC]; and 0 where its first channel is finite for all taps, else NaN. */
 export const simdFilterGradientJob: Job = {
   name: "simdFilterGradient",
   prepare([x, dy, scratchMemory, dKernel, sumsOfNothing], numbers) {
@@ -173,36 +174,15 @@ export const simdFilterGradientJob: Job = {
             ...{ channels: left.to - left.from, filters: right.to - right.from },
           });
         }
-        found += lookAt(dKernel, tile, first, filters, sumsOfNothing, index);
+        const from = dKernel.byteOffset + 4 * first;
+        const to = sumsOfNothing.byteOffset + 4 * index;
+        runKernel(sumOfNothing, { from, end: from + 4 * (tile.filters.to - tile.filters.from), to });
+        found += sumsOfNothing[index];
       }
       sumsOfNothing[index] = found;
     };
   },
 };
-
-/**
- * 0 if the rows of filters of a tap in a tile are finite, `step` values apart from `first` on; else NaN. Writes to
- * `results[index]` what it finds on the way.
- */
-function lookAt(
-  dKernel: FloatArray,
-  tile: FilterTile,
-  first: number,
-  step: number,
-  results: FloatArray,
-  index: number,
-): number {
-  const filters = tile.filters.to - tile.filters.from;
-  const channels = tile.channels.to - tile.channels.from;
-  const [rows, length] = filters === step ? [1, channels * filters] : [channels, filters];
-  let sum = 0;
-  for (let row = 0; row < rows; row++) {
-    const from = dKernel.byteOffset + 4 * (first + row * step);
-    runKernel(sumOfNothing, { from, end: from + 4 * length, to: results.byteOffset + 4 * index });
-    sum += results[index];
-  }
-  return sum;
-}
 
 /**
  * Rounds the sums of a tap in a tile that is turned, [panel of channels][group of filters][filter][channel], each added to

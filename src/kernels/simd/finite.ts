@@ -22,26 +22,18 @@ export function areFinite(data: FloatArray, execution: Execution): boolean {
 
 /** Whether all float32 values of an array are finite, of each of `arrays`. */
 export function areAllFinite(arrays: readonly FloatArray[], execution: Execution): boolean[] {
-  const passes = arrays.map(finitePass);
+  const passes = arrays.map((data): Pass => {
+    const tiles = Math.ceil(data.length / TILE);
+    const run = { job: finiteJob, reads: [data], writes: [allocateInScope("float32", tiles)], numbers: [], tiles };
+    return { run, simd: true };
+  });
   runPasses(execution, passes);
-  return passes.map(foundFinite);
+  return passes.map(({ run: { writes } }) => writes[0].every((sum) => sum === 0));
 }
 
-/** The pass over `data` after which {@link foundFinite} tells whether all values are finite. */
-export function finitePass(data: FloatArray): Pass {
-  const tiles = Math.ceil(data.length / TILE);
-  const run = { job: finiteJob, reads: [data], writes: [allocateInScope("float32", tiles)], numbers: [], tiles };
-  return { run, simd: true };
-}
-
-/** What a {@link finitePass} has found. */
-export function foundFinite({ run: { writes } }: Pass): boolean {
-  return writes[0].every((sum) => sum === 0);
-}
-
-/** {@link areFinite} of a kernel, which is looked at once where it does not change, or not in this step. */
+/** {@link areFinite} of a kernel, which is looked at once where it does not change. */
 export function isKernelFinite(kernel: FloatArray, execution: Execution): boolean {
-  const look = (): boolean => execution.stepKernels?.isFinite(kernel) ?? areFinite(kernel, execution);
+  const look = (): boolean => areFinite(kernel, execution);
   return execution.constants?.isFinite(kernel, look) ?? look();
 }
 

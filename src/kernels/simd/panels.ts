@@ -124,11 +124,6 @@ export function panelPlace({ lanes, terms, paddedColumns }: RightLayout, group: 
   return (group * paddedColumns + from) * terms * lanes.bytes;
 }
 
-/** Float32 values in the room that all panels take. */
-export function packedLength(layout: RightLayout): number {
-  return panelPlace(layout, layout.groups, 0) / 4;
-}
-
 /** Bytes of the widest panel. */
 export function panelBytes({ terms, panels }: RightLayout): number {
   return terms * panels[0].vectors * 16;

@@ -4,8 +4,7 @@
  * Panels that several tiles multiply with are packed ahead, by a job of its own. Where one tile has all rows, it packs its
  * panels itself, each just before it is used: then a panel is read from memory once and never leaves the cache. What does
  * not change between predictions is packed once (`constants.ts`): where it is large, for float32 sums even if sums are
- * doubles, and then a tile widens the panels that it uses. What does not change within a step, and is small, all threads
- * pack together when the step begins (`step-kernels.ts`).
+ * doubles, and then a tile widens the panels that it uses.
  *
  * @module
  */
@@ -20,7 +19,6 @@ import { packFunction } from "./pack-kernel.js";
 import {
   type Panel,
   type PanelPacker,
-  packedLength,
   packJob,
   panelBytes,
   panelPlace,
@@ -126,10 +124,9 @@ export function withRight(
   const { lanes, groups, columns, terms } = layout;
   const isNarrow = lanes !== singles && groups * columns * terms > MOST_DOUBLES;
   const kept = isNarrow ? singlesLayout(layout) : layout;
-  const constant =
-    execution.constants?.find(data, rightNumbers(kept), packedLength(kept), (packed) =>
-      packAll(execution, kept, data, packed),
-    ) ?? (groups * columns * terms < SMALL ? execution.stepKernels?.find(data, layout, execution) : undefined);
+  const constant = execution.constants?.find(data, rightNumbers(kept), packedLength(kept), (packed) =>
+    packAll(execution, kept, data, packed),
+  );
   if (constant !== undefined) use({ packing: isNarrow ? "singles" : "panels", right: constant, bias: padded });
   else if (!ahead) use({ packing: "none", right: data, bias: padded });
   else {
@@ -138,6 +135,11 @@ export function withRight(
       use({ packing: "panels", right, bias: padded });
     });
   }
+}
+
+/** Float32 values in the room that all panels take. */
+function packedLength(layout: RightLayout): number {
+  return panelPlace(layout, layout.groups, 0) / 4;
 }
 
 /** Below this many values the calling thread packs alone: sharing would take longer. */

@@ -130,21 +130,29 @@ describe("simdFilterGradient", () => {
 
   it("multiplies the zeros of the padding: an infinity of dy in a corner gives NaN where a tap is outside there", () => {
     const window = window2D([4, 5], [3, 3], [1, 1], "same", [1, 1]);
-    for (const [channels, filters] of [
-      [6, 9],
-      [21, 3], // panels of channels
-    ]) {
-      const x = fill([1, 2, 3], [1, 4, 5, channels], "float32");
-      const dy = zeros([1, 4, 5, filters], "float32");
-      dy.set(0, 0, 0, filters - 2, Number.POSITIVE_INFINITY);
-      for (const execution of executions) {
-        const dKernel = simdFilterGradient(x, dy, window, 1, execution);
-        for (let kh = 0; kh < 3; kh++) {
-          for (let kw = 0; kw < 3; kw++) {
-            const expected = kh === 0 || kw === 0 ? Number.NaN : Number.POSITIVE_INFINITY;
-            const last = dKernel.get(kh, kw, channels - 1, filters - 2);
-            assert.equal(last, expected, `${nameOf(execution)}, tap ${kh}, ${kw} of ${filters} filters`);
-            assert.equal(dKernel.get(kh, kw, channels - 1, filters - 3), 0);
+    const corners = [0, 3].flatMap((h) => [0, 4].map((w) => ({ h, w })));
+    for (const { h, w } of corners) {
+      for (const [channels, filters] of [
+        [6, 9],
+        [21, 3], // panels of channels
+      ]) {
+        const x = fill([1, 2, 3], [1, 4, 5, channels], "float32");
+        const dy = zeros([1, 4, 5, filters], "float32");
+        dy.set(0, h, w, filters - 2, Number.POSITIVE_INFINITY);
+        for (const execution of executions) {
+          const dKernel = simdFilterGradient(x, dy, window, 1, execution);
+          for (let kh = 0; kh < 3; kh++) {
+            for (let kw = 0; kw < 3; kw++) {
+              const isOutside = kh === (h === 0 ? 0 : 2) || kw === (w === 0 ? 0 : 2);
+              const expected = isOutside ? Number.NaN : Number.POSITIVE_INFINITY;
+              const last = dKernel.get(kh, kw, channels - 1, filters - 2);
+              assert.equal(
+                last,
+                expected,
+                `${nameOf(execution)}, (${h}, ${w}), tap ${kh}, ${kw} of ${filters} filters`,
+              );
+              assert.equal(dKernel.get(kh, kw, channels - 1, filters - 3), 0);
+            }
           }
         }
       }
