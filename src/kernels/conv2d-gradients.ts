@@ -29,7 +29,7 @@ import { type Execution, NO_VALUES, windowRunsSimd, runTiles, tileRows } from ".
 import { im2colBlock } from "./im2col.js";
 import { countBlocks, inputBlock, outputThrough } from "./input-blocks.js";
 import { type Accumulate, roundingOf, roundsToFloat32 } from "./rounding.js";
-import { biasGradient, biasGradientBeside } from "./reduce.js";
+import { biasGradient, roundedSums } from "./reduce.js";
 import { conv2DInputGradientSimd } from "./simd/conv2d.js";
 import { blockOf, splitEvenly } from "./split.js";
 import {
@@ -191,7 +191,8 @@ function checkInputGradient(dy: Tensor, kernel: Tensor, window: Window2D, groups
 
 /**
  * All gradients, from `x` [N, H, W, C], `dy` [N, OH, OW, outC] and `kernel` [kH, kW, C / groups, outC]. They do not depend on
- * each other: on the vector unit threads have the tiles of all before them, and wait for each other once.
+ * each other: on the vector unit threads have the tiles of all before them, and wait for each other once; and dy is summed where
+ * it is read for the kernel.
  *
  * @throws TypeError when element types disagree; Error when shapes do.
  */
@@ -209,10 +210,8 @@ export function conv2DGradients(
     return { dKernel, dx: inputGradient(), dBias: biasGradient(dy, execution) };
   }
   checkKernelGradient(x, dy, window, groups);
-  const { dBias, other: both } = biasGradientBeside(dy, execution, (run) =>
-    filterGradientBeside(x, dy, window, groups, execution, inputGradient, { others: [run] }),
-  );
-  return { dKernel: both.dKernel, dx: both.other, dBias };
+  const { dKernel, dySums, other: dx } = filterGradientBeside(x, dy, window, groups, execution, inputGradient);
+  return { dKernel, dx, dBias: dySums === undefined ? biasGradient(dy, execution) : roundedSums(dySums, dy) };
 }
 
 /**

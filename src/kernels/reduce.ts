@@ -4,12 +4,12 @@
  *
  * @module
  */
-import type { Job, JobRun } from "../parallel/job.js";
+import type { Job } from "../parallel/job.js";
 import { doublesInScope } from "../tensor/arena.js";
 import type { FloatArray } from "../tensor/dtype.js";
 import { contiguous, dtypeOf, empty, type Tensor } from "../tensor/tensor.js";
-import { columnsPerTile, LEAST_COLUMNS, passRunsSimd, withPass } from "./element-tiles.js";
-import { type Execution, runTiles } from "./execution.js";
+import { columnsPerTile, LEAST_COLUMNS, passRunsSimd, runPass } from "./element-tiles.js";
+import type { Execution } from "./execution.js";
 import { type Accumulate, roundingOf, roundsToFloat32 } from "./rounding.js";
 import { type ColumnRange, columnSumsKernels, forEachStrip } from "./simd/column-kernels.js";
 import { runKernel } from "./simd/thread.js";
@@ -34,30 +34,18 @@ function expectMatrix(kernel: string, x: FloatArray, rows: number, channels: num
  */
 export function columnSums(x: FloatArray, rows: number, channels: number, execution: Execution): Float64Array {
   if (execution.kernel === "naive") return columnSumsNaive(x, rows, channels, execution.accumulate);
-  return columnSumsBeside(x, rows, channels, execution, (run) => runTiles(execution, run)).sums;
-}
-
-/** {@link columnSums}, and what `use` returns, which must do the work for it. */
-function columnSumsBeside<Other>(
-  x: FloatArray,
-  rows: number,
-  channels: number,
-  execution: Execution,
-  use: (run: JobRun) => Other,
-): { readonly sums: Float64Array; readonly other: Other } {
   expectMatrix("columnSums", x, rows, channels);
   const sums = doublesInScope(channels);
   const most = columnsPerTile(channels, execution);
   const single = roundsToFloat32(execution.accumulate, dtypeOfArray(x));
-  const simd = passRunsSimd(execution, { data: x, size: x.length }, channels);
-  const run = {
+  runPass(execution, passRunsSimd(execution, { data: x, size: x.length }, channels), {
     job: columnSumsJob,
     reads: [x],
     writes: [sums],
     numbers: [rows, channels, most, Number(single)],
     tiles: splitEvenly(channels, most, LEAST_COLUMNS).count,
-  };
-  return { sums, other: withPass(simd, run, use) };
+  });
+  return sums;
 }
 
 /** The sums of some of the columns. */
@@ -115,28 +103,14 @@ export function columnSumsNaive(x: FloatArray, rows: number, channels: number, a
 
 /** dBias[c] = sum of `dy` [..., channels] over all axes but the last. */
 export function biasGradient(dy: Tensor, execution: Execution): Tensor {
-  const { rows, channels } = matrixOf(dy);
-  return biasTensor(columnSums(contiguous(dy).data, rows, channels, execution), dy);
-}
-
-/** {@link biasGradient}, and what `use` returns, which must do the work for it. */
-export function biasGradientBeside<Other>(
-  dy: Tensor,
-  execution: Execution,
-  use: (run: JobRun) => Other,
-): { readonly dBias: Tensor; readonly other: Other } {
-  const { rows, channels } = matrixOf(dy);
-  const { sums, other } = columnSumsBeside(contiguous(dy).data, rows, channels, execution, use);
-  return { dBias: biasTensor(sums, dy), other };
-}
-
-function matrixOf(dy: Tensor): { readonly rows: number; readonly channels: number } {
   const channels = dy.shape[dy.dimension - 1];
-  return { rows: channels === 0 ? 0 : dy.size / channels, channels };
+  const rows = channels === 0 ? 0 : dy.size / channels;
+  return roundedSums(columnSums(contiguous(dy).data, rows, channels, execution), dy);
 }
 
-function biasTensor(sums: Float64Array, dy: Tensor): Tensor {
-  const dBias = empty([sums.length], dtypeOf(dy));
-  for (let c = 0; c < sums.length; c++) dBias.data[c] = sums[c];
-  return dBias;
+/** `sums` as a tensor with the element type of `like`. */
+export function roundedSums(sums: Float64Array, like: Tensor): Tensor {
+  const rounded = empty([sums.length], dtypeOf(like));
+  for (let c = 0; c < sums.length; c++) rounded.data[c] = sums[c];
+  return rounded;
 }

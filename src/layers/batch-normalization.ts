@@ -36,7 +36,7 @@
 import { type Execution, serial } from "../kernels/execution.js";
 import { type ChannelMap, deviationSquares, type Epilogue, normalize } from "../kernels/normalize.js";
 import { type GradientOptions, normalizationGradient, normalizationSums } from "../kernels/normalize-gradients.js";
-import { columnSums, quotients } from "../kernels/reduce.js";
+import { columnSums, quotients, roundedSums } from "../kernels/reduce.js";
 import { sumTensors } from "../kernels/sum-tensors.js";
 import type { KerasConfig } from "../serialization/config.js";
 import { expectBooleans } from "../serialization/options.js";
@@ -212,14 +212,7 @@ export function batchNormalizationBackward(
   const slope = ofBatch ? quotients(dyXHat, rows) : new Float64Array(channels);
   if (ofBatch) for (let c = 0; c < channels; c++) slope[c] *= rstd[c];
   const dx = normalizationGradient(dy, x, { ...map, shift, slope }, { positive, addend }, execution);
-  return { dx, dGamma: channelTensor(dyXHat, x), dBeta: channelTensor(dySum, x) };
-}
-
-/** One number per channel as a tensor with the element type of `like`. */
-function channelTensor(values: Float64Array, like: Tensor): Tensor {
-  const x = empty([values.length], like);
-  for (let c = 0; c < values.length; c++) x.data[c] = values[c];
-  return x;
+  return { dx, dGamma: roundedSums(dyXHat, x), dBeta: roundedSums(dySum, x) };
 }
 
 /** The batch normalization layer of Keras. With `trainable` false it stays in inference mode, as there. */

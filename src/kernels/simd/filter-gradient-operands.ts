@@ -19,6 +19,7 @@ import { fetchLines } from "./fetch-kernel.js";
 import { type FilterTile, type Grid, type Plan, tileUnits } from "./filter-gradient-plan.js";
 import type { ImageOperand, Operand, Positions } from "./tap-products.js";
 import { runKernel } from "./thread.js";
+import type { Window2D } from "../window.js";
 
 /** The longest pixels, in bytes, that are read where they lie; and those if each value is for many products. */
 const LONGEST_PIXEL = 256;
@@ -137,24 +138,31 @@ export function imageOperand(plan: Plan, tile: FilterTile, block: Positions, x: 
   };
 }
 
+/** The first position of a block, and how many follow each other from there: whole images, whole rows of one, or a part of one. */
+export function positionRow(
+  { outputHeight, outputWidth }: Window2D,
+  { images, rows, columns }: Positions,
+): { readonly first: number; readonly count: number } {
+  return {
+    first: (images.from * outputHeight + rows.from) * outputWidth + columns.from,
+    count: (images.to - images.from) * (rows.to - rows.from) * (columns.to - columns.from),
+  };
+}
+
 /** The filters of `tile` at all positions of `block`; packed to `scratch` if need be. */
 export function gradientOperand(plan: Plan, tile: FilterTile, block: Positions, dy: number, scratch: number): Operand {
   const { window, filters, groups, kernels, turned } = plan;
   const unit = tileUnits(plan).filters;
-  const { outputHeight, outputWidth } = window;
   const columns = block.columns.to - block.columns.from;
   const rows = block.rows.to - block.rows.from;
-  const images = block.images.to - block.images.from;
   const tileFilters = tile.filters.to - tile.filters.from;
-  const firstPosition = (block.images.from * outputHeight + block.rows.from) * outputWidth + block.columns.from;
-  const from = dy + 4 * (firstPosition * filters + tile.group * (filters / groups) + tile.filters.from);
+  const { first, count } = positionRow(window, block);
+  const from = dy + 4 * (first * filters + tile.group * (filters / groups) + tile.filters.from);
   const partners = tile.channels.to - tile.channels.from;
   if (!isPacked(plan, tile, { bytes: 4 * filters, values: tileFilters, partners, inPanels: !turned })) {
     const pixel = 4 * filters;
     return { address: from, column: pixel, row: columns * pixel, image: rows * columns * pixel, panel: 4 * unit };
   }
-  // a block is whole images, whole rows of an image, or a part of one row: its positions follow each other
-  const count = images * rows * columns;
   const pixel = unit * kernels.lanes.bytes;
   const panel = count * pixel + STAGGER;
   runKernel(turned ? kernels.packGroups : kernels.packPanels, {

@@ -7,6 +7,8 @@
  * A tile of the job is a block of dKernel: some taps, channels and filters. It runs through the positions in blocks that
  * stay in the cache, and for each of them through its taps, while the sums rest unrounded in scratch memory.
  *
+ * The gradient of the bias is the sum of dy over the same positions: one tile for each filter adds up what it reads.
+ *
  * What the padding gives is summed apart (`tap-products.ts`), and only where it can be other than 0: where dy is not finite.
  * Every dy is in the sum of some tap, with every channel, which is not finite then. So the sums of a tile's first channel tell,
  * and no pass over dy is needed.
@@ -14,18 +16,20 @@
  * @module
  */
 import { CACHE_LINE } from "../../tensor/heap.js";
-import { Beside, type Job, type JobRun } from "../../parallel/job.js";
+import { Beside, type Job } from "../../parallel/job.js";
 import type { FloatArray } from "../../tensor/dtype.js";
-import { allocateInScope } from "../../tensor/arena.js";
+import { allocateInScope, doublesInScope } from "../../tensor/arena.js";
 import { contiguous, empty, type Tensor } from "../../tensor/tensor.js";
-import { type Execution, runTiles, threadsOf } from "../execution.js";
+import { type Execution, NO_VALUES, runTiles, threadsOf } from "../execution.js";
+import { addColumns } from "../reduce.js";
 import type { Window2D } from "../window.js";
 import { zeroFunction } from "./copy-kernel.js";
+import { LANES } from "./floats.js";
 import { lanesOf, singles, sumsAt } from "./lanes.js";
 import { GROUP, type OuterProductKernels } from "./outer-product-kernels.js";
 import { everyOutputSees, ranges } from "./axes.js";
 import { sumOfNothing } from "./finite-kernel.js";
-import { fetchPixels, gradientOperand, imageOperand, packedBytes } from "./filter-gradient-operands.js";
+import { fetchPixels, gradientOperand, imageOperand, packedBytes, positionRow } from "./filter-gradient-operands.js";
 import {
   countTiles,
   type FilterTile,
@@ -82,10 +86,13 @@ export function simdFilterGradient(
   execution: Execution,
   vectors: number = panelVectors(),
 ): Tensor {
-  return filterGradientBeside(x, dy, window, groups, execution, () => undefined, { vectors }).dKernel;
+  return filterGradientBeside(x, dy, window, groups, execution, () => undefined, vectors).dKernel;
 }
 
-/** {@link simdFilterGradient}, and what `compute` gives, which may take along the work for it, and `others` too. */
+/**
+ * {@link simdFilterGradient}, and what `compute` gives, which may take along the work for it; and the sums of dy over all
+ * positions, not yet rounded to its type, where tiles have whole vectors of filters.
+ */
 export function filterGradientBeside<Other>(
   x: Tensor,
   dy: Tensor,
@@ -93,8 +100,8 @@ export function filterGradientBeside<Other>(
   groups: number,
   execution: Execution,
   compute: (beside: Beside) => Other,
-  { vectors = panelVectors(), others = [] }: { vectors?: number; others?: readonly JobRun[] } = {},
-): { readonly dKernel: Tensor; readonly other: Other } {
+  vectors: number = panelVectors(),
+): { readonly dKernel: Tensor; readonly dySums: Float64Array | undefined; readonly other: Other } {
   const [batch, , , channels] = x.shape;
   const filters = dy.shape[3];
   const dKernel = empty([window.kernelHeight, window.kernelWidth, channels / groups, filters], x);
@@ -103,29 +110,38 @@ export function filterGradientBeside<Other>(
   const plan = planFilterGradient({ batch, channels, filters, groups, window }, lanes, vectors, threads);
   const tiles = countTiles(plan);
   const sumsOfNothing = allocateInScope("float32", tiles);
+  const dySums = hasWholeVectors(plan) ? doublesInScope(filters) : undefined;
   const runOf = (padding: boolean): SimdRun => ({
     job: simdFilterGradientJob,
     reads: [contiguous(x).data, contiguous(dy).data],
-    writes: [dKernel.data, sumsOfNothing],
+    writes: [dKernel.data, sumsOfNothing, dySums ?? NO_VALUES],
     numbers: [...planNumbers(plan), Number(padding)],
     tiles,
     scratch: scratchFrom(0, plan).end,
   });
   const isChecked = everyOutputSees(window);
   const other = withScratch(execution, runOf(!isChecked), (run) => {
-    const beside = new Beside(run, ...others);
+    const beside = new Beside(run);
     const computed = compute(beside);
     runTiles(execution, ...beside.take());
     return computed;
   });
   if (isChecked && !sumsOfNothing.every((sum) => sum === 0)) runSimd(execution, runOf(true));
-  return { dKernel, other };
+  return { dKernel, dySums, other };
 }
 
-/** One block of dKernel, [kH, kW, C / groups, outC]; and 0 where its first channel is finite for all taps, else NaN. */
+/** Whether each tile has whole vectors of filters. */
+function hasWholeVectors({ filters, groups, groupFilters: { size, count } }: Plan): boolean {
+  return (filters / groups) % LANES === 0 && (count === 1 || size % LANES === 0);
+}
+
+/**
+ * One block of dKernel, [kH, kW, C / groups, outC]; and 0 where its first channel is finite for all taps, else NaN; and where
+ * it is the first block of its filters the sums of their dy, if these are wanted.
+ */
 export const simdFilterGradientJob: Job = {
   name: "simdFilterGradient",
-  prepare([x, dy, scratchMemory, dKernel, sumsOfNothing], numbers) {
+  prepare([x, dy, scratchMemory, dKernel, sumsOfNothing, dySums], numbers) {
     const plan = planFrom(numbers);
     const { batch, window, channels, filters, groups, kernels, turned } = plan;
     const skipsPadding = numbers[PLAN_NUMBERS] === 0;
@@ -146,11 +162,20 @@ export const simdFilterGradientJob: Job = {
         zeros: scratch.zeros,
       };
       putZeros(scratch.zeros, (scratch.x - scratch.zeros) / 4);
+      const firstFilter = tile.group * (filters / groups) + tile.filters.from;
+      const sumsDy = dySums.length > 0 && tile.taps.from === 0 && tile.channels.from === 0;
+      const summed = { channels: filters, from: firstFilter, to: firstFilter + tile.filters.to - tile.filters.from };
+      if (sumsDy) dySums.fill(0, summed.from, summed.to);
       for (const images of imageRanges) {
         for (const rows of rowRanges) {
           for (const columns of columnRanges) {
             const positions = { images, rows, columns };
             fetchPixels(plan, tile, positions, x.byteOffset, dy.byteOffset);
+            if (sumsDy) {
+              const { first, count } = positionRow(plan.window, positions);
+              const from = dy.byteOffset + 4 * filters * first;
+              addColumns(from, dySums.byteOffset, { ...summed, rows: count }, kernels.lanes === singles);
+            }
             const image = imageOperand(plan, tile, positions, x.byteOffset, scratch.x);
             const gradient = gradientOperand(plan, tile, positions, dy.byteOffset, scratch.dy);
             const block = { positions, image, gradient, finite: skipsPadding };
@@ -161,7 +186,6 @@ export const simdFilterGradientJob: Job = {
           }
         }
       }
-      const firstFilter = tile.group * (filters / groups) + tile.filters.from;
       let found = 0;
       for (let tap = tile.taps.from, i = 0; tap < tile.taps.to; tap++, i++) {
         const sums = scratch.sums + i * scratch.tapSums;
