@@ -7,8 +7,9 @@
  *
  * rounded as forward (`normalize.ts`): in float64 once, with float32 accumulation at every step.
  *
- * Where a ReLU follows the normalization, dy may be the gradient of the ReLU's output: it counts where that output,
- * `positive`, is positive, and elsewhere it is +0. That spares writing the gradient of y to memory and reading it again.
+ * Where a ReLU follows the normalization, dy may be the gradient of the ReLU's output: it counts where that output is positive,
+ * and elsewhere it is +0. That spares writing the gradient of y to memory and reading it again. And y itself is not read either,
+ * but computed again of x, which is read anyway: two operations in a register take less time than a number from memory.
  *
  * @module
  */
@@ -19,7 +20,7 @@ import { contiguous, dtypeOf, empty, type Tensor } from "../tensor/tensor.js";
 import { expectSameType, expectShape } from "./check.js";
 import { columnsPerTile, LEAST_COLUMNS, passRunsSimd, rowsPerTile, runPass } from "./element-tiles.js";
 import { type Execution, NO_VALUES } from "./execution.js";
-import { channelNumbers, packed, unpacked } from "./normalize.js";
+import { type ChannelMap, normalizeNaive, packed, unpacked } from "./normalize.js";
 import { type Accumulate, exactly, roundingOf, roundsToFloat32 } from "./rounding.js";
 import { forEachStrip, normalizationSumsKernels } from "./simd/column-kernels.js";
 import { interleaved, normalizationGradientKernels } from "./simd/normalize-kernels.js";
@@ -34,12 +35,8 @@ export interface NormalizationSums {
   readonly dyDot: Float64Array;
 }
 
-/** How dx depends on dy and x, [C] each. */
-export interface GradientMap {
-  /** What is subtracted from x. */
-  readonly mean: Float64Array;
-  /** By what all is multiplied. */
-  readonly scale: Float64Array;
+/** How y was made of x, and how dx depends on dy and x, [C] each. */
+export interface GradientMap extends ChannelMap {
   /** What is subtracted from dy: the share of the mean in the loss. */
   readonly shift: Float64Array;
   /** What is subtracted for each unit of x - mean: the share of the variance. */
@@ -48,29 +45,28 @@ export interface GradientMap {
 
 /** What else there is to the gradients of a normalization. */
 export interface GradientOptions {
-  /** The output of a ReLU behind the normalization: dy is that one's, and counts where this is positive. */
-  readonly positive?: Tensor | undefined;
+  /** Whether dy is the gradient of what a ReLU made of y. @defaultValue false */
+  readonly rectified?: boolean | undefined;
   /** Another term of the gradient for x. */
   readonly addend?: Tensor | undefined;
 }
 
 /**
- * Both sums over the rows of `dy` and `x` [..., C].
+ * Both sums over the rows of `dy` and `x` [..., C], of which `map` made y; and if `rectified`, a ReLU what dy is the gradient of.
  *
  * @throws Error when shapes or element types disagree.
  */
 export function normalizationSums(
   dy: Tensor,
   x: Tensor,
-  mean: Float64Array,
-  positive: Tensor | undefined,
+  map: ChannelMap,
+  rectified: boolean,
   execution: Execution,
 ): NormalizationSums {
-  if (execution.kernel === "naive") return normalizationSumsNaive(dy, x, mean, positive, execution.accumulate);
+  if (execution.kernel === "naive") return normalizationSumsNaive(dy, x, map, rectified, execution.accumulate);
   expectShape("normalizationSums", "dy", dy, x.shape);
-  if (positive !== undefined) expectShape("normalizationSums", "positive", positive, x.shape);
-  expectSameType("normalizationSums", dy, x, positive);
-  const channels = mean.length;
+  expectSameType("normalizationSums", dy, x);
+  const channels = map.mean.length;
   const dySum = doublesInScope(channels);
   const dyDot = doublesInScope(channels);
   const most = columnsPerTile(channels, execution);
@@ -80,11 +76,10 @@ export function normalizationSums(
     reads: [
       contiguous(dy).data,
       contiguous(x).data,
-      channelNumbers(mean, single),
-      positive === undefined ? NO_VALUES : contiguous(positive).data,
+      packed(rectified ? [map.mean, map.scale, map.offset] : [map.mean], single),
     ],
     writes: [dySum, dyDot],
-    numbers: [most, Number(single)],
+    numbers: [channels, most, Number(single), Number(rectified)],
     tiles: splitEvenly(channels, most, LEAST_COLUMNS).count,
   });
   return { dySum, dyDot };
@@ -94,24 +89,25 @@ export function normalizationSums(
 export const normalizationSumsJob: Job = {
   name: "normalizationSums",
   prepare:
-    ([dy, x, mean, positive, dySum, dyDot], [most, single, simd]) =>
+    ([dy, x, map, dySum, dyDot], [channels, most, single, rectified, simd]) =>
     (tile) => {
-      const channels = mean.length;
-      const isMasked = positive.length > 0;
       const { from, to } = blockOf(splitEvenly(channels, most, LEAST_COLUMNS), tile);
       if (simd === 1) {
-        const kernels = normalizationSumsKernels[isMasked ? "masked" : "plain"];
+        const kernels = normalizationSumsKernels[rectified === 1 ? "rectified" : "plain"];
         const { [single === 1 ? "single" : "double"]: strips } = kernels;
         dySum.fill(0, from, to);
         dyDot.fill(0, from, to);
         forEachStrip(strips, { rows: x.length / channels, channels, from, to }, ({ kernel, column, at, rows }) => {
+          const numbersAt = (which: number): number =>
+            map.byteOffset + map.BYTES_PER_ELEMENT * (which * channels + column);
           runKernel(kernel, {
             dy: dy.byteOffset + 4 * at,
             x: x.byteOffset + 4 * at,
-            positive: positive.byteOffset + 4 * at,
             stride: 4 * channels,
             rows,
-            mean: mean.byteOffset + mean.BYTES_PER_ELEMENT * column,
+            mean: numbersAt(0),
+            scale: numbersAt(1),
+            offset: numbersAt(2),
             dySum: dySum.byteOffset + 8 * column,
             dyDot: dyDot.byteOffset + 8 * column,
           });
@@ -120,14 +116,16 @@ export const normalizationSumsJob: Job = {
       }
       const sums = new Float64Array(to - from); // apart from those of other threads
       const dots = new Float64Array(to - from);
+      const [mean, scale, offset] = unpacked(map, channels);
+      const round = single === 1 ? Math.fround : exactly;
+      const stored = storedIn(x);
       for (let row = 0; row < x.length; row += channels) {
         for (let c = from; c < to; c++) {
-          const gradient = !isMasked || positive[row + c] > 0 ? dy[row + c] : 0;
-          const deviation = x[row + c] - mean[c];
-          const product = gradient * (single === 1 ? Math.fround(deviation) : deviation);
-          const sum = sums[c - from] + gradient;
-          sums[c - from] = single === 1 ? Math.fround(sum) : sum;
-          dots[c - from] = single === 1 ? Math.fround(dots[c - from] + Math.fround(product)) : dots[c - from] + product;
+          const deviation = round(x[row + c] - mean[c]);
+          const counts = rectified === 0 || stored(round(deviation * scale[c]) + offset[c]) > 0;
+          const gradient = counts ? dy[row + c] : 0;
+          sums[c - from] = round(sums[c - from] + gradient);
+          dots[c - from] = round(dots[c - from] + round(gradient * deviation));
         }
       }
       dySum.set(sums, from);
@@ -135,24 +133,30 @@ export const normalizationSumsJob: Job = {
     },
 };
 
-/** `dy`, or where there is a `positive`, +0 instead where that is not positive. */
-function masked(dy: Tensor, positive: Tensor | undefined): FloatArray {
+/** How a number is rounded when it is stored in an array like `x`. */
+function storedIn(x: FloatArray): (value: number) => number {
+  return x instanceof Float32Array ? Math.fround : exactly;
+}
+
+/** The gradient of y: `dy`, or behind a ReLU +0 instead where y is not positive. */
+function gradientOfY(dy: Tensor, x: Tensor, map: ChannelMap, rectified: boolean, accumulate: Accumulate): FloatArray {
   const dys = contiguous(dy).data;
-  if (positive === undefined) return dys;
-  const ys = contiguous(positive).data;
-  return dys.map((value, i) => (ys[i] > 0 ? value : 0));
+  if (!rectified) return dys;
+  const y = normalizeNaive(x, map, {}, accumulate).data;
+  return dys.map((value, i) => (y[i] > 0 ? value : 0));
 }
 
 /** The loops that define the bits of {@link normalizationSums}. */
 export function normalizationSumsNaive(
   dy: Tensor,
   x: Tensor,
-  mean: Float64Array,
-  positive: Tensor | undefined,
+  map: ChannelMap,
+  rectified: boolean,
   accumulate: Accumulate,
 ): NormalizationSums {
   const round = roundingOf(accumulate, dtypeOf(x));
-  const gradients = masked(dy, positive);
+  const gradients = gradientOfY(dy, x, map, rectified, accumulate);
+  const { mean } = map;
   const xs = contiguous(x).data;
   const dySum = new Float64Array(mean.length);
   const dyDot = new Float64Array(mean.length);
@@ -175,32 +179,30 @@ export function normalizationGradient(
   dy: Tensor,
   x: Tensor,
   map: GradientMap,
-  { positive, addend }: GradientOptions,
+  { rectified = false, addend }: GradientOptions,
   execution: Execution,
 ): Tensor {
   if (execution.kernel === "naive")
-    return normalizationGradientNaive(dy, x, map, { positive, addend }, execution.accumulate);
+    return normalizationGradientNaive(dy, x, map, { rectified, addend }, execution.accumulate);
   expectShape("normalizationGradient", "dy", dy, x.shape);
-  if (positive !== undefined) expectShape("normalizationGradient", "positive", positive, x.shape);
   if (addend !== undefined) expectShape("normalizationGradient", "addend", addend, x.shape);
-  expectSameType("normalizationGradient", dy, x, positive, addend);
+  expectSameType("normalizationGradient", dy, x, addend);
   const channels = map.mean.length;
   const dx = empty(x.shape, x);
   const most = rowsPerTile(x.size / channels, channels, execution);
   const simd = passRunsSimd(execution, x, channels);
   const single = roundsToFloat32(execution.accumulate, dtypeOf(x));
-  const values = [map.mean, map.scale, map.shift, map.slope];
+  const values = [map.mean, map.scale, map.shift, map.slope, ...(rectified ? [map.offset] : [])];
   runPass(execution, simd, {
     job: normalizationGradientJob,
     reads: [
       contiguous(dy).data,
       contiguous(x).data,
       (simd ? interleaved : packed)(values, single),
-      positive === undefined ? NO_VALUES : contiguous(positive).data,
       addend === undefined ? NO_VALUES : contiguous(addend).data,
     ],
     writes: [dx.data],
-    numbers: [channels, most],
+    numbers: [channels, most, Number(rectified)],
     tiles: Math.ceil(x.size / (most * channels)),
   });
   return dx;
@@ -210,19 +212,17 @@ export function normalizationGradient(
 export const normalizationGradientJob: Job = {
   name: "normalizationGradient",
   prepare:
-    ([dy, x, map, positive, addend, dx], [channels, most, simd]) =>
+    ([dy, x, map, addend, dx], [channels, most, rectified, simd]) =>
     (tile) => {
-      const isMasked = positive.length > 0;
       const adds = addend.length > 0;
       const from = tile * most * channels;
       const to = Math.min(from + most * channels, x.length);
       if (simd === 1) {
         const kernels = normalizationGradientKernels[map instanceof Float32Array ? "single" : "double"];
-        runKernel(kernels[`${isMasked ? "masked" : "plain"}${adds ? "Sum" : ""}`], {
+        runKernel(kernels[`${rectified === 1 ? "rectified" : "plain"}${adds ? "Sum" : ""}`], {
           dy: dy.byteOffset + 4 * from,
           x: x.byteOffset + 4 * from,
           map: map.byteOffset,
-          positive: positive.byteOffset + 4 * from,
           addend: addend.byteOffset + 4 * from,
           dx: dx.byteOffset + 4 * from,
           vectors: channels / LEAST_COLUMNS,
@@ -230,12 +230,15 @@ export const normalizationGradientJob: Job = {
         });
         return;
       }
-      const [mean, scale, shift, slope] = unpacked(map, channels);
+      const [mean, scale, shift, slope, offset] = unpacked(map, channels);
       const round = map instanceof Float32Array ? Math.fround : exactly;
+      const stored = storedIn(x);
       for (let i = from; i < to; ) {
         for (let c = 0; c < channels; c++, i++) {
-          const gradient = !isMasked || positive[i] > 0 ? dy[i] : 0;
-          dx[i] = scale[c] * round(round(gradient - shift[c]) - round(round(x[i] - mean[c]) * slope[c]));
+          const deviation = round(x[i] - mean[c]);
+          const counts = rectified === 0 || stored(round(deviation * scale[c]) + offset[c]) > 0;
+          const gradient = counts ? dy[i] : 0;
+          dx[i] = scale[c] * round(round(gradient - shift[c]) - round(deviation * slope[c]));
         }
       }
       if (adds) for (let i = from; i < to; i++) dx[i] = 0 + dx[i] + addend[i];
@@ -247,11 +250,11 @@ export function normalizationGradientNaive(
   dy: Tensor,
   x: Tensor,
   map: GradientMap,
-  { positive, addend }: GradientOptions,
+  { rectified = false, addend }: GradientOptions,
   accumulate: Accumulate,
 ): Tensor {
   const round = roundingOf(accumulate, dtypeOf(x));
-  const gradients = masked(dy, positive);
+  const gradients = gradientOfY(dy, x, map, rectified, accumulate);
   const xs = contiguous(x).data;
   const { mean, scale, shift, slope } = map;
   const dx = empty(x.shape, x);

@@ -17,7 +17,7 @@
  */
 import type { Job } from "../parallel/job.js";
 import { allocateInScope, doublesInScope } from "../tensor/arena.js";
-import { type FloatArray, floatArray } from "../tensor/dtype.js";
+import type { FloatArray } from "../tensor/dtype.js";
 import { contiguous, dtypeOf, empty, isContiguous, type Tensor } from "../tensor/tensor.js";
 import { expectSameType, expectShape } from "./check.js";
 import { columnsPerTile, LEAST_COLUMNS, passRunsSimd, rowsPerTile, runPass } from "./element-tiles.js";
@@ -163,10 +163,10 @@ export function interleavedMap({ mean, scale, offset }: ChannelMap, { constants,
   return constants?.find(scale, [], length, pack, single ? "float32" : "float64") ?? interleaved(values, single);
 }
 
-/** `values`, [C] each, one after another, in single precision or as they are: what a job without assembled kernels is given. */
+/** `values`, [C] each, one after another, in single precision or as they are. */
 export function packed(values: readonly Float64Array[], single: boolean): FloatArray {
   const channels = values[0].length;
-  const together = floatArray(single ? "float32" : "float64", values.length * channels);
+  const together = allocateInScope(single ? "float32" : "float64", values.length * channels);
   for (const [i, value] of values.entries()) together.set(value, i * channels);
   return together;
 }

@@ -18,7 +18,7 @@ import {
 } from "../../src/kernels/normalize-gradients.js";
 import { rectify } from "../../src/kernels/rectify.js";
 import { sumTensors } from "../../src/kernels/sum-tensors.js";
-import { type Tensor, tensor, tensorOf } from "../../src/tensor/tensor.js";
+import { dtypeOf, reshape, type Tensor, tensor, tensorOf } from "../../src/tensor/tensor.js";
 import { assertSameBits, dtypes, fastExecutions, fill, nameOf, seedValues } from "./support.js";
 
 const { executions, closeAll } = fastExecutions();
@@ -37,16 +37,23 @@ const cases = fc
     const channelsOf = (values: readonly number[]): Float64Array => {
       return Float64Array.from(fill(values, [channels], "float64").data);
     };
-    const map: GradientMap & ChannelMap = {
+    const map: GradientMap = {
       mean: channelsOf(r),
       scale: channelsOf([1.5, -0.3, 2.7]),
       offset: channelsOf(q),
       shift: channelsOf(p),
       slope: channelsOf([0.1, -0.7]),
     };
-    const [x, dy, y] = [p, q, r].map((values) => fill(values, [rows, channels], dtype));
-    return { x, dy, map, flag, positive: flag ? y : undefined };
+    const [x, dy] = [p, q].map((values) => fill(values, [rows, channels], dtype));
+    return { x, dy, map, flag };
   });
+
+/** The numbers of one channel, for `channels` channels. */
+function repeated({ mean, scale, offset, shift, slope }: GradientMap, channels: number): GradientMap {
+  const repeat = ([value]: Float64Array): Float64Array => new Float64Array(channels).fill(value);
+  const [all, moved, sloped] = [repeat(mean), repeat(shift), repeat(slope)];
+  return { mean: all, scale: repeat(scale), offset: repeat(offset), shift: moved, slope: sloped };
+}
 
 const vector = (values: Float64Array): Tensor => tensor(values, [values.length]);
 
@@ -125,10 +132,10 @@ describe("deviationSquares", () => {
 describe("the gradients of normalize", () => {
   it("sum dy and dy (x - mean) with the bits of the naive loops", () => {
     fc.assert(
-      fc.property(cases, ({ x, dy, map, positive }) => {
+      fc.property(cases, ({ x, dy, map, flag }) => {
         for (const execution of executions) {
-          const expected = normalizationSumsNaive(dy, x, map.mean, positive, execution.accumulate);
-          const { dySum, dyDot } = normalizationSums(dy, x, map.mean, positive, execution);
+          const expected = normalizationSumsNaive(dy, x, map, flag, execution.accumulate);
+          const { dySum, dyDot } = normalizationSums(dy, x, map, flag, execution);
           assertSameBits(vector(dySum), vector(expected.dySum), `dySum, ${nameOf(execution)}`);
           assertSameBits(vector(dyDot), vector(expected.dyDot), `dyDot, ${nameOf(execution)}`);
         }
@@ -139,9 +146,9 @@ describe("the gradients of normalize", () => {
 
   it("have a dx with the bits of the naive loops", () => {
     fc.assert(
-      fc.property(cases, ({ x, dy, map, positive }) => {
+      fc.property(cases, ({ x, dy, map, flag: rectified }) => {
         for (const addend of [undefined, x]) {
-          const options = { positive, addend };
+          const options = { rectified, addend };
           for (const execution of executions) {
             const expected = normalizationGradientNaive(dy, x, map, options, execution.accumulate);
             assertSameBits(normalizationGradient(dy, x, map, options, execution), expected, nameOf(execution));
@@ -154,41 +161,75 @@ describe("the gradients of normalize", () => {
 
   it("add dx, rounded, to another term of it as the sum of two tensors does", () => {
     fc.assert(
-      fc.property(cases, ({ x, dy, map, positive }) => {
-        const apart = normalizationGradient(dy, x, map, { positive }, serial);
+      fc.property(cases, ({ x, dy, map, flag: rectified }) => {
+        const apart = normalizationGradient(dy, x, map, { rectified }, serial);
         const sum = sumTensors([apart, dy], { start: 0 }, serial);
-        assertSameBits(normalizationGradient(dy, x, map, { positive, addend: dy }, serial), sum, "sum");
+        assertSameBits(normalizationGradient(dy, x, map, { rectified, addend: dy }, serial), sum, "sum");
       }),
       { numRuns: 40 },
     );
   });
 
   it("see, behind a ReLU, no dy where its output is not positive", () => {
-    const map = {
-      mean: Float64Array.of(0),
+    const map: GradientMap = {
+      mean: Float64Array.of(1),
       scale: Float64Array.of(2),
+      offset: Float64Array.of(-4),
       shift: Float64Array.of(0),
       slope: Float64Array.of(0),
     };
-    const x = tensorOf([-1, 0, 3], [3, 1]);
+    const x = tensorOf([-1, 3, 4], [3, 1]); // of which a ReLU makes 0, 0 and 2
     const dy = tensorOf([5, 7, 11], [3, 1]);
-    const y = tensorOf([0, 0, 6], [3, 1]);
-    assert.deepEqual(normalizationSums(dy, x, map.mean, y, serial), {
+    assert.deepEqual(normalizationSums(dy, x, map, true, serial), {
       dySum: Float64Array.of(11),
       dyDot: Float64Array.of(33),
     });
-    assert.deepEqual(Array.from(normalizationGradient(dy, x, map, { positive: y }, serial).data), [0, 0, 22]);
+    assert.deepEqual(Array.from(normalizationGradient(dy, x, map, { rectified: true }, serial).data), [0, 0, 22]);
   });
 
-  it("reject a dy, an output of the ReLU or another term of another shape", () => {
+  it("take for the ReLU's output what normalize stores, to the last bit", () => {
+    fc.assert(
+      fc.property(cases, ({ x, map }) => {
+        const ones = tensorOf(new Array<number>(x.size).fill(1), x.shape, dtypeOf(x));
+        for (const execution of executions) {
+          const y = normalize(x, map, { rectify: true }, execution);
+          const positive = tensorOf(
+            y.data.map((value) => (value > 0 ? 1 : 0)),
+            y.shape,
+            dtypeOf(y),
+          );
+          const { dySum } = normalizationSums(ones, x, map, true, execution);
+          const counts = normalizationSums(positive, x, map, false, execution).dySum;
+          assert.deepEqual(dySum, counts, nameOf(execution));
+        }
+      }),
+      { numRuns: 40 },
+    );
+    // less than half of the least float32: stored as 0
+    const tiny: GradientMap = {
+      mean: Float64Array.of(0),
+      scale: Float64Array.of(2 ** -80),
+      offset: Float64Array.of(0),
+      shift: Float64Array.of(0),
+      slope: Float64Array.of(0),
+    };
+    const [x, dy] = [tensorOf(new Array<number>(4).fill(2 ** -80), [4, 1]), tensorOf([1, 2, 4, 8], [4, 1])];
+    const row = { x: reshape(x, [1, 4]), dy: reshape(dy, [1, 4]), map: repeated(tiny, 4) };
+    for (const execution of executions) {
+      assert.deepEqual(normalizationSums(dy, x, tiny, true, execution).dySum, Float64Array.of(0), nameOf(execution));
+      assert.deepEqual(normalizationSums(row.dy, row.x, row.map, true, execution).dySum, new Float64Array(4));
+    }
+  });
+
+  it("reject a dy or another term of another shape", () => {
     const [x, other] = [tensorOf([1, 2], [2, 1]), tensorOf([1], [1, 1])];
     const mean = Float64Array.of(0);
-    const map = { mean, scale: mean, shift: mean, slope: mean };
-    assert.throws(() => normalizationSums(other, x, mean, undefined, serial), {
+    const map: GradientMap = { mean, scale: mean, offset: mean, shift: mean, slope: mean };
+    assert.throws(() => normalizationSums(other, x, map, false, serial), {
       message: "internal: normalizationSums: `dy` must have shape [2, 1]. Received dy.shape=[1, 1].",
     });
-    assert.throws(() => normalizationGradient(x, x, map, { positive: other }, serial), {
-      message: "internal: normalizationGradient: `positive` must have shape [2, 1]. Received positive.shape=[1, 1].",
+    assert.throws(() => normalizationGradient(other, x, map, {}, serial), {
+      message: "internal: normalizationGradient: `dy` must have shape [2, 1]. Received dy.shape=[1, 1].",
     });
     assert.throws(() => normalizationGradient(x, x, map, { addend: other }, serial), {
       message: "internal: normalizationGradient: `addend` must have shape [2, 1]. Received addend.shape=[1, 1].",

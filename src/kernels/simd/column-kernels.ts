@@ -137,36 +137,45 @@ function deviationSquaresKernel<V>(vectors: number, elements: Elements<V>): Name
   );
 }
 
-type GradientParameters = Record<"dy" | "x" | "positive" | "stride" | "rows" | "mean" | "dySum" | "dyDot", "i32">;
+type GradientParameters = Record<
+  "dy" | "x" | "stride" | "rows" | "mean" | "scale" | "offset" | "dySum" | "dyDot",
+  "i32"
+>;
 
 function normalizationSumsKernel<V>(
   vectors: number,
   elements: Elements<V>,
-  masked: boolean,
+  rectified: boolean,
 ): NamedFunction<GradientParameters> {
-  const { bytes, load, numbers, sub, mul } = elements;
+  const { bytes, load, numbers, add, sub, mul, narrow } = elements;
   return wasmFunction(
-    nameOf(masked ? "normalizationSumsMasked" : "normalizationSums", vectors, elements),
-    { dy: "i32", x: "i32", positive: "i32", stride: "i32", rows: "i32", mean: "i32", dySum: "i32", dyDot: "i32" },
-    ({ dy, x, positive, stride, rows, mean, dySum, dyDot }, local) => {
+    nameOf(rectified ? "normalizationSumsRectified" : "normalizationSums", vectors, elements),
+    {
+      ...{ dy: "i32", x: "i32", stride: "i32", rows: "i32", mean: "i32", scale: "i32", offset: "i32" },
+      ...{ dySum: "i32", dyDot: "i32" },
+    },
+    ({ dy, x, stride, rows, mean, scale, offset, dySum, dyDot }, local) => {
       const columns = each(vectors).map(() => ({
         sum: sumsOf(local, elements),
         dot: sumsOf(local, elements),
       }));
-      const [gradient, floats] = [elements.hold(local), local("v128")];
+      const [gradient, deviation, floats] = [elements.hold(local), elements.hold(local), local("v128")];
       return [
         columns.map((column, v) => [column.sum.load(dySum, 32 * v), column.dot.load(dyDot, 32 * v)]),
         eachRow(
           local,
           { rows, stride },
-          masked ? [dy, x, positive] : [dy, x],
+          [dy, x],
           columns.map((column, v) => {
             const dyHere = v128.load(dy, 16 * v);
+            const stretched = mul(deviation.value, numbers(scale, bytes * v));
+            const y = narrow(add(stretched, numbers(offset, bytes * v)));
             return [
-              floats.set(masked ? wherePositive(dyHere, v128.load(positive, 16 * v)) : dyHere),
+              deviation.set(sub(load(x, 16 * v), numbers(mean, bytes * v))),
+              floats.set(rectified ? wherePositive(dyHere, y) : dyHere),
               gradient.set(elements.from(floats)),
               column.sum.add(gradient.value),
-              column.dot.add(mul(gradient.value, sub(load(x, 16 * v), numbers(mean, bytes * v)))),
+              column.dot.add(mul(gradient.value, deviation.value)),
             ];
           }),
         ),
@@ -207,11 +216,11 @@ export const deviationSquaresKernels: BothAccumulations<NamedFunction<SquarePara
 
 /** Both sums of backward, without and with a ReLU behind the normalization. At least one row. */
 export const normalizationSumsKernels: Record<
-  "plain" | "masked",
+  "plain" | "rectified",
   BothAccumulations<NamedFunction<GradientParameters>>
 > = {
   plain: forBoth([4, 2, 1], (vectors, elements) => normalizationSumsKernel(vectors, elements, false)),
-  masked: forBoth([4, 2, 1], (vectors, elements) => normalizationSumsKernel(vectors, elements, true)),
+  rectified: forBoth([4, 2, 1], (vectors, elements) => normalizationSumsKernel(vectors, elements, true)),
 };
 
 /** Rows that are walked down by all strips of a tile before the next ones hold about so many elements. */

@@ -66,7 +66,7 @@ const NUMBERS = [0.7, -1.3, 2.1, -0, 0.9, 1e-3, -2.6];
 function normalizationChecks(make: MakeArray): readonly Check[] {
   const [x, dy, addend] = [FIRST, SECOND, NUMBERS].map((values) => make(singles, ROWS * LENGTH, values));
   const [y, dx] = [0, 1].map(() => make(singles, ROWS * LENGTH, [Number.NaN]));
-  const [map, gradientMap] = [3, 4].map((valuesPerChannel) => make(singles, valuesPerChannel * LENGTH, NUMBERS));
+  const [map, gradientMap] = [3, 5].map((valuesPerChannel) => make(singles, valuesPerChannel * LENGTH, NUMBERS));
   /** Number `which` of the channel of element `i`: those of the first eight channels stand together, then those of the last four. */
   const numberOf = (map: FloatArray, which: number, i: number): number => {
     const channel = i % LENGTH;
@@ -90,14 +90,14 @@ function normalizationChecks(make: MakeArray): readonly Check[] {
       "the gradient of a normalization with a ReLU, in a sum",
       dx,
       (run) =>
-        run(normalizationGradientKernels.single.maskedSum, {
-          ...{ ...where, map: gradientMap.byteOffset, dx: dx.byteOffset },
-          ...{ dy: dy.byteOffset, positive: x.byteOffset },
+        run(normalizationGradientKernels.single.rectifiedSum, {
+          ...{ ...where, map: gradientMap.byteOffset, dx: dx.byteOffset, dy: dy.byteOffset },
         }),
       (i) => {
-        const [mean, scale, shift, slope] = [0, 1, 2, 3].map((which) => numberOf(gradientMap, which, i));
-        const share = fround(fround(x[i] - mean) * slope);
-        const own = fround(scale * fround(fround((x[i] > 0 ? dy[i] : 0) - shift) - share));
+        const [mean, scale, shift, slope, offset] = [0, 1, 2, 3, 4].map((which) => numberOf(gradientMap, which, i));
+        const deviation = fround(x[i] - mean);
+        const gradient = fround(fround(deviation * scale) + offset) > 0 ? dy[i] : 0;
+        const own = fround(scale * fround(fround(gradient - shift) - fround(deviation * slope)));
         return fround(fround(0 + own) + addend[i]);
       },
     ),
