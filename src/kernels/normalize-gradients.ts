@@ -7,9 +7,10 @@
  *
  * rounded as forward (`normalize.ts`): in float64 once, with float32 accumulation at every step.
  *
- * Where a ReLU follows the normalization, dy may be the gradient of the ReLU's output: it counts where that output is positive,
- * and elsewhere it is +0. That spares writing the gradient of y to memory and reading it again. And y itself is not read either,
- * but computed again of x, which is read anyway: two operations in a register take less time than a number from memory.
+ * Where a ReLU follows the normalization, dy may be the gradient of the ReLU's output: it counts where that output,
+ * `positive`, is positive, and elsewhere it is +0. That spares writing the gradient of y to memory and reading it again. With
+ * float32 accumulation assembled kernels do not even read that output, but compute it again of x, which they read anyway: two
+ * operations in a register take less time than a number from memory.
  *
  * @module
  */
@@ -20,7 +21,7 @@ import { contiguous, dtypeOf, empty, type Tensor } from "../tensor/tensor.js";
 import { expectSameType, expectShape } from "./check.js";
 import { columnsPerTile, LEAST_COLUMNS, passRunsSimd, rowsPerTile, runPass } from "./element-tiles.js";
 import { type Execution, NO_VALUES } from "./execution.js";
-import { type ChannelMap, normalizeNaive, packed, unpacked } from "./normalize.js";
+import { type ChannelMap, packed, unpacked } from "./normalize.js";
 import { type Accumulate, exactly, roundingOf, roundsToFloat32 } from "./rounding.js";
 import { forEachStrip, normalizationSumsKernels } from "./simd/column-kernels.js";
 import { interleaved, normalizationGradientKernels } from "./simd/normalize-kernels.js";
@@ -45,14 +46,14 @@ export interface GradientMap extends ChannelMap {
 
 /** What else there is to the gradients of a normalization. */
 export interface GradientOptions {
-  /** Whether dy is the gradient of what a ReLU made of y. @defaultValue false */
-  readonly rectified?: boolean | undefined;
+  /** What a ReLU made of y: then dy is the gradient of this, and counts where this is positive. */
+  readonly positive?: Tensor | undefined;
   /** Another term of the gradient for x. */
   readonly addend?: Tensor | undefined;
 }
 
 /**
- * Both sums over the rows of `dy` and `x` [..., C], of which `map` made y; and if `rectified`, a ReLU what dy is the gradient of.
+ * Both sums over the rows of `dy` and `x` [..., C], of which `map` made y; with `positive` as in {@link GradientOptions}.
  *
  * @throws Error when shapes or element types disagree.
  */
@@ -60,12 +61,13 @@ export function normalizationSums(
   dy: Tensor,
   x: Tensor,
   map: ChannelMap,
-  rectified: boolean,
+  positive: Tensor | undefined,
   execution: Execution,
 ): NormalizationSums {
-  if (execution.kernel === "naive") return normalizationSumsNaive(dy, x, map, rectified, execution.accumulate);
+  if (execution.kernel === "naive") return normalizationSumsNaive(dy, x, map.mean, positive, execution.accumulate);
   expectShape("normalizationSums", "dy", dy, x.shape);
-  expectSameType("normalizationSums", dy, x);
+  if (positive !== undefined) expectShape("normalizationSums", "positive", positive, x.shape);
+  expectSameType("normalizationSums", dy, x, positive);
   const channels = map.mean.length;
   const dySum = doublesInScope(channels);
   const dyDot = doublesInScope(channels);
@@ -76,10 +78,11 @@ export function normalizationSums(
     reads: [
       contiguous(dy).data,
       contiguous(x).data,
-      packed(rectified ? [map.mean, map.scale, map.offset] : [map.mean], single),
+      packed([map.mean, map.scale, map.offset], single),
+      positive === undefined ? NO_VALUES : contiguous(positive).data,
     ],
     writes: [dySum, dyDot],
-    numbers: [channels, most, Number(single), Number(rectified)],
+    numbers: [channels, most, Number(single)],
     tiles: splitEvenly(channels, most, LEAST_COLUMNS).count,
   });
   return { dySum, dyDot };
@@ -89,11 +92,12 @@ export function normalizationSums(
 export const normalizationSumsJob: Job = {
   name: "normalizationSums",
   prepare:
-    ([dy, x, map, dySum, dyDot], [channels, most, single, rectified, simd]) =>
+    ([dy, x, map, positive, dySum, dyDot], [channels, most, single, simd]) =>
     (tile) => {
+      const isMasked = positive.length > 0;
       const { from, to } = blockOf(splitEvenly(channels, most, LEAST_COLUMNS), tile);
       if (simd === 1) {
-        const kernels = normalizationSumsKernels[rectified === 1 ? "rectified" : "plain"];
+        const kernels = normalizationSumsKernels[isMasked ? "masked" : "plain"];
         const { [single === 1 ? "single" : "double"]: strips } = kernels;
         dySum.fill(0, from, to);
         dyDot.fill(0, from, to);
@@ -103,6 +107,7 @@ export const normalizationSumsJob: Job = {
           runKernel(kernel, {
             dy: dy.byteOffset + 4 * at,
             x: x.byteOffset + 4 * at,
+            positive: positive.byteOffset + 4 * at,
             stride: 4 * channels,
             rows,
             mean: numbersAt(0),
@@ -116,16 +121,14 @@ export const normalizationSumsJob: Job = {
       }
       const sums = new Float64Array(to - from); // apart from those of other threads
       const dots = new Float64Array(to - from);
-      const [mean, scale, offset] = unpacked(map, channels);
-      const round = single === 1 ? Math.fround : exactly;
-      const stored = storedIn(x);
       for (let row = 0; row < x.length; row += channels) {
         for (let c = from; c < to; c++) {
-          const deviation = round(x[row + c] - mean[c]);
-          const counts = rectified === 0 || stored(round(deviation * scale[c]) + offset[c]) > 0;
-          const gradient = counts ? dy[row + c] : 0;
-          sums[c - from] = round(sums[c - from] + gradient);
-          dots[c - from] = round(dots[c - from] + round(gradient * deviation));
+          const gradient = !isMasked || positive[row + c] > 0 ? dy[row + c] : 0;
+          const deviation = x[row + c] - map[c];
+          const product = gradient * (single === 1 ? Math.fround(deviation) : deviation);
+          const sum = sums[c - from] + gradient;
+          sums[c - from] = single === 1 ? Math.fround(sum) : sum;
+          dots[c - from] = single === 1 ? Math.fround(dots[c - from] + Math.fround(product)) : dots[c - from] + product;
         }
       }
       dySum.set(sums, from);
@@ -133,30 +136,24 @@ export const normalizationSumsJob: Job = {
     },
 };
 
-/** How a number is rounded when it is stored in an array like `x`. */
-function storedIn(x: FloatArray): (value: number) => number {
-  return x instanceof Float32Array ? Math.fround : exactly;
-}
-
-/** The gradient of y: `dy`, or behind a ReLU +0 instead where y is not positive. */
-function gradientOfY(dy: Tensor, x: Tensor, map: ChannelMap, rectified: boolean, accumulate: Accumulate): FloatArray {
+/** `dy`, or where there is a `positive`, +0 instead where that is not positive. */
+function masked(dy: Tensor, positive: Tensor | undefined): FloatArray {
   const dys = contiguous(dy).data;
-  if (!rectified) return dys;
-  const y = normalizeNaive(x, map, {}, accumulate).data;
-  return dys.map((value, i) => (y[i] > 0 ? value : 0));
+  if (positive === undefined) return dys;
+  const ys = contiguous(positive).data;
+  return dys.map((value, i) => (ys[i] > 0 ? value : 0));
 }
 
 /** The loops that define the bits of {@link normalizationSums}. */
 export function normalizationSumsNaive(
   dy: Tensor,
   x: Tensor,
-  map: ChannelMap,
-  rectified: boolean,
+  mean: Float64Array,
+  positive: Tensor | undefined,
   accumulate: Accumulate,
 ): NormalizationSums {
   const round = roundingOf(accumulate, dtypeOf(x));
-  const gradients = gradientOfY(dy, x, map, rectified, accumulate);
-  const { mean } = map;
+  const gradients = masked(dy, positive);
   const xs = contiguous(x).data;
   const dySum = new Float64Array(mean.length);
   const dyDot = new Float64Array(mean.length);
@@ -179,30 +176,33 @@ export function normalizationGradient(
   dy: Tensor,
   x: Tensor,
   map: GradientMap,
-  { rectified = false, addend }: GradientOptions,
+  { positive, addend }: GradientOptions,
   execution: Execution,
 ): Tensor {
   if (execution.kernel === "naive")
-    return normalizationGradientNaive(dy, x, map, { rectified, addend }, execution.accumulate);
+    return normalizationGradientNaive(dy, x, map, { positive, addend }, execution.accumulate);
   expectShape("normalizationGradient", "dy", dy, x.shape);
+  if (positive !== undefined) expectShape("normalizationGradient", "positive", positive, x.shape);
   if (addend !== undefined) expectShape("normalizationGradient", "addend", addend, x.shape);
-  expectSameType("normalizationGradient", dy, x, addend);
+  expectSameType("normalizationGradient", dy, x, positive, addend);
   const channels = map.mean.length;
   const dx = empty(x.shape, x);
   const most = rowsPerTile(x.size / channels, channels, execution);
   const simd = passRunsSimd(execution, x, channels);
   const single = roundsToFloat32(execution.accumulate, dtypeOf(x));
-  const values = [map.mean, map.scale, map.shift, map.slope, ...(rectified ? [map.offset] : [])];
+  const recomputes = simd && single && positive !== undefined;
+  const values = [map.mean, map.scale, map.shift, map.slope, ...(recomputes ? [map.offset] : [])];
   runPass(execution, simd, {
     job: normalizationGradientJob,
     reads: [
       contiguous(dy).data,
       contiguous(x).data,
       (simd ? interleaved : packed)(values, single),
+      positive === undefined ? NO_VALUES : contiguous(positive).data,
       addend === undefined ? NO_VALUES : contiguous(addend).data,
     ],
     writes: [dx.data],
-    numbers: [channels, most, Number(rectified)],
+    numbers: [channels, most],
     tiles: Math.ceil(x.size / (most * channels)),
   });
   return dx;
@@ -212,17 +212,19 @@ export function normalizationGradient(
 export const normalizationGradientJob: Job = {
   name: "normalizationGradient",
   prepare:
-    ([dy, x, map, addend, dx], [channels, most, rectified, simd]) =>
+    ([dy, x, map, positive, addend, dx], [channels, most, simd]) =>
     (tile) => {
+      const isMasked = positive.length > 0;
       const adds = addend.length > 0;
       const from = tile * most * channels;
       const to = Math.min(from + most * channels, x.length);
       if (simd === 1) {
         const kernels = normalizationGradientKernels[map instanceof Float32Array ? "single" : "double"];
-        runKernel(kernels[`${rectified === 1 ? "rectified" : "plain"}${adds ? "Sum" : ""}`], {
+        runKernel(kernels[`${isMasked ? "masked" : "plain"}${adds ? "Sum" : ""}`], {
           dy: dy.byteOffset + 4 * from,
           x: x.byteOffset + 4 * from,
           map: map.byteOffset,
+          positive: positive.byteOffset + 4 * from,
           addend: addend.byteOffset + 4 * from,
           dx: dx.byteOffset + 4 * from,
           vectors: channels / LEAST_COLUMNS,
@@ -230,15 +232,12 @@ export const normalizationGradientJob: Job = {
         });
         return;
       }
-      const [mean, scale, shift, slope, offset] = unpacked(map, channels);
+      const [mean, scale, shift, slope] = unpacked(map, channels);
       const round = map instanceof Float32Array ? Math.fround : exactly;
-      const stored = storedIn(x);
       for (let i = from; i < to; ) {
         for (let c = 0; c < channels; c++, i++) {
-          const deviation = round(x[i] - mean[c]);
-          const counts = rectified === 0 || stored(round(deviation * scale[c]) + offset[c]) > 0;
-          const gradient = counts ? dy[i] : 0;
-          dx[i] = scale[c] * round(round(gradient - shift[c]) - round(deviation * slope[c]));
+          const gradient = !isMasked || positive[i] > 0 ? dy[i] : 0;
+          dx[i] = scale[c] * round(round(gradient - shift[c]) - round(round(x[i] - mean[c]) * slope[c]));
         }
       }
       if (adds) for (let i = from; i < to; i++) dx[i] = 0 + dx[i] + addend[i];
@@ -250,11 +249,11 @@ export function normalizationGradientNaive(
   dy: Tensor,
   x: Tensor,
   map: GradientMap,
-  { rectified = false, addend }: GradientOptions,
+  { positive, addend }: GradientOptions,
   accumulate: Accumulate,
 ): Tensor {
   const round = roundingOf(accumulate, dtypeOf(x));
-  const gradients = gradientOfY(dy, x, map, rectified, accumulate);
+  const gradients = masked(dy, positive);
   const xs = contiguous(x).data;
   const { mean, scale, shift, slope } = map;
   const dx = empty(x.shape, x);

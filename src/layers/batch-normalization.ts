@@ -189,8 +189,8 @@ function channelMapOf(
 }
 
 /**
- * Gradients for `x`, gamma and beta, given `dy` [M, C] and the cache of the matching forward call. If `rectified`, `dy` is
- * the gradient for what a ReLU made of the output; with an `addend`, `dx` is its sum with that.
+ * Gradients for `x`, gamma and beta, given `dy` [M, C] and the cache of the matching forward call. With the output
+ * `positive` of a ReLU behind it, `dy` is the gradient for that; with an `addend`, `dx` is its sum with that.
  *
  * @throws TypeError when `dy` is no tensor.
  * @throws RangeError when it does not have the shape of the output.
@@ -198,20 +198,20 @@ function channelMapOf(
 export function batchNormalizationBackward(
   dy: Tensor,
   { x, map, rstd, ofBatch, execution }: BatchNormalizationCache,
-  { rectified = false, addend }: GradientOptions = {},
+  { positive, addend }: GradientOptions = {},
 ): BatchNormalizationGradients {
   expectGradient("BatchNormalization", dy, x.shape);
   const channels = rstd.length;
   const rows = x.size / channels;
   // first the two reductions
-  const { dySum, dyDot } = normalizationSums(dy, x, map, rectified, execution);
+  const { dySum, dyDot } = normalizationSums(dy, x, map, positive, execution);
   const dyXHat = doublesInScope(channels);
   for (let c = 0; c < channels; c++) dyXHat[c] = dyDot[c] * rstd[c];
   // then dx = scale (dy - shift - (x - mean) slope); both last terms are the share of mean and variance in the loss
   const shift = ofBatch ? quotients(dySum, rows) : new Float64Array(channels);
   const slope = ofBatch ? quotients(dyXHat, rows) : new Float64Array(channels);
   if (ofBatch) for (let c = 0; c < channels; c++) slope[c] *= rstd[c];
-  const dx = normalizationGradient(dy, x, { ...map, shift, slope }, { rectified, addend }, execution);
+  const dx = normalizationGradient(dy, x, { ...map, shift, slope }, { positive, addend }, execution);
   return { dx, dGamma: roundedSums(dyXHat, x), dBeta: roundedSums(dySum, x) };
 }
 
@@ -291,9 +291,9 @@ export class BatchNormalization extends Layer {
       updates.set(this.weight("moving_mean"), this.#move(movingMean, statistics.mean));
       updates.set(this.weight("moving_variance"), this.#move(movingVariance, statistics.variance));
     }
-    /** The gradients given that of what comes before the ReLU; or, if `rectified`, that of what comes behind it. */
-    const backward = (dy: Tensor, other: Tensor | undefined, rectified = false): LayerGradients => {
-      const options = { rectified, addend: other && axisToLast(other, axis) };
+    /** The gradients given that of what comes before the ReLU; or, with `positive`, that of what comes behind it. */
+    const backward = (dy: Tensor, other: Tensor | undefined, positive?: Tensor): LayerGradients => {
+      const options = { positive, addend: other && axisToLast(other, axis) };
       const { dx, dGamma, dBeta } = batchNormalizationBackward(dy, cache, options);
       return {
         isSum: other !== undefined,
@@ -316,7 +316,7 @@ export class BatchNormalization extends Layer {
       keeps: rectify ? [input, y] : [input],
       backward: (dy, { addend: other } = {}) => {
         if (rectify && addend !== undefined) return backward(beforeReLU([dy]), other);
-        return backward(axisToLast(dy, axis), other, rectify);
+        return backward(axisToLast(dy, axis), other, rectify ? y : undefined);
       },
       ...(rectify && {
         backwardOfTerms: (terms: readonly Tensor[], { addend: other }: BackwardOptions = {}) =>

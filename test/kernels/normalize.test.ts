@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, describe, it } from "node:test";
 import fc from "fast-check";
-import { serial } from "../../src/kernels/execution.js";
+import { type Accumulate, serial } from "../../src/kernels/execution.js";
 import {
   type ChannelMap,
   deviationSquares,
@@ -18,7 +18,7 @@ import {
 } from "../../src/kernels/normalize-gradients.js";
 import { rectify } from "../../src/kernels/rectify.js";
 import { sumTensors } from "../../src/kernels/sum-tensors.js";
-import { dtypeOf, reshape, type Tensor, tensor, tensorOf } from "../../src/tensor/tensor.js";
+import { type Tensor, tensor, tensorOf } from "../../src/tensor/tensor.js";
 import { assertSameBits, dtypes, fastExecutions, fill, nameOf, seedValues } from "./support.js";
 
 const { executions, closeAll } = fastExecutions();
@@ -45,15 +45,11 @@ const cases = fc
       slope: channelsOf([0.1, -0.7]),
     };
     const [x, dy] = [p, q].map((values) => fill(values, [rows, channels], dtype));
-    return { x, dy, map, flag };
+    /** What a ReLU behind the normalization gives, if there is one. */
+    const positiveWith = (accumulate: Accumulate): Tensor | undefined =>
+      flag ? normalizeNaive(x, map, { rectify: true }, accumulate) : undefined;
+    return { x, dy, map, flag, positiveWith };
   });
-
-/** The numbers of one channel, for `channels` channels. */
-function repeated({ mean, scale, offset, shift, slope }: GradientMap, channels: number): GradientMap {
-  const repeat = ([value]: Float64Array): Float64Array => new Float64Array(channels).fill(value);
-  const [all, moved, sloped] = [repeat(mean), repeat(shift), repeat(slope)];
-  return { mean: all, scale: repeat(scale), offset: repeat(offset), shift: moved, slope: sloped };
-}
 
 const vector = (values: Float64Array): Tensor => tensor(values, [values.length]);
 
@@ -132,10 +128,11 @@ describe("deviationSquares", () => {
 describe("the gradients of normalize", () => {
   it("sum dy and dy (x - mean) with the bits of the naive loops", () => {
     fc.assert(
-      fc.property(cases, ({ x, dy, map, flag }) => {
+      fc.property(cases, ({ x, dy, map, positiveWith }) => {
         for (const execution of executions) {
-          const expected = normalizationSumsNaive(dy, x, map, flag, execution.accumulate);
-          const { dySum, dyDot } = normalizationSums(dy, x, map, flag, execution);
+          const positive = positiveWith(execution.accumulate);
+          const expected = normalizationSumsNaive(dy, x, map.mean, positive, execution.accumulate);
+          const { dySum, dyDot } = normalizationSums(dy, x, map, positive, execution);
           assertSameBits(vector(dySum), vector(expected.dySum), `dySum, ${nameOf(execution)}`);
           assertSameBits(vector(dyDot), vector(expected.dyDot), `dyDot, ${nameOf(execution)}`);
         }
@@ -146,10 +143,10 @@ describe("the gradients of normalize", () => {
 
   it("have a dx with the bits of the naive loops", () => {
     fc.assert(
-      fc.property(cases, ({ x, dy, map, flag: rectified }) => {
+      fc.property(cases, ({ x, dy, map, positiveWith }) => {
         for (const addend of [undefined, x]) {
-          const options = { rectified, addend };
           for (const execution of executions) {
+            const options = { positive: positiveWith(execution.accumulate), addend };
             const expected = normalizationGradientNaive(dy, x, map, options, execution.accumulate);
             assertSameBits(normalizationGradient(dy, x, map, options, execution), expected, nameOf(execution));
           }
@@ -161,75 +158,41 @@ describe("the gradients of normalize", () => {
 
   it("add dx, rounded, to another term of it as the sum of two tensors does", () => {
     fc.assert(
-      fc.property(cases, ({ x, dy, map, flag: rectified }) => {
-        const apart = normalizationGradient(dy, x, map, { rectified }, serial);
+      fc.property(cases, ({ x, dy, map, positiveWith }) => {
+        const positive = positiveWith(serial.accumulate);
+        const apart = normalizationGradient(dy, x, map, { positive }, serial);
         const sum = sumTensors([apart, dy], { start: 0 }, serial);
-        assertSameBits(normalizationGradient(dy, x, map, { rectified, addend: dy }, serial), sum, "sum");
+        assertSameBits(normalizationGradient(dy, x, map, { positive, addend: dy }, serial), sum, "sum");
       }),
       { numRuns: 40 },
     );
+  });
+
+  const channel = (mean: number, scale: number, offset: number): GradientMap => ({
+    ...{ mean: Float64Array.of(mean), scale: Float64Array.of(scale), offset: Float64Array.of(offset) },
+    ...{ shift: Float64Array.of(0), slope: Float64Array.of(0) },
   });
 
   it("see, behind a ReLU, no dy where its output is not positive", () => {
-    const map: GradientMap = {
-      mean: Float64Array.of(1),
-      scale: Float64Array.of(2),
-      offset: Float64Array.of(-4),
-      shift: Float64Array.of(0),
-      slope: Float64Array.of(0),
-    };
-    const x = tensorOf([-1, 3, 4], [3, 1]); // of which a ReLU makes 0, 0 and 2
+    const map = channel(1, 2, -4);
+    const x = tensorOf([-1, 3, 4], [3, 1]);
     const dy = tensorOf([5, 7, 11], [3, 1]);
-    assert.deepEqual(normalizationSums(dy, x, map, true, serial), {
+    const positive = tensorOf([0, 0, 2], [3, 1]);
+    assert.deepEqual(normalizationSums(dy, x, map, positive, serial), {
       dySum: Float64Array.of(11),
       dyDot: Float64Array.of(33),
     });
-    assert.deepEqual(Array.from(normalizationGradient(dy, x, map, { rectified: true }, serial).data), [0, 0, 22]);
+    assert.deepEqual(Array.from(normalizationGradient(dy, x, map, { positive }, serial).data), [0, 0, 22]);
   });
 
-  it("take for the ReLU's output what normalize stores, to the last bit", () => {
-    fc.assert(
-      fc.property(cases, ({ x, map }) => {
-        const ones = tensorOf(new Array<number>(x.size).fill(1), x.shape, dtypeOf(x));
-        for (const execution of executions) {
-          const y = normalize(x, map, { rectify: true }, execution);
-          const positive = tensorOf(
-            y.data.map((value) => (value > 0 ? 1 : 0)),
-            y.shape,
-            dtypeOf(y),
-          );
-          const { dySum } = normalizationSums(ones, x, map, true, execution);
-          const counts = normalizationSums(positive, x, map, false, execution).dySum;
-          assert.deepEqual(dySum, counts, nameOf(execution));
-        }
-      }),
-      { numRuns: 40 },
-    );
-    // less than half of the least float32: stored as 0
-    const tiny: GradientMap = {
-      mean: Float64Array.of(0),
-      scale: Float64Array.of(2 ** -80),
-      offset: Float64Array.of(0),
-      shift: Float64Array.of(0),
-      slope: Float64Array.of(0),
-    };
-    const [x, dy] = [tensorOf(new Array<number>(4).fill(2 ** -80), [4, 1]), tensorOf([1, 2, 4, 8], [4, 1])];
-    const row = { x: reshape(x, [1, 4]), dy: reshape(dy, [1, 4]), map: repeated(tiny, 4) };
-    for (const execution of executions) {
-      assert.deepEqual(normalizationSums(dy, x, tiny, true, execution).dySum, Float64Array.of(0), nameOf(execution));
-      assert.deepEqual(normalizationSums(row.dy, row.x, row.map, true, execution).dySum, new Float64Array(4));
-    }
-  });
-
-  it("reject a dy or another term of another shape", () => {
+  it("reject a dy, an output of the ReLU or another term of another shape", () => {
     const [x, other] = [tensorOf([1, 2], [2, 1]), tensorOf([1], [1, 1])];
-    const mean = Float64Array.of(0);
-    const map: GradientMap = { mean, scale: mean, offset: mean, shift: mean, slope: mean };
-    assert.throws(() => normalizationSums(other, x, map, false, serial), {
+    const map = channel(0, 0, 0);
+    assert.throws(() => normalizationSums(other, x, map, undefined, serial), {
       message: "internal: normalizationSums: `dy` must have shape [2, 1]. Received dy.shape=[1, 1].",
     });
-    assert.throws(() => normalizationGradient(other, x, map, {}, serial), {
-      message: "internal: normalizationGradient: `dy` must have shape [2, 1]. Received dy.shape=[1, 1].",
+    assert.throws(() => normalizationGradient(x, x, map, { positive: other }, serial), {
+      message: "internal: normalizationGradient: `positive` must have shape [2, 1]. Received positive.shape=[1, 1].",
     });
     assert.throws(() => normalizationGradient(x, x, map, { addend: other }, serial), {
       message: "internal: normalizationGradient: `addend` must have shape [2, 1]. Received addend.shape=[1, 1].",

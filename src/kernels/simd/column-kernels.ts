@@ -138,41 +138,44 @@ function deviationSquaresKernel<V>(vectors: number, elements: Elements<V>): Name
 }
 
 type GradientParameters = Record<
-  "dy" | "x" | "stride" | "rows" | "mean" | "scale" | "offset" | "dySum" | "dyDot",
+  "dy" | "x" | "positive" | "stride" | "rows" | "mean" | "scale" | "offset" | "dySum" | "dyDot",
   "i32"
 >;
 
 function normalizationSumsKernel<V>(
   vectors: number,
   elements: Elements<V>,
-  rectified: boolean,
+  masked: boolean,
 ): NamedFunction<GradientParameters> {
   const { bytes, load, numbers, add, sub, mul, narrow } = elements;
+  const readsOutput = masked && !elements.recomputes;
   return wasmFunction(
-    nameOf(rectified ? "normalizationSumsRectified" : "normalizationSums", vectors, elements),
+    nameOf(masked ? "normalizationSumsMasked" : "normalizationSums", vectors, elements),
     {
-      ...{ dy: "i32", x: "i32", stride: "i32", rows: "i32", mean: "i32", scale: "i32", offset: "i32" },
-      ...{ dySum: "i32", dyDot: "i32" },
+      ...{ dy: "i32", x: "i32", positive: "i32", stride: "i32", rows: "i32" },
+      ...{ mean: "i32", scale: "i32", offset: "i32", dySum: "i32", dyDot: "i32" },
     },
-    ({ dy, x, stride, rows, mean, scale, offset, dySum, dyDot }, local) => {
+    ({ dy, x, positive, stride, rows, mean, scale, offset, dySum, dyDot }, local) => {
       const columns = each(vectors).map(() => ({
         sum: sumsOf(local, elements),
         dot: sumsOf(local, elements),
       }));
       const [gradient, deviation, floats] = [elements.hold(local), elements.hold(local), local("v128")];
+      const output = (v: number): Value<"v128"> =>
+        readsOutput
+          ? v128.load(positive, 16 * v)
+          : narrow(add(mul(deviation.value, numbers(scale, bytes * v)), numbers(offset, bytes * v)));
       return [
         columns.map((column, v) => [column.sum.load(dySum, 32 * v), column.dot.load(dyDot, 32 * v)]),
         eachRow(
           local,
           { rows, stride },
-          [dy, x],
+          readsOutput ? [dy, x, positive] : [dy, x],
           columns.map((column, v) => {
             const dyHere = v128.load(dy, 16 * v);
-            const stretched = mul(deviation.value, numbers(scale, bytes * v));
-            const y = narrow(add(stretched, numbers(offset, bytes * v)));
             return [
               deviation.set(sub(load(x, 16 * v), numbers(mean, bytes * v))),
-              floats.set(rectified ? wherePositive(dyHere, y) : dyHere),
+              floats.set(masked ? wherePositive(dyHere, output(v)) : dyHere),
               gradient.set(elements.from(floats)),
               column.sum.add(gradient.value),
               column.dot.add(mul(gradient.value, deviation.value)),
@@ -214,13 +217,16 @@ export const deviationSquaresKernels: BothAccumulations<NamedFunction<SquarePara
   deviationSquaresKernel,
 );
 
-/** Both sums of backward, without and with a ReLU behind the normalization. At least one row. */
+/**
+ * Both sums of backward, without and with a ReLU behind the normalization. At least one row. The ReLU's output is `positive`, or
+ * with float32 accumulation computed again of x, with the numbers that made it.
+ */
 export const normalizationSumsKernels: Record<
-  "plain" | "rectified",
+  "plain" | "masked",
   BothAccumulations<NamedFunction<GradientParameters>>
 > = {
   plain: forBoth([4, 2, 1], (vectors, elements) => normalizationSumsKernel(vectors, elements, false)),
-  rectified: forBoth([4, 2, 1], (vectors, elements) => normalizationSumsKernel(vectors, elements, true)),
+  masked: forBoth([4, 2, 1], (vectors, elements) => normalizationSumsKernel(vectors, elements, true)),
 };
 
 /** Rows that are walked down by all strips of a tile before the next ones hold about so many elements. */

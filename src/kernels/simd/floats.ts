@@ -79,6 +79,8 @@ export interface Elements<V> {
   readonly bytes: 16 | 32;
   /** Vectors side by side that are best computed together: V8 makes one of two (`wide.ts`). */
   readonly together: 1 | 2;
+  /** Whether a number of a tensor is sooner computed again, of what is in registers, than read from memory. */
+  readonly recomputes: boolean;
   readonly hold: (local: (type: "v128") => Local<"v128">) => Held<V>;
   /** The four elements of a tensor at an address. */
   readonly load: (address: Operand<"i32">, offset?: number) => V;
@@ -101,6 +103,7 @@ export const doubleElements: Elements<Wide> = {
   suffix: "",
   bytes: 32,
   together: 1,
+  recomputes: false,
   hold: wideLocal,
   load: loadWide,
   from: widen,
@@ -118,6 +121,7 @@ export const singleElements: Elements<Value<"v128">> = {
   suffix: "Single",
   bytes: 16,
   together: 2,
+  recomputes: true,
   hold(local) {
     const held = local("v128");
     return { value: held, set: (value) => [held.set(value)] };

@@ -4,8 +4,8 @@
  * They compute in float64, or round to float32 at every step (`Elements`). The numbers with which the elements of a few channels
  * are moved and stretched stand together, in the precision that is computed in:
  *
- *     float64      mean[4], scale[4], offset[4]        and backward        mean[4], scale[4], shift[4], slope[4], and behind
- *     float32      mean[8], scale[8], offset[8]                            mean[8], ...                   a ReLU offset[4]
+ *     float64      mean[4], scale[4], offset[4]        and backward        mean[4], scale[4], shift[4], slope[4]
+ *     float32      mean[8], scale[8], offset[8]                            mean[8], ...              and behind a ReLU offset[8]
  *
  * Eight floats are two vectors, of which V8 makes one (`wide.ts`); the last four channels may stand alone.
  *
@@ -17,6 +17,7 @@ import {
   type NamedFunction,
   type Operand,
   type Statement,
+  type Value,
   wasmFunction,
 } from "../../assembly/code.js";
 import { doWhile, when, whileLoop } from "../../assembly/control.js";
@@ -175,39 +176,36 @@ export function chooseNormalizeKernel(
   return kernels[rectifies ? "rectify" : "plain"];
 }
 
-type GradientParameters = Record<"dy" | "x" | "map" | "addend" | "dx" | "vectors" | "rows", "i32">;
+type GradientParameters = Record<"dy" | "x" | "map" | "positive" | "addend" | "dx" | "vectors" | "rows", "i32">;
 
 function gradientKernel<V>(
   name: string,
-  rectified: boolean,
+  masked: boolean,
   adds: boolean,
   elements: Elements<V>,
 ): NamedFunction<GradientParameters> {
   const { load, add, sub, mul, narrow } = elements;
+  const readsOutput = masked && !elements.recomputes;
+  const valuesPerChannel = masked && elements.recomputes ? 5 : 4;
   return wasmFunction(
     `${name}${elements.suffix}`,
-    { dy: "i32", x: "i32", map: "i32", addend: "i32", dx: "i32", vectors: "i32", rows: "i32" },
-    ({ dy, x, map, addend, dx, vectors, rows }, local) => {
+    { dy: "i32", x: "i32", map: "i32", positive: "i32", addend: "i32", dx: "i32", vectors: "i32", rows: "i32" },
+    ({ dy, x, map, positive, addend, dx, vectors, rows }, local) => {
       const [deviation, floats] = [elements.hold(local), local("v128")];
+      const pointers = [dy, x, ...(readsOutput ? [positive] : []), ...(adds ? [addend] : []), dx];
       return inPairsOfRows(
         local,
-        {
-          pointers: adds ? [dy, x, addend, dx] : [dy, x, dx],
-          rows,
-          vectors,
-          skip: 0,
-          map,
-          valuesPerChannel: rectified ? 5 : 4,
-        },
+        { pointers, rows, vectors, skip: 0, map, valuesPerChannel },
         elements,
-        (result, [dyAt, xAt, addendAt], at, [mean, scale, shift, slope, offset]) => {
-          const gradient = rectified ? elements.from(floats) : load(dyAt, at);
+        (result, [dyAt, xAt, ...others], at, [mean, scale, shift, slope, offset]) => {
+          const gradient = masked ? elements.from(floats) : load(dyAt, at);
           const own = narrow(mul(scale, sub(sub(gradient, shift), mul(deviation.value, slope))));
+          const output = (): Value<"v128"> =>
+            readsOutput ? v128.load(others[0], at) : narrow(add(mul(deviation.value, scale), offset));
+          const addendAt = others[readsOutput ? 1 : 0];
           return [
             deviation.set(sub(load(xAt, at), mean)),
-            rectified
-              ? floats.set(wherePositive(v128.load(dyAt, at), narrow(add(mul(deviation.value, scale), offset))))
-              : [],
+            masked ? floats.set(wherePositive(v128.load(dyAt, at), output())) : [],
             result.set(adds ? f32x4.add(f32x4.add(v128.zero(), own), v128.load(addendAt, at)) : own),
           ];
         },
@@ -217,18 +215,21 @@ function gradientKernel<V>(
 }
 
 /** The kernels without and with a ReLU behind the normalization, and then alone or as a sum. */
-type GradientKernels = Record<"plain" | "rectified" | "plainSum" | "rectifiedSum", NamedFunction<GradientParameters>>;
+type GradientKernels = Record<"plain" | "masked" | "plainSum" | "maskedSum", NamedFunction<GradientParameters>>;
 
 function gradientKernelsFor<V>(elements: Elements<V>): GradientKernels {
   return {
     plain: gradientKernel("normalizationGradient", false, false, elements),
-    rectified: gradientKernel("normalizationGradientRectified", true, false, elements),
+    masked: gradientKernel("normalizationGradientMasked", true, false, elements),
     plainSum: gradientKernel("normalizationGradientSum", false, true, elements),
-    rectifiedSum: gradientKernel("normalizationGradientRectifiedSum", true, true, elements),
+    maskedSum: gradientKernel("normalizationGradientMaskedSum", true, true, elements),
   };
 }
 
-/** `dx` from `dy` and `x`, with a map in single or double precision. At least one row and one vector. */
+/**
+ * `dx` from `dy` and `x`, with a map in single or double precision. At least one row and one vector. The output of a ReLU behind
+ * the normalization is `positive`, or in single precision computed again of `x`.
+ */
 export const normalizationGradientKernels: Record<"single" | "double", GradientKernels> = {
   single: gradientKernelsFor(singleElements),
   double: gradientKernelsFor(doubleElements),

@@ -14,7 +14,7 @@ const columnKernels = [
   columnSumsKernels,
   deviationSquaresKernels,
   normalizationSumsKernels.plain,
-  normalizationSumsKernels.rectified,
+  normalizationSumsKernels.masked,
 ].flatMap(({ double, single }) => [...double, ...single].map(({ kernel }): NamedFunction<Signature> => kernel));
 
 /** In no order that matters. */

@@ -90,8 +90,9 @@ function normalizationChecks(make: MakeArray): readonly Check[] {
       "the gradient of a normalization with a ReLU, in a sum",
       dx,
       (run) =>
-        run(normalizationGradientKernels.single.rectifiedSum, {
-          ...{ ...where, map: gradientMap.byteOffset, dx: dx.byteOffset, dy: dy.byteOffset },
+        run(normalizationGradientKernels.single.maskedSum, {
+          ...{ ...where, map: gradientMap.byteOffset, dx: dx.byteOffset },
+          ...{ dy: dy.byteOffset, positive: 0 }, // not read
         }),
       (i) => {
         const [mean, scale, shift, slope, offset] = [0, 1, 2, 3, 4].map((which) => numberOf(gradientMap, which, i));
