@@ -4,16 +4,26 @@ import fc from "fast-check";
 import { wasmFunction } from "../../../src/assembly/code.js";
 import { conv2DKernelGradientNaive } from "../../../src/kernels/conv2d-gradients.js";
 import { createExecution, type OwnedExecution } from "../../../src/kernels/execution.js";
+import { columnSumsNaive } from "../../../src/kernels/reduce.js";
 import type { Accumulate } from "../../../src/kernels/rounding.js";
-import { simdFilterGradient } from "../../../src/kernels/simd/filter-gradient.js";
-import { countTiles, filterTile, planFilterGradient } from "../../../src/kernels/simd/filter-gradient-plan.js";
+import {
+  filterGradientBeside,
+  simdFilterGradient,
+  simdFilterGradientJob,
+} from "../../../src/kernels/simd/filter-gradient.js";
+import {
+  countTiles,
+  filterTile,
+  planFilterGradient,
+  planNumbers,
+} from "../../../src/kernels/simd/filter-gradient-plan.js";
 import { doubles, PANEL_VECTORS, singles } from "../../../src/kernels/simd/lanes.js";
 import { outerProductKernels } from "../../../src/kernels/simd/outer-product-kernels.js";
 import { kernelFunction } from "../../../src/kernels/simd/thread.js";
 import { type Window2D, window2D } from "../../../src/kernels/window.js";
-import { Arena } from "../../../src/tensor/arena.js";
+import { Arena, doublesInScope } from "../../../src/tensor/arena.js";
 import { sharedHeap } from "../../../src/tensor/heap.js";
-import { type Tensor, tensorOf, zeros } from "../../../src/tensor/tensor.js";
+import { contiguous, copyInto, empty, type Tensor, tensorOf, zeros } from "../../../src/tensor/tensor.js";
 import { assertSameBits, fill, nameOf, seedValues } from "../support.js";
 
 const accumulations: readonly Accumulate[] = ["float64", "float32"];
@@ -26,10 +36,14 @@ after(() => executions.forEach((execution) => execution.close()));
 function assertNaiveBits(x: Tensor, dy: Tensor, window: Window2D, groups: number): void {
   for (const accumulate of accumulations) {
     const expected = conv2DKernelGradientNaive(x, dy, window, groups, accumulate);
+    const filters = dy.shape[3];
+    const sums = columnSumsNaive(contiguous(dy).data, dy.size / filters, filters, accumulate);
     for (const execution of executions.filter((each) => each.accumulate === accumulate)) {
       for (const vectors of PANEL_VECTORS) {
-        const actual = simdFilterGradient(x, dy, window, groups, execution, vectors);
-        assertSameBits(actual, expected, `dKernel, ${nameOf(execution)}, ${vectors} vectors`);
+        const what = `${nameOf(execution)}, ${vectors} vectors`;
+        const { dKernel, dySums } = filterGradientBeside(x, dy, window, groups, execution, () => undefined, vectors);
+        assertSameBits(dKernel, expected, `dKernel, ${what}`);
+        if (dySums !== undefined) assert.deepEqual(dySums, sums, `dySums, ${what}`);
       }
     }
   }
@@ -178,6 +192,32 @@ describe("simdFilterGradient", () => {
     assertNaiveBits(x, dy, window, 1);
     const exact = executions.find(({ accumulate }) => accumulate === "float64") ?? executions[0];
     assert.deepEqual(Array.from(simdFilterGradient(x, dy, window, 1, exact).data), [0, -0, 0]);
+  });
+
+  it("sums dy for the bias in one tile for each filter, where filters are whole vectors", () => {
+    const window = window2D([5, 6], [3, 2], [1, 1], "same", [1, 1]);
+    const [channels, filters, groups] = [24, 48, 2];
+    const plan = planFilterGradient({ batch: 2, channels, filters, groups, window }, singles, 1, 64);
+    assert.ok(plan.taps.count > 1 && plan.groupChannels.count > 1 && plan.groupFilters.count > 1);
+    const arena = new Arena();
+    arena.run(() => {
+      const [x, dy] = [fill([1, 2], [2, 5, 6, channels], "float32"), fill([3, 4], [2, 5, 6, filters], "float32")];
+      const inHeap = (of: Tensor): Tensor => copyInto(empty(of.shape, of), of);
+      const [images, gradients, dKernel] = [x, dy, zeros([3, 2, channels / groups, filters], "float32")].map(inHeap);
+      const scratch = empty([2 ** 20], "float32").data;
+      const found = empty([countTiles(plan)], "float32").data;
+      const dySums = doublesInScope(filters);
+      const arrays = [images.data, gradients.data, scratch, dKernel.data, found, dySums];
+      const compute = simdFilterGradientJob.prepare(arrays, [...planNumbers(plan), 0, scratch.byteLength]);
+      const written = new Float64Array(filters);
+      for (let tile = 0; tile < countTiles(plan); tile++) {
+        dySums.fill(Number.NaN);
+        compute(tile);
+        for (let filter = 0; filter < filters; filter++) written[filter] += Number.isNaN(dySums[filter]) ? 0 : 1;
+      }
+      assert.deepEqual(written, new Float64Array(filters).fill(1));
+    });
+    arena.reset();
   });
 
   it("gives zeros for a batch of no images", () => {
