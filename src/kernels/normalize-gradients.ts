@@ -119,12 +119,13 @@ export const normalizationSumsJob: Job = {
         });
         return;
       }
+      const [mean] = unpacked(map, channels);
       const sums = new Float64Array(to - from); // apart from those of other threads
       const dots = new Float64Array(to - from);
       for (let row = 0; row < x.length; row += channels) {
         for (let c = from; c < to; c++) {
           const gradient = !isMasked || positive[row + c] > 0 ? dy[row + c] : 0;
-          const deviation = x[row + c] - map[c];
+          const deviation = x[row + c] - mean[c];
           const product = gradient * (single === 1 ? Math.fround(deviation) : deviation);
           const sum = sums[c - from] + gradient;
           sums[c - from] = single === 1 ? Math.fround(sum) : sum;
