@@ -29,7 +29,6 @@ import { type Execution, NO_VALUES, windowRunsSimd, runTiles, tileRows } from ".
 import { im2colBlock } from "./im2col.js";
 import { countBlocks, inputBlock, outputThrough } from "./input-blocks.js";
 import { type Accumulate, roundingOf, roundsToFloat32 } from "./rounding.js";
-import { biasGradient, roundedSums } from "./reduce.js";
 import { conv2DInputGradientSimd } from "./simd/conv2d.js";
 import { blockOf, splitEvenly } from "./split.js";
 import {
@@ -45,10 +44,11 @@ import {
 } from "./tile.js";
 import { isDepthwise, simdDepthwiseInputGradient } from "./simd/depthwise.js";
 import { simdDepthwiseKernelGradient } from "./simd/depthwise-kernel-gradient.js";
-import { filterGradientBeside, simdFilterGradient } from "./simd/filter-gradient.js";
+import { simdFilterGradient } from "./simd/filter-gradient.js";
 import { type Window2D, windowFrom, windowNumbers } from "./window.js";
 
-function checkKernelGradient(x: Tensor, dy: Tensor, window: Window2D, groups: number): void {
+/** @throws TypeError when element types disagree; Error when shapes do. */
+export function checkKernelGradient(x: Tensor, dy: Tensor, window: Window2D, groups: number): void {
   expectRank("conv2DKernelGradient", "x", x, 4);
   expectRank("conv2DKernelGradient", "dy", dy, 4);
   const [batch, , , channels] = x.shape;
@@ -187,31 +187,6 @@ function checkInputGradient(dy: Tensor, kernel: Tensor, window: Window2D, groups
     throw new Error(`internal: conv2DInputGradient: ${groups} groups must divide ${filters} filters.`);
   }
   expectSameType("conv2DInputGradient", dy, kernel);
-}
-
-/**
- * All gradients, from `x` [N, H, W, C], `dy` [N, OH, OW, outC] and `kernel` [kH, kW, C / groups, outC]. They do not depend on
- * each other: on the vector unit threads have the tiles of all before them, and wait for each other once; and dy is summed where
- * it is read for the kernel.
- *
- * @throws TypeError when element types disagree; Error when shapes do.
- */
-export function conv2DGradients(
-  x: Tensor,
-  dy: Tensor,
-  kernel: Tensor,
-  window: Window2D,
-  groups: number,
-  execution: Execution,
-): { readonly dKernel: Tensor; readonly dx: Tensor; readonly dBias: Tensor } {
-  const inputGradient = (beside?: Beside): Tensor => conv2DInputGradient(dy, kernel, window, groups, execution, beside);
-  if (!windowRunsSimd(execution, x, window) || isDepthwise(groups, kernel.shape[2], kernel.shape[3] / groups)) {
-    const dKernel = conv2DKernelGradient(x, dy, window, groups, execution);
-    return { dKernel, dx: inputGradient(), dBias: biasGradient(dy, execution) };
-  }
-  checkKernelGradient(x, dy, window, groups);
-  const { dKernel, dySums, other: dx } = filterGradientBeside(x, dy, window, groups, execution, inputGradient);
-  return { dKernel, dx, dBias: dySums === undefined ? biasGradient(dy, execution) : roundedSums(dySums, dy) };
 }
 
 /**

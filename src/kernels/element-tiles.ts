@@ -91,7 +91,7 @@ export function runPasses(execution: Execution, passes: readonly Pass[]): void {
 }
 
 /** What `use` returns for `run` as {@link runPass} runs it. */
-export function withPass<Result>(simd: boolean, run: JobRun, use: (run: JobRun) => Result): Result {
+function withPass<Result>(simd: boolean, run: JobRun, use: (run: JobRun) => Result): Result {
   const { job, tiles } = run;
   const numbers = [...run.numbers, Number(simd)];
   if (!simd) return use({ job, reads: run.reads, writes: run.writes, numbers, tiles });

@@ -29,10 +29,9 @@
  * @module
  */
 import { conv2D, conv2DFinished } from "../kernels/conv2d.js";
-import { conv2DGradients, conv2DKernelGradient } from "../kernels/conv2d-gradients.js";
+import { conv2DGradients, conv2DWeightGradients } from "../kernels/conv2d-backward.js";
 import { type Execution, serial } from "../kernels/execution.js";
 import type { Epilogue, Prologue } from "../kernels/normalize.js";
-import { biasGradient } from "../kernels/reduce.js";
 import { sumTensors } from "../kernels/sum-tensors.js";
 import { type Window2D, window2D } from "../kernels/window.js";
 import { type KerasConfig, readConfig } from "../serialization/config.js";
@@ -176,7 +175,7 @@ export function conv2DBackward(dy: Tensor, cache: Conv2DCache): Conv2DGradients 
 
 /** The gradients for `kernel` and the bias alone: the first layer of a model needs no other. */
 function conv2DWeightsBackward(dy: Tensor, { x, window, groups, execution }: Conv2DCache): Omit<Conv2DGradients, "dx"> {
-  return { dKernel: conv2DKernelGradient(x, dy, window, groups, execution), dBias: biasGradient(dy, execution) };
+  return conv2DWeightGradients(x, dy, window, groups, execution);
 }
 
 /** Options of {@link Conv2D}, with Keras's defaults. */

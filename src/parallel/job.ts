@@ -51,17 +51,17 @@ export function tilesOf(jobs: readonly { readonly tiles: number; readonly prepar
 
 /** Work that need not be done now: whoever runs a job that does not depend on it may take it along. */
 export class Beside {
-  #runs: readonly JobRun[];
+  #run: JobRun | undefined;
 
-  constructor(...runs: readonly JobRun[]) {
-    this.#runs = runs;
+  constructor(run: JobRun) {
+    this.#run = run;
   }
 
-  /** The work that nobody has taken yet. */
+  /** The work, if nobody has taken it yet. */
   take(): readonly JobRun[] {
-    const runs = this.#runs;
-    this.#runs = [];
-    return runs;
+    const run = this.#run;
+    this.#run = undefined;
+    return run === undefined ? [] : [run];
   }
 }
 

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { after, describe, it } from "node:test";
 import fc from "fast-check";
 import { conv2D, conv2DNaive } from "../../src/kernels/conv2d.js";
+import { conv2DGradients, conv2DWeightGradients } from "../../src/kernels/conv2d-backward.js";
 import {
-  conv2DGradients,
   conv2DInputGradient,
   conv2DInputGradientNaive,
   conv2DKernelGradient,
@@ -77,6 +77,9 @@ function assertFastIsNaive(
     const both = conv2DGradients(x, dy, kernel, window, groups, execution);
     assertSameBits(both.dKernel, dKernel, `dKernel beside dx, ${how}`);
     assertSameBits(both.dx, dx, `dx beside dKernel, ${how}`);
+    const alone = conv2DWeightGradients(x, dy, window, groups, execution);
+    assertSameBits(alone.dKernel, dKernel, `dKernel beside dBias, ${how}`);
+    assertSameBits(alone.dBias, both.dBias, `dBias beside dKernel, ${how}`);
     const rows = dy.size / dy.shape[3];
     const dBias = columnSumsNaive(contiguous(dy).data, rows, dy.shape[3], accumulate);
     assert.deepEqual(
