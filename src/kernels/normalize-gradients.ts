@@ -72,17 +72,18 @@ export function normalizationSums(
   const dySum = doublesInScope(channels);
   const dyDot = doublesInScope(channels);
   const most = columnsPerTile(channels, execution);
+  const simd = passRunsSimd(execution, x, channels);
   const single = roundsToFloat32(execution.accumulate, dtypeOf(x));
-  runPass(execution, passRunsSimd(execution, x, channels), {
+  runPass(execution, simd, {
     job: normalizationSumsJob,
     reads: [
       contiguous(dy).data,
       contiguous(x).data,
       packed([map.mean, map.scale, map.offset], single),
-      positive === undefined ? NO_VALUES : contiguous(positive).data,
+      positive === undefined || (simd && single) ? NO_VALUES : contiguous(positive).data,
     ],
     writes: [dySum, dyDot],
-    numbers: [channels, most, Number(single)],
+    numbers: [channels, most, Number(single), Number(positive !== undefined)],
     tiles: splitEvenly(channels, most, LEAST_COLUMNS).count,
   });
   return { dySum, dyDot };
@@ -92,9 +93,9 @@ export function normalizationSums(
 export const normalizationSumsJob: Job = {
   name: "normalizationSums",
   prepare:
-    ([dy, x, map, positive, dySum, dyDot], [channels, most, single, simd]) =>
+    ([dy, x, map, positive, dySum, dyDot], [channels, most, single, masked, simd]) =>
     (tile) => {
-      const isMasked = positive.length > 0;
+      const isMasked = masked === 1;
       const { from, to } = blockOf(splitEvenly(channels, most, LEAST_COLUMNS), tile);
       if (simd === 1) {
         const kernels = normalizationSumsKernels[isMasked ? "masked" : "plain"];
@@ -199,11 +200,11 @@ export function normalizationGradient(
       contiguous(dy).data,
       contiguous(x).data,
       (simd ? interleaved : packed)(values, single),
-      positive === undefined ? NO_VALUES : contiguous(positive).data,
+      positive === undefined || recomputes ? NO_VALUES : contiguous(positive).data,
       addend === undefined ? NO_VALUES : contiguous(addend).data,
     ],
     writes: [dx.data],
-    numbers: [channels, most],
+    numbers: [channels, most, Number(positive !== undefined)],
     tiles: Math.ceil(x.size / (most * channels)),
   });
   return dx;
@@ -213,9 +214,9 @@ export function normalizationGradient(
 export const normalizationGradientJob: Job = {
   name: "normalizationGradient",
   prepare:
-    ([dy, x, map, positive, addend, dx], [channels, most, simd]) =>
+    ([dy, x, map, positive, addend, dx], [channels, most, masked, simd]) =>
     (tile) => {
-      const isMasked = positive.length > 0;
+      const isMasked = masked === 1;
       const adds = addend.length > 0;
       const from = tile * most * channels;
       const to = Math.min(from + most * channels, x.length);
