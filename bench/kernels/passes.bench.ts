@@ -27,6 +27,7 @@ function passesOver(x: Tensor, dy: Tensor, other: Tensor, execution: Execution):
   const channels = x.shape[1];
   const mean = new Float64Array(channels).fill(0.1);
   const map = { mean, scale: mean, offset: mean, shift: mean, slope: mean };
+  const behind = { rectified: true, positive: other };
   const readsOutput = execution.accumulate === "float64"; // that of the ReLU; it is computed again with float32
   return [
     ["copy", 2, () => copyOf(x)],
@@ -34,10 +35,10 @@ function passesOver(x: Tensor, dy: Tensor, other: Tensor, execution: Execution):
     ["variance", 1, () => deviationSquares(x, mean, execution)],
     ["normalize", 2, () => normalize(x, map, {}, execution)],
     ["normalize, add, rectify", 3, () => normalize(x, map, { addend: other, rectify: true }, execution)],
-    ["sums of dy", 2, () => normalizationSums(dy, x, map, undefined, execution)],
-    ["sums behind a ReLU", readsOutput ? 3 : 2, () => normalizationSums(dy, x, map, other, execution)],
+    ["sums of dy", 2, () => normalizationSums(dy, x, map, {}, execution)],
+    ["sums behind a ReLU", readsOutput ? 3 : 2, () => normalizationSums(dy, x, map, behind, execution)],
     ["dx", 3, () => normalizationGradient(dy, x, map, {}, execution)],
-    ["dx behind a ReLU", readsOutput ? 4 : 3, () => normalizationGradient(dy, x, map, { positive: other }, execution)],
+    ["dx behind a ReLU", readsOutput ? 4 : 3, () => normalizationGradient(dy, x, map, behind, execution)],
     ["rectify", 2, () => rectify(x, relu, execution)],
     ["add", 3, () => sumTensors([x, dy], { start: 0 }, execution)],
     ["add behind a ReLU", 4, () => sumTensors([x, dy], { start: 0, positive: other }, execution)],

@@ -4,19 +4,25 @@
  * They do not depend on each other. On the vector unit threads have the tiles of all before them, and wait for each other once;
  * and dy is summed for the bias where it is read for the kernel.
  *
+ * Where the convolution was of what a prologue made of x (`prologue.ts`), tiles do that again to what they read; with float64
+ * sums, which they would widen besides, x is prepared before.
+ *
  * @module
  */
 import type { Beside } from "../parallel/job.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { checkKernelGradient, conv2DInputGradient, conv2DKernelGradient } from "./conv2d-gradients.js";
 import { type Execution, windowRunsSimd } from "./execution.js";
+import type { Prologue } from "./normalize.js";
+import { isPreparedInTiles, prepared } from "./prologue.js";
 import { biasGradient, roundedSums } from "./reduce.js";
 import { isDepthwise } from "./simd/depthwise.js";
 import { filterGradientBeside } from "./simd/filter-gradient.js";
 import type { Window2D } from "./window.js";
 
 /**
- * All gradients, from `x` [N, H, W, C], `dy` [N, OH, OW, outC] and `kernel` [kH, kW, C / groups, outC].
+ * All gradients, from `x` [N, H, W, C], `dy` [N, OH, OW, outC] and `kernel` [kH, kW, C / groups, outC]. With a `prologue`, dx
+ * is the gradient for what that makes of x.
  *
  * @throws TypeError when element types disagree; Error when shapes do.
  */
@@ -27,8 +33,9 @@ export function conv2DGradients(
   window: Window2D,
   groups: number,
   execution: Execution,
+  prologue?: Prologue,
 ): { readonly dKernel: Tensor; readonly dx: Tensor; readonly dBias: Tensor } {
-  const { other: dx, ...ofWeights } = weightGradientsBeside(x, dy, window, groups, execution, (beside) =>
+  const { other: dx, ...ofWeights } = weightGradientsBeside(x, dy, window, groups, execution, prologue, (beside) =>
     conv2DInputGradient(dy, kernel, window, groups, execution, beside),
   );
   return { ...ofWeights, dx };
@@ -45,8 +52,9 @@ export function conv2DWeightGradients(
   window: Window2D,
   groups: number,
   execution: Execution,
+  prologue?: Prologue,
 ): { readonly dKernel: Tensor; readonly dBias: Tensor } {
-  const { dKernel, dBias } = weightGradientsBeside(x, dy, window, groups, execution, () => undefined);
+  const { dKernel, dBias } = weightGradientsBeside(x, dy, window, groups, execution, prologue, () => undefined);
   return { dKernel, dBias };
 }
 
@@ -57,13 +65,19 @@ function weightGradientsBeside<Other>(
   window: Window2D,
   groups: number,
   execution: Execution,
+  prologue: Prologue | undefined,
   compute: (beside?: Beside) => Other,
 ): { readonly dKernel: Tensor; readonly dBias: Tensor; readonly other: Other } {
+  const inTiles = execution.accumulate === "float32" && isPreparedInTiles(x, window, groups, execution);
+  if (prologue !== undefined && !inTiles) {
+    const image = prepared(x, prologue, execution);
+    return weightGradientsBeside(image, dy, window, groups, execution, undefined, compute);
+  }
   if (!windowRunsSimd(execution, x, window) || isDepthwise(groups, x.shape[3] / groups, dy.shape[3] / groups)) {
     const dKernel = conv2DKernelGradient(x, dy, window, groups, execution);
     return { dKernel, other: compute(), dBias: biasGradient(dy, execution) };
   }
   checkKernelGradient(x, dy, window, groups);
-  const { dKernel, dySums, other } = filterGradientBeside(x, dy, window, groups, execution, compute);
+  const { dKernel, dySums, other } = filterGradientBeside(x, dy, window, groups, execution, compute, { prologue });
   return { dKernel, other, dBias: dySums === undefined ? biasGradient(dy, execution) : roundedSums(dySums, dy) };
 }

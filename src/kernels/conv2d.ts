@@ -20,6 +20,7 @@ import { LEAST_COLUMNS, passRunsSimd } from "./element-tiles.js";
 import { biasData, type Execution, NO_VALUES, windowRunsSimd, runTiles, tileRows } from "./execution.js";
 import { im2colBlock } from "./im2col.js";
 import { type Epilogue, interleavedMap, normalize, type Prologue } from "./normalize.js";
+import { isPreparedInTiles, prepared } from "./prologue.js";
 import { RELU, rectify } from "./rectify.js";
 import { type Accumulate, roundingOf, roundsToFloat32 } from "./rounding.js";
 import { conv2DSimd } from "./simd/conv2d.js";
@@ -107,21 +108,6 @@ function convolved(
     tiles: splitEvenly(positions, most, 1).count * across * groups,
   });
   return { y, finished };
-}
-
-/** `x` after the prologue. */
-function prepared(x: Tensor, { map, rectify: rectifies }: Prologue, execution: Execution): Tensor {
-  return normalize(x, map, { rectify: rectifies }, execution);
-}
-
-/** Whether tiles can prepare what they read: on the vector unit, where every pixel is read once at most, without a border. */
-function isPreparedInTiles(
-  x: Tensor,
-  { kernelHeight, kernelWidth }: Window2D,
-  groups: number,
-  execution: Execution,
-): boolean {
-  return kernelHeight === 1 && kernelWidth === 1 && groups === 1 && passRunsSimd(execution, x, x.shape[3]);
 }
 
 /**

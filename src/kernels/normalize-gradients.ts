@@ -10,7 +10,7 @@
  * Where a ReLU follows the normalization, dy may be the gradient of the ReLU's output: it counts where that output,
  * `positive`, is positive, and elsewhere it is +0. That spares writing the gradient of y to memory and reading it again. With
  * float32 accumulation assembled kernels do not even read that output, but compute it again of x, which they read anyway: two
- * operations in a register take less time than a number from memory.
+ * operations in a register take less time than a number from memory. So it need not be in memory.
  *
  * @module
  */
@@ -21,7 +21,7 @@ import { contiguous, dtypeOf, empty, type Tensor } from "../tensor/tensor.js";
 import { expectSameType, expectShape } from "./check.js";
 import { columnsPerTile, LEAST_COLUMNS, passRunsSimd, rowsPerTile, runPass } from "./element-tiles.js";
 import { type Execution, NO_VALUES } from "./execution.js";
-import { type ChannelMap, packed, unpacked } from "./normalize.js";
+import { type ChannelMap, normalize, packed, packedMap, unpacked } from "./normalize.js";
 import { type Accumulate, exactly, roundingOf, roundsToFloat32 } from "./rounding.js";
 import { forEachStrip, normalizationSumsKernels } from "./simd/column-kernels.js";
 import { interleaved, normalizationGradientKernels } from "./simd/normalize-kernels.js";
@@ -44,16 +44,22 @@ export interface GradientMap extends ChannelMap {
   readonly slope: Float64Array;
 }
 
-/** What else there is to the gradients of a normalization. */
-export interface GradientOptions {
-  /** What a ReLU made of y: then dy is the gradient of this, and counts where this is positive. */
+/** Whether a ReLU follows a normalization. */
+export interface BehindReLU {
+  /** Then dy is the gradient of the ReLU's output, and counts where that is positive. @defaultValue false */
+  readonly rectified?: boolean | undefined;
+  /** That output; where it is not given, it is computed again of x. */
   readonly positive?: Tensor | undefined;
+}
+
+/** What else there is to the gradients of a normalization. */
+export interface GradientOptions extends BehindReLU {
   /** Another term of the gradient for x. */
   readonly addend?: Tensor | undefined;
 }
 
 /**
- * Both sums over the rows of `dy` and `x` [..., C], of which `map` made y; with `positive` as in {@link GradientOptions}.
+ * Both sums over the rows of `dy` and `x` [..., C], of which `map` made y.
  *
  * @throws Error when shapes or element types disagree.
  */
@@ -61,32 +67,43 @@ export function normalizationSums(
   dy: Tensor,
   x: Tensor,
   map: ChannelMap,
-  positive: Tensor | undefined,
+  behind: BehindReLU,
   execution: Execution,
 ): NormalizationSums {
+  const channels = map.mean.length;
+  const simd = passRunsSimd(execution, x, channels);
+  const single = roundsToFloat32(execution.accumulate, dtypeOf(x));
+  const positive = simd && single ? undefined : outputOfReLU(x, map, behind, execution);
   if (execution.kernel === "naive") return normalizationSumsNaive(dy, x, map.mean, positive, execution.accumulate);
   expectShape("normalizationSums", "dy", dy, x.shape);
   if (positive !== undefined) expectShape("normalizationSums", "positive", positive, x.shape);
   expectSameType("normalizationSums", dy, x, positive);
-  const channels = map.mean.length;
   const dySum = doublesInScope(channels);
   const dyDot = doublesInScope(channels);
   const most = columnsPerTile(channels, execution);
-  const simd = passRunsSimd(execution, x, channels);
-  const single = roundsToFloat32(execution.accumulate, dtypeOf(x));
   runPass(execution, simd, {
     job: normalizationSumsJob,
     reads: [
       contiguous(dy).data,
       contiguous(x).data,
-      packed([map.mean, map.scale, map.offset], single),
-      positive === undefined || (simd && single) ? NO_VALUES : contiguous(positive).data,
+      packedMap(map, single),
+      positive === undefined ? NO_VALUES : contiguous(positive).data,
     ],
     writes: [dySum, dyDot],
-    numbers: [channels, most, Number(single), Number(positive !== undefined)],
+    numbers: [channels, most, Number(single), Number(behind.rectified === true)],
     tiles: splitEvenly(channels, most, LEAST_COLUMNS).count,
   });
   return { dySum, dyDot };
+}
+
+/** What a ReLU made of what `map` makes of `x`, if there is one. */
+function outputOfReLU(
+  x: Tensor,
+  map: ChannelMap,
+  { rectified, positive }: BehindReLU,
+  execution: Execution,
+): Tensor | undefined {
+  return rectified === true ? (positive ?? normalize(x, map, { rectify: true }, execution)) : undefined;
 }
 
 /** The sums of some of the columns. */
@@ -178,21 +195,24 @@ export function normalizationGradient(
   dy: Tensor,
   x: Tensor,
   map: GradientMap,
-  { positive, addend }: GradientOptions,
+  options: GradientOptions,
   execution: Execution,
 ): Tensor {
-  if (execution.kernel === "naive")
+  const { addend, rectified = false } = options;
+  const channels = map.mean.length;
+  const simd = passRunsSimd(execution, x, channels);
+  const single = roundsToFloat32(execution.accumulate, dtypeOf(x));
+  const recomputes = simd && single && rectified;
+  const positive = recomputes ? undefined : outputOfReLU(x, map, options, execution);
+  if (execution.kernel === "naive") {
     return normalizationGradientNaive(dy, x, map, { positive, addend }, execution.accumulate);
+  }
   expectShape("normalizationGradient", "dy", dy, x.shape);
   if (positive !== undefined) expectShape("normalizationGradient", "positive", positive, x.shape);
   if (addend !== undefined) expectShape("normalizationGradient", "addend", addend, x.shape);
   expectSameType("normalizationGradient", dy, x, positive, addend);
-  const channels = map.mean.length;
   const dx = empty(x.shape, x);
   const most = rowsPerTile(x.size / channels, channels, execution);
-  const simd = passRunsSimd(execution, x, channels);
-  const single = roundsToFloat32(execution.accumulate, dtypeOf(x));
-  const recomputes = simd && single && positive !== undefined;
   const values = [map.mean, map.scale, map.shift, map.slope, ...(recomputes ? [map.offset] : [])];
   runPass(execution, simd, {
     job: normalizationGradientJob,
@@ -200,11 +220,11 @@ export function normalizationGradient(
       contiguous(dy).data,
       contiguous(x).data,
       (simd ? interleaved : packed)(values, single),
-      positive === undefined || recomputes ? NO_VALUES : contiguous(positive).data,
+      positive === undefined ? NO_VALUES : contiguous(positive).data,
       addend === undefined ? NO_VALUES : contiguous(addend).data,
     ],
     writes: [dx.data],
-    numbers: [channels, most, Number(positive !== undefined)],
+    numbers: [channels, most, Number(rectified)],
     tiles: Math.ceil(x.size / (most * channels)),
   });
   return dx;
@@ -251,7 +271,7 @@ export function normalizationGradientNaive(
   dy: Tensor,
   x: Tensor,
   map: GradientMap,
-  { positive, addend }: GradientOptions,
+  { positive, addend }: { readonly positive?: Tensor | undefined; readonly addend?: Tensor | undefined },
   accumulate: Accumulate,
 ): Tensor {
   const round = roundingOf(accumulate, dtypeOf(x));

@@ -144,7 +144,7 @@ export function normalize(x: Tensor, map: ChannelMap, epilogue: Epilogue, execut
     job: normalizeJob,
     reads: [
       contiguous(x).data,
-      simd ? interleavedMap(map, execution) : packed([map.mean, map.scale, map.offset], single),
+      simd ? interleavedMap(map, execution) : packedMap(map, single),
       addend === undefined ? NO_VALUES : contiguous(addend).data,
     ],
     writes: [y.data],
@@ -161,6 +161,11 @@ export function interleavedMap({ mean, scale, offset }: ChannelMap, { constants,
   const length = values.length * scale.length;
   const pack = (to: FloatArray): void => to.set(interleaved(values, single));
   return constants?.find(scale, [], length, pack, single ? "float32" : "float64") ?? interleaved(values, single);
+}
+
+/** mean, scale and offset of `map`, as {@link packed} puts them together. */
+export function packedMap({ mean, scale, offset }: ChannelMap, single: boolean): FloatArray {
+  return packed([mean, scale, offset], single);
 }
 
 /** `values`, [C] each, one after another, in single precision or as they are. */
@@ -201,6 +206,7 @@ export const normalizeJob: Job = {
           vectors: channels / LEAST_COLUMNS,
           rows: (to - from) / channels,
           skip: 0,
+          skipWritten: 0,
         });
         return;
       }

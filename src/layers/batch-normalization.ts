@@ -28,14 +28,21 @@
  * - It takes a second pass over x; E[x^2] - E[x]^2 cancels when |mean| is much larger than the deviation.
  * - Mean, variance and both sums of backward stay in float64; only tensors are rounded, once. With float32 accumulation all that is
  *   done to elements is rounded at every step.
- * - Where an addition or a ReLU follows, the graph may have it done in the same pass over memory (`models/units.ts`).
+ * - Where an addition or a ReLU follows, the graph may have it done in the same pass over memory (`models/units.ts`); and where a
+ *   convolution of one pixel alone reads y, normalization may be left to that.
  * - momentum is Keras's: the share that is kept. PyTorch's is its complement.
  *
  * @module
  */
+import { passRunsSimd } from "../kernels/element-tiles.js";
 import { type Execution, serial } from "../kernels/execution.js";
 import { type ChannelMap, deviationSquares, type Epilogue, normalize } from "../kernels/normalize.js";
-import { type GradientOptions, normalizationGradient, normalizationSums } from "../kernels/normalize-gradients.js";
+import {
+  type BehindReLU,
+  type GradientOptions,
+  normalizationGradient,
+  normalizationSums,
+} from "../kernels/normalize-gradients.js";
 import { columnSums, quotients, roundedSums } from "../kernels/reduce.js";
 import { sumTensors } from "../kernels/sum-tensors.js";
 import type { KerasConfig } from "../serialization/config.js";
@@ -166,9 +173,19 @@ export function batchNormalizationForward(
       );
     }
   }
-  x = contiguous(x);
-  const { map, rstd } = channelMapOf({ gamma, beta }, { mean, variance }, epsilon, doublesInScope);
-  return { y: normalize(x, map, epilogue, execution), cache: { x, map, rstd, ofBatch, execution } };
+  const cache = cacheOf(x, { gamma, beta }, { mean, variance }, { epsilon, ofBatch }, execution);
+  return { y: normalize(cache.x, cache.map, epilogue, execution), cache };
+}
+
+/** What backward needs of the normalization of `x`, and y can be made with. */
+function cacheOf(
+  x: Tensor,
+  weights: BatchNormalizationWeights,
+  statistics: Statistics,
+  { epsilon, ofBatch }: { epsilon: number; ofBatch: boolean },
+  execution: Execution,
+): BatchNormalizationCache {
+  return { x: contiguous(x), ...channelMapOf(weights, statistics, epsilon, doublesInScope), ofBatch, execution };
 }
 
 /** What y is made of x with, and 1 / sqrt(variance + epsilon), [C] each. */
@@ -189,8 +206,8 @@ function channelMapOf(
 }
 
 /**
- * Gradients for `x`, gamma and beta, given `dy` [M, C] and the cache of the matching forward call. With the output
- * `positive` of a ReLU behind it, `dy` is the gradient for that; with an `addend`, `dx` is its sum with that.
+ * Gradients for `x`, gamma and beta, given `dy` [M, C] and the cache of the matching forward call. With `rectified`, a ReLU is
+ * behind it, and `dy` the gradient for its output; with an `addend`, `dx` is its sum with that.
  *
  * @throws TypeError when `dy` is no tensor.
  * @throws RangeError when it does not have the shape of the output.
@@ -198,21 +215,33 @@ function channelMapOf(
 export function batchNormalizationBackward(
   dy: Tensor,
   { x, map, rstd, ofBatch, execution }: BatchNormalizationCache,
-  { positive, addend }: GradientOptions = {},
+  { rectified, positive, addend }: GradientOptions = {},
 ): BatchNormalizationGradients {
   expectGradient("BatchNormalization", dy, x.shape);
   const channels = rstd.length;
   const rows = x.size / channels;
   // first the two reductions
-  const { dySum, dyDot } = normalizationSums(dy, x, map, positive, execution);
+  const { dySum, dyDot } = normalizationSums(dy, x, map, { rectified, positive }, execution);
   const dyXHat = doublesInScope(channels);
   for (let c = 0; c < channels; c++) dyXHat[c] = dyDot[c] * rstd[c];
   // then dx = scale (dy - shift - (x - mean) slope); both last terms are the share of mean and variance in the loss
   const shift = ofBatch ? quotients(dySum, rows) : new Float64Array(channels);
   const slope = ofBatch ? quotients(dyXHat, rows) : new Float64Array(channels);
   if (ofBatch) for (let c = 0; c < channels; c++) slope[c] *= rstd[c];
-  const dx = normalizationGradient(dy, x, { ...map, shift, slope }, { positive, addend }, execution);
+  const dx = normalizationGradient(dy, x, { ...map, shift, slope }, { rectified, positive, addend }, execution);
   return { dx, dGamma: roundedSums(dyXHat, x), dBeta: roundedSums(dySum, x) };
+}
+
+/** What is known before anything is normalized: the arguments of {@link batchNormalizationForward}, and what else changes. */
+interface Normalization {
+  /** The axis of the channels; in `x` it has become the last. */
+  readonly axis: number;
+  readonly x: Tensor;
+  readonly weights: BatchNormalizationWeights;
+  readonly statistics: Statistics;
+  readonly options: { readonly epsilon: number; readonly ofBatch: boolean };
+  /** New values of the moving statistics. */
+  readonly updates: ReadonlyMap<Variable, Tensor>;
 }
 
 /** The batch normalization layer of Keras. With `trainable` false it stays in inference mode, as there. */
@@ -273,33 +302,17 @@ export class BatchNormalization extends Layer {
   /** Normalizes, and in the same pass over memory adds and rectifies. */
   override callFinished(
     [input]: readonly Tensor[],
-    { training, execution, pending }: CallContext,
+    context: CallContext,
     { addend, rectify = false, inPlace }: Epilogue,
   ): LayerPass {
-    const { gamma, beta, moving_mean: movingMean, moving_variance: movingVariance } = this.values(pending);
-    const axis = resolveAxis("BatchNormalization", this.#settings.axis, input.shape);
-    const x = axisToLast(input, axis);
-    const ofBatch = training && this.trainable;
-    const statistics = ofBatch
-      ? batchStatistics(x, execution)
-      : { mean: new Float64Array(movingMean.data), variance: new Float64Array(movingVariance.data) };
-    const options = { epsilon: this.#settings.epsilon, ofBatch };
+    const { execution } = context;
+    const { axis, x, weights, statistics, options, updates } = this.#begin(input, context);
     const epilogue = { addend: addend && axisToLast(addend, axis), rectify, inPlace };
-    const { y, cache } = batchNormalizationForward(x, { gamma, beta }, statistics, options, execution, epilogue);
-    const updates = new Map<Variable, Tensor>();
-    if (ofBatch) {
-      updates.set(this.weight("moving_mean"), this.#move(movingMean, statistics.mean));
-      updates.set(this.weight("moving_variance"), this.#move(movingVariance, statistics.variance));
-    }
-    /** The gradients given that of what comes before the ReLU; or, with `positive`, that of what comes behind it. */
-    const backward = (dy: Tensor, other: Tensor | undefined, positive?: Tensor): LayerGradients => {
-      const options = { positive, addend: other && axisToLast(other, axis) };
-      const { dx, dGamma, dBeta } = batchNormalizationBackward(dy, cache, options);
-      return {
-        isSum: other !== undefined,
-        dInputs: (addend === undefined ? [dx] : [dx, dy]).map((gradient) => axisFromLast(gradient, axis)),
-        dWeights: { ...(this.#settings.scale && { gamma: dGamma }), ...(this.#settings.center && { beta: dBeta }) },
-      };
+    const { y, cache } = batchNormalizationForward(x, weights, statistics, options, execution, epilogue);
+    /** The gradients given that of what comes before the ReLU; or, `behind` it, that of its output. */
+    const backward = (dy: Tensor, other: Tensor | undefined, behind?: BehindReLU): LayerGradients => {
+      const { dInputs, ...rest } = this.#gradients(dy, cache, axis, { ...behind, addend: other });
+      return { ...rest, dInputs: addend === undefined ? dInputs : [...dInputs, axisFromLast(dy, axis)] };
     };
     /** The gradient of what comes before the ReLU, from the terms of that of what comes behind it. */
     const beforeReLU = (terms: readonly Tensor[]): Tensor => {
@@ -316,12 +329,72 @@ export class BatchNormalization extends Layer {
       keeps: rectify ? [input, y] : [input],
       backward: (dy, { addend: other } = {}) => {
         if (rectify && addend !== undefined) return backward(beforeReLU([dy]), other);
-        return backward(axisToLast(dy, axis), other, rectify ? y : undefined);
+        return backward(axisToLast(dy, axis), other, { rectified: rectify, positive: y });
       },
       ...(rectify && {
         backwardOfTerms: (terms: readonly Tensor[], { addend: other }: BackwardOptions = {}) =>
           backward(beforeReLU(terms), other),
       }),
+    };
+  }
+
+  /**
+   * Finds out by what numbers to normalize, and leaves that to the reader. The way back through a ReLU then has no output to
+   * read, which only kernels with float32 sums can do without at no cost: in training, others do not leave it.
+   */
+  override callAhead([input]: readonly Tensor[], context: CallContext, rectify: boolean): LayerPass {
+    const { training, execution } = context;
+    const costsNothing = !training || execution.accumulate === "float32";
+    if (!costsNothing || !passRunsSimd(execution, input, input.shape.at(-1))) {
+      return this.callFinished([input], context, { rectify });
+    }
+    const { axis, x, weights, statistics, options, updates } = this.#begin(input, context);
+    const cache = cacheOf(x, weights, statistics, options, execution);
+    // where the statistics are the moving ones, the map whose packed copy may have been kept
+    const map = options.ofBatch ? cache.map : this.channelMap(context);
+    return {
+      y: input,
+      prologue: { map, rectify },
+      updates,
+      keeps: [input],
+      backward: (dy, { addend } = {}) =>
+        this.#gradients(axisToLast(dy, axis), cache, axis, { rectified: rectify, addend }),
+    };
+  }
+
+  /** What a call normalizes, by what, and what it changes. */
+  #begin(input: Tensor, { training, execution, pending }: CallContext): Normalization {
+    const { gamma, beta, moving_mean: movingMean, moving_variance: movingVariance } = this.values(pending);
+    const axis = resolveAxis("BatchNormalization", this.#settings.axis, input.shape);
+    const x = axisToLast(input, axis);
+    const ofBatch = training && this.trainable;
+    const statistics = ofBatch
+      ? batchStatistics(x, execution)
+      : { mean: new Float64Array(movingMean.data), variance: new Float64Array(movingVariance.data) };
+    const updates = new Map<Variable, Tensor>();
+    if (ofBatch) {
+      updates.set(this.weight("moving_mean"), this.#move(movingMean, statistics.mean));
+      updates.set(this.weight("moving_variance"), this.#move(movingVariance, statistics.variance));
+    }
+    return {
+      ...{ axis, x, weights: { gamma, beta }, statistics, updates },
+      options: { epsilon: this.#settings.epsilon, ofBatch },
+    };
+  }
+
+  /** {@link batchNormalizationBackward} for `dy` with its channels last, as the gradients of the layer. */
+  #gradients(
+    dy: Tensor,
+    cache: BatchNormalizationCache,
+    axis: number,
+    { addend, ...behind }: GradientOptions,
+  ): LayerGradients {
+    const options = { ...behind, addend: addend && axisToLast(addend, axis) };
+    const { dx, dGamma, dBeta } = batchNormalizationBackward(dy, cache, options);
+    return {
+      isSum: addend !== undefined,
+      dInputs: [axisFromLast(dx, axis)],
+      dWeights: { ...(this.#settings.scale && { gamma: dGamma }), ...(this.#settings.center && { beta: dBeta }) },
     };
   }
 

@@ -92,6 +92,8 @@ export interface Conv2DCache {
   readonly groups: number;
   /** Threads and accumulation. */
   readonly execution: Execution;
+  /** What was convolved is what this makes of x. */
+  readonly prologue?: Prologue | undefined;
 }
 
 /** Gradients of the loss; each has the shape of the tensor it is named after. */
@@ -161,21 +163,24 @@ function windowOf(x: Tensor, kernel: Tensor, config: Conv2DConfig): Window2D {
 }
 
 /**
- * Gradients for `x`, `kernel` and the bias, given `dy` [N, oH, oW, F] and the cache of the matching forward call.
+ * Gradients for `x` (or for what a prologue made of it), `kernel` and the bias, given `dy` [N, oH, oW, F] and the cache of the matching forward call.
  *
  * @throws TypeError when `dy` is no tensor.
  * @throws RangeError when it does not have the shape of the output.
  */
 export function conv2DBackward(dy: Tensor, cache: Conv2DCache): Conv2DGradients {
-  const { x, kernel, window, groups, execution } = cache;
+  const { x, kernel, window, groups, execution, prologue } = cache;
   expectGradient("Conv2D", dy, [x.shape[0], window.outputHeight, window.outputWidth, kernel.shape[3]]);
   dy = contiguous(dy);
-  return conv2DGradients(x, dy, kernel, window, groups, execution);
+  return conv2DGradients(x, dy, kernel, window, groups, execution, prologue);
 }
 
 /** The gradients for `kernel` and the bias alone: the first layer of a model needs no other. */
-function conv2DWeightsBackward(dy: Tensor, { x, window, groups, execution }: Conv2DCache): Omit<Conv2DGradients, "dx"> {
-  return conv2DWeightGradients(x, dy, window, groups, execution);
+function conv2DWeightsBackward(
+  dy: Tensor,
+  { x, window, groups, execution, prologue }: Conv2DCache,
+): Omit<Conv2DGradients, "dx"> {
+  return conv2DWeightGradients(x, dy, window, groups, execution, prologue);
 }
 
 /** Options of {@link Conv2D}, with Keras's defaults. */
@@ -291,10 +296,10 @@ export class Conv2D extends Layer {
     const window = this.#windowOf(x, kernel);
     const surroundings = { prologue, map, addend, rectify };
     const y = conv2DFinished(contiguous(x), kernel, bias, window, groups, surroundings, execution);
-    const cache = { x, kernel, window, groups, execution };
+    const cache = { x, kernel, window, groups, execution, prologue };
     const gradients = (dy: Tensor, { inputs = true }: BackwardOptions = {}): LayerGradients => {
-      if (prologue !== undefined || map !== undefined) {
-        throw new Error("internal: Conv2D: what was normalized with it in inference has no way back.");
+      if (map !== undefined) {
+        throw new Error("internal: Conv2D: what was normalized behind it in inference has no way back.");
       }
       const dWeights = ({ dKernel, dBias }: Omit<Conv2DGradients, "dx">): WeightValues =>
         kernelGradients(this.#settings, dKernel, dBias);

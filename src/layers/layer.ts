@@ -101,6 +101,8 @@ export interface LayerPass {
   backward(dy: Tensor, options?: BackwardOptions): LayerGradients;
   /** The same, given the terms of dy where several layers read y: for layers that can add them on the way. */
   backwardOfTerms?(terms: readonly Tensor[], options?: BackwardOptions): LayerGradients;
+  /** What y still lacks: its one reader does that to what it reads. See {@link Layer.callAhead}. @defaultValue nothing */
+  readonly prologue?: Prologue;
   /** Which of the inputs and the output backward reads. @defaultValue all */
   readonly keeps?: readonly Tensor[];
   /**
@@ -305,19 +307,26 @@ export abstract class Layer {
   /** By what a layer whose {@link finish} is "normalize" does so in inference. */
   channelMap?(context: CallContext): ChannelMap;
 
+  /**
+   * Like {@link call}, followed by a ReLU if `rectify`, where the only reader of y can normalize it ({@link takesPrologue}), so
+   * that y need not be written to memory and read again: then y is x, and the prologue what makes y of it.
+   */
+  callAhead?(inputs: readonly Tensor[], context: CallContext, rectify: boolean): LayerPass;
+
   /** What may be the first that {@link callFinished} does in addition. */
   get firstFinishes(): readonly Finish[] {
     return [];
   }
 
-  /** Whether {@link callFinished} can normalize what it reads, in inference, without writing that to memory. */
+  /** Whether {@link callFinished} can normalize what it reads without writing that to memory. */
   get takesPrologue(): boolean {
     return false;
   }
 
   /**
    * Like {@link call}, followed by what `epilogue` says, with the bits of layers of their own; and where the layer takes one,
-   * after `prologue`. Gradients are those for the inputs, then for what was added. Layers that cannot do this leave it out.
+   * after `prologue`. Gradients are those for what the prologue makes of the inputs, then for what was added. Layers that cannot
+   * do this leave it out.
    */
   callFinished?(inputs: readonly Tensor[], context: CallContext, epilogue: Epilogue, prologue?: Prologue): LayerPass;
 

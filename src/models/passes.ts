@@ -12,6 +12,7 @@
  * @module
  */
 import { type Execution, serial } from "../kernels/execution.js";
+import type { Prologue } from "../kernels/normalize.js";
 import { sumTensors } from "../kernels/sum-tensors.js";
 import type { CallContext, Layer, LayerGradients, LayerNode, LayerPass } from "../layers/layer.js";
 import type { Variable } from "../layers/variable.js";
@@ -88,6 +89,7 @@ export function forwardPass(
   const schedule = scheduleOf(model, isWhole ? "single" : inference ? "inference" : "training");
   const { units, applications, entrances, readCount, outputs } = schedule;
   const values = new Map<LayerNode, Tensor>();
+  const prologues = new Map<LayerNode, Prologue>(); // of values that are left to their readers
   const passes = new Map<LayerNode, LayerPass>();
   const kept = new Map<LayerNode, readonly Tensor[]>();
   const updates = new Map<Variable, Tensor>(context.pending);
@@ -102,8 +104,10 @@ export function forwardPass(
     const xs = read.map((x) => cast(x, node.layer.dtype));
     const inPlace = want === "outputs" && readers.isLast(xs[0].data);
     const here = { ...ofLayers, application: applications.get(unit.head) ?? 0 };
-    const pass = runUnit(unit, replaceInputs?.(node, xs) ?? xs, here, inPlace);
+    const prologue = prologues.get(unit.head.inputs.at(0)?.node ?? unit.head);
+    const pass = runUnit(unit, replaceInputs?.(node, xs) ?? xs, here, inPlace, prologue);
     values.set(node, pass.y);
+    if (pass.prologue !== undefined) prologues.set(node, pass.prologue);
     if (want !== "outputs" || outputs.has(node)) passes.set(node, pass);
     for (const [variable, value] of pass.updates ?? []) updates.set(variable, value);
     readers.expect(pass.y.data, readCount.get(node) ?? 0);
@@ -122,14 +126,16 @@ export function forwardPass(
 
 /**
  * The pass of a unit: of its one layer, or of the head with what the others do to its output. `inPlace`: the first input
- * may be overwritten.
+ * may be overwritten. `prologue`: what it still lacks.
  */
 function runUnit(
-  { prologue, head: { layer }, inputs, finishes, normalization }: Unit,
+  { head: { layer }, inputs, finishes, normalization, isLeftToReader = false }: Unit,
   xs: readonly Tensor[],
   context: CallContext,
   inPlace: boolean,
+  prologue: Prologue | undefined,
 ): LayerPass {
+  if (isLeftToReader && layer.callAhead !== undefined) return layer.callAhead(xs, context, finishes.length > 0);
   const isPlain = prologue === undefined && finishes.length === 0 && !inPlace;
   if (layer.callFinished === undefined || isPlain) return layer.call(xs, context);
   const isAdded = finishes.includes("add");
@@ -140,9 +146,7 @@ function runUnit(
     rectify: finishes.includes("rectify"),
     inPlace,
   };
-  const map = prologue?.normalization.channelMap?.(context);
-  const first = map === undefined ? undefined : { map, rectify: prologue?.rectify === true };
-  return layer.callFinished(isAdded ? xs.slice(0, -1) : xs, context, epilogue, first);
+  return layer.callFinished(isAdded ? xs.slice(0, -1) : xs, context, epilogue, prologue);
 }
 
 function valueOf<Value>(values: ReadonlyMap<LayerNode, Value>, node: LayerNode): Value {

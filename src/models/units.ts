@@ -5,11 +5,14 @@
  *     BatchNormalization -> Add -> ReLU     x and the other way through a residual block are read, y written
  *     Conv2D -> Add, Conv2D -> ReLU         a tile of y is finished while it is in the cache
  *     Conv2D -> BatchNormalization -> ...   the same, in inference
- *     BatchNormalization -> ReLU -> Conv2D  in inference a tile normalizes what it reads, if the kernel is one pixel
  *
  * A node joins the unit before it when nobody else reads that one's output. Each layer says for itself whether it can be
- * a part ({@link Layer.finish}), a head ({@link Layer.callFinished}), or a head behind a normalization
- * ({@link Layer.takesPrologue}). The numbers are those of single nodes, to the bit.
+ * a part ({@link Layer.finish}), or a head ({@link Layer.callFinished}).
+ *
+ *     BatchNormalization -> ReLU -> Conv2D  two units; but if the kernel is one pixel, a tile normalizes what it reads
+ *
+ * There the first unit only finds out by what numbers, and leaves the rest to its reader ({@link Layer.callAhead},
+ * {@link Layer.takesPrologue}). The numbers are those of single nodes, to the bit.
  *
  * @module
  */
@@ -18,9 +21,7 @@ import { shapesAgree } from "../tensor/shape.js";
 
 /** Nodes that run as one. */
 export interface Unit {
-  /** What is done to the first input before the head reads it: a normalization, and perhaps max(., 0). */
-  readonly prologue?: { readonly normalization: Layer; readonly rectify: boolean } | undefined;
-  /** The first node after that: whatever has weights. */
+  /** The first node: whatever has weights. */
   readonly head: LayerNode;
   /** The node whose output is the unit's. */
   readonly last: LayerNode;
@@ -30,6 +31,8 @@ export interface Unit {
   readonly finishes: readonly Finish[];
   /** The layer that normalizes it, where that is among these. */
   readonly normalization?: Layer | undefined;
+  /** Whether the one unit that reads the output can do the work of this one to what it reads. */
+  readonly isLeftToReader?: boolean;
 }
 
 /** Every node by itself, for passes of which everything is wanted. */
@@ -56,7 +59,7 @@ export function joinedUnits(
       .map((x) => unitEndingAt.get(x.node))
       .filter((candidate) => candidate !== undefined)
       .filter((candidate) => reads.get(candidate.last) === 1)
-      .filter((candidate) => canJoin(candidate, unit.head, inference) || isPrologue(candidate, unit.head, inference))
+      .filter((candidate) => canJoin(candidate, unit.head, inference))
       // of two that could be finished, the one that runs last has the other's output to add
       .sort((a, b) => nodes.indexOf(a.last) - nodes.indexOf(b.last))
       .at(-1);
@@ -65,12 +68,13 @@ export function joinedUnits(
       continue;
     }
     unitEndingAt.delete(before.last);
-    unitEndingAt.set(
-      unit.last,
-      canJoin(before, unit.head, inference) ? joined(before, unit.head) : after(before, unit),
-    );
+    unitEndingAt.set(unit.last, joined(before, unit.head));
   }
-  return [...unitEndingAt.values()];
+  const readers = new Map(nodes.flatMap((node) => node.inputs.map((x) => [x.node, node] as const)));
+  return [...unitEndingAt.values()].map((unit) => {
+    const reader = reads.get(unit.last) === 1 ? readers.get(unit.last) : undefined;
+    return reader !== undefined && canLeave(unit, reader) ? { ...unit, isLeftToReader: true } : unit;
+  });
 }
 
 /** Whether `node` can be done with `unit`, which ends in one of its inputs. */
@@ -88,17 +92,11 @@ function canJoin({ head, last, finishes }: Unit, { layer, inputs }: LayerNode, i
   return inputs.length === 2 && inputs.every(({ shape }) => shapesAgree(shape, last.output.shape));
 }
 
-/** Whether `unit` is a normalization, with a ReLU or without, that the layer of `node` can do to what it reads. */
-function isPrologue({ prologue, head, finishes }: Unit, { layer }: LayerNode, inference: boolean): boolean {
-  if (!inference || !layer.takesPrologue || layer.nodes.length > 1 || layer.dtype !== head.layer.dtype) return false;
-  const isOne = prologue === undefined && head.layer.finish === "normalize" && head.layer.nodes.length === 1;
-  return isOne && finishes.every((finish) => finish === "rectify");
-}
-
-/** `unit`, behind the normalization `before`. */
-function after(before: Unit, unit: Unit): Unit {
-  const prologue = { normalization: before.head.layer, rectify: before.finishes.length > 0 };
-  return { ...unit, prologue, inputs: before.inputs };
+/** Whether `unit` is a normalization, with a ReLU or without, that the layer of `reader` can do to what it reads. */
+function canLeave({ head, finishes }: Unit, { layer }: LayerNode): boolean {
+  if (!layer.takesPrologue || layer.dtype !== head.layer.dtype) return false;
+  const isNormalization = head.layer.callAhead !== undefined && head.layer.finish === "normalize";
+  return isNormalization && finishes.every((finish) => finish === "rectify");
 }
 
 function joined(unit: Unit, node: LayerNode): Unit {

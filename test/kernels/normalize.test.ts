@@ -11,6 +11,7 @@ import {
 } from "../../src/kernels/normalize.js";
 import {
   type GradientMap,
+  type BehindReLU,
   normalizationGradient,
   normalizationGradientNaive,
   normalizationSums,
@@ -46,10 +47,14 @@ const cases = fc
     };
     const [x, dy] = [p, q].map((values) => fill(values, [rows, channels], dtype));
     /** What a ReLU behind the normalization gives, if there is one. */
-    const positiveWith = (accumulate: Accumulate): Tensor | undefined =>
-      flag ? normalizeNaive(x, map, { rectify: true }, accumulate) : undefined;
-    return { x, dy, map, flag, positiveWith };
+    const behindWith = (accumulate: Accumulate): BehindReLU =>
+      flag ? { rectified: true, positive: normalizeNaive(x, map, { rectify: true }, accumulate) } : {};
+    return { x, dy, map, flag, behindWith };
   });
+
+/** With the output of the ReLU, and without it. */
+const waysToGive = ({ rectified, positive }: BehindReLU): readonly BehindReLU[] =>
+  positive === undefined ? [{ rectified }] : [{ rectified, positive }, { rectified }];
 
 const vector = (values: Float64Array): Tensor => tensor(values, [values.length]);
 
@@ -128,13 +133,15 @@ describe("deviationSquares", () => {
 describe("the gradients of normalize", () => {
   it("sum dy and dy (x - mean) with the bits of the naive loops", () => {
     fc.assert(
-      fc.property(cases, ({ x, dy, map, positiveWith }) => {
+      fc.property(cases, ({ x, dy, map, behindWith }) => {
         for (const execution of executions) {
-          const positive = positiveWith(execution.accumulate);
-          const expected = normalizationSumsNaive(dy, x, map.mean, positive, execution.accumulate);
-          const { dySum, dyDot } = normalizationSums(dy, x, map, positive, execution);
-          assertSameBits(vector(dySum), vector(expected.dySum), `dySum, ${nameOf(execution)}`);
-          assertSameBits(vector(dyDot), vector(expected.dyDot), `dyDot, ${nameOf(execution)}`);
+          const behind = behindWith(execution.accumulate);
+          const expected = normalizationSumsNaive(dy, x, map.mean, behind.positive, execution.accumulate);
+          for (const given of waysToGive(behind)) {
+            const { dySum, dyDot } = normalizationSums(dy, x, map, given, execution);
+            assertSameBits(vector(dySum), vector(expected.dySum), `dySum, ${nameOf(execution)}`);
+            assertSameBits(vector(dyDot), vector(expected.dyDot), `dyDot, ${nameOf(execution)}`);
+          }
         }
       }),
       { numRuns: 40 },
@@ -143,12 +150,16 @@ describe("the gradients of normalize", () => {
 
   it("have a dx with the bits of the naive loops", () => {
     fc.assert(
-      fc.property(cases, ({ x, dy, map, positiveWith }) => {
+      fc.property(cases, ({ x, dy, map, behindWith }) => {
         for (const addend of [undefined, x]) {
           for (const execution of executions) {
-            const options = { positive: positiveWith(execution.accumulate), addend };
-            const expected = normalizationGradientNaive(dy, x, map, options, execution.accumulate);
-            assertSameBits(normalizationGradient(dy, x, map, options, execution), expected, nameOf(execution));
+            const behind = behindWith(execution.accumulate);
+            const { positive } = behind;
+            const expected = normalizationGradientNaive(dy, x, map, { positive, addend }, execution.accumulate);
+            for (const given of waysToGive(behind)) {
+              const dx = normalizationGradient(dy, x, map, { ...given, addend }, execution);
+              assertSameBits(dx, expected, nameOf(execution));
+            }
           }
         }
       }),
@@ -158,11 +169,11 @@ describe("the gradients of normalize", () => {
 
   it("add dx, rounded, to another term of it as the sum of two tensors does", () => {
     fc.assert(
-      fc.property(cases, ({ x, dy, map, positiveWith }) => {
-        const positive = positiveWith(serial.accumulate);
-        const apart = normalizationGradient(dy, x, map, { positive }, serial);
+      fc.property(cases, ({ x, dy, map, behindWith }) => {
+        const behind = behindWith(serial.accumulate);
+        const apart = normalizationGradient(dy, x, map, behind, serial);
         const sum = sumTensors([apart, dy], { start: 0 }, serial);
-        assertSameBits(normalizationGradient(dy, x, map, { positive, addend: dy }, serial), sum, "sum");
+        assertSameBits(normalizationGradient(dy, x, map, { ...behind, addend: dy }, serial), sum, "sum");
       }),
       { numRuns: 40 },
     );
@@ -178,20 +189,21 @@ describe("the gradients of normalize", () => {
     const x = tensorOf([-1, 3, 4], [3, 1]);
     const dy = tensorOf([5, 7, 11], [3, 1]);
     const positive = tensorOf([0, 0, 2], [3, 1]);
-    assert.deepEqual(normalizationSums(dy, x, map, positive, serial), {
+    const behind = { rectified: true, positive };
+    assert.deepEqual(normalizationSums(dy, x, map, behind, serial), {
       dySum: Float64Array.of(11),
       dyDot: Float64Array.of(33),
     });
-    assert.deepEqual(Array.from(normalizationGradient(dy, x, map, { positive }, serial).data), [0, 0, 22]);
+    assert.deepEqual(Array.from(normalizationGradient(dy, x, map, behind, serial).data), [0, 0, 22]);
   });
 
   it("reject a dy, an output of the ReLU or another term of another shape", () => {
     const [x, other] = [tensorOf([1, 2], [2, 1]), tensorOf([1], [1, 1])];
     const map = channel(0, 0, 0);
-    assert.throws(() => normalizationSums(other, x, map, undefined, serial), {
+    assert.throws(() => normalizationSums(other, x, map, {}, serial), {
       message: "internal: normalizationSums: `dy` must have shape [2, 1]. Received dy.shape=[1, 1].",
     });
-    assert.throws(() => normalizationGradient(x, x, map, { positive: other }, serial), {
+    assert.throws(() => normalizationGradient(x, x, map, { rectified: true, positive: other }, serial), {
       message: "internal: normalizationGradient: `positive` must have shape [2, 1]. Received positive.shape=[1, 1].",
     });
     assert.throws(() => normalizationGradient(x, x, map, { addend: other }, serial), {

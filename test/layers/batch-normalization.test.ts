@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import { type Accumulate, serial } from "../../src/kernels/execution.js";
+import { normalize } from "../../src/kernels/normalize.js";
 import {
   BatchNormalization,
   batchNormalizationBackward,
@@ -285,6 +286,48 @@ describe("the layer BatchNormalization", () => {
       assertSameBits(pass.y, y);
       assert.equal(pass.updates?.size, 0);
       assertGradients(pass, dy, [dx], { gamma: dGamma, beta: dBeta });
+    }
+  });
+
+  it("leaves normalization and a ReLU to its reader, if that costs nothing, and finds its way back without their output", () => {
+    for (const [accumulate, kernel, training, leaves] of [
+      ["float32", "simd", true, true],
+      ["float32", "simd", false, true],
+      ["float64", "simd", true, false],
+      ["float64", "simd", false, true],
+      ["float32", "scalar", true, false],
+      ["float32", "scalar", false, false],
+    ] as const) {
+      const execution = { ...serial, accumulate, kernel };
+      const images = generate([4, 2, 3, 8], "float32", (n, h, w, c) => ((7 * n + 5 * h + 3 * w + c) % 11) / 4);
+      const gradient = generate(images.shape, "float32", (n, h, w, c) => ((3 * n + 5 * h + 2 * w + c) % 7) - 3);
+      const other = mapped(gradient, (v) => v * v + 0.3);
+      for (const rectify of [true, false]) {
+        const what = `${accumulate}, ${kernel}, training ${training}, rectify ${rectify}`;
+        const layer = new BatchNormalization();
+        layer.apply(input({ shape: [2, 3, 8] }));
+        const context = { training, execution, seed: 0, step: 0 };
+        const apart = layer.callFinished([images], context, { rectify });
+        const ahead = layer.callAhead([images], context, rectify);
+        assert.equal(ahead.prologue !== undefined, leaves, what);
+        if (ahead.prologue !== undefined) {
+          const { map } = ahead.prologue;
+          assert.equal(ahead.y.data, images.data, what); // nothing was written
+          assert.deepEqual(ahead.keeps, [images]);
+          assertSameBits(normalize(ahead.y, map, { rectify: ahead.prologue.rectify }, execution), apart.y);
+        } else assertSameBits(ahead.y, apart.y);
+        assert.deepEqual(
+          [...(ahead.updates ?? [])].map(([, value]) => [...value.data]),
+          [...(apart.updates ?? [])].map(([, value]) => [...value.data]),
+          what,
+        );
+        for (const addend of [undefined, other]) {
+          const [mine, expected] = [ahead, apart].map((pass) => pass.backward(gradient, { addend }));
+          assert.equal(mine.isSum, expected.isSum, what);
+          assertSameBits(mine.dInputs[0], expected.dInputs[0]);
+          for (const name of ["gamma", "beta"]) assertSameBits(mine.dWeights[name], expected.dWeights[name]);
+        }
+      }
     }
   });
 

@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { graphs } from "../../src/arbitraries/graphs.js";
 import type { ModelCase } from "../../src/arbitraries/model-cases.js";
 import { residualNetworks } from "../../src/arbitraries/residual-networks.js";
-import { serial } from "../../src/kernels/execution.js";
+import { type Accumulate, serial } from "../../src/kernels/execution.js";
 import { Activation } from "../../src/layers/activation.js";
 import { Add } from "../../src/layers/add.js";
 import { BatchNormalization } from "../../src/layers/batch-normalization.js";
@@ -28,9 +28,10 @@ import { assertSameBits } from "../support/tensors.js";
 function stepOf(
   { model, inputs, targets }: ModelCase,
   training: boolean,
+  accumulate: Accumulate,
   options: ForwardOptions,
 ): Map<string, Tensor> {
-  const context = { training, execution: serial, seed: 3, step: 5 };
+  const context = { training, execution: { ...serial, accumulate }, seed: 3, step: 5 };
   const pass = model.forward(inputs, context, options);
   const results = new Map<string, Tensor>();
   const keep = (name: string, x: Tensor): void => void results.set(name, detach(x));
@@ -51,18 +52,22 @@ function stepOf(
 const poison = (data: FloatArray): void => void data.fill(Number.NaN);
 
 function assertSameStep(at: ModelCase, training: boolean): void {
-  const whole = stepOf(at, training, {});
-  const sparing = stepOf(at, training, { want: "gradients", release: poison });
+  for (const accumulate of ["float64", "float32"] as const) assertSameStepWith(at, training, accumulate);
+}
+
+function assertSameStepWith(at: ModelCase, training: boolean, accumulate: Accumulate): void {
+  const whole = stepOf(at, training, accumulate, {});
+  const sparing = stepOf(at, training, accumulate, { want: "gradients", release: poison });
   assert.deepEqual([...sparing.keys()], [...whole.keys()]);
   for (const [name, x] of sparing) {
     const expected = whole.get(name);
     assert.ok(expected !== undefined);
     assertSameBits(x, expected, name);
   }
-  for (const [name, x] of stepOf(at, training, { want: "weightGradients", release: poison })) {
+  for (const [name, x] of stepOf(at, training, accumulate, { want: "weightGradients", release: poison })) {
     assertSameBits(x, whole.get(name) ?? x, name);
   }
-  for (const [name, y] of stepOf(at, training, { want: "outputs", release: poison })) {
+  for (const [name, y] of stepOf(at, training, accumulate, { want: "outputs", release: poison })) {
     assertSameBits(y, whole.get(name) ?? y, name);
   }
 }
@@ -121,6 +126,36 @@ describe("A training step of joined normalizations", () => {
       assertSameStep({ model, inputs: [some(shape, 5)], targets: some(shape, 7) }, true);
     });
   }
+
+  for (const [what, rectify, trainable] of [
+    ["", false, true],
+    [" and its ReLU", true, true],
+    [" that is not trained, and its ReLU", true, false],
+  ] as const) {
+    it(`has the bits of single layers where a normalization${what} is left to the convolution that reads it`, () => {
+      const left = (x: SymbolicTensor): SymbolicTensor => {
+        const y = new BatchNormalization({ trainable }).apply(x);
+        return rectify ? new ReLU().apply(y) : y;
+      };
+      const x = input({ shape: [5, 6, 4] });
+      const first = new Add().apply([x, new Conv2D({ filters: 4, kernelSize: 1 }).apply(left(x))]);
+      const h = new Conv2D({ filters: 12, kernelSize: 1, strides: 2, activation: "relu" }).apply(left(first));
+      const identity = new Conv2D({ filters: 12, kernelSize: 1, strides: 2 }).apply(first);
+      const outputs = new Add().apply([identity, new Conv2D({ filters: 12, kernelSize: 1 }).apply(left(h))]);
+      const model = new Model({ inputs: x, outputs });
+      const at = { model, inputs: [some([2, 5, 6, 4], 5)], targets: some([2, 3, 3, 12], 7) };
+      for (const training of [true, false]) assertSameStep(at, training);
+    });
+  }
+
+  it("has the bits of single layers where a convolution is applied to what two normalizations are left to it", () => {
+    const x = input({ shape: [5, 6, 8] });
+    const shared = new Conv2D({ filters: 8, kernelSize: 1 });
+    const first = shared.apply(new BatchNormalization().apply(x));
+    const outputs = shared.apply(new ReLU().apply(new BatchNormalization().apply(first)));
+    const model = new Model({ inputs: x, outputs });
+    assertSameStep({ model, inputs: [some([2, 5, 6, 8], 5)], targets: some([2, 5, 6, 8], 7) }, true);
+  });
 
   it("has the bits of single layers where three read what is normalized: their gradients are rounded once", () => {
     const x = input({ shape: shape.slice(1) });
@@ -201,11 +236,9 @@ describe("A pass of which the gradients of trained weights are wanted", () => {
 
 describe("joinedUnits", () => {
   const namesOf = (model: Model, inference = false): string[] =>
-    joinedUnits(model.graphNodes, model.outputs, inference).map(({ prologue, head, finishes }) => {
-      const first =
-        prologue === undefined ? [] : [prologue.normalization.name, ...(prologue.rectify ? ["rectify"] : [])];
-      return [...first, head.layer.name, ...finishes].join(" + ");
-    });
+    joinedUnits(model.graphNodes, model.outputs, inference).map(({ head, finishes, isLeftToReader = false }) =>
+      [head.layer.name, ...finishes, ...(isLeftToReader ? ["left to the reader"] : [])].join(" + "),
+    );
 
   it("make one of a normalization, the addition of the other way, and the ReLU behind it", () => {
     const names = namesOf(resnetV1(8));
@@ -243,38 +276,49 @@ describe("joinedUnits", () => {
     assert.deepEqual(namesOf(new Model({ inputs: x, outputs: plain })).slice(1), ["conv + rectify"]);
   });
 
-  it("make one of a normalization, its ReLU and a convolution of one pixel behind them, in inference", () => {
-    const names = namesOf(resnetV2(11), true);
-    assert.deepEqual(names.slice(6, 10), [
-      "batch_normalization_3 + rectify + conv2d_5 + normalize + rectify",
+  it("leave a normalization and its ReLU to a convolution of one pixel behind them, in inference and in training", () => {
+    assert.deepEqual(namesOf(resnetV2(11), true).slice(6, 11), [
+      "batch_normalization_3 + rectify + left to the reader",
+      "conv2d_5 + normalize + rectify",
       "conv2d_6 + normalize + rectify",
       "conv2d_8",
       "conv2d_7 + add",
     ]);
-    assert.equal(names.at(-4), "batch_normalization_9 + rectify");
+    assert.deepEqual(namesOf(resnetV2(11)).slice(9, 15), [
+      "batch_normalization_3 + rectify + left to the reader",
+      "conv2d_5",
+      "batch_normalization_4 + rectify", // a kernel of 3 x 3 pixels reads it
+      "conv2d_6",
+      "batch_normalization_5 + rectify + left to the reader",
+      "conv2d_8",
+    ]);
+    assert.equal(namesOf(resnetV2(11)).at(-4), "batch_normalization_9 + rectify");
     const x = input({ shape: [5, 6, 2] });
     const norm = new BatchNormalization({ name: "norm" }).apply(x);
     const conv = new Conv2D({ filters: 4, kernelSize: 1, activation: "tanh", name: "conv" }).apply(norm);
     const model = new Model({ inputs: x, outputs: conv });
-    assert.deepEqual(namesOf(model, true).slice(1), ["norm + conv"]);
-    assert.deepEqual(namesOf(model).slice(1), ["norm", "conv"]);
+    for (const inference of [true, false]) {
+      assert.deepEqual(namesOf(model, inference).slice(1), ["norm + left to the reader", "conv"]);
+    }
   });
 
-  it("leave a normalization alone before convolutions of more pixels, of groups, of another type, two of them, or a shared one", () => {
+  it("leave a normalization alone before convolutions of more pixels, of groups, of another type, or two of them", () => {
     const x = input({ shape: [5, 6, 4] });
     const norm = () => new BatchNormalization().apply(x);
     const conv = (options: Omit<Conv2DOptions, "filters">) => new Conv2D({ filters: 4, ...options });
-    const [read, shared] = [norm(), conv({ kernelSize: 1 })];
+    const read = norm();
     const outputs = [
       conv({ kernelSize: 3 }).apply(norm()),
       conv({ kernelSize: 1, groups: 2 }).apply(norm()),
       conv({ kernelSize: 1, dtype: "float64" }).apply(norm()),
       conv({ kernelSize: 1 }).apply(read),
       conv({ kernelSize: 1 }).apply(read),
-      shared.apply(norm()),
-      shared.apply(norm()),
+      new Add().apply([x, norm()]),
     ];
-    assert.ok(namesOf(new Model({ inputs: x, outputs }), true).every((name) => !name.includes("+")));
+    for (const inference of [true, false]) {
+      const names = namesOf(new Model({ inputs: x, outputs }), inference);
+      assert.ok(names.every((name) => !name.includes("left to the reader")));
+    }
   });
 
   it("leave a normalization alone behind a convolution with an activation, or of another axis than the channels", () => {

@@ -297,6 +297,7 @@ function finisher(
       runKernel(normalizeKernel, {
         ...part,
         x: part.y,
+        skipWritten: part.skip,
         map: map.byteOffset + map.BYTES_PER_ELEMENT * valuesPerChannel * first,
       });
   };

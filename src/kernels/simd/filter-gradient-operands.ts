@@ -8,6 +8,9 @@
  * turned. The more products a value is for, the
  * sooner that pays: a 3x3 kernel of 32 channels and filters takes a fifth less time, a 1x1 kernel of 64 more.
  *
+ * Where a normalization is done to x on the way, the channels of the tile in all pixels of the block are first written
+ * beside each other, normalized, as the layer before the convolution would have left them in memory.
+ *
  * A 1x1 kernel has so little to compute for each pixel that it would mostly wait for the next ones. So its blocks are fetched
  * before they are used.
  *
@@ -17,7 +20,8 @@ import { CACHE_LINE } from "../../tensor/heap.js";
 import { type Axis, horizontalAxis, inputsSeen, type Range, verticalAxis } from "./axes.js";
 import { fetchLines } from "./fetch-kernel.js";
 import { type FilterTile, type Grid, type Plan, tileUnits } from "./filter-gradient-plan.js";
-import type { ImageOperand, Operand, Positions } from "./tap-products.js";
+import { LANES } from "./floats.js";
+import type { ImageOperand, Operand, Pixels, Positions } from "./tap-products.js";
 import { runKernel } from "./thread.js";
 import type { Window2D } from "../window.js";
 
@@ -29,6 +33,20 @@ const MANY_PRODUCTS = 144;
 
 /** Panels begin at different sets of the cache. */
 const STAGGER = 64;
+
+/** What is done to the pixels of x, of which every one is in one window at most, before a tile reads them. */
+export interface PixelPrologue {
+  /** One of the kernels of `normalize-kernels.ts`, the parameters in their order. */
+  readonly normalize: (...values: number[]) => void;
+  /** Addresses of the numbers of the tile's channels, and of room for {@link preparedBytes}. */
+  readonly map: number;
+  readonly room: number;
+}
+
+/** Bytes that the pixels of a block take after a {@link PixelPrologue}. */
+export function preparedBytes({ positions, groupChannels }: Plan): number {
+  return 4 * countOf(positions) * groupChannels.size;
+}
 
 /** Bytes of scratch memory for packed pixels of x, and of dy. */
 export function packedBytes(plan: Plan): { x: number; dy: number } {
@@ -48,8 +66,8 @@ export function packedBytes(plan: Plan): { x: number; dy: number } {
 }
 
 /** What tells whether the pixels of an operand are copied for a tile. */
-interface Pixels {
-  /** Bytes of a pixel of the tensor. */
+interface PixelSize {
+  /** Bytes from a pixel to the next. */
   readonly bytes: number;
   /** Values of it that are in the tile, and how many values of the other operand each tap multiplies each of them with. */
   readonly values: number;
@@ -59,7 +77,7 @@ interface Pixels {
 }
 
 /** Whether pixels are copied for a tile. */
-function isPacked({ kernels }: Plan, { taps }: FilterTile, { bytes, values, partners, inPanels }: Pixels): boolean {
+function isPacked({ kernels }: Plan, { taps }: FilterTile, { bytes, values, partners, inPanels }: PixelSize): boolean {
   const isBusy = (taps.to - taps.from) * partners >= MANY_PRODUCTS;
   const isLong = bytes > (isBusy ? LONGEST_BUSY_PIXEL : LONGEST_PIXEL);
   return kernels.lanes.bytes === 8 || isLong || (inPanels && values % kernels.width > 0);
@@ -92,50 +110,102 @@ export function fetchPixels(
   fetch(dy, filters, tile.filters);
 }
 
-/** The channels of `tile` in all pixels that `block` sees; packed to `scratch` if need be. */
-export function imageOperand(plan: Plan, tile: FilterTile, block: Positions, x: number, scratch: number): ImageOperand {
-  const { window, channels, groups, kernels, turned } = plan;
+/** The channels of `tile` in all pixels that `block` sees, after the prologue; packed to `scratch` if need be. */
+export function imageOperand(
+  plan: Plan,
+  tile: FilterTile,
+  block: Positions,
+  x: number,
+  scratch: number,
+  prologue?: PixelPrologue,
+): ImageOperand {
+  const { kernels, turned } = plan;
   const unit = tileUnits(plan).channels;
-  const tileChannels = tile.channels.to - tile.channels.from;
-  const pixel = 4 * channels;
-  const row = window.inputWidth * pixel;
-  const image = window.inputHeight * row;
-  const from = x + block.images.from * image + 4 * (tile.group * (channels / groups) + tile.channels.from);
+  const values = tile.channels.to - tile.channels.from;
   const partners = tile.filters.to - tile.filters.from;
-  if (!isPacked(plan, tile, { bytes: pixel, values: tileChannels, partners, inPanels: turned })) {
-    const rows = { first: 0, step: 1, count: window.inputHeight };
-    const columns = { first: 0, step: 1, count: window.inputWidth };
-    return { address: from, column: pixel, row, image, panel: 4 * unit, rows, columns };
+  const inMemory = pixelsInMemory(plan, tile, block, x);
+  const pixels = prologue === undefined ? inMemory : preparedPixels(plan, tile, block, inMemory, prologue);
+  if (!isPacked(plan, tile, { bytes: pixels.column, values, partners, inPanels: turned })) {
+    return { ...pixels, panel: 4 * unit };
   }
+  const packed = pixelsSeen(plan, block, scratch, unit * kernels.lanes.bytes);
+  const panel = (block.images.to - block.images.from) * packed.image + STAGGER;
+  const pack = turned ? kernels.packPanels : kernels.packGroups;
+  forEachRun(pixels, packed, block, (from, to, count, fromStep) => {
+    runKernel(pack, { from, to, count, fromStep, columns: values, panelBytes: panel });
+  });
+  return { ...packed, panel };
+}
+
+/** The channels of `tile` in all pixels of the images of `block`, where the tensor at the address `x` has them. */
+function pixelsInMemory(
+  { window: { inputHeight, inputWidth }, channels, groups }: Plan,
+  { group, channels: { from } }: FilterTile,
+  { images }: Positions,
+  x: number,
+): Pixels {
+  const column = 4 * channels;
+  const row = inputWidth * column;
+  const image = inputHeight * row;
+  return {
+    address: x + images.from * image + 4 * (group * (channels / groups) + from),
+    ...{ column, row, image },
+    rows: { first: 0, step: 1, count: inputHeight },
+    columns: { first: 0, step: 1, count: inputWidth },
+  };
+}
+
+/** Pixels of `column` bytes, those alone that `block` sees, at `address`. */
+function pixelsSeen({ window }: Plan, block: Positions, address: number, column: number): Pixels {
   const rows = inputsSeen(block.rows, verticalAxis(window));
   const columns = inputsSeen(block.columns, horizontalAxis(window));
-  const images = block.images.to - block.images.from;
-  const packedPixel = unit * kernels.lanes.bytes;
-  const panel = images * rows.count * columns.count * packedPixel + STAGGER;
-  // rows that follow each other in memory are copied in one go
-  const together = rows.step === 1 && columns.step === 1 && columns.count === window.inputWidth ? rows.count : 1;
+  const row = columns.count * column;
+  return { address, column, row, image: rows.count * row, rows, columns };
+}
+
+/**
+ * Calls `move` for runs of `count` pixels that `to` has one behind the other, and `from` `fromStep` bytes apart: rows that
+ * follow each other in memory in one go.
+ */
+function forEachRun(
+  from: Pixels,
+  to: Pixels,
+  { images }: Positions,
+  move: (from: number, to: number, count: number, fromStep: number) => void,
+): void {
+  const { rows, columns } = to;
+  const rowStep = rows.step / from.rows.step;
+  const columnStep = columns.step / from.columns.step;
+  const together = rowStep === 1 && columnStep === 1 && columns.count === from.columns.count ? rows.count : 1;
   const count = together * columns.count;
-  for (let n = 0, to = scratch; n < images && count > 0; n++) {
-    for (let r = 0; r < rows.count; r += together, to += count * packedPixel) {
-      runKernel(turned ? kernels.packPanels : kernels.packGroups, {
-        from: from + n * image + (rows.first + r * rows.step) * row + columns.first * pixel,
-        to,
-        count,
-        fromStep: columns.step * pixel,
-        columns: tileChannels,
-        panelBytes: panel,
-      });
+  if (count === 0) return;
+  const first =
+    from.address +
+    ((rows.first - from.rows.first) / from.rows.step) * from.row +
+    ((columns.first - from.columns.first) / from.columns.step) * from.column;
+  for (let n = 0; n < images.to - images.from; n++) {
+    for (let r = 0; r < rows.count; r += together) {
+      const fromRow = first + n * from.image + r * rowStep * from.row;
+      move(fromRow, to.address + n * to.image + r * to.row, count, columnStep * from.column);
     }
   }
-  return {
-    address: scratch,
-    column: packedPixel,
-    row: columns.count * packedPixel,
-    panel,
-    rows,
-    columns,
-    image: rows.count * columns.count * packedPixel,
-  };
+}
+
+/** The channels of `tile` in the pixels that `block` sees, after the prologue. */
+function preparedPixels(
+  plan: Plan,
+  tile: FilterTile,
+  block: Positions,
+  pixels: Pixels,
+  { normalize, map, room }: PixelPrologue,
+): Pixels {
+  const bytes = 4 * (tile.channels.to - tile.channels.from);
+  const vectors = bytes / (4 * LANES);
+  const prepared = pixelsSeen(plan, block, room, bytes);
+  forEachRun(pixels, prepared, block, (from, to, count, fromStep) => {
+    normalize(from, map, 0, to, vectors, count, fromStep - bytes, 0);
+  });
+  return prepared;
 }
 
 /** The first position of a block, and how many follow each other from there: whole images, whole rows of one, or a part of one. */

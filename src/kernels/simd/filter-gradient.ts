@@ -7,6 +7,8 @@
  * A tile of the job is a block of dKernel: some taps, channels and filters. It runs through the positions in blocks that
  * stay in the cache, and for each of them through its taps, while the sums rest unrounded in scratch memory.
  *
+ * In training a normalization before a kernel of one pixel writes nothing: a tile normalizes what it reads.
+ *
  * The gradient of the bias is the sum of dy over the same positions: one tile for each filter adds up what it reads.
  *
  * What the padding gives is summed apart (`tap-products.ts`), and only where it can be other than 0: where dy is not finite.
@@ -21,15 +23,24 @@ import type { FloatArray } from "../../tensor/dtype.js";
 import { allocateInScope, doublesInScope } from "../../tensor/arena.js";
 import { contiguous, empty, type Tensor } from "../../tensor/tensor.js";
 import { type Execution, NO_VALUES, runTiles, threadsOf } from "../execution.js";
+import { type Prologue, packedMap, unpacked } from "../normalize.js";
 import { addColumns } from "../reduce.js";
 import type { Window2D } from "../window.js";
 import { zeroFunction } from "./copy-kernel.js";
 import { LANES } from "./floats.js";
 import { lanesOf, singles, sumsAt } from "./lanes.js";
+import { chooseNormalizeKernel, interleave } from "./normalize-kernels.js";
 import { GROUP, type OuterProductKernels } from "./outer-product-kernels.js";
 import { everyOutputSees, ranges } from "./axes.js";
 import { sumOfNothing } from "./finite-kernel.js";
-import { fetchPixels, gradientOperand, imageOperand, packedBytes, positionRow } from "./filter-gradient-operands.js";
+import {
+  fetchPixels,
+  gradientOperand,
+  imageOperand,
+  packedBytes,
+  positionRow,
+  preparedBytes,
+} from "./filter-gradient-operands.js";
 import {
   countTiles,
   type FilterTile,
@@ -56,11 +67,14 @@ interface Scratch {
   readonly tapPadding: number;
   readonly x: number;
   readonly dy: number;
+  /** Pixels of x after the prologue, and the numbers for that. */
+  readonly prepared: number;
+  readonly map: number;
   readonly end: number;
 }
 
-/** How a tile uses the scratch memory at `zeros`. */
-function scratchFrom(zeros: number, plan: Plan): Scratch {
+/** How a tile uses the scratch memory at `zeros`; `prepares`: there is a prologue. */
+function scratchFrom(zeros: number, plan: Plan, prepares: boolean): Scratch {
   const { kernels, taps, turned } = plan;
   const { groups, panels } = tileUnits(plan);
   const tile = GROUP * 16 * kernels.vectors;
@@ -71,12 +85,18 @@ function scratchFrom(zeros: number, plan: Plan): Scratch {
   const sums = padding + taps.size * tapPadding;
   const x = sums + taps.size * tapSums;
   const dy = x + packed.x;
-  return { zeros, sums, tapSums, padding, tapPadding, x, dy, end: dy + packed.dy };
+  const prepared = dy + packed.dy;
+  const map = prepared + (prepares ? preparedBytes(plan) : 0);
+  const end = map + (prepares ? 4 * PROLOGUE_VALUES * plan.groupChannels.size : 0);
+  return { zeros, sums, tapSums, padding, tapPadding, x, dy, prepared, map, end };
 }
+
+/** Numbers of a channel in a prologue: mean, scale and offset. */
+const PROLOGUE_VALUES = 3;
 
 /**
  * The gradient for the kernel, [kH, kW, C / groups, outC], from float32 tensors `x` [N, H, W, C] and
- * `dy` [N, OH, OW, outC], in panels of at most `vectors` vectors.
+ * `dy` [N, OH, OW, outC].
  */
 export function simdFilterGradient(
   x: Tensor,
@@ -84,9 +104,20 @@ export function simdFilterGradient(
   window: Window2D,
   groups: number,
   execution: Execution,
-  vectors: number = panelVectors(),
+  options: FilterGradientOptions = {},
 ): Tensor {
-  return filterGradientBeside(x, dy, window, groups, execution, () => undefined, vectors).dKernel;
+  return filterGradientBeside(x, dy, window, groups, execution, () => undefined, options).dKernel;
+}
+
+/** What else there is to a filter gradient. */
+export interface FilterGradientOptions {
+  /**
+   * What is done to x first, in whole vectors of channels and with float32 sums, where windows are of one pixel and see no
+   * border.
+   */
+  readonly prologue?: Prologue | undefined;
+  /** Vectors in a panel at most. */
+  readonly vectors?: number;
 }
 
 /**
@@ -100,7 +131,7 @@ export function filterGradientBeside<Other>(
   groups: number,
   execution: Execution,
   compute: (beside: Beside) => Other,
-  vectors: number = panelVectors(),
+  { prologue, vectors = panelVectors() }: FilterGradientOptions = {},
 ): { readonly dKernel: Tensor; readonly dySums: Float64Array | undefined; readonly other: Other } {
   const [batch, , , channels] = x.shape;
   const filters = dy.shape[3];
@@ -111,13 +142,14 @@ export function filterGradientBeside<Other>(
   const tiles = countTiles(plan);
   const sumsOfNothing = allocateInScope("float32", tiles);
   const dySums = hasWholeVectors(plan) ? doublesInScope(filters) : undefined;
+  const map = prologue === undefined ? NO_VALUES : packedMap(prologue.map, true);
   const runOf = (padding: boolean): SimdRun => ({
     job: simdFilterGradientJob,
-    reads: [contiguous(x).data, contiguous(dy).data],
+    reads: [contiguous(x).data, contiguous(dy).data, map],
     writes: [dKernel.data, sumsOfNothing, dySums ?? NO_VALUES],
-    numbers: [...planNumbers(plan), Number(padding)],
+    numbers: [...planNumbers(plan), Number(padding), Number(prologue?.rectify === true)],
     tiles,
-    scratch: scratchFrom(0, plan).end,
+    scratch: scratchFrom(0, plan, prologue !== undefined).end,
   });
   const isChecked = everyOutputSees(window);
   const other = withScratch(execution, runOf(!isChecked), (run) => {
@@ -141,7 +173,7 @@ function hasWholeVectors({ filters, groups, groupFilters: { size, count } }: Pla
  */
 export const simdFilterGradientJob: Job = {
   name: "simdFilterGradient",
-  prepare([x, dy, scratchMemory, dKernel, sumsOfNothing, dySums], numbers) {
+  prepare([x, dy, map, scratchMemory, dKernel, sumsOfNothing, dySums], numbers) {
     const plan = planFrom(numbers);
     const { batch, window, channels, filters, groups, kernels, turned } = plan;
     const skipsPadding = numbers[PLAN_NUMBERS] === 0;
@@ -149,9 +181,21 @@ export const simdFilterGradientJob: Job = {
     const rowRanges = ranges(window.outputHeight, plan.positions.rows);
     const columnRanges = ranges(window.outputWidth, plan.positions.columns);
     const putZeros = zeroFunction(singles);
+    const prepares = map.length > 0;
+    const normalize = kernelFunction(chooseNormalizeKernel(map, false, numbers[PLAN_NUMBERS + 1] === 1));
+    const numbersOfChannels = prepares ? unpacked(map, channels) : [];
     return (index) => {
       const tile = filterTile(plan, index);
-      const scratch = scratchFrom(scratchAddress(scratchMemory, numbers), plan);
+      const scratch = scratchFrom(scratchAddress(scratchMemory, numbers), plan, prepares);
+      const prologue = prepares ? { normalize, map: scratch.map, room: scratch.prepared } : undefined;
+      if (prepares) {
+        const { from, to } = tile.channels;
+        const room = sumsAt(singles, scratchMemory.buffer, scratch.map, PROLOGUE_VALUES * (to - from));
+        interleave(
+          numbersOfChannels.map((values) => values.subarray(from, to)),
+          room,
+        );
+      }
       const [left, right] = turned ? [tile.filters, tile.channels] : [tile.channels, tile.filters];
       const products = {
         window,
@@ -176,7 +220,7 @@ export const simdFilterGradientJob: Job = {
               const from = dy.byteOffset + 4 * filters * first;
               addColumns(from, dySums.byteOffset, { ...summed, rows: count }, kernels.lanes === singles);
             }
-            const image = imageOperand(plan, tile, positions, x.byteOffset, scratch.x);
+            const image = imageOperand(plan, tile, positions, x.byteOffset, scratch.x, prologue);
             const gradient = gradientOperand(plan, tile, positions, dy.byteOffset, scratch.dy);
             const block = { positions, image, gradient, finite: skipsPadding };
             for (let tap = tile.taps.from, i = 0; tap < tile.taps.to; tap++, i++) {

@@ -132,7 +132,8 @@ export function lineNormalizer(
   { map, rectify }: LinePrologue,
   scratch: number,
 ): LineCopier {
-  const normalize = kernelFunction(chooseNormalizeKernel(map, false, rectify)); // x, map, addend, y, vectors, rows, skip
+  // x, map, addend, y, vectors, rows, skip, skipWritten
+  const normalize = kernelFunction(chooseNormalizeKernel(map, false, rectify));
   const copy = copyFunction(lanes);
   const widens = lanes.name === "float64";
   const line = columns * channels;
@@ -143,12 +144,12 @@ export function lineNormalizer(
   return (image, top, height, to) => {
     const from = image + 4 * top * inputWidth * channels;
     if (!widens && strideHeight === 1 && strideWidth === 1) {
-      normalize(from, map.byteOffset, 0, to, vectors, height * columns, skip);
+      normalize(from, map.byteOffset, 0, to, vectors, height * columns, skip, skip);
     } else {
       for (let h = 0; h < height; h += strideHeight) {
         const target = to + h * lineBytes;
         const y = widens ? scratch : target;
-        normalize(from + 4 * h * inputWidth * channels, map.byteOffset, 0, y, vectors, outputWidth, skip);
+        normalize(from + 4 * h * inputWidth * channels, map.byteOffset, 0, y, vectors, outputWidth, skip, skip);
         if (widens) copy({ ...one, from: scratch, to: target });
       }
     }

@@ -29,14 +29,19 @@ import { storeSideBySide } from "./stores.js";
 
 /** `values`, [C] each, as kernels read them: in single precision, if so, or as they are. */
 export function interleaved(values: readonly Float64Array[], single: boolean): FloatArray {
+  const all = allocateInScope(single ? "float32" : "float64", values.length * values[0].length);
+  interleave(values, all);
+  return all;
+}
+
+/** Writes `values`, [C] each, to `all` as kernels read them. */
+export function interleave(values: readonly FloatArray[], all: FloatArray): void {
   const channels = values[0].length;
-  const all = allocateInScope(single ? "float32" : "float64", values.length * channels);
-  const most = LANES * (single ? singleElements : doubleElements).together;
+  const most = LANES * (all instanceof Float32Array ? singleElements : doubleElements).together;
   for (let from = 0, at = 0; from < channels; from += most) {
     const to = Math.min(channels, from + most);
     for (let i = 0; i < values.length; i++) for (let c = from; c < to; c++) all[at++] = values[i][c];
   }
-  return all;
 }
 
 /** Where the next vector of each tensor is. */
@@ -47,9 +52,9 @@ interface Rows {
   /** Of the first row; they are changed, and so is `rows`. The last one is where results go. */
   readonly pointers: Pointers;
   readonly rows: Local<"i32">;
-  /** Vectors in a row, and bytes from its end to the next one. */
+  /** Vectors in a row, and for each pointer the bytes from its end to the next one. */
   readonly vectors: Local<"i32">;
-  readonly skip: Operand<"i32">;
+  readonly skips: readonly Operand<"i32">[];
   /** The numbers of the channels, and how many there are of each. */
   readonly map: Local<"i32">;
   readonly valuesPerChannel: number;
@@ -64,17 +69,18 @@ type Compute<V> = (result: Local<"v128">, pointers: Pointers, at: number, values
 /** Computes all rows. They are taken in pairs, so that the numbers of a channel are loaded once for both. */
 function inPairsOfRows<V>(
   local: <T extends "i32" | "v128">(type: T) => Local<T>,
-  { pointers, rows, vectors, skip, map, valuesPerChannel }: Rows,
+  { pointers, rows, vectors, skips, map, valuesPerChannel }: Rows,
   elements: Elements<V>,
   compute: Compute<V>,
-): Statement[] {
-  const [values, left, pitch] = [local("i32"), local("i32"), local("i32")];
+): Body {
+  const [values, left] = [local("i32"), local("i32")];
+  const pitches = skips.map(() => local("i32"));
   const most = elements.together;
   const results = Array.from({ length: most }, () => local("v128"));
   const held = results.map(() => Array.from({ length: valuesPerChannel }, () => elements.hold(local)));
   const below = pointers.map(() => local("i32"));
-  const advance = (row: Pointers, bytes: Operand<"i32">): Statement[] =>
-    row.map((pointer) => pointer.set(i32.add(pointer, bytes)));
+  const advance = (row: Pointers, bytes: (i: number) => Operand<"i32">): Statement[] =>
+    row.map((pointer, i) => pointer.set(i32.add(pointer, bytes(i))));
   const step = (count: number, taken: readonly Pointers[]): Body => {
     const some = held.slice(0, count);
     return [
@@ -91,7 +97,7 @@ function inPairsOfRows<V>(
           ),
         ),
         storeSideBySide(row[row.length - 1], results.slice(0, count)),
-        advance(row, 16 * count),
+        advance(row, () => 16 * count),
       ]),
       values.set(i32.add(values, valuesPerChannel * count * elements.bytes)),
       left.set(i32.sub(left, count)),
@@ -105,18 +111,18 @@ function inPairsOfRows<V>(
       : [whileLoop(i32.ge_s(left, most), step(most, taken)), when(left, step(1, taken))],
   ];
   return [
-    pitch.set(i32.add(i32.shl(vectors, 4), skip)),
+    pitches.map((pitch, i) => pitch.set(i32.add(i32.shl(vectors, 4), skips[i]))),
     whileLoop(i32.ge_s(rows, 2), [
-      below.map((pointer, i) => pointer.set(i32.add(pointers[i], pitch))),
+      below.map((pointer, i) => pointer.set(i32.add(pointers[i], pitches[i]))),
       pass(pointers, below),
-      advance(pointers, i32.add(pitch, skip)),
+      advance(pointers, (i) => i32.add(pitches[i], skips[i])),
       rows.set(i32.sub(rows, 2)),
     ]),
     when(rows, pass(pointers)),
   ];
 }
 
-type NormalizeParameters = Record<"x" | "map" | "addend" | "y" | "vectors" | "rows" | "skip", "i32">;
+type NormalizeParameters = Record<"x" | "map" | "addend" | "y" | "vectors" | "rows" | "skip" | "skipWritten", "i32">;
 
 function normalizeKernel<V>(
   name: string,
@@ -127,12 +133,14 @@ function normalizeKernel<V>(
   const { load, add, sub, mul, narrow } = elements;
   return wasmFunction(
     `${name}${elements.suffix}`,
-    { x: "i32", map: "i32", addend: "i32", y: "i32", vectors: "i32", rows: "i32", skip: "i32" },
-    ({ x, map, addend, y, vectors, rows, skip }, local) => {
+    { x: "i32", map: "i32", addend: "i32", y: "i32", vectors: "i32", rows: "i32", skip: "i32", skipWritten: "i32" },
+    ({ x, map, addend, y, vectors, rows, skip, skipWritten }, local) => {
       const held = local("v128");
+      const pointers = adds ? [x, addend, y] : [x, y];
+      const skips = pointers.map((pointer) => (pointer === y ? skipWritten : skip));
       return inPairsOfRows(
         local,
-        { pointers: adds ? [x, addend, y] : [x, y], rows, vectors, skip, map, valuesPerChannel: 3 },
+        { pointers, rows, vectors, skips, map, valuesPerChannel: 3 },
         elements,
         (result, [from, other], at, [mean, scale, offset]) => {
           const stored = narrow(add(mul(sub(load(from, at), mean), scale), offset));
@@ -158,7 +166,7 @@ function normalizeKernelsFor<V>(elements: Elements<V>): NormalizeKernels {
 
 /**
  * `y` from `x`, with a map in single or double precision. At least one row and one vector; from the end of a row to the
- * beginning of the next there are `skip` bytes.
+ * beginning of the next there are `skip` bytes of what is read, and `skipWritten` of `y`.
  */
 export const normalizeKernels: Record<"single" | "double", NormalizeKernels> = {
   single: normalizeKernelsFor(singleElements),
@@ -195,7 +203,7 @@ function gradientKernel<V>(
       const pointers = [dy, x, ...(readsOutput ? [positive] : []), ...(adds ? [addend] : []), dx];
       return inPairsOfRows(
         local,
-        { pointers, rows, vectors, skip: 0, map, valuesPerChannel },
+        { pointers, rows, vectors, skips: pointers.map(() => 0), map, valuesPerChannel },
         elements,
         (result, [dyAt, xAt, ...others], at, [mean, scale, shift, slope, offset]) => {
           const gradient = masked ? elements.from(floats) : load(dyAt, at);

@@ -79,7 +79,11 @@ function normalizationChecks(make: MakeArray): readonly Check[] {
     checkOf(
       "a normalization with a sum and a ReLU",
       y,
-      (run) => run(normalizeKernels.single.addRectify, { ...where, map: map.byteOffset, y: y.byteOffset, skip: 0 }),
+      (run) =>
+        run(normalizeKernels.single.addRectify, {
+          ...{ ...where, map: map.byteOffset, y: y.byteOffset },
+          ...{ skip: 0, skipWritten: 0 },
+        }),
       (i) => {
         const [mean, scale, offset] = [0, 1, 2].map((which) => numberOf(map, which, i));
         const own = fround(fround(fround(x[i] - mean) * scale) + offset);

@@ -38,11 +38,14 @@ export interface Operand extends Steps {
   readonly address: number;
 }
 
-/** The pixels of x: `address` is that of the input (firstRow, firstColumn), and every `step`th input is there. */
-export interface ImageOperand extends Operand {
+/** Pixels of x: `address` is that of the input (rows.first, columns.first), and every `step`th input is there. */
+export interface Pixels extends Omit<Operand, "panel"> {
   readonly rows: Inputs;
   readonly columns: Inputs;
 }
+
+/** The pixels of x as an operand. */
+export interface ImageOperand extends Operand, Pixels {}
 
 /** What the products of a tile need, whatever the block. */
 export interface TapProducts {

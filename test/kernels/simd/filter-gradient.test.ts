@@ -3,7 +3,7 @@ import { after, describe, it } from "node:test";
 import fc from "fast-check";
 import { wasmFunction } from "../../../src/assembly/code.js";
 import { conv2DKernelGradientNaive } from "../../../src/kernels/conv2d-gradients.js";
-import { createExecution, type OwnedExecution } from "../../../src/kernels/execution.js";
+import { createExecution, NO_VALUES, type OwnedExecution } from "../../../src/kernels/execution.js";
 import { columnSumsNaive } from "../../../src/kernels/reduce.js";
 import type { Accumulate } from "../../../src/kernels/rounding.js";
 import {
@@ -41,7 +41,9 @@ function assertNaiveBits(x: Tensor, dy: Tensor, window: Window2D, groups: number
     for (const execution of executions.filter((each) => each.accumulate === accumulate)) {
       for (const vectors of PANEL_VECTORS) {
         const what = `${nameOf(execution)}, ${vectors} vectors`;
-        const { dKernel, dySums } = filterGradientBeside(x, dy, window, groups, execution, () => undefined, vectors);
+        const { dKernel, dySums } = filterGradientBeside(x, dy, window, groups, execution, () => undefined, {
+          vectors,
+        });
         assertSameBits(dKernel, expected, `dKernel, ${what}`);
         if (dySums !== undefined) assert.deepEqual(dySums, sums, `dySums, ${what}`);
       }
@@ -207,8 +209,8 @@ describe("simdFilterGradient", () => {
       const scratch = empty([2 ** 20], "float32").data;
       const found = empty([countTiles(plan)], "float32").data;
       const dySums = doublesInScope(filters);
-      const arrays = [images.data, gradients.data, scratch, dKernel.data, found, dySums];
-      const compute = simdFilterGradientJob.prepare(arrays, [...planNumbers(plan), 0, scratch.byteLength]);
+      const arrays = [images.data, gradients.data, NO_VALUES, scratch, dKernel.data, found, dySums];
+      const compute = simdFilterGradientJob.prepare(arrays, [...planNumbers(plan), 0, 0, scratch.byteLength]);
       const written = new Float64Array(filters);
       for (let tile = 0; tile < countTiles(plan); tile++) {
         dySums.fill(Number.NaN);

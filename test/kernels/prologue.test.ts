@@ -1,0 +1,125 @@
+import assert from "node:assert/strict";
+import { after, describe, it } from "node:test";
+import fc from "fast-check";
+import { conv2DGradients, conv2DWeightGradients } from "../../src/kernels/conv2d-backward.js";
+import { conv2DInputGradientNaive, conv2DKernelGradientNaive } from "../../src/kernels/conv2d-gradients.js";
+import { type ChannelMap, normalizeNaive } from "../../src/kernels/normalize.js";
+import { columnSumsNaive } from "../../src/kernels/reduce.js";
+import { filterGradientBeside } from "../../src/kernels/simd/filter-gradient.js";
+import { PANEL_VECTORS } from "../../src/kernels/simd/lanes.js";
+import { type Window2D, window2D } from "../../src/kernels/window.js";
+import { contiguous, type Tensor } from "../../src/tensor/tensor.js";
+import { assertSameBits, dtypes, fastExecutions, fill, nameOf, seedValues } from "./support.js";
+
+const { executions, closeAll } = fastExecutions();
+after(closeAll);
+
+/** As a map, the numbers of channels that `seeds` give. */
+function mapOf(channels: number, seeds: readonly number[]): ChannelMap {
+  const [mean, scale, offset] = [seeds, [1.5, -0.3, 2.7], seeds.toReversed()].map((values) =>
+    Float64Array.from(fill(values, [channels], "float64").data),
+  );
+  return { mean, scale, offset };
+}
+
+/** A convolution of what a prologue makes of `x`, and the gradient of its output. */
+interface Case {
+  readonly x: Tensor;
+  readonly kernel: Tensor;
+  readonly dy: Tensor;
+  readonly window: Window2D;
+  readonly groups: number;
+  readonly rectify: boolean;
+  readonly map: ChannelMap;
+}
+
+/** Asserts the bits of the naive loops, one after another, on every path, and in panels of every width. */
+function assertBitsApart({ x, kernel, dy, window, groups, map, rectify }: Case, tilesPrepare: boolean): void {
+  const prologue = { map, rectify };
+  for (const execution of executions) {
+    const { accumulate } = execution;
+    const how = nameOf(execution);
+    const read = normalizeNaive(x, map, { rectify }, accumulate);
+    const dKernel = conv2DKernelGradientNaive(read, dy, window, groups, accumulate);
+    const filters = dy.shape[3];
+    const dBias = columnSumsNaive(contiguous(dy).data, dy.size / filters, filters, accumulate);
+    const all = conv2DGradients(x, dy, kernel, window, groups, execution, prologue);
+    assertSameBits(all.dKernel, dKernel, `dKernel, ${how}`);
+    assertSameBits(all.dx, conv2DInputGradientNaive(dy, kernel, window, groups, accumulate), `dx, ${how}`);
+    const alone = conv2DWeightGradients(x, dy, window, groups, execution, prologue);
+    assertSameBits(alone.dKernel, dKernel, `dKernel alone, ${how}`);
+    for (const given of [all.dBias, alone.dBias]) {
+      assert.deepEqual(
+        given.data,
+        given.data.map((_, f) => dBias[f]),
+        `dBias, ${how}`,
+      );
+    }
+    if (!tilesPrepare || execution.kernel !== "simd" || accumulate !== "float32") continue;
+    for (const vectors of PANEL_VECTORS) {
+      const options = { prologue, vectors };
+      const beside = filterGradientBeside(x, dy, window, groups, execution, () => undefined, options);
+      assertSameBits(beside.dKernel, dKernel, `dKernel, ${how}, ${vectors} vectors`);
+    }
+  }
+}
+
+describe("The gradients of a convolution of what was normalized on the way", () => {
+  it("have the bits of one that reads what a pass has normalized before, for any window, groups and values", () => {
+    const cases = fc.record({
+      batch: fc.integer({ min: 1, max: 3 }),
+      kernelSize: fc.tuple(fc.integer({ min: 1, max: 2 }), fc.integer({ min: 1, max: 3 })),
+      stride: fc.integer({ min: 1, max: 2 }),
+      padding: fc.constantFrom("same" as const, "valid" as const),
+      groups: fc.constantFrom(1, 1, 2),
+      channels: fc.integer({ min: 1, max: 8 }),
+      filters: fc.integer({ min: 1, max: 9 }),
+      dtype: dtypes,
+      seeds: fc.tuple(seedValues, seedValues, seedValues, seedValues),
+      rectify: fc.boolean(),
+    });
+    fc.assert(
+      fc.property(cases, ({ batch, kernelSize, stride, padding, groups, channels, filters, dtype, seeds, rectify }) => {
+        const window = window2D([5, 7], kernelSize, [stride, stride], padding, [1, 1]);
+        const x = fill(seeds[0], [batch, 5, 7, groups * channels], dtype);
+        const kernel = fill(seeds[1], [...kernelSize, channels, groups * filters], dtype);
+        const dy = fill(seeds[2], [batch, window.outputHeight, window.outputWidth, groups * filters], dtype);
+        const map = mapOf(groups * channels, seeds[3]);
+        assertBitsApart({ x, kernel, dy, window, groups, map, rectify }, false);
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  it("have them where tiles normalize the pixels that they read, whatever is left out between them", () => {
+    const cases = fc.record({
+      batch: fc.integer({ min: 1, max: 3 }),
+      image: fc.uniqueArray(fc.integer({ min: 3, max: 19 }), { minLength: 2, maxLength: 2 }),
+      strides: fc.tuple(fc.integer({ min: 1, max: 3 }), fc.integer({ min: 1, max: 3 })),
+      vectors: fc.constantFrom(1, 2, 3, 5, 17, 20),
+      filters: fc.constantFrom(1, 3, 6, 8, 160),
+      seeds: fc.tuple(seedValues, seedValues, seedValues),
+      rectify: fc.boolean(),
+    });
+    fc.assert(
+      fc.property(cases, ({ batch, image: [height, width], strides, vectors, filters, seeds, rectify }) => {
+        const window = window2D([height, width], [1, 1], strides, "same", [1, 1]);
+        const x = fill(seeds[0], [batch, height, width, 4 * vectors], "float32");
+        const kernel = fill(seeds[1], [1, 1, 4 * vectors, filters], "float32");
+        const dy = fill(seeds[1], [batch, window.outputHeight, window.outputWidth, filters], "float32");
+        assertBitsApart({ x, kernel, dy, window, groups: 1, map: mapOf(4 * vectors, seeds[2]), rectify }, true);
+      }),
+      { numRuns: 20 },
+    );
+  });
+
+  it("have them where pixels fill several blocks", () => {
+    const [batch, height, width, channels, filters] = [5, 31, 29, 12, 24];
+    const window = window2D([height, width], [1, 1], [1, 1], "valid", [1, 1]);
+    const x = fill([0.7, -1.3, 2.9, 0.1, -0.4], [batch, height, width, channels], "float32");
+    const kernel = fill([1.1, -0.6, 0.3], [1, 1, channels, filters], "float32");
+    const dy = fill([0.8, -2.2, 1.7, -0.5, 0.2, 0.9, -1.1], [batch, height, width, filters], "float32");
+    const map = mapOf(channels, [0.3, -1.9, 0.8]);
+    assertBitsApart({ x, kernel, dy, window, groups: 1, map, rectify: true }, true);
+  });
+});
