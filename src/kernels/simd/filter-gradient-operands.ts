@@ -126,7 +126,8 @@ export function imageOperand(
   const inMemory = pixelsInMemory(plan, tile, block, x);
   const pixels = prologue === undefined ? inMemory : preparedPixels(plan, tile, block, inMemory, prologue);
   if (!isPacked(plan, tile, { bytes: pixels.column, values, partners, inPanels: turned })) {
-    return { ...pixels, panel: 4 * unit };
+    const { address, column, row, image, rows, columns } = pixels;
+    return { address, column, row, image, panel: 4 * unit, rows, columns };
   }
   const packed = pixelsSeen(plan, block, scratch, unit * kernels.lanes.bytes);
   const panel = (block.images.to - block.images.from) * packed.image + STAGGER;
@@ -134,7 +135,8 @@ export function imageOperand(
   forEachRun(pixels, packed, block, (from, to, count, fromStep) => {
     runKernel(pack, { from, to, count, fromStep, columns: values, panelBytes: panel });
   });
-  return { ...packed, panel };
+  const { address, column, row, image, rows, columns } = packed;
+  return { address, column, row, image, panel, rows, columns };
 }
 
 /** The channels of `tile` in all pixels of the images of `block`, where the tensor at the address `x` has them. */
@@ -149,7 +151,9 @@ function pixelsInMemory(
   const image = inputHeight * row;
   return {
     address: x + images.from * image + 4 * (group * (channels / groups) + from),
-    ...{ column, row, image },
+    column,
+    row,
+    image,
     rows: { first: 0, step: 1, count: inputHeight },
     columns: { first: 0, step: 1, count: inputWidth },
   };

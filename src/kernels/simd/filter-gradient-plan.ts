@@ -96,11 +96,11 @@ export function tileUnits({ kernels, turned, groupChannels, groupFilters }: Plan
   readonly groups: number;
   readonly panels: number;
 } {
-  const units = unitsOf(kernels, turned);
-  const ofChannels = Math.ceil(groupChannels.size / units.channels);
-  const ofFilters = Math.ceil(groupFilters.size / units.filters);
+  const { channels, filters } = unitsOf(kernels, turned);
+  const ofChannels = Math.ceil(groupChannels.size / channels);
+  const ofFilters = Math.ceil(groupFilters.size / filters);
   const [groups, panels] = turned ? [ofFilters, ofChannels] : [ofChannels, ofFilters];
-  return { ...units, groups, panels };
+  return { channels, filters, groups, panels };
 }
 
 /** Where every window is one pixel and every pixel is in one window, all images are one row of pixels. */

@@ -208,8 +208,8 @@ export const simdFilterGradientJob: Job = {
       putZeros(scratch.zeros, (scratch.x - scratch.zeros) / 4);
       const firstFilter = tile.group * (filters / groups) + tile.filters.from;
       const sumsDy = dySums.length > 0 && tile.taps.from === 0 && tile.channels.from === 0;
-      const summed = { channels: filters, from: firstFilter, to: firstFilter + tile.filters.to - tile.filters.from };
-      if (sumsDy) dySums.fill(0, summed.from, summed.to);
+      const endFilter = firstFilter + tile.filters.to - tile.filters.from;
+      if (sumsDy) dySums.fill(0, firstFilter, endFilter);
       for (const images of imageRanges) {
         for (const rows of rowRanges) {
           for (const columns of columnRanges) {
@@ -217,8 +217,8 @@ export const simdFilterGradientJob: Job = {
             fetchPixels(plan, tile, positions, x.byteOffset, dy.byteOffset);
             if (sumsDy) {
               const { first, count } = positionRow(plan.window, positions);
-              const from = dy.byteOffset + 4 * filters * first;
-              addColumns(from, dySums.byteOffset, { ...summed, rows: count }, kernels.lanes === singles);
+              const part = { rows: count, channels: filters, from: firstFilter, to: endFilter };
+              addColumns(dy.byteOffset + 4 * filters * first, dySums.byteOffset, part, kernels.lanes === singles);
             }
             const image = imageOperand(plan, tile, positions, x.byteOffset, scratch.x, prologue);
             const gradient = gradientOperand(plan, tile, positions, dy.byteOffset, scratch.dy);
