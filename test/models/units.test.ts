@@ -314,6 +314,7 @@ describe("joinedUnits", () => {
       conv({ kernelSize: 1 }).apply(read),
       conv({ kernelSize: 1 }).apply(read),
       new Add().apply([x, norm()]),
+      conv({ kernelSize: 1 }).apply(new Add().apply([x, norm()])), // what is added would be lost
     ];
     for (const inference of [true, false]) {
       const names = namesOf(new Model({ inputs: x, outputs }), inference);
