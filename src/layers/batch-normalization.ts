@@ -348,17 +348,21 @@ export class BatchNormalization extends Layer {
     if (!costsNothing || !passRunsSimd(execution, input, input.shape.at(-1))) {
       return this.callFinished([input], context, { rectify });
     }
-    const { axis, x, weights, statistics, options, updates } = this.#begin(input, context);
-    const cache = cacheOf(x, weights, statistics, options, execution);
-    // where the statistics are the moving ones, the map whose packed copy may have been kept
-    const map = options.ofBatch ? cache.map : this.channelMap(context);
+    const begin = () => {
+      const { axis, x, weights, statistics, options, updates } = this.#begin(input, context);
+      return { axis, updates, cache: cacheOf(x, weights, statistics, options, execution) };
+    };
+    // moving statistics are known, and the map with a packed copy may have been kept: the rest is for the way back alone
+    const begun = training && this.trainable ? begin() : undefined;
     return {
       y: input,
-      prologue: { map, rectify },
-      updates,
+      prologue: { map: begun?.cache.map ?? this.channelMap(context), rectify },
+      ...(begun && { updates: begun.updates }),
       keeps: [input],
-      backward: (dy, { addend } = {}) =>
-        this.#gradients(axisToLast(dy, axis), cache, axis, { rectified: rectify, addend }),
+      backward: (dy, { addend } = {}) => {
+        const { axis, cache } = begun ?? begin();
+        return this.#gradients(axisToLast(dy, axis), cache, axis, { rectified: rectify, addend });
+      },
     };
   }
 
