@@ -1,11 +1,14 @@
 /**
- * What a training step of ResNet20v1 moves through memory, pass by pass: how often a job runs, the bytes of the arrays
- * that it reads and writes (each counted once a run, whatever the caches do), the time that it takes on one thread, and
- * into how many tiles it is cut for 64 threads.
+ * What a training step of a CIFAR-10 ResNet, ResNet20v1 unless another one is named, moves through memory, pass by pass: how
+ * often a job runs, the bytes of the arrays that it reads and writes (each counted once a run, whatever the caches do), the
+ * time that it takes on one thread, and into how many tiles it is cut for 64 threads.
+ *
+ *     node build/bench/models/step-traffic.bench.js resnet110v2
  */
 import { cpus } from "node:os";
 import { createExecution } from "../../src/kernels/execution.js";
 import { resnetV1 } from "../../src/models/resnet-v1.js";
+import { resnetV2 } from "../../src/models/resnet-v2.js";
 import type { JobRun } from "../../src/parallel/job.js";
 import { WorkerPool } from "../../src/parallel/pool.js";
 import { trainStep } from "../../src/training/train-step.js";
@@ -56,8 +59,14 @@ class CountingPool extends WorkerPool {
 }
 
 const STEPS = 10;
+const [name = "resnet20v1"] = process.argv.slice(2);
+const { depth, version } = /^resnet(?<depth>\d+)(?<version>v[12])$/.exec(name)?.groups ?? {};
+if (depth === undefined) {
+  console.error(`step-traffic: the model must be resnetDEPTHv1 or resnetDEPTHv2. Received ${name}.`);
+  process.exit(2);
+}
 const batch = batchOf(32);
-const model = resnetV1(20);
+const model = (version === "v1" ? resnetV1 : resnetV2)(Number(depth));
 for (const threads of [1, 64]) {
   const pool = new CountingPool(threads);
   const options = stepOptions({ ...createExecution({ accumulate: "float32" }), pool });
@@ -65,7 +74,9 @@ for (const threads of [1, 64]) {
   for (; step < 5; step++) trainStep(model, batch, { ...options, step }); // until all is compiled
   pool.counts.clear();
   for (; step < 5 + STEPS; step++) trainStep(model, batch, { ...options, step });
-  console.log(`${cpus()[0].model}, Node ${process.versions.node}: one step of 32 images, cut for ${threads} threads`);
+  console.log(
+    `${cpus()[0].model}, Node ${process.versions.node}: one step of ${name}, 32 images, cut for ${threads} threads`,
+  );
   const rows = [...pool.counts].sort(([, a], [, b]) => b.milliseconds - a.milliseconds);
   console.table(
     rows.map(([job, { runs, bytes, milliseconds, leastTiles, tiles }]) => ({

@@ -14,7 +14,7 @@ import type { Tensor } from "../tensor/tensor.js";
 import { checkKernelGradient, conv2DInputGradient, conv2DKernelGradient } from "./conv2d-gradients.js";
 import { type Execution, windowRunsSimd } from "./execution.js";
 import type { Prologue } from "./normalize.js";
-import { isPreparedInTiles, prepared } from "./prologue.js";
+import { isPreparedInTiles, withPrepared } from "./prologue.js";
 import { biasGradient, roundedSums } from "./reduce.js";
 import { isDepthwise } from "./simd/depthwise.js";
 import { filterGradientBeside } from "./simd/filter-gradient.js";
@@ -70,8 +70,9 @@ function weightGradientsBeside<Other>(
 ): { readonly dKernel: Tensor; readonly dBias: Tensor; readonly other: Other } {
   const inTiles = execution.accumulate === "float32" && isPreparedInTiles(x, window, groups, execution);
   if (prologue !== undefined && !inTiles) {
-    const image = prepared(x, prologue, execution);
-    return weightGradientsBeside(image, dy, window, groups, execution, undefined, compute);
+    return withPrepared(x, prologue, execution, (image) =>
+      weightGradientsBeside(image, dy, window, groups, execution, undefined, compute),
+    );
   }
   if (!windowRunsSimd(execution, x, window) || isDepthwise(groups, x.shape[3] / groups, dy.shape[3] / groups)) {
     const dKernel = conv2DKernelGradient(x, dy, window, groups, execution);

@@ -20,7 +20,7 @@ import { LEAST_COLUMNS, passRunsSimd } from "./element-tiles.js";
 import { biasData, type Execution, NO_VALUES, windowRunsSimd, runTiles, tileRows } from "./execution.js";
 import { im2colBlock } from "./im2col.js";
 import { type Epilogue, interleavedMap, normalize, type Prologue } from "./normalize.js";
-import { isPreparedInTiles, prepared } from "./prologue.js";
+import { isPreparedInTiles, withPrepared } from "./prologue.js";
 import { RELU, rectify } from "./rectify.js";
 import { type Accumulate, roundingOf, roundsToFloat32 } from "./rounding.js";
 import { conv2DSimd } from "./simd/conv2d.js";
@@ -71,7 +71,9 @@ function convolved(
   prologue?: Prologue,
 ): { readonly y: Tensor; readonly finished: boolean } {
   if (prologue !== undefined && !isPreparedInTiles(x, window, groups, execution)) {
-    return convolved(prepared(x, prologue, execution), kernel, bias, window, groups, execution, finish);
+    return withPrepared(x, prologue, execution, (image) =>
+      convolved(image, kernel, bias, window, groups, execution, finish),
+    );
   }
   const finished = false;
   if (execution.kernel === "naive") {
@@ -92,7 +94,8 @@ function convolved(
     if (prologue === undefined) convolve(x);
     else {
       const map = interleavedMap(prologue.map, execution);
-      if (!convolve(x, { map, rectify: prologue.rectify })) convolve(prepared(x, prologue, execution));
+      if (!convolve(x, { map, rectify: prologue.rectify }))
+        withPrepared(x, prologue, execution, (image) => convolve(image));
     }
     return { y, finished: finish !== undefined };
   }

@@ -7,15 +7,21 @@
  *
  * @module
  */
+import { withPassing } from "../tensor/arena.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { passRunsSimd } from "./element-tiles.js";
 import type { Execution } from "./execution.js";
 import { normalize, type Prologue } from "./normalize.js";
 import type { Window2D } from "./window.js";
 
-/** `x` after the prologue. */
-export function prepared(x: Tensor, { map, rectify }: Prologue, execution: Execution): Tensor {
-  return normalize(x, map, { rectify }, execution);
+/** What `use` returns for `x` after the prologue, which exists no longer than that. */
+export function withPrepared<Result>(
+  x: Tensor,
+  { map, rectify }: Prologue,
+  execution: Execution,
+  use: (image: Tensor) => Result,
+): Result {
+  return withPassing(() => normalize(x, map, { rectify }, execution), use);
 }
 
 /** Whether tiles can prepare what they read of `x`, an image [N, H, W, C]. */

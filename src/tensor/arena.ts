@@ -85,6 +85,20 @@ export class Arena {
   }
 }
 
+/**
+ * What `use` returns for what `make` makes, whose memory is given back then: within a step, what is but a means need not stay
+ * until the step ends.
+ */
+export function withPassing<Made, Result>(make: () => Made, use: (made: Made) => Result): Result {
+  if (current === undefined) return use(make());
+  const own = new Arena();
+  try {
+    return use(own.run(make));
+  } finally {
+    own.reset();
+  }
+}
+
 /** `length` doubles, content undefined: from the arena of the step that runs now, else an ordinary typed array. */
 export function doublesInScope(length: number): Float64Array {
   const doubles = allocateInScope("float64", length);

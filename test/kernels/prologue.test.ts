@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, describe, it } from "node:test";
 import fc from "fast-check";
+import { conv2DFinished } from "../../src/kernels/conv2d.js";
 import { conv2DGradients, conv2DWeightGradients } from "../../src/kernels/conv2d-backward.js";
 import { conv2DInputGradientNaive, conv2DKernelGradientNaive } from "../../src/kernels/conv2d-gradients.js";
 import { type ChannelMap, normalizeNaive } from "../../src/kernels/normalize.js";
@@ -8,7 +9,9 @@ import { columnSumsNaive } from "../../src/kernels/reduce.js";
 import { filterGradientBeside } from "../../src/kernels/simd/filter-gradient.js";
 import { PANEL_VECTORS } from "../../src/kernels/simd/lanes.js";
 import { type Window2D, window2D } from "../../src/kernels/window.js";
-import { contiguous, type Tensor } from "../../src/tensor/tensor.js";
+import { Arena } from "../../src/tensor/arena.js";
+import { sharedHeap } from "../../src/tensor/heap.js";
+import { contiguous, copyInto, empty, type Tensor, tensorOf } from "../../src/tensor/tensor.js";
 import { assertSameBits, dtypes, fastExecutions, fill, nameOf, seedValues } from "./support.js";
 
 const { executions, closeAll } = fastExecutions();
@@ -111,6 +114,31 @@ describe("The gradients of a convolution of what was normalized on the way", () 
       }),
       { numRuns: 20 },
     );
+  });
+
+  it("keep nothing of what a pass has normalized for them", () => {
+    const window = window2D([29, 31], [3, 3], [1, 1], "same", [1, 1]);
+    const arena = new Arena();
+    const [x, kernel, dy] = arena.run(() =>
+      [
+        [4, 29, 31, 16],
+        [3, 3, 16, 24],
+        [4, 29, 31, 24],
+      ].map((shape) => copyInto(empty(shape, tensorOf([0], [1])), fill([0.3, -1.2, 0.7], shape, "float32"))),
+    );
+    const prologue = { map: mapOf(16, [0.5, -0.25]), rectify: true };
+    for (const execution of executions) {
+      const step = new Arena();
+      const before = sharedHeap().used;
+      const made = step.run(() => [
+        conv2DFinished(x, kernel, undefined, window, 1, { prologue }, execution),
+        ...Object.values(conv2DGradients(x, dy, kernel, window, 1, execution, prologue)),
+      ]);
+      const bytes = made.reduce((sum, { data }) => sum + data.byteLength, 0);
+      assert.ok(sharedHeap().used - before < bytes + x.data.byteLength, nameOf(execution)); // small tensors lie in pages
+      step.reset();
+    }
+    arena.reset();
   });
 
   it("have them where pixels fill several blocks", () => {

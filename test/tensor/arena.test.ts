@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { Arena } from "../../src/tensor/arena.js";
+import { Arena, withPassing } from "../../src/tensor/arena.js";
 import { sharedHeap } from "../../src/tensor/heap.js";
 import { detach, empty, zeros } from "../../src/tensor/tensor.js";
 
@@ -39,6 +39,43 @@ describe("Arena", () => {
     assert.equal(sharedHeap().used - before, taken);
     arena.reset();
     assert.equal(sharedHeap().used, before);
+  });
+
+  it("gives back in the middle of a step what is but a means, but not what was made with it", () => {
+    const outer = new Arena();
+    const before = sharedHeap().used;
+    const [made, kept] = outer.run(() => {
+      const result = withPassing(
+        () => zeros([50, 70], "float64"),
+        (x) => {
+          assert.ok(sharedHeap().used >= before + x.data.byteLength);
+          return [x, zeros([40, 60], "float64")];
+        },
+      );
+      assert.ok(sharedHeap().used < before + result[0].data.byteLength);
+      assert.throws(
+        () =>
+          withPassing(
+            () => zeros([50, 70], "float64"),
+            () => assert.fail("no"),
+          ), // given back then, too
+        { message: "no" },
+      );
+      return result;
+    });
+    assert.equal(sharedHeap().used, before + kept.data.byteLength);
+    outer.reset();
+    assert.equal(sharedHeap().used, before);
+    assert.ok(sharedHeap().owns(made.data));
+    assert.ok(
+      !sharedHeap().owns(
+        withPassing(
+          () => zeros([3], "float32"),
+          (x) => x,
+        ).data,
+      ),
+      "where no step runs",
+    );
   });
 
   it("clears zeros, whatever the memory held", () => {

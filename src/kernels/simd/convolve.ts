@@ -87,6 +87,9 @@ export interface Convolution {
   readonly finish?: ConvolutionFinish | undefined;
 }
 
+/** Tiles of all columns for each thread that are enough. */
+const FEWEST_WHOLE = 4;
+
 /** What follows a convolution. */
 export interface ConvolutionFinish {
   /** What the kernels of `normalize-kernels.ts` read, interleaved, or empty where nothing is normalized. */
@@ -99,7 +102,8 @@ export interface ConvolutionFinish {
 /**
  * Computes a convolution whose sums, images and results are not empty; and what waits `beside` it, if anything does.
  *
- * Returns false, and has written nothing, where several tiles would have to do the prologue to the same lines.
+ * Returns false, and has written nothing, where several tiles would have to do the prologue to the same lines, so that threads
+ * have enough of them.
  */
 export function convolve(convolution: Convolution, execution: Execution, beside?: Beside): boolean {
   const { images, batch, channels, window, kernel, bias, result, prologue, finish } = convolution;
@@ -118,9 +122,11 @@ export function convolve(convolution: Convolution, execution: Execution, beside?
     },
     threads,
   );
-  const tilePanels = Math.min(layout.panels.length, plan.panels); // a tile does not go on into the next group
-  if (prologue !== undefined && tilePanels < layout.panels.length) return false;
   const tilesDown = splitUnits(units, plan.units, threads).count;
+  const isCut = plan.panels < layout.panels.length;
+  if (prologue !== undefined && isCut && tilesDown < FEWEST_WHOLE * threads) return false;
+  // a tile does not go on into the next group, and does the prologue for all panels
+  const tilePanels = prologue === undefined ? Math.min(layout.panels.length, plan.panels) : layout.panels.length;
   const best = prologue === undefined ? chooseSkipping(window, plan.units, channels) : NO_SKIPPING;
   const skipping = (best.rows || best.columns) && convolution.isFinite() ? best : NO_SKIPPING;
   const reading = readingOf(window, lanes, layout.groups, channels, prologue !== undefined, skipping);
