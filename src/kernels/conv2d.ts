@@ -94,8 +94,8 @@ function convolved(
     if (prologue === undefined) convolve(x);
     else {
       const map = interleavedMap(prologue.map, execution);
-      if (!convolve(x, { map, rectify: prologue.rectify }))
-        withPrepared(x, prologue, execution, (image) => convolve(image));
+      const isDone = convolve(x, { map, rectify: prologue.rectify });
+      if (!isDone) withPrepared(x, prologue, execution, (image) => convolve(image));
     }
     return { y, finished: finish !== undefined };
   }

@@ -340,11 +340,11 @@ export class BatchNormalization extends Layer {
 
   /**
    * Finds out by what numbers to normalize, and leaves that to the reader. The way back through a ReLU then has no output to
-   * read, which only kernels with float32 sums can do without at no cost: in training, others do not leave it.
+   * read, which only kernels with float32 sums can do without at no cost: where there is a way back, others do not leave it.
    */
   override callAhead([input]: readonly Tensor[], context: CallContext, rectify: boolean): LayerPass {
-    const { training, execution } = context;
-    const costsNothing = !training || execution.accumulate === "float32";
+    const { training, execution, release } = context;
+    const costsNothing = release !== undefined || execution.accumulate === "float32";
     if (!costsNothing || !passRunsSimd(execution, input, input.shape.at(-1))) {
       return this.callFinished([input], context, { rectify });
     }

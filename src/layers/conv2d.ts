@@ -163,7 +163,8 @@ function windowOf(x: Tensor, kernel: Tensor, config: Conv2DConfig): Window2D {
 }
 
 /**
- * Gradients for `x` (or for what a prologue made of it), `kernel` and the bias, given `dy` [N, oH, oW, F] and the cache of the matching forward call.
+ * Gradients for `x`, or for what a prologue made of it, `kernel` and the bias, given `dy` [N, oH, oW, F] and the cache of the
+ * matching forward call.
  *
  * @throws TypeError when `dy` is no tensor.
  * @throws RangeError when it does not have the shape of the output.
