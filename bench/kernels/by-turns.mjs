@@ -7,9 +7,9 @@
  * how many times slower that is than the first work, a 3x3 convolution of 128 channels.
  */
 import { cpus } from "node:os";
-import { resolve } from "node:path";
+import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { checkBuilds } from "../builds.mjs";
+import { checkBuilds, placesOf } from "../builds.mjs";
 
 const WARM_UP = 20;
 const [accumulate, threads, turns, ...builds] = process.argv.slice(2);
@@ -65,8 +65,8 @@ const KEPT = 16;
 const executions = [];
 
 /** What a build does for each work: its name, operations, and a function. */
-async function worksOf(build) {
-  const load = (path) => import(pathToFileURL(resolve(build, path)).href);
+async function worksOf(place) {
+  const load = (path) => import(pathToFileURL(join(place, path)).href);
   const [conv, gradients, depthwise] = await Promise.all(
     ["conv2d", "conv2d-gradients", "depthwise"].map((name) => load(`src/kernels/${name}.js`)),
   );
@@ -118,7 +118,7 @@ async function worksOf(build) {
 }
 
 const sides = [];
-for (const build of builds) sides.push(await worksOf(build));
+for (const place of placesOf(builds)) sides.push(await worksOf(place));
 for (let i = 0; i < sides[0].length; i++) {
   for (let turn = 0; turn < WARM_UP + Number(turns); turn++) {
     for (const side of sides) {

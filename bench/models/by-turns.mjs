@@ -8,9 +8,9 @@
  * The ratio of a build is the median of its times by turns, each divided by that of the first build in the same turn.
  */
 import { cpus } from "node:os";
-import { resolve } from "node:path";
+import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { checkBuilds } from "../builds.mjs";
+import { checkBuilds, placesOf } from "../builds.mjs";
 
 const WARM_UP = 20;
 const [work = "", threads = "2", turns = "100", ...builds] = process.argv.slice(2);
@@ -25,9 +25,9 @@ if (kind === undefined || builds.length === 0) {
 }
 checkBuilds(builds);
 
-/** What one turn of `build` does. */
-async function turnOf(build) {
-  const load = (path) => import(pathToFileURL(resolve(build, path)).href);
+/** What one turn of the build at `place` does. */
+async function turnOf(place) {
+  const load = (path) => import(pathToFileURL(join(place, path)).href);
   const { createExecution, createPredictor, ResNet50, resnetV1, resnetV2, tensor } = await load("src/index.js");
   const execution = createExecution({ threads: Number(threads), accumulate: accumulate ?? "float32" });
   const model = version === undefined ? ResNet50() : { v1: resnetV1, v2: resnetV2 }[version](Number(depth));
@@ -47,7 +47,9 @@ async function turnOf(build) {
 }
 
 const sides = [];
-for (const build of builds) sides.push({ build, milliseconds: [], ...(await turnOf(build)) });
+for (const [i, place] of placesOf(builds).entries()) {
+  sides.push({ build: builds[i], milliseconds: [], ...(await turnOf(place)) });
+}
 for (let turn = 0; turn < WARM_UP + Number(turns); turn++) {
   for (let i = 0; i < sides.length; i++) {
     const { run, milliseconds } = sides[(turn + i) % sides.length];
