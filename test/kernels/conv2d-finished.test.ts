@@ -3,23 +3,15 @@ import { after, describe, it } from "node:test";
 import fc from "fast-check";
 import { conv2DNaive, conv2DFinished } from "../../src/kernels/conv2d.js";
 import { serial } from "../../src/kernels/execution.js";
-import { type ChannelMap, type Epilogue, normalizeNaive, type Prologue } from "../../src/kernels/normalize.js";
+import { type Epilogue, normalizeNaive, type Prologue } from "../../src/kernels/normalize.js";
 import type { Accumulate } from "../../src/kernels/rounding.js";
 import { sumTensorsNaive } from "../../src/kernels/sum-tensors.js";
 import { type Window2D, window2D } from "../../src/kernels/window.js";
 import { type Tensor, tensor, tensorOf } from "../../src/tensor/tensor.js";
-import { assertSameBits, dtypes, fastExecutions, fill, nameOf, seedValues } from "./support.js";
+import { assertSameBits, dtypes, fastExecutions, fill, mapOf, nameOf, seedValues } from "./support.js";
 
 const { executions, closeAll } = fastExecutions();
 after(closeAll);
-
-/** As a map, the numbers of channels that `seeds` give. */
-function mapOf(channels: number, seeds: readonly number[]): ChannelMap {
-  const [mean, scale, offset] = [seeds, [1.5, -0.3, 2.7], seeds.toReversed()].map((values) =>
-    Float64Array.from(fill(values, [channels], "float64").data),
-  );
-  return { mean, scale, offset };
-}
 
 /** What follows a convolution, by the naive loops. */
 function finishNaive(y: Tensor, { map, addend, rectify }: Epilogue, accumulate: Accumulate): Tensor {

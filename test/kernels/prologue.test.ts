@@ -12,18 +12,10 @@ import { type Window2D, window2D } from "../../src/kernels/window.js";
 import { Arena } from "../../src/tensor/arena.js";
 import { sharedHeap } from "../../src/tensor/heap.js";
 import { contiguous, copyInto, empty, type Tensor, tensorOf } from "../../src/tensor/tensor.js";
-import { assertSameBits, dtypes, fastExecutions, fill, nameOf, seedValues } from "./support.js";
+import { assertSameBits, dtypes, fastExecutions, fill, mapOf, nameOf, seedValues } from "./support.js";
 
 const { executions, closeAll } = fastExecutions();
 after(closeAll);
-
-/** As a map, the numbers of channels that `seeds` give. */
-function mapOf(channels: number, seeds: readonly number[]): ChannelMap {
-  const [mean, scale, offset] = [seeds, [1.5, -0.3, 2.7], seeds.toReversed()].map((values) =>
-    Float64Array.from(fill(values, [channels], "float64").data),
-  );
-  return { mean, scale, offset };
-}
 
 /** A convolution of what a prologue makes of `x`, and the gradient of its output. */
 interface Case {

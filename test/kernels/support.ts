@@ -6,6 +6,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { createExecution, type KernelPath, type OwnedExecution } from "../../src/kernels/execution.js";
+import type { ChannelMap } from "../../src/kernels/normalize.js";
 import type { Accumulate } from "../../src/kernels/rounding.js";
 import { panelVectors } from "../../src/kernels/simd/wide.js";
 import type { DType, FloatArray } from "../../src/tensor/dtype.js";
@@ -37,6 +38,14 @@ export const seedValues: fc.Arbitrary<number[]> = fc.oneof(
 export function fill(seeds: readonly number[], shape: Shape, dtype: DType): Tensor {
   const values = Array.from({ length: sizeOf(shape) }, (_, i) => seeds[i % seeds.length] * (1 + (i % 251) / 256));
   return tensorOf(values, shape, dtype);
+}
+
+/** As a map, the numbers of channels that `seeds` give. */
+export function mapOf(channels: number, seeds: readonly number[]): ChannelMap {
+  const [mean, scale, offset] = [seeds, [1.5, -0.3, 2.7], seeds.toReversed()].map((values) =>
+    Float64Array.from(fill(values, [channels], "float64").data),
+  );
+  return { mean, scale, offset };
 }
 
 /** Executions of both fast paths for 1, 2 and 3 threads and both accumulations. `closeAll` ends their threads. */
