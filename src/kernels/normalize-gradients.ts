@@ -73,7 +73,7 @@ export function normalizationSums(
   const channels = map.mean.length;
   const simd = passRunsSimd(execution, x, channels);
   const single = roundsToFloat32(execution.accumulate, dtypeOf(x));
-  const positive = simd && single ? undefined : outputOfReLU(x, map, behind, execution);
+  const positive = outputToRead(x, map, behind, simd && single, execution);
   if (execution.kernel === "naive") return normalizationSumsNaive(dy, x, map.mean, positive, execution.accumulate);
   expectShape("normalizationSums", "dy", dy, x.shape);
   if (positive !== undefined) expectShape("normalizationSums", "positive", positive, x.shape);
@@ -96,14 +96,16 @@ export function normalizationSums(
   return { dySum, dyDot };
 }
 
-/** What a ReLU made of what `map` makes of `x`, if there is one. */
-function outputOfReLU(
+/** What a ReLU made of what `map` makes of `x`, where there is one whose output the kernel does not compute again. */
+function outputToRead(
   x: Tensor,
   map: ChannelMap,
   { rectified, positive }: BehindReLU,
+  recomputes: boolean,
   execution: Execution,
 ): Tensor | undefined {
-  return rectified === true ? (positive ?? normalize(x, map, { rectify: true }, execution)) : undefined;
+  if (rectified !== true || recomputes) return undefined;
+  return positive ?? normalize(x, map, { rectify: true }, execution);
 }
 
 /** The sums of some of the columns. */
@@ -203,7 +205,7 @@ export function normalizationGradient(
   const simd = passRunsSimd(execution, x, channels);
   const single = roundsToFloat32(execution.accumulate, dtypeOf(x));
   const recomputes = simd && single && rectified;
-  const positive = recomputes ? undefined : outputOfReLU(x, map, options, execution);
+  const positive = outputToRead(x, map, options, recomputes, execution);
   if (execution.kernel === "naive") {
     return normalizationGradientNaive(dy, x, map, { positive, addend }, execution.accumulate);
   }

@@ -5,10 +5,14 @@ import { conv2DFinished } from "../../src/kernels/conv2d.js";
 import { conv2DGradients, conv2DWeightGradients } from "../../src/kernels/conv2d-backward.js";
 import { conv2DInputGradientNaive, conv2DKernelGradientNaive } from "../../src/kernels/conv2d-gradients.js";
 import { type ChannelMap, normalizeNaive } from "../../src/kernels/normalize.js";
+import { createExecution } from "../../src/kernels/execution.js";
+import { normalizationGradient, normalizationSums } from "../../src/kernels/normalize-gradients.js";
 import { columnSumsNaive } from "../../src/kernels/reduce.js";
 import { filterGradientBeside } from "../../src/kernels/simd/filter-gradient.js";
 import { PANEL_VECTORS } from "../../src/kernels/simd/lanes.js";
 import { type Window2D, window2D } from "../../src/kernels/window.js";
+import type { JobRun } from "../../src/parallel/job.js";
+import { WorkerPool } from "../../src/parallel/pool.js";
 import { Arena } from "../../src/tensor/arena.js";
 import { sharedHeap } from "../../src/tensor/heap.js";
 import { contiguous, copyInto, empty, type Tensor, tensorOf } from "../../src/tensor/tensor.js";
@@ -16,6 +20,21 @@ import { assertSameBits, dtypes, fastExecutions, fill, mapOf, nameOf, seedValues
 
 const { executions, closeAll } = fastExecutions();
 after(closeAll);
+
+/** As if there were 64 threads: all that they would compute runs here, and leaves its name. */
+class NamingPool extends WorkerPool {
+  override readonly threads: number = 64;
+  readonly names: string[] = [];
+
+  constructor() {
+    super(1, new URL("../../src/kernels/jobs.js", import.meta.url));
+  }
+
+  override run(...runs: readonly JobRun[]): void {
+    this.names.push(...runs.map(({ job }) => job.name));
+    for (const run of runs) super.run(run);
+  }
+}
 
 /** A convolution of what a prologue makes of `x`, and the gradient of its output. */
 interface Case {
@@ -131,6 +150,41 @@ describe("The gradients of a convolution of what was normalized on the way", () 
       step.reset();
     }
     arena.reset();
+  });
+
+  it("are computed without a pass that normalizes, if every thread has some tiles of all columns", () => {
+    const pool = new NamingPool();
+    const execution = { ...createExecution({ accumulate: "float32" }), pool };
+    const prologue = { map: mapOf(8, [0.5, -0.25]), rectify: true };
+    for (const [batch, passes] of [
+      [32, []],
+      [2, ["normalize"]], // its tiles have some of the columns each, and would normalize the same lines
+    ] as const) {
+      const window = window2D([16, 16], [1, 1], [1, 1], "same", [1, 1]);
+      const x = fill([0.3, -1.2, 0.7], [batch, 16, 16, 8], "float32");
+      const kernel = fill([1.1, -0.6], [1, 1, 8, 256], "float32");
+      const dy = fill([0.2, -0.9, 1.7], [batch, 16, 16, 256], "float32");
+      pool.names.length = 0;
+      conv2DFinished(x, kernel, undefined, window, 1, { prologue }, execution);
+      assert.deepEqual(
+        pool.names.filter((name) => name === "normalize"),
+        passes,
+        `batch ${batch}`,
+      );
+      pool.names.length = 0;
+      conv2DGradients(x, dy, kernel, window, 1, execution, prologue);
+      assert.ok(pool.names.includes("simdFilterGradient") && !pool.names.includes("normalize"), `batch ${batch}`);
+    }
+  });
+
+  it("go on through the normalization and its ReLU without such a pass, for kernels with float32 sums compute its output", () => {
+    const pool = new NamingPool();
+    const execution = { ...createExecution({ accumulate: "float32" }), pool };
+    const [x, dy] = [fill([0.3, -1.2, 0.7], [9, 8], "float32"), fill([0.2, -0.9], [9, 8], "float32")];
+    const map = mapOf(8, [0.5, -0.25]);
+    normalizationSums(dy, x, map, { rectified: true }, execution);
+    normalizationGradient(dy, x, { ...map, shift: map.mean, slope: map.offset }, { rectified: true }, execution);
+    assert.deepEqual(pool.names, ["normalizationSums", "normalizationGradient"]);
   });
 
   it("have them where pixels fill several blocks", () => {

@@ -57,6 +57,9 @@ import { addTap } from "./tap-products.js";
 import { kernelFunction, runKernel } from "./thread.js";
 import { panelVectors } from "./wide.js";
 
+/** Numbers of a channel in a prologue: mean, scale and offset. */
+const PROLOGUE_VALUES = 3;
+
 /** Where a tile keeps what, as addresses. */
 interface Scratch {
   readonly zeros: number;
@@ -90,9 +93,6 @@ function scratchFrom(zeros: number, plan: Plan, prepares: boolean): Scratch {
   const end = map + (prepares ? 4 * PROLOGUE_VALUES * plan.groupChannels.size : 0);
   return { zeros, sums, tapSums, padding, tapPadding, x, dy, prepared, map, end };
 }
-
-/** Numbers of a channel in a prologue: mean, scale and offset. */
-const PROLOGUE_VALUES = 3;
 
 /**
  * The gradient for the kernel, [kH, kW, C / groups, outC], from float32 tensors `x` [N, H, W, C] and
