@@ -7,6 +7,8 @@
  * @module
  */
 import type { Job } from "../parallel/job.js";
+import { doublesInScope, withPassing } from "../tensor/arena.js";
+import type { FloatArray } from "../tensor/dtype.js";
 import type { Shape } from "../tensor/shape.js";
 import { contiguous, dtypeOf, empty, type Tensor } from "../tensor/tensor.js";
 import { columnsPerTile, LEAST_COLUMNS, passRunsSimd, runPass } from "./element-tiles.js";
@@ -21,13 +23,15 @@ export function imageMeans(x: Tensor, shape: Shape, execution: Execution): Tenso
   const y = empty(shape, x);
   const most = columnsPerTile(channels, execution);
   const single = roundsToFloat32(execution.accumulate, dtypeOf(x));
-  runPass(execution, passRunsSimd(execution, x, channels), {
-    job: imageMeansJob,
-    reads: [contiguous(x).data],
-    writes: [y.data, new Float64Array(y.size)],
-    numbers: [height * width, channels, most, Number(single)],
-    tiles: batch * splitEvenly(channels, most, LEAST_COLUMNS).count,
-  });
+  const run = (sums: FloatArray): void =>
+    runPass(execution, passRunsSimd(execution, x, channels), {
+      job: imageMeansJob,
+      reads: [contiguous(x).data],
+      writes: [y.data, sums],
+      numbers: [height * width, channels, most, Number(single)],
+      tiles: batch * splitEvenly(channels, most, LEAST_COLUMNS).count,
+    });
+  withPassing(() => doublesInScope(y.size), run);
   return y;
 }
 

@@ -13,6 +13,7 @@
  */
 import type { Job } from "../parallel/job.js";
 import type { FloatArray } from "../tensor/dtype.js";
+import { doublesInScope, withPassing } from "../tensor/arena.js";
 import type { Shape } from "../tensor/shape.js";
 import { contiguous, empty, type Tensor } from "../tensor/tensor.js";
 import { passRunsSimd, runPass } from "./element-tiles.js";
@@ -25,13 +26,15 @@ import { type Window2D, windowFrom } from "./window.js";
 export function poolMean(x: Tensor, window: Window2D, execution: Execution): Tensor {
   const [batch, , , channels] = x.shape;
   const y = empty([batch, window.outputHeight, window.outputWidth, channels], x);
-  runPass(execution, passRunsSimd(execution, x, channels), {
-    job: poolMeanJob,
-    reads: [contiguous(x).data],
-    writes: [y.data, new Float64Array(batch * window.outputHeight * channels)],
-    numbers: poolNumbers(x, channels, window, execution),
-    tiles: batch * window.outputHeight,
-  });
+  const run = (sums: FloatArray): void =>
+    runPass(execution, passRunsSimd(execution, x, channels), {
+      job: poolMeanJob,
+      reads: [contiguous(x).data],
+      writes: [y.data, sums],
+      numbers: poolNumbers(x, channels, window, execution),
+      tiles: batch * window.outputHeight,
+    });
+  withPassing(() => doublesInScope(batch * window.outputHeight * channels), run);
   return y;
 }
 

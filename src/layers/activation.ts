@@ -79,6 +79,11 @@ export function activationFromConfig(value: unknown, where: string): ActivationN
   return activation;
 }
 
+/** Whether an activation is computed in jobs, as all are that have no exponential. */
+export function activatesInJobs(activation: ActivationName): boolean {
+  return activation !== "sigmoid" && activation !== "tanh" && activation !== "softmax";
+}
+
 /** The pass of a layer whose own output is `x`, with `activation` behind it. `keeps` are what the layer itself keeps. */
 export function withActivation(
   activation: ActivationName,
@@ -126,6 +131,10 @@ export class Activation extends Layer {
 
   override get finish(): Finish | undefined {
     return this.activation === "relu" ? "rectify" : undefined;
+  }
+
+  override get computesInJobs(): boolean {
+    return activatesInJobs(this.activation);
   }
 
   call([x]: readonly Tensor[], { execution }: CallContext): LayerPass {

@@ -157,6 +157,10 @@ export class Add extends Layer {
     return "add";
   }
 
+  override get computesInJobs(): boolean {
+    return true;
+  }
+
   call(inputs: readonly Tensor[], { execution }: CallContext): LayerPass {
     const { y, cache } = addForward(inputs, execution);
     return { y, keeps: [], backward: (dy) => ({ dInputs: addBackward(dy, cache), dWeights: {} }) };

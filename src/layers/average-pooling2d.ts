@@ -88,6 +88,10 @@ export class AveragePooling2D extends Pooling2D {
     return new AveragePooling2D(poolingOptionsFromConfig("AveragePooling2D", config));
   }
 
+  override get computesInJobs(): boolean {
+    return true;
+  }
+
   call([x]: readonly Tensor[], { execution }: CallContext): LayerPass {
     const { y, cache } = averagePooling2DForward(x, this.config, execution);
     return { y, keeps: [], backward: (dy) => ({ dInputs: [averagePooling2DBackward(dy, cache)], dWeights: {} }) };

@@ -275,6 +275,11 @@ export class BatchNormalization extends Layer {
     return normalizationVariables(this.#settings, shape);
   }
 
+  /** With other axes than the last, channels are moved there first. */
+  override get computesInJobs(): boolean {
+    return this.finish === "normalize";
+  }
+
   call(inputs: readonly Tensor[], context: CallContext): LayerPass {
     return this.callFinished(inputs, context, {});
   }

@@ -37,7 +37,7 @@ import { type Window2D, window2D } from "../kernels/window.js";
 import { type KerasConfig, readConfig } from "../serialization/config.js";
 import { formatShape, type SymbolicShape } from "../tensor/shape.js";
 import { contiguous, type Tensor } from "../tensor/tensor.js";
-import { withActivation } from "./activation.js";
+import { activatesInJobs, withActivation } from "./activation.js";
 import { expectGradient } from "./expect-gradient.js";
 import { expectOperands } from "./expect-operands.js";
 import {
@@ -258,6 +258,10 @@ export class Conv2D extends Layer {
   protected override weightSpecs([shape]: readonly SymbolicShape[]): readonly VariableSpec[] {
     const channels = knownDimension(this, shape, 3) / this.#config.groups;
     return kernelVariables(this.#settings, [...this.#kernelSize, channels, this.#filters], this.#filters);
+  }
+
+  override get computesInJobs(): boolean {
+    return activatesInJobs(this.#settings.activation);
   }
 
   call(inputs: readonly Tensor[], context: CallContext): LayerPass {

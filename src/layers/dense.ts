@@ -25,7 +25,7 @@ import { biasGradient } from "../kernels/reduce.js";
 import { type KerasConfig, readConfig } from "../serialization/config.js";
 import { formatShape, type Shape, sizeOf, type SymbolicShape } from "../tensor/shape.js";
 import { reshape, type Tensor } from "../tensor/tensor.js";
-import { withActivation } from "./activation.js";
+import { activatesInJobs, withActivation } from "./activation.js";
 import { expectGradient } from "./expect-gradient.js";
 import { expectOperands } from "./expect-operands.js";
 import {
@@ -165,6 +165,10 @@ export class Dense extends Layer {
 
   protected override weightSpecs([shape]: readonly SymbolicShape[]): readonly VariableSpec[] {
     return kernelVariables(this.#settings, [knownDimension(this, shape, -1), this.#units], this.#units);
+  }
+
+  override get computesInJobs(): boolean {
+    return activatesInJobs(this.#settings.activation);
   }
 
   call([x]: readonly Tensor[], { execution }: CallContext): LayerPass {

@@ -32,7 +32,7 @@ import type { RegularizerOption } from "../regularizers/regularizer.js";
 import { type KerasConfig, readConfig } from "../serialization/config.js";
 import { formatShape, type SymbolicShape } from "../tensor/shape.js";
 import { contiguous, type Tensor } from "../tensor/tensor.js";
-import { withActivation } from "./activation.js";
+import { activatesInJobs, withActivation } from "./activation.js";
 import { expectGradient } from "./expect-gradient.js";
 import { expectOperands } from "./expect-operands.js";
 import {
@@ -212,6 +212,10 @@ export class DepthwiseConv2D extends Layer {
     const channels = knownDimension(this, shape, 3);
     const kernelShape = [...this.#kernelSize, channels, this.#multiplier];
     return kernelVariables(this.#settings, kernelShape, channels * this.#multiplier);
+  }
+
+  override get computesInJobs(): boolean {
+    return activatesInJobs(this.#settings.activation);
   }
 
   call([x]: readonly Tensor[], { execution }: CallContext): LayerPass {

@@ -123,6 +123,10 @@ export class Dropout extends Layer {
     return singleInput(this, inputShapes);
   }
 
+  override get computesInJobs(): boolean {
+    return true;
+  }
+
   call([x]: readonly Tensor[], context: CallContext): LayerPass {
     const { training, seed, step } = context;
     if (!training || this.rate === 0) return { y: x, keeps: [], backward: (dy) => ({ dInputs: [dy], dWeights: {} }) };

@@ -72,6 +72,10 @@ export class Flatten extends Layer {
     return [batch, rest.includes(null) ? null : sizeOf(rest.map(Number))];
   }
 
+  override get computesInJobs(): boolean {
+    return true;
+  }
+
   call([x]: readonly Tensor[], _context: CallContext): LayerPass {
     const { y, cache } = flattenForward(x);
     return { y, keeps: [], backward: (dy) => ({ dInputs: [flattenBackward(dy, cache)], dWeights: {} }) };

@@ -85,6 +85,10 @@ export class GlobalAveragePooling2D extends GlobalPooling2D {
     return new GlobalAveragePooling2D(globalPoolingOptionsFromConfig("GlobalAveragePooling2D", config));
   }
 
+  override get computesInJobs(): boolean {
+    return true;
+  }
+
   call([x]: readonly Tensor[], { execution }: CallContext): LayerPass {
     const { y, cache } = globalAveragePooling2DForward(x, this.keepdims, execution);
     return { y, keeps: [], backward: (dy) => ({ dInputs: [globalAveragePooling2DBackward(dy, cache)], dWeights: {} }) };

@@ -67,6 +67,10 @@ export class InputLayer extends Layer {
     return this.batchShape;
   }
 
+  override get computesInJobs(): boolean {
+    return true;
+  }
+
   call([x]: readonly Tensor[], _context: CallContext): LayerPass {
     return { y: x, keeps: [], backward: (dy) => ({ dInputs: [dy], dWeights: {} }) };
   }

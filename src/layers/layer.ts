@@ -299,6 +299,14 @@ export abstract class Layer {
    */
   abstract call(inputs: readonly Tensor[], context: CallContext): LayerPass;
 
+  /**
+   * Whether in inference the layer computes its output in jobs alone, or hands its input on: whatever else it works out follows
+   * from shapes and weights. Then the jobs can be run again without it.
+   */
+  get computesInJobs(): boolean {
+    return false;
+  }
+
   /** What this layer does, where the layer before it can do it. */
   get finish(): Finish | undefined {
     return undefined;

@@ -60,6 +60,10 @@ export class LeakyReLU extends Layer {
     return singleInput(this, inputShapes);
   }
 
+  override get computesInJobs(): boolean {
+    return true;
+  }
+
   call([x]: readonly Tensor[], { execution }: CallContext): LayerPass {
     const { y, cache } = reluForward(x, { ...RELU, negativeSlope: this.negativeSlope }, execution);
     return { y, keeps: [cache.x], backward: (dy) => ({ dInputs: [reluBackward(dy, cache)], dWeights: {} }) };

@@ -93,6 +93,10 @@ export class MaxPooling2D extends Pooling2D {
     return new MaxPooling2D(poolingOptionsFromConfig("MaxPooling2D", config));
   }
 
+  override get computesInJobs(): boolean {
+    return true;
+  }
+
   call([x]: readonly Tensor[], { execution }: CallContext): LayerPass {
     const { y, cache } = maxPooling2DForward(x, this.config, execution);
     return { y, keeps: [], backward: (dy) => ({ dInputs: [maxPooling2DBackward(dy, cache)], dWeights: {} }) };

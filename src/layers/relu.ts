@@ -155,6 +155,10 @@ export class ReLU extends Layer {
     return isPlain(this.config) ? "rectify" : undefined;
   }
 
+  override get computesInJobs(): boolean {
+    return true;
+  }
+
   call([x]: readonly Tensor[], { execution }: CallContext): LayerPass {
     const { y, cache } = reluForward(x, this.config, execution);
     return { y, keeps: [cache.x], backward: (dy) => ({ dInputs: [reluBackward(dy, cache)], dWeights: {} }) };

@@ -112,6 +112,10 @@ export class Reshape extends Layer {
     return reshapedShape(singleInput(this, inputShapes), this.targetShape);
   }
 
+  override get computesInJobs(): boolean {
+    return true;
+  }
+
   call([x]: readonly Tensor[], _context: CallContext): LayerPass {
     const { y, cache } = reshapeForward(x, this.targetShape);
     return { y, keeps: [], backward: (dy) => ({ dInputs: [reshapeBackward(dy, cache)], dWeights: {} }) };

@@ -145,6 +145,10 @@ export class ZeroPadding2D extends Layer {
     return paddedShape(singleInput(this, inputShapes, 4), this.padding);
   }
 
+  override get computesInJobs(): boolean {
+    return true;
+  }
+
   call([x]: readonly Tensor[], { execution }: CallContext): LayerPass {
     const { y, cache } = zeroPadding2DForward(x, this.padding, execution);
     return { y, keeps: [], backward: (dy) => ({ dInputs: [zeroPadding2DBackward(dy, cache)], dWeights: {} }) };

@@ -267,12 +267,18 @@ export class Model extends Layer {
   }
 
   /**
-   * Runs the graph forward in inference and keeps nothing: memory that no later layer reads is handed to `release`.
+   * Runs the graph forward in inference and keeps nothing: memory that no later layer reads is handed to `release`. `runUnit`
+   * is given what is to run one by one.
    *
    * @throws RangeError when number or shapes of `inputs` are not those of the model; TypeError when they are no tensors.
    */
-  infer(inputs: readonly Tensor[], context: CallContext, release: (data: FloatArray) => void): readonly Tensor[] {
-    return forwardPass(this, this.#enter(inputs), context, { want: "outputs", release }).outputs;
+  infer(
+    inputs: readonly Tensor[],
+    context: CallContext,
+    release: (data: FloatArray) => void,
+    runUnit?: ForwardOptions["runUnit"],
+  ): readonly Tensor[] {
+    return forwardPass(this, this.#enter(inputs), context, { want: "outputs", release, runUnit }).outputs;
   }
 
   #enter(inputs: readonly Tensor[]): readonly Tensor[] {

@@ -73,6 +73,8 @@ export interface ForwardOptions {
   readonly want?: Wanted;
   /** Takes memory that nobody will read any more. With `want` "everything" there is none. */
   readonly release?: Release | undefined;
+  /** Runs a unit instead of `run`, which runs it as ever. */
+  readonly runUnit?: ((unit: Unit, run: () => LayerPass) => LayerPass) | undefined;
   /** What a node reads instead of `xs`, which earlier nodes gave: to judge one layer at a time, on another's values. */
   readonly replaceInputs?: ((node: LayerNode, xs: readonly Tensor[]) => readonly Tensor[]) | undefined;
 }
@@ -82,7 +84,7 @@ export function forwardPass(
   model: Model,
   inputs: readonly Tensor[],
   context: CallContext,
-  { want = "everything", release, replaceInputs }: ForwardOptions = {},
+  { want = "everything", release, replaceInputs, runUnit = (_, run) => run() }: ForwardOptions = {},
 ): ModelPass {
   const isWhole = want === "everything";
   const inference = want === "outputs" && !context.training;
@@ -105,7 +107,7 @@ export function forwardPass(
     const inPlace = want === "outputs" && readers.isLast(xs[0].data);
     const here = { ...ofLayers, application: applications.get(unit.head) ?? 0 };
     const prologue = prologues.get(unit.head.inputs.at(0)?.node ?? unit.head);
-    const pass = runUnit(unit, replaceInputs?.(node, xs) ?? xs, here, inPlace, prologue);
+    const pass = runUnit(unit, () => passOf(unit, replaceInputs?.(node, xs) ?? xs, here, inPlace, prologue));
     values.set(node, pass.y);
     if (pass.prologue !== undefined) prologues.set(node, pass.prologue);
     if (want !== "outputs" || outputs.has(node)) passes.set(node, pass);
@@ -128,7 +130,7 @@ export function forwardPass(
  * The pass of a unit: of its one layer, or of the head with what the others do to its output. `inPlace`: the first input
  * may be overwritten. `prologue`: what it still lacks.
  */
-function runUnit(
+function passOf(
   { head: { layer }, inputs, finishes, normalization, isLeftToReader = false }: Unit,
   xs: readonly Tensor[],
   context: CallContext,

@@ -8,10 +8,11 @@ import { PackedConstants } from "../kernels/simd/constants.js";
 import { expectOptions } from "../serialization/options.js";
 import { Arena } from "../tensor/arena.js";
 import { floatArray } from "../tensor/dtype.js";
-import { formatShape, shapesAgree, sizeOf } from "../tensor/shape.js";
+import { formatShape, type Shape, shapesAgree, sizeOf } from "../tensor/shape.js";
 import { contiguous, dtypeOf, type Tensor, tensor } from "../tensor/tensor.js";
 import { checkExecution, checkModel } from "./check-model.js";
 import { checkTensors } from "../serialization/tensors.js";
+import { KeptPass } from "./kept-pass.js";
 import type { Model } from "./model.js";
 
 /** Options of {@link predict}. */
@@ -37,14 +38,15 @@ const PREDICTOR_OPTIONS = ["batchSize", "execution"];
 export interface Predictor {
   /** What {@link predict} gives, to the bit. @throws RangeError as `predict` does. */
   predict(inputs: readonly Tensor[]): readonly Tensor[];
-  /** Gives the memory of the packed kernels back. */
+  /** Gives its memory back. */
   close(): void;
 }
 
 /**
- * `model` made ready for many predictions: what is packed for the vector unit is packed once, not at every call. That is a
- * tenth of the time for an image through ResNet50, and needs the memory of the kernels once or twice more. Until it is closed,
- * the weights must stay as they are: what was packed is not packed again.
+ * `model` made ready for many predictions. What is packed for the vector unit is packed once, not at every call: for an image
+ * through ResNet50 that is a tenth of the time, and takes the memory of the kernels once or twice more. And what there is to do
+ * for a batch is worked out once ({@link KeptPass}), when batches of one shape follow each other: then the memory of their
+ * activations is kept. Until it is closed, the weights must stay as they are: what was packed is not packed again.
  *
  * @throws TypeError when `model` is no model, or an option is none of {@link PredictorOptions}.
  */
@@ -52,17 +54,60 @@ export function createPredictor(model: Model, options: PredictorOptions = {}): P
   checkModel("createPredictor", model);
   expectOptions("createPredictor", options, PREDICTOR_OPTIONS);
   checkExecution("createPredictor", options.execution);
-  const { execution = serial } = options;
-  const constants = packedConstants(model);
+  const batches = new Batches(model, options.execution, packedConstants(model));
   return {
-    predict: (inputs) => predict(model, inputs, { ...options, execution: { ...execution, constants } }),
-    close: () => constants.close(),
+    predict: (inputs) => predictBatches(model, inputs, options, () => batches),
+    close: () => batches.close(),
   };
 }
 
 function packedConstants(model: Model): PackedConstants {
   const kernels = model.weights.filter(({ shape }) => shape.length > 1);
   return new PackedConstants(kernels.map(({ value }) => contiguous(value).data));
+}
+
+/** Runs batches, with weights that stay as they are if `constants` are given. */
+class Batches {
+  readonly #model: Model;
+  readonly #execution: Execution;
+  readonly #constants: PackedConstants | undefined;
+  readonly #arena = new Arena();
+  #kept: KeptPass | undefined;
+  /** The shapes of the batch before. */
+  #before: readonly Shape[] = [];
+
+  constructor(model: Model, execution: Execution = serial, constants?: PackedConstants) {
+    this.#model = model;
+    this.#execution = constants === undefined ? execution : { ...execution, constants };
+    this.#constants = constants;
+  }
+
+  /** What `use` makes of the outputs for `inputs`. */
+  run(inputs: readonly Tensor[], use: (outputs: readonly Tensor[]) => void): void {
+    const isSame = this.#before.length > 0 && inputs.every((x, i) => shapesAgree(x.shape, this.#before[i]));
+    this.#before = inputs.map((x) => x.shape);
+    if (this.#kept?.takes(inputs) === true) return use(this.#kept.run(inputs));
+    if (isSame && this.#constants?.isOpen === true && KeptPass.suits(this.#model, this.#execution)) {
+      this.#kept?.close();
+      this.#kept = undefined; // where the next one cannot be made
+      this.#kept = new KeptPass(this.#model, inputs, this.#execution);
+      return use(this.#kept.outputs);
+    }
+    if (inputs.some((x) => runsSimd(this.#execution, x))) this.#execution.constants?.makeRoom();
+    const context = { training: false, execution: this.#execution, seed: 0, step: 0 };
+    try {
+      use(this.#arena.run(() => this.#model.infer(inputs, context, (data) => this.#arena.release(data))));
+    } finally {
+      this.#arena.reset();
+    }
+  }
+
+  /** Gives all memory back. Batches that are run afterwards see the weights as they are then. */
+  close(): void {
+    this.#kept?.close();
+    this.#kept = undefined;
+    this.#constants?.close();
+  }
 }
 
 /** Samples `begin` to `end` of a contiguous `x`, without a copy. */
@@ -82,7 +127,25 @@ export function predict(model: Model, inputs: readonly Tensor[], options: Predic
   checkModel("predict", model);
   expectOptions("predict", options, [...PREDICTOR_OPTIONS, "onProgress"]);
   checkExecution("predict", options.execution);
-  const { batchSize = model.inputs[0].shape[0] ?? 32, onProgress } = options;
+  let batches: Batches | undefined;
+  try {
+    return predictBatches(model, inputs, options, (count) => {
+      // weights stay as they are meanwhile
+      batches = new Batches(model, options.execution, count > 1 ? packedConstants(model) : undefined);
+      return batches;
+    });
+  } finally {
+    batches?.close();
+  }
+}
+
+/** {@link predict} with what `batchesFor` gives for so many of them. */
+function predictBatches(
+  model: Model,
+  inputs: readonly Tensor[],
+  { batchSize = model.inputs[0].shape[0] ?? 32, onProgress }: PredictOptions,
+  batchesFor: (count: number) => Batches,
+): readonly Tensor[] {
   if (!Number.isSafeInteger(batchSize) || batchSize < 1) {
     throw new RangeError(`predict: \`batchSize\` must be a whole number of at least 1. Received ${batchSize}.`);
   }
@@ -102,20 +165,10 @@ export function predict(model: Model, inputs: readonly Tensor[], options: Predic
   }
   const entering = inputs.map(contiguous);
   const results: Tensor[] = [];
-  const arena = new Arena();
-  const constants = total > batchSize ? packedConstants(model) : undefined; // weights stay as they are meanwhile
-  const execution = { constants, ...(options.execution ?? serial) };
-  if (entering.some((x) => runsSimd(execution, x))) execution.constants?.makeRoom();
-  try {
-    for (let begin = 0; begin === 0 || begin < total; begin += batchSize) {
-      const end = Math.min(begin + batchSize, total);
-      const outputs = arena.run(() =>
-        model.infer(
-          entering.map((x) => samples(x, begin, end)),
-          { training: false, execution, seed: 0, step: 0 },
-          (data) => arena.release(data),
-        ),
-      );
+  const batches = batchesFor(Math.ceil(total / batchSize));
+  for (let begin = 0; begin === 0 || begin < total; begin += batchSize) {
+    const end = Math.min(begin + batchSize, total);
+    const put = (outputs: readonly Tensor[]): void => {
       for (const [i, y] of outputs.entries()) {
         if (y.shape[0] !== end - begin) {
           throw new RangeError(
@@ -126,12 +179,12 @@ export function predict(model: Model, inputs: readonly Tensor[], options: Predic
         results[i] ??= tensor(floatArray(dtypeOf(y), total * sizeOf(y.shape.slice(1))), [total, ...y.shape.slice(1)]);
         results[i].data.set(y.data, begin * sizeOf(y.shape.slice(1)));
       }
-      arena.reset();
-      onProgress?.(end, total);
-    }
-  } finally {
-    arena.reset();
-    constants?.close();
+    };
+    batches.run(
+      entering.map((x) => samples(x, begin, end)),
+      put,
+    );
+    onProgress?.(end, total);
   }
   return results;
 }

@@ -5,6 +5,7 @@
  */
 import type { FloatArray } from "../tensor/dtype.js";
 import { type Heap, sharedHeap } from "../tensor/heap.js";
+import { currentRecording } from "./recording.js";
 
 /**
  * What `use` returns for `reads` and `writes`, each where it lies in the heap, or a block of the heap in its place: what is
@@ -23,7 +24,9 @@ export function withArraysInHeap<Result>(
     const sharedWrites = writes.map((array) => inHeap(array, false, borrowed));
     const result = use(sharedReads, sharedWrites);
     writes.forEach((array, i) => {
-      if (array !== sharedWrites[i]) array.set(sharedWrites[i]);
+      if (array === sharedWrites[i]) return;
+      array.set(sharedWrites[i]);
+      currentRecording()?.spoil();
     });
     return result;
   } finally {

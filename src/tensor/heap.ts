@@ -3,11 +3,12 @@
  *
  * It is a `WebAssembly.Memory` where there is one, else a `SharedArrayBuffer`, else (a page without cross-origin
  * isolation) an ordinary `ArrayBuffer`, which is used by one thread. Blocks are handed out first-fit from a list of free
- * ranges kept in address order; neighbours merge when they are freed, so a step that repeats finds its blocks again.
+ * ranges (`free-ranges.ts`).
  *
  * @module
  */
 import type { DType, FloatArray } from "./dtype.js";
+import { FreeRanges } from "./free-ranges.js";
 
 /** Bytes of a line of the cache. Two threads that write should not share one: so no two blocks do. */
 export const CACHE_LINE = 64;
@@ -23,11 +24,6 @@ const PAGE = 65536;
  * still a 32-bit number, and loops in kernels may compare with it. Only what is used is ever backed by real memory.
  */
 const MAX_PAGES = 65535;
-
-interface Range {
-  start: number;
-  end: number;
-}
 
 /** The memory that heaps grow in: `grow` returns a buffer of at least `bytes` over the same storage. */
 interface GrowableMemory {
@@ -63,13 +59,13 @@ function growableMemory(): GrowableMemory {
 export class Heap {
   readonly #memory: GrowableMemory = growableMemory();
   readonly #buffers: WeakSet<ArrayBufferLike> = new WeakSet();
-  /** Free ranges in address order, no two of them touching. */
-  readonly #free: Range[] = [];
+  readonly #free = new FreeRanges();
   /** Block sizes by offset. */
   readonly #blocks = new Map<number, number>();
   #top = 0;
   #used = 0;
   #buffer: ArrayBufferLike;
+  #region: Region | undefined;
 
   constructor() {
     this.#buffer = this.#memory.grow(PAGE);
@@ -109,25 +105,40 @@ export class Heap {
    */
   allocate(bytes: number): number {
     const size = Math.max(CACHE_LINE, wholeLines(bytes));
-    let offset: number;
-    const fit = this.#firstFit(size);
-    if (fit < this.#free.length) {
-      const range = this.#free[fit];
-      offset = range.start;
-      range.start += size;
-      if (range.start === range.end) this.#free.splice(fit, 1);
-    } else {
-      // a free range that ends at the top is used as the beginning of the new block
-      const last = this.#free.at(-1);
-      const extendsLast = last !== undefined && last.end === this.#top;
-      offset = extendsLast ? last.start : this.#top;
-      this.#growTo(offset + size);
-      if (extendsLast) this.#free.pop();
-      this.#top = offset + size;
-    }
+    return this.#region?.allocate(size) ?? this.#reserve(size);
+  }
+
+  #reserve(size: number): number {
+    const offset = this.#free.take(size) ?? this.#takeFromTop(size);
     this.#blocks.set(offset, size);
     this.#used += size;
     return offset;
+  }
+
+  /** Takes `size` bytes where no range has so many. One that ends at the top is the beginning of them. */
+  #takeFromTop(size: number): number {
+    const offset = this.#free.lastBefore(this.#top);
+    this.#growTo(offset + size);
+    this.#free.give(this.#top, offset + size);
+    this.#top = offset + size;
+    this.#free.take(size); // in all ranges before this one there is less
+    return offset;
+  }
+
+  /** Like {@link allocate}, from no region: for what outlives it. */
+  allocateOutside(bytes: number): number {
+    return this.within(undefined, () => this.allocate(bytes));
+  }
+
+  /** What `use` returns, while what it allocates is cut from `region`; or from none. */
+  within<Result>(region: Region | undefined, use: () => Result): Result {
+    const outer = this.#region;
+    this.#region = region;
+    try {
+      return use();
+    } finally {
+      this.#region = outer;
+    }
   }
 
   /** A typed view of `length` elements at `offset`. */
@@ -143,42 +154,12 @@ export class Heap {
    * @throws Error when no block begins there.
    */
   free(offset: number): void {
+    if (this.#region?.free(offset) === true) return;
     const size = this.#blocks.get(offset);
     if (size === undefined) throw new Error(`internal: heap: no block begins at ${offset}.`);
     this.#blocks.delete(offset);
     this.#used -= size;
-    const end = offset + size;
-    const at = this.#firstBehind(offset);
-    const before = this.#free[at - 1];
-    const after = this.#free[at];
-    if (before?.end === offset && after?.start === end) {
-      before.end = after.end;
-      this.#free.splice(at, 1);
-    } else if (before?.end === offset) {
-      before.end = end;
-    } else if (after?.start === end) {
-      after.start = offset;
-    } else {
-      this.#free.splice(at, 0, { start: offset, end });
-    }
-  }
-
-  /** The index of the first free range of at least `size` bytes; of none, behind the last. */
-  #firstFit(size: number): number {
-    let at = 0;
-    while (at < this.#free.length && this.#free[at].end - this.#free[at].start < size) at++;
-    return at;
-  }
-
-  /** The index of the first free range behind `offset`; of none, behind the last. */
-  #firstBehind(offset: number): number {
-    let [from, to] = [0, this.#free.length];
-    while (from < to) {
-      const middle = (from + to) >> 1;
-      if (this.#free[middle].start > offset) to = middle;
-      else from = middle + 1;
-    }
-    return from;
+    this.#free.give(offset, offset + size);
   }
 
   #growTo(bytes: number): void {
@@ -201,6 +182,55 @@ export class Heap {
       );
     }
     this.#buffers.add(this.#buffer);
+  }
+}
+
+/**
+ * Memory of a heap that is set apart: what is freed here is handed out here again, and to nobody else. So whoever knows what
+ * was in it, and in what order, can do all of that once more. It becomes as large as it needs to be.
+ */
+export class Region {
+  readonly #heap: Heap;
+  readonly #free = new FreeRanges();
+  /** Sizes by offset: of what has been cut, and of the blocks that it was cut from. */
+  readonly #pieces = new Map<number, number>();
+  readonly #blocks: { readonly start: number; readonly end: number }[] = [];
+
+  constructor(heap: Heap) {
+    this.#heap = heap;
+  }
+
+  /** Reserves `size` bytes, whole lines of the cache, and returns where they begin. */
+  allocate(size: number): number {
+    const offset = this.#free.take(size) ?? this.#grow(size);
+    this.#pieces.set(offset, size);
+    return offset;
+  }
+
+  #grow(size: number): number {
+    const start = this.#heap.allocateOutside(size);
+    this.#blocks.push({ start, end: start + size });
+    return start;
+  }
+
+  /** Gives back what begins at `offset`; false where that is not of this region. */
+  free(offset: number): boolean {
+    const size = this.#pieces.get(offset);
+    if (size === undefined) return false;
+    this.#pieces.delete(offset);
+    this.#free.give(offset, offset + size);
+    return true;
+  }
+
+  /** Whether `data` lies in it. */
+  holds(data: ArrayBufferView): boolean {
+    if (!this.#heap.owns(data)) return false;
+    return this.#blocks.some(({ start, end }) => data.byteOffset >= start && data.byteOffset < end);
+  }
+
+  /** Gives all of it back to the heap. Nothing in it may be used any more. */
+  close(): void {
+    for (const { start } of this.#blocks.splice(0)) this.#heap.within(undefined, () => this.#heap.free(start));
   }
 }
 

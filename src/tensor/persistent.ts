@@ -27,7 +27,7 @@ export function allocatePersistent(dtype: DType, length: number): FloatArray {
   const heap = sharedHeap();
   const bytes = length * (dtype === "float64" ? 8 : 4);
   if (length < SMALL || heap.used + bytes > LIMIT) return floatArray(dtype, length);
-  const offset = heap.allocate(bytes);
+  const offset = heap.allocateOutside(bytes);
   registry ??= new FinalizationRegistry((freed) => sharedHeap().free(freed));
   const data = heap.view(dtype, offset, length);
   registry.register(data, offset);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { Heap, sharedHeap } from "../../src/tensor/heap.js";
+import { Heap, Region, sharedHeap } from "../../src/tensor/heap.js";
 
 describe("Heap", () => {
   it("hands out blocks that start on cache lines, never overlap, and merge again when freed in any order", () => {
@@ -94,5 +94,71 @@ describe("Heap", () => {
     assert.equal(sharedHeap(), sharedHeap());
     assert.equal(sharedHeap().isShared, true);
     assert.ok(sharedHeap().handle instanceof WebAssembly.Memory);
+  });
+});
+
+describe("Region", () => {
+  it("hands out again what was freed within it, and the heap hands out none of it, whatever is allocated in between", () => {
+    const actions = fc.record({ bytes: fc.nat({ max: 5000 }), pick: fc.nat(), within: fc.boolean() });
+    fc.assert(
+      fc.property(fc.array(actions, { maxLength: 60 }), (steps) => {
+        const heap = new Heap();
+        const region = new Region(heap);
+        const blocks: { offset: number; end: number; within: boolean }[] = [];
+        const freed: { offset: number; end: number }[] = [];
+        for (const { bytes, pick, within } of steps) {
+          const inPlace = <Result>(use: () => Result): Result => heap.within(within ? region : undefined, use);
+          const own = blocks.filter((block) => block.within === within);
+          if (pick % 3 === 0 && own.length > 0) {
+            const block = own[pick % own.length];
+            blocks.splice(blocks.indexOf(block), 1);
+            inPlace(() => heap.free(block.offset));
+            if (within) freed.push(block);
+            continue;
+          }
+          const offset = inPlace(() => heap.allocate(bytes));
+          const end = offset + Math.max(bytes, 1);
+          assert.equal(region.holds(heap.view("float32", offset, 1)), within);
+          for (const other of blocks) assert.ok(end <= other.offset || offset >= other.end, "blocks overlap");
+          if (!within)
+            for (const other of freed) assert.ok(end <= other.offset || offset >= other.end, "it was lent out");
+          blocks.push({ offset, end, within });
+        }
+        const outside = blocks.filter((block) => !block.within);
+        region.close();
+        for (const { offset } of outside) heap.free(offset);
+        assert.equal(heap.used, 0);
+        assert.equal(heap.allocate(heap.peak), 0); // all is one free range again
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it("takes no more of the heap for blocks that follow each other than for one of them", () => {
+    const heap = new Heap();
+    const region = new Region(heap);
+    for (const bytes of [5000, 100, 3000]) {
+      heap.within(region, () => heap.free(heap.allocate(bytes)));
+      assert.equal(heap.used, 5056);
+    }
+    region.close();
+    assert.equal(heap.used, 0);
+  });
+
+  it("leaves blocks from before to the heap, and serves nobody any more when its use is over, even by an error", () => {
+    const heap = new Heap();
+    const region = new Region(heap);
+    const before = heap.allocate(64);
+    assert.throws(
+      () =>
+        heap.within(region, () => {
+          heap.free(before);
+          throw new Error("over");
+        }),
+      { message: "over" },
+    );
+    assert.equal(heap.allocate(64), before);
+    assert.equal(region.holds(heap.view("float32", before, 1)), false);
+    assert.equal(region.holds(new Float32Array(1)), false);
   });
 });

@@ -5,7 +5,7 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { ones } from "../../src/initializers/initializers.js";
 import { Variable } from "../../src/layers/variable.js";
-import { sharedHeap } from "../../src/tensor/heap.js";
+import { Region, sharedHeap } from "../../src/tensor/heap.js";
 import { allocatePersistent } from "../../src/tensor/persistent.js";
 import type { Tensor } from "../../src/tensor/tensor.js";
 
@@ -32,6 +32,12 @@ describe("allocatePersistent", () => {
   it("gives large memory from the shared heap and small memory from outside", () => {
     assert.ok(sharedHeap().owns(allocatePersistent("float32", 1024)));
     assert.ok(!sharedHeap().owns(allocatePersistent("float32", 1023)));
+  });
+
+  it("takes it from no region, which might end before it", () => {
+    const region = new Region(sharedHeap());
+    const data = sharedHeap().within(region, () => allocatePersistent("float32", 2048));
+    assert.ok(sharedHeap().owns(data) && !region.holds(data));
   });
 
   it("keeps what a tensor still shows, though the variable that it was the value of is gone", async () => {

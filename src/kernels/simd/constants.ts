@@ -100,7 +100,7 @@ export class PackedConstants {
     if (this.#blocks.length > 0 || this.#copies.size === 0) return;
     const kernels = [...this.#copies.keys()].reduce((sum, array) => sum + roomFor(array), 0);
     const room = kernels + wholeLines(kernels / MAPS_SHARE);
-    this.#next = sharedHeap().allocate(room);
+    this.#next = sharedHeap().allocateOutside(room);
     this.#end = this.#next + room;
     this.#blocks.push(this.#next);
   }
@@ -110,12 +110,17 @@ export class PackedConstants {
     this.makeRoom();
     const offset = this.#next;
     if (offset + bytes > this.#end) {
-      const block = sharedHeap().allocate(bytes);
+      const block = sharedHeap().allocateOutside(bytes);
       this.#blocks.push(block);
       return block;
     }
     this.#next += wholeLines(bytes);
     return offset;
+  }
+
+  /** Whether the arrays stay as they are. */
+  get isOpen(): boolean {
+    return !this.#isClosed;
   }
 
   /** Gives the memory of the copies back. */

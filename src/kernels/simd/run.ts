@@ -38,7 +38,7 @@ export function withScratch<Result>(
   const offset = heap.allocate(each * threads);
   try {
     const scratchArray = heap.view("float32", offset, (each / 4) * threads);
-    return withArraysInHeap([...reads, scratchArray], writes, (shared, written) =>
+    return withArraysInHeap(reads, [scratchArray, ...writes], (shared, written) =>
       use({ job, reads: shared, writes: written, numbers: [...numbers, each], tiles, inHeap: true }),
     );
   } finally {

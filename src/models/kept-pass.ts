@@ -1,0 +1,119 @@
+/**
+ * A pass that is kept: what inference ran, to be run again with other inputs.
+ *
+ * Before a kernel runs, somebody works out what there is to do: which layers follow each other, what memory their outputs
+ * take, how the work is cut. For inputs of the same shape all of that is the same again. So it is done once, and put down:
+ * the jobs that ran ({@link Recording}), over memory that nobody else is given meanwhile ({@link Region}). To run the pass
+ * again is to copy the inputs to where they were, and to run the jobs.
+ *
+ * A layer that does not compute in jobs ({@link Layer.computesInJobs}), such as a softmax, or one whose jobs do not tell the
+ * whole story, is called again, and its output copied to where it was.
+ *
+ * @module
+ */
+import type { Execution } from "../kernels/execution.js";
+import type { LayerPass } from "../layers/layer.js";
+import { Recording } from "../parallel/recording.js";
+import { Arena } from "../tensor/arena.js";
+import type { FloatArray } from "../tensor/dtype.js";
+import { Region, sharedHeap } from "../tensor/heap.js";
+import { shapesAgree } from "../tensor/shape.js";
+import { copyInto, empty, isContiguous, type Tensor } from "../tensor/tensor.js";
+import type { Model } from "./model.js";
+
+/** A pass over a model whose weights stay as they are. */
+export class KeptPass {
+  /** The outputs of the last run, until the next. */
+  readonly outputs: readonly Tensor[];
+  /** What the pass takes, and gives back, and takes again. */
+  readonly #region = new Region(sharedHeap());
+  /** What jobs read and none of them writes: numbers made of the weights. */
+  readonly #numbers = new Region(sharedHeap());
+  readonly #inputs: readonly Tensor[];
+  readonly #steps: (() => void)[] = [];
+  /** Of the layers that are called again. */
+  #arena = new Arena();
+
+  /**
+   * Runs inference of `model` on `inputs`, and keeps it. What is packed of the weights should be there already: else it is packed
+   * again in each run.
+   *
+   * @throws RangeError when the inputs do not fit the model.
+   */
+  constructor(model: Model, inputs: readonly Tensor[], execution: Execution) {
+    try {
+      const record = (): readonly Tensor[][] => this.#record(model, inputs, execution);
+      [this.#inputs, this.outputs] = sharedHeap().within(this.#region, () => this.#arena.run(record));
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+    this.#arena = new Arena(); // what the first one holds stays
+  }
+
+  /**
+   * Whether passes over `model` can be kept: where all runs on assembled kernels, and nothing is cast between layers. Elsewhere
+   * to work out what there is to do takes next to no time beside the rest.
+   */
+  static suits(model: Model, execution: Execution): boolean {
+    return execution.kernel === "simd" && model.graphNodes.every(({ layer }) => layer.dtype === "float32");
+  }
+
+  #record(model: Model, inputs: readonly Tensor[], execution: Execution): Tensor[][] {
+    const places = inputs.map((x, i) => copyInto(empty(x.shape, model.inputs[i].node.layer.dtype), x));
+    const known = new Set<FloatArray>(places.map((x) => x.data));
+    const context = { training: false, execution, seed: 0, step: 0 };
+    const release = (data: FloatArray): void => this.#arena.release(data);
+    const outputs = model.infer(places, context, release, ({ head }, run) => {
+      const recording = new Recording(known, (data) => this.#keep(data));
+      const pass = recording.during(run);
+      const isToldByJobs = head.layer.computesInJobs && recording.isWhole && known.has(pass.y.data);
+      if (isToldByJobs) {
+        this.#steps.push(...recording.steps);
+        return pass;
+      }
+      const isInPlace = isContiguous(pass.y) && this.#region.holds(pass.y.data);
+      const y = isInPlace ? pass.y : copyInto(empty(pass.y.shape, pass.y), pass.y);
+      known.add(y.data);
+      this.#steps.push(() => this.#callAgain(run, y));
+      return { ...pass, y };
+    });
+    return [places, [...outputs]];
+  }
+
+  /** The numbers in `data`, where nothing else is ever written. */
+  #keep(data: FloatArray): FloatArray {
+    if (!this.#region.holds(data)) return data;
+    const heap = sharedHeap();
+    const offset = heap.within(this.#numbers, () => heap.allocate(data.byteLength));
+    const kept = heap.view(data instanceof Float64Array ? "float64" : "float32", offset, data.length);
+    kept.set(data);
+    return kept;
+  }
+
+  #callAgain(run: () => LayerPass, y: Tensor): void {
+    try {
+      copyInto(y, this.#arena.run(run).y);
+    } finally {
+      this.#arena.reset();
+    }
+  }
+
+  /** Whether it is a pass over inputs of the shapes of these. */
+  takes(inputs: readonly Tensor[]): boolean {
+    return inputs.every((x, i) => shapesAgree(x.shape, this.#inputs[i].shape));
+  }
+
+  /** The outputs for `inputs` that it {@link takes}. */
+  run(inputs: readonly Tensor[]): readonly Tensor[] {
+    for (const [i, x] of inputs.entries()) copyInto(this.#inputs[i], x);
+    for (const step of this.#steps) step();
+    return this.outputs;
+  }
+
+  /** Gives its memory back. */
+  close(): void {
+    this.#region.close();
+    this.#numbers.close();
+  }
+}
