@@ -5,7 +5,9 @@
  */
 import type { Job } from "../../parallel/job.js";
 import type { FloatArray } from "../../tensor/dtype.js";
+import { withArraysInHeap } from "../../parallel/borrow.js";
 import { allocateInScope } from "../../tensor/arena.js";
+import { sharedHeap } from "../../tensor/heap.js";
 import { type Pass, runPasses } from "../element-tiles.js";
 import type { Execution } from "../execution.js";
 import { blockOf } from "../split.js";
@@ -15,9 +17,13 @@ import { runKernel } from "./thread.js";
 /** Values that a tile looks at. */
 const TILE = 65_536;
 
-/** Whether all float32 values of `data` are finite. */
+/** Whether all float32 values of `data` are finite. A few of them in the heap are looked at without a job, which takes longer. */
 export function areFinite(data: FloatArray, execution: Execution): boolean {
-  return areAllFinite([data], data.length > TILE ? execution : { ...execution, pool: undefined })[0];
+  if (data.length > TILE || !sharedHeap().owns(data)) return areAllFinite([data], execution)[0];
+  return withArraysInHeap([], [allocateInScope("float32", 1)], (_, [sum]) => {
+    runKernel(sumOfNothing, { from: data.byteOffset, end: data.byteOffset + data.byteLength, to: sum.byteOffset });
+    return sum[0] === 0;
+  });
 }
 
 /** Whether all float32 values of an array are finite, of each of `arrays`. */

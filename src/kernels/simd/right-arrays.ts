@@ -8,6 +8,7 @@
  *
  * @module
  */
+import { withArraysInHeap } from "../../parallel/borrow.js";
 import { allocateInScope } from "../../tensor/arena.js";
 import type { FloatArray } from "../../tensor/dtype.js";
 import { sharedHeap } from "../../tensor/heap.js";
@@ -21,6 +22,7 @@ import {
   type PanelPacker,
   packJob,
   panelBytes,
+  panelPacker,
   panelPlace,
   type RightLayout,
   rightLayout,
@@ -142,18 +144,27 @@ function packedLength(layout: RightLayout): number {
   return panelPlace(layout, layout.groups, 0) / 4;
 }
 
-/** Below this many values the calling thread packs alone: sharing would take longer. */
+/** Below this many values the calling thread packs alone, without a job: sharing would take longer. */
 const SMALL = 65_536;
 
 /** Packs all panels of `data`. */
 function packAll(execution: Execution, layout: RightLayout, data: FloatArray, packed: FloatArray): void {
-  const { groups, columns, terms } = layout;
-  runSimd(groups * columns * terms < SMALL ? { ...execution, pool: undefined } : execution, {
+  const { groups, columns, terms, panels } = layout;
+  if (groups * columns * terms < SMALL) {
+    withArraysInHeap([data], [], ([values]) => {
+      const pack = panelPacker(layout, values);
+      for (let group = 0; group < groups; group++) {
+        for (const panel of panels) pack(group, panel, packed.byteOffset + panelPlace(layout, group, panel.from));
+      }
+    });
+    return;
+  }
+  runSimd(execution, {
     job: packJob,
     reads: [data],
     writes: [packed],
     numbers: rightNumbers(layout),
-    tiles: groups * layout.panels.length,
+    tiles: groups * panels.length,
     scratch: 0,
   });
 }
