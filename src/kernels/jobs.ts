@@ -11,11 +11,13 @@ import { depthwiseConv2DInputGradientJob, depthwiseConv2DJob, depthwiseConv2DKer
 import { gemmJob } from "./gemm.js";
 import { deviationSquaresJob, normalizeJob } from "./normalize.js";
 import { normalizationGradientJob, normalizationSumsJob } from "./normalize-gradients.js";
+import { passJobOf } from "./pass-job.js";
 import { imageMeansGradientJob, imageMeansJob } from "./pool-images.js";
 import { poolGreatestGradientJob, poolGreatestJob } from "./pool-greatest.js";
 import { poolMeanGradientJob, poolMeanJob } from "./pool-mean.js";
 import { rectifyGradientJob, rectifyJob } from "./rectify.js";
 import { columnSumsJob } from "./reduce.js";
+import { softmaxJob } from "./softmax.js";
 import { sumTensorsJob } from "./sum-tensors.js";
 import { adamUpdateJob, penaltyGradientJob, penaltySumsJob, sgdUpdateJob } from "./weight-updates.js";
 import { fillZerosJob } from "./zeros.js";
@@ -31,8 +33,8 @@ import { gemmSimdJob } from "./simd/gemm.js";
 import { packJob } from "./simd/panels.js";
 import { startThread } from "./simd/thread.js";
 
-/** All jobs; the pool finds them by name. */
-export const jobs: readonly Job[] = [
+/** The jobs of kernels. */
+export const kernelJobs: readonly Job[] = [
   gemmJob,
   packJob,
   gemmSimdJob,
@@ -53,6 +55,7 @@ export const jobs: readonly Job[] = [
   rectifyJob,
   rectifyGradientJob,
   sumTensorsJob,
+  softmaxJob,
   adamUpdateJob,
   sgdUpdateJob,
   penaltySumsJob,
@@ -73,6 +76,12 @@ export const jobs: readonly Job[] = [
   partChannelsJob,
   simdDepthwiseKernelGradientJob,
 ];
+
+/** A pass of these jobs, for some of the images of a batch. */
+export const passJob: Job = passJobOf(kernelJobs);
+
+/** All jobs; the pool finds them by name. */
+export const jobs: readonly Job[] = [...kernelJobs, passJob];
 
 /** Starts the assembled kernels in a worker, where its pool has sent them. */
 export function prepareWorker({ payload, heap, thread }: WorkerContext): void {

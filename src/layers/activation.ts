@@ -52,8 +52,8 @@ const functions = {
     const { y, cache } = tanhForward(x);
     return { y, keeps: [y], backward: (dy) => tanhBackward(dy, cache) };
   },
-  softmax(x: Tensor): Applied {
-    const { y, cache } = softmaxForward(x);
+  softmax(x: Tensor, execution: Execution): Applied {
+    const { y, cache } = softmaxForward(x, -1, execution);
     return { y, keeps: [], backward: (dy) => softmaxBackward(dy, cache) };
   },
 } as const;
@@ -79,9 +79,9 @@ export function activationFromConfig(value: unknown, where: string): ActivationN
   return activation;
 }
 
-/** Whether an activation is computed in jobs, as all are that have no exponential. */
+/** Whether an activation is computed in jobs. */
 export function activatesInJobs(activation: ActivationName): boolean {
-  return activation !== "sigmoid" && activation !== "tanh" && activation !== "softmax";
+  return activation !== "sigmoid" && activation !== "tanh";
 }
 
 /** The pass of a layer whose own output is `x`, with `activation` behind it. `keeps` are what the layer itself keeps. */

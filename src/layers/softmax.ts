@@ -17,7 +17,8 @@
  *
  * @module
  */
-import { exp } from "../arithmetic/exp.js";
+import { type Execution, serial } from "../kernels/execution.js";
+import { softmaxOfRows } from "../kernels/softmax.js";
 import { type KerasConfig, readConfig } from "../serialization/config.js";
 import { checkTensor } from "../serialization/tensors.js";
 import type { Shape, SymbolicShape } from "../tensor/shape.js";
@@ -50,25 +51,12 @@ export interface SoftmaxCache {
  * @throws TypeError when `x` is no tensor.
  * @throws RangeError when `x` has no such axis.
  */
-export function softmaxForward(x: Tensor, axis = -1): Forward<SoftmaxCache> {
+export function softmaxForward(x: Tensor, axis = -1, execution: Execution = serial): Forward<SoftmaxCache> {
   checkTensor("Softmax", "x", x);
   const { shape } = x;
   const at = resolveAxis("Softmax", axis, shape);
   x = axisToLast(x, at);
-  const y = empty(x.shape, x);
-  const width = x.shape[x.dimension - 1];
-  const probabilities = new Float64Array(x.size);
-  for (let row = 0; row < x.size; row += width) {
-    let max = Number.NEGATIVE_INFINITY;
-    for (let k = 0; k < width; k++) max = Math.max(max, x.data[row + k]);
-    let sum = 0;
-    for (let k = row; k < row + width; k++) {
-      probabilities[k] = exp(x.data[k] - max);
-      sum += probabilities[k];
-    }
-    for (let k = row; k < row + width; k++) probabilities[k] /= sum;
-  }
-  y.data.set(probabilities);
+  const { y, probabilities } = softmaxOfRows(x, execution);
   return { y: axisFromLast(y, at), cache: { probabilities, shape, axis: at } };
 }
 
@@ -121,8 +109,13 @@ export class Softmax extends Layer {
     return shape;
   }
 
-  call([x]: readonly Tensor[], _context: CallContext): LayerPass {
-    const { y, cache } = softmaxForward(x, this.axis);
+  /** Over another axis than the last, that is moved there first. */
+  override get computesInJobs(): boolean {
+    return this.axis === -1;
+  }
+
+  call([x]: readonly Tensor[], { execution }: CallContext): LayerPass {
+    const { y, cache } = softmaxForward(x, this.axis, execution);
     const isLast = resolveAxis("Softmax", this.axis, x.shape) === x.dimension - 1;
     const pass: LayerPass = {
       y,

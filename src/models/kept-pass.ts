@@ -13,7 +13,8 @@
  */
 import type { Execution } from "../kernels/execution.js";
 import type { LayerPass } from "../layers/layer.js";
-import { Recording } from "../parallel/recording.js";
+import type { JobRun } from "../parallel/job.js";
+import { type Dispatch, Recording } from "../parallel/recording.js";
 import { Arena } from "../tensor/arena.js";
 import type { FloatArray } from "../tensor/dtype.js";
 import { Region, sharedHeap } from "../tensor/heap.js";
@@ -26,11 +27,12 @@ export class KeptPass {
   /** The outputs of the last run, until the next. */
   readonly outputs: readonly Tensor[];
   /** What the pass takes, and gives back, and takes again. */
-  readonly #region = new Region(sharedHeap());
+  readonly region: Region = new Region(sharedHeap());
   /** What jobs read and none of them writes: numbers made of the weights. */
   readonly #numbers = new Region(sharedHeap());
-  readonly #inputs: readonly Tensor[];
-  readonly #steps: (() => void)[] = [];
+  /** Where it reads its inputs. */
+  readonly inputs: readonly Tensor[];
+  readonly #steps: (Dispatch | (() => void))[] = [];
   /** Of the layers that are called again. */
   #arena = new Arena();
 
@@ -43,7 +45,7 @@ export class KeptPass {
   constructor(model: Model, inputs: readonly Tensor[], execution: Execution) {
     try {
       const record = (): readonly Tensor[][] => this.#record(model, inputs, execution);
-      [this.#inputs, this.outputs] = sharedHeap().within(this.#region, () => this.#arena.run(record));
+      [this.inputs, this.outputs] = sharedHeap().within(this.region, () => this.#arena.run(record));
     } catch (error) {
       this.close();
       throw error;
@@ -69,10 +71,10 @@ export class KeptPass {
       const pass = recording.during(run);
       const isToldByJobs = head.layer.computesInJobs && recording.isWhole && known.has(pass.y.data);
       if (isToldByJobs) {
-        this.#steps.push(...recording.steps);
+        this.#steps.push(...recording.dispatches);
         return pass;
       }
-      const isInPlace = isContiguous(pass.y) && this.#region.holds(pass.y.data);
+      const isInPlace = isContiguous(pass.y) && this.region.holds(pass.y.data);
       const y = isInPlace ? pass.y : copyInto(empty(pass.y.shape, pass.y), pass.y);
       known.add(y.data);
       this.#steps.push(() => this.#callAgain(run, y));
@@ -83,7 +85,7 @@ export class KeptPass {
 
   /** The numbers in `data`, where nothing else is ever written. */
   #keep(data: FloatArray): FloatArray {
-    if (!this.#region.holds(data)) return data;
+    if (!this.region.holds(data)) return data;
     const heap = sharedHeap();
     const offset = heap.within(this.#numbers, () => heap.allocate(data.byteLength));
     const kept = heap.view(data instanceof Float64Array ? "float64" : "float32", offset, data.length);
@@ -99,21 +101,34 @@ export class KeptPass {
     }
   }
 
+  /** All jobs, in their order, if they are all that there is to do. */
+  get jobs(): readonly JobRun[] | undefined {
+    const jobs: JobRun[] = [];
+    for (const step of this.#steps) {
+      if (typeof step === "function") return undefined;
+      jobs.push(...step.runs);
+    }
+    return jobs;
+  }
+
   /** Whether it is a pass over inputs of the shapes of these. */
   takes(inputs: readonly Tensor[]): boolean {
-    return inputs.every((x, i) => shapesAgree(x.shape, this.#inputs[i].shape));
+    return inputs.every((x, i) => shapesAgree(x.shape, this.inputs[i].shape));
   }
 
   /** The outputs for `inputs` that it {@link takes}. */
   run(inputs: readonly Tensor[]): readonly Tensor[] {
-    for (const [i, x] of inputs.entries()) copyInto(this.#inputs[i], x);
-    for (const step of this.#steps) step();
+    for (const [i, x] of inputs.entries()) copyInto(this.inputs[i], x);
+    for (const step of this.#steps) {
+      if (typeof step === "function") step();
+      else step.run(...step.runs);
+    }
     return this.outputs;
   }
 
   /** Gives its memory back. */
   close(): void {
-    this.#region.close();
+    this.region.close();
     this.#numbers.close();
   }
 }

@@ -14,6 +14,7 @@ import { checkExecution, checkModel } from "./check-model.js";
 import { checkTensors } from "../serialization/tensors.js";
 import { KeptPass } from "./kept-pass.js";
 import type { Model } from "./model.js";
+import { PartedPass } from "./parted-pass.js";
 
 /** Options of {@link predict}. */
 export interface PredictOptions {
@@ -66,13 +67,18 @@ function packedConstants(model: Model): PackedConstants {
   return new PackedConstants(kernels.map(({ value }) => contiguous(value).data));
 }
 
+/** A pass for `inputs` that is kept, with the outputs for these. */
+function keptPass(model: Model, inputs: readonly Tensor[], execution: Execution): KeptPass | PartedPass {
+  return PartedPass.of(model, inputs, execution) ?? new KeptPass(model, inputs, execution);
+}
+
 /** Runs batches, with weights that stay as they are if `constants` are given. */
 class Batches {
   readonly #model: Model;
   readonly #execution: Execution;
   readonly #constants: PackedConstants | undefined;
   readonly #arena = new Arena();
-  #kept: KeptPass | undefined;
+  #kept: KeptPass | PartedPass | undefined;
   /** The shapes of the batch before. */
   #before: readonly Shape[] = [];
 
@@ -90,7 +96,7 @@ class Batches {
     if (isSame && this.#constants?.isOpen === true && KeptPass.suits(this.#model, this.#execution)) {
       this.#kept?.close();
       this.#kept = undefined; // where the next one cannot be made
-      this.#kept = new KeptPass(this.#model, inputs, this.#execution);
+      this.#kept = keptPass(this.#model, inputs, this.#execution);
       return use(this.#kept.outputs);
     }
     if (inputs.some((x) => runsSimd(this.#execution, x))) this.#execution.constants?.makeRoom();

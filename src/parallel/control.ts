@@ -30,6 +30,7 @@
  * @module
  */
 import type { FloatArray } from "../tensor/dtype.js";
+import { compact } from "./integers.js";
 import { shareStart } from "./shares.js";
 
 /** Words are 64 bytes apart, so that claiming tiles does not disturb those who spin on another word. */
@@ -240,15 +241,6 @@ export class Control {
     Atomics.add(this.words, word, amount);
     if (Atomics.load(this.words, SLEEPERS) > 0) Atomics.notify(this.words, word);
   }
-}
-
-/**
- * `value`, as V8 keeps small integers: of doubles from an array it makes objects, and code that was compiled for integers is
- * given up where it meets one. -0 is no integer there.
- */
-function compact(value: number): number {
-  const integer = value | 0;
-  return Object.is(integer, value) ? integer : value;
 }
 
 function writeText(target: Uint16Array, at: number, text: string): number {

@@ -14,12 +14,16 @@ export function currentRecording(): Recording | undefined {
   return current;
 }
 
-/** Runs jobs together. */
-export type RunJobs = (...runs: readonly JobRun[]) => void;
+/** Jobs that ran together, and what runs them so. */
+export interface Dispatch {
+  readonly runs: readonly JobRun[];
+  readonly run: (...runs: readonly JobRun[]) => void;
+}
 
 /** The jobs that ran while it was being made, in their order. */
 export class Recording {
-  readonly #again: (() => void)[] = [];
+  /** What is to run so that the jobs have run again. */
+  readonly dispatches: Dispatch[] = [];
   readonly #known: Set<FloatArray>;
   readonly #keep: (data: FloatArray) => FloatArray;
   #isWhole = true;
@@ -45,12 +49,12 @@ export class Recording {
   }
 
   /** Puts down jobs that are about to run together, by `run`. */
-  add(runs: readonly JobRun[], run: RunJobs): void {
+  add(runs: readonly JobRun[], run: Dispatch["run"]): void {
     const again = runs.map((each) => ({
       ...each,
       reads: each.reads.map((data) => (this.#known.has(data) ? data : this.#keep(data))),
     }));
-    this.#again.push(() => run(...again));
+    this.dispatches.push({ runs: again, run });
     for (const { writes } of runs) for (const data of writes) this.#known.add(data);
   }
 
@@ -62,10 +66,5 @@ export class Recording {
   /** Whether to run the jobs again is all that was done. */
   get isWhole(): boolean {
     return this.#isWhole;
-  }
-
-  /** What runs the jobs again, one after another. */
-  get steps(): readonly (() => void)[] {
-    return this.#again;
   }
 }

@@ -222,6 +222,19 @@ export class Region {
     return true;
   }
 
+  /** Another region, with as much memory. */
+  twin(): Region {
+    const twin = new Region(this.#heap);
+    for (const { start, end } of this.#blocks) twin.#grow(end - start);
+    return twin;
+  }
+
+  /** Where in its `twin` lies what lies at `offset` here. */
+  placeIn(twin: Region, offset: number): number {
+    const at = this.#blocks.findIndex(({ start, end }) => offset >= start && offset < end);
+    return twin.#blocks[at].start + offset - this.#blocks[at].start;
+  }
+
   /** Whether `data` lies in it. */
   holds(data: ArrayBufferView): boolean {
     if (!this.#heap.owns(data)) return false;

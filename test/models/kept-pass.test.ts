@@ -6,7 +6,6 @@ import { residualNetworks } from "../../src/arbitraries/residual-networks.js";
 import { runPass } from "../../src/kernels/element-tiles.js";
 import { createExecution, type Execution, serial } from "../../src/kernels/execution.js";
 import { RELU, rectify, rectifyJob } from "../../src/kernels/rectify.js";
-import { PackedConstants } from "../../src/kernels/simd/constants.js";
 import { Activation } from "../../src/layers/activation.js";
 import { Add } from "../../src/layers/add.js";
 import { AveragePooling2D } from "../../src/layers/average-pooling2d.js";
@@ -18,7 +17,7 @@ import { Dropout } from "../../src/layers/dropout.js";
 import { Flatten } from "../../src/layers/flatten.js";
 import { GlobalAveragePooling2D } from "../../src/layers/global-average-pooling2d.js";
 import { input } from "../../src/layers/input-layer.js";
-import { type CallContext, inference, Layer, type LayerPass, type SymbolicTensor } from "../../src/layers/layer.js";
+import type { Layer, SymbolicTensor } from "../../src/layers/layer.js";
 import { LeakyReLU } from "../../src/layers/leaky-relu.js";
 import { MaxPooling2D } from "../../src/layers/max-pooling2d.js";
 import { ReLU } from "../../src/layers/relu.js";
@@ -27,103 +26,10 @@ import { ZeroPadding2D } from "../../src/layers/zero-padding2d.js";
 import { KeptPass } from "../../src/models/kept-pass.js";
 import { Model } from "../../src/models/model.js";
 import { sharedHeap } from "../../src/tensor/heap.js";
-import type { SymbolicShape } from "../../src/tensor/shape.js";
-import { contiguous, detach, empty, type Tensor, tensor } from "../../src/tensor/tensor.js";
-import { assertSameBits, generate } from "../support/tensors.js";
-
-/** `execution` for weights that stay as they are, and what is kept of them. */
-function constantsOf(model: Model): PackedConstants {
-  const kernels = model.weights.filter(({ shape }) => shape.length > 1);
-  return new PackedConstants(kernels.map(({ value }) => contiguous(value).data));
-}
-
-/** The outputs of an ordinary pass. */
-function outputsOf(model: Model, inputs: readonly Tensor[], execution: Execution): readonly Tensor[] {
-  return model.infer(inputs, { ...inference, execution }, () => undefined).map(detach);
-}
-
-/** Values of another run, in the shapes of `inputs`. */
-function otherInputs(inputs: readonly Tensor[], turn: number): readonly Tensor[] {
-  let i = turn;
-  return inputs.map((x) => generate(x.shape, "float32", () => ((++i * 37 * (turn + 1)) % 101) / 64 - 0.5));
-}
-
-/** Writes NaN to all memory of the heap that is free, and more. */
-function poisonFreeMemory(): void {
-  const heap = sharedHeap();
-  const blocks = [2 ** 20, 2 ** 16, 2 ** 12, 64].flatMap((bytes) =>
-    Array.from({ length: 24 }, () => {
-      const offset = heap.allocate(bytes);
-      heap.view("float32", offset, bytes / 4).fill(Number.NaN);
-      return offset;
-    }),
-  );
-  for (const offset of blocks) heap.free(offset);
-}
-
-/** Asserts that a pass over `model` that was kept gives the bits of ordinary ones, for inputs of several runs. */
-function assertKept(model: Model, inputs: readonly Tensor[], execution: Execution = serial): void {
-  const constants = constantsOf(model);
-  outputsOf(model, inputs, execution); // makes the weights
-  const used = sharedHeap().used;
-  const packing = { ...execution, constants };
-  outputsOf(model, inputs, packing);
-  const kept = new KeptPass(model, inputs, packing);
-  try {
-    const expected = outputsOf(model, inputs, execution);
-    for (const [i, y] of kept.outputs.entries()) assertSameBits(y, expected[i], `output ${i} when it was made`);
-    for (let turn = 0; turn < 3; turn++) {
-      const others = otherInputs(inputs, turn);
-      poisonFreeMemory();
-      const outputs = kept.run(others);
-      const wanted = outputsOf(model, others, execution);
-      for (const [i, y] of outputs.entries()) assertSameBits(y, wanted[i], `output ${i} of run ${turn}`);
-    }
-  } finally {
-    kept.close();
-    constants.close();
-  }
-  assert.equal(sharedHeap().used, used);
-}
+import { detach, empty, type Tensor, tensor } from "../../src/tensor/tensor.js";
+import { assertGivesBits, Custom, inputsOf } from "../support/kept-passes.js";
 
 const image = (shape: readonly number[]): SymbolicTensor => input({ shape, name: "image" });
-
-/** Inputs for `model`, of two samples. */
-function inputsOf(model: Model): readonly Tensor[] {
-  return otherInputs(
-    model.inputs.map(({ shape }) => generate([2, ...shape.slice(1).map(Number)], "float32", () => 0)),
-    9,
-  );
-}
-
-/** A layer that gives what `compute` makes of its input, of the same shape, and says whether that is in jobs. */
-class Custom extends Layer {
-  readonly className = "Custom";
-  readonly #isInJobs: boolean;
-  readonly #compute: (x: Tensor, execution: Execution) => Tensor;
-
-  constructor(compute: (x: Tensor, execution: Execution) => Tensor, computesInJobs = false) {
-    super({});
-    this.#compute = compute;
-    this.#isInJobs = computesInJobs;
-  }
-
-  override get computesInJobs(): boolean {
-    return this.#isInJobs;
-  }
-
-  computeOutputShape([shape]: readonly SymbolicShape[]): SymbolicShape {
-    return shape;
-  }
-
-  call([x]: readonly Tensor[], { execution }: CallContext): LayerPass {
-    return { y: this.#compute(x, execution), backward: () => ({ dInputs: [], dWeights: {} }) };
-  }
-
-  protected arguments(): Record<string, never> {
-    return {};
-  }
-}
 
 /** x + 1 outside any job, in memory of the step. */
 function plusOne(x: Tensor): Tensor {
@@ -137,8 +43,12 @@ function assertKeptWith(layer: Layer): void {
   const x = image([4, 4, 4]);
   const before = new Activation({ activation: "relu" }).apply(x);
   const y = new Conv2D({ filters: 4, kernelSize: 3, padding: "same" }).apply(layer.apply(before));
-  const model = new Model({ inputs: x, outputs: y, seed: 1 });
-  assertKept(model, inputsOf(model));
+  assertKept(new Model({ inputs: x, outputs: y, seed: 1 }));
+}
+
+/** {@link assertGivesBits} of a {@link KeptPass}. */
+function assertKept(model: Model, inputs: readonly Tensor[] = inputsOf(model, 2), execution: Execution = serial): void {
+  assertGivesBits(model, inputs, execution, (packing) => new KeptPass(model, inputs, packing));
 }
 
 describe("KeptPass", () => {
@@ -168,7 +78,7 @@ describe("KeptPass", () => {
       for (const accumulate of ["float64", "float32"] as const) {
         const execution = createExecution({ threads, accumulate });
         try {
-          assertKept(model, inputsOf(model), execution);
+          assertKept(model, undefined, execution);
         } finally {
           execution.close();
         }
@@ -183,7 +93,7 @@ describe("KeptPass", () => {
     let y = new Flatten().apply(new MaxPooling2D({ poolSize: 16 }).apply(large));
     for (let i = 0; i < 24; i++) y = new Dense({ units: 999, biasInitializer: "he_normal" }).apply(y);
     const model = new Model({ inputs: x, outputs: y, seed: 4 });
-    assertKept(model, inputsOf(model));
+    assertKept(model);
   });
 
   it("works out nothing again that only jobs compute, and calls again layers that compute otherwise", (test) => {
@@ -203,15 +113,15 @@ describe("KeptPass", () => {
       new Dense({ units: 5 }),
       new Flatten(),
     ];
-    const softmax = new Dense({ units: 3, activation: "softmax" });
+    const tanh = new Dense({ units: 3, activation: "tanh" });
     const [doubled, relu, alike] = [new Add(), new ReLU(), new Activation({ activation: "relu6" })];
     const others = [doubled, relu, alike];
     const begin = alike.apply(relu.apply(doubled.apply([x, x])));
-    const layers = [conv, ...plain.slice(0, 7), sigmoid, normalization, ...plain.slice(7), softmax];
+    const layers = [conv, ...plain.slice(0, 7), sigmoid, normalization, ...plain.slice(7), tanh];
     const model = new Model({ inputs: x, outputs: layers.reduce((y, layer) => layer.apply(y), begin), seed: 1 });
-    const calls = [...others, ...plain, softmax].map((layer) => test.mock.method(layer, "call").mock);
+    const calls = [...others, ...plain, tanh].map((layer) => test.mock.method(layer, "call").mock);
     const finished = [conv, normalization, sigmoid].map((layer) => test.mock.method(layer, "callFinished").mock);
-    assertKept(model, inputsOf(model));
+    assertKept(model);
     const passes = 7; // five ordinary ones by themselves, one to pack, one to keep
     const runs = 3;
     const counts = [...calls, ...finished].map((mock) => mock.callCount());
@@ -243,7 +153,7 @@ describe("KeptPass", () => {
     const [a, b] = [image([3, 4, 8]), input({ shape: [1, 4, 8], name: "row" })];
     const many = new Add().apply([a, a, a, a, a, a, a]);
     const model = new Model({ inputs: [a, b], outputs: new Add().apply([many, b]), seed: 1 });
-    assertKept(model, inputsOf(model));
+    assertKept(model);
   });
 
   it("gives outputs that are inputs, and one output twice", () => {
@@ -251,7 +161,7 @@ describe("KeptPass", () => {
     const y = new Activation({ activation: "linear" }).apply(x);
     const z = new Activation({ activation: "relu" }).apply(y);
     const model = new Model({ inputs: x, outputs: [y, z, z], seed: 1 });
-    assertKept(model, inputsOf(model));
+    assertKept(model);
   });
 
   it("is only for models all of whose layers compute in float32, on assembled kernels", () => {
@@ -275,7 +185,7 @@ describe("KeptPass", () => {
     });
     const model = new Model({ inputs: x, outputs: failing.apply(new Activation({ activation: "relu" }).apply(x)) });
     const used = sharedHeap().used;
-    assert.throws(() => new KeptPass(model, inputsOf(model), serial), { message: "the layer went wrong" });
+    assert.throws(() => new KeptPass(model, inputsOf(model, 2), serial), { message: "the layer went wrong" });
     assert.equal(sharedHeap().used, used);
   });
 });

@@ -27,7 +27,7 @@ describe("Recording", () => {
     });
     assert.deepEqual(Array.from(y), [3, 6]);
     x.set([8, 10]);
-    for (const step of recording.steps) step();
+    for (const { run, runs } of recording.dispatches) run(...runs);
     assert.deepEqual(Array.from(y), [12, 15]);
     assert.equal(recording.isWhole, true);
   });
@@ -48,7 +48,7 @@ describe("Recording", () => {
     assert.deepEqual(asked, [weights]);
     assert.deepEqual([...known], [x, half, y]);
     weights[0] = 7; // as if another job had been given its memory
-    for (const step of recording.steps) step();
+    for (const { run, runs } of recording.dispatches) run(...runs);
     assert.equal(y[0], 20);
   });
 

@@ -145,6 +145,28 @@ describe("Region", () => {
     assert.equal(heap.used, 0);
   });
 
+  it("has a twin of its own memory, where the same lies at the same places", () => {
+    const heap = new Heap();
+    const region = new Region(heap);
+    const within = (bytes: number): number => heap.within(region, () => heap.allocate(bytes));
+    const large = within(1024);
+    within(640);
+    heap.within(region, () => heap.free(large));
+    const [first, second] = [within(256), within(128)]; // one behind the other in the block of the large one
+    const twin = region.twin();
+    assert.equal(heap.used, 2 * (1024 + 640));
+    const places = [first, second].map((offset) => region.placeIn(twin, offset));
+    assert.equal(places[1] - places[0], second - first);
+    for (const place of places) {
+      const data = heap.view("float32", place, 1);
+      assert.deepEqual([region.holds(data), twin.holds(data)], [false, true]);
+    }
+    region.close();
+    assert.equal(heap.used, 1024 + 640);
+    twin.close();
+    assert.equal(heap.used, 0);
+  });
+
   it("leaves blocks from before to the heap, and serves nobody any more when its use is over, even by an error", () => {
     const heap = new Heap();
     const region = new Region(heap);

@@ -42,6 +42,17 @@ export function threadNumber(): number {
   return thisThread().number;
 }
 
+/** What `use` returns, run as if this thread were the calling one, and alone: jobs find scratch memory at the start of theirs. */
+export function asOnlyThread<Result>(use: () => Result): Result {
+  const outer = thisThread();
+  current = { ...outer, number: 0 };
+  try {
+    return use();
+  } finally {
+    current = outer;
+  }
+}
+
 /**
  * Runs `kernel` with its parameters by name.
  *

@@ -1,0 +1,144 @@
+/**
+ * A pass that is kept in parts: each thread runs inference for some images of a batch by itself.
+ *
+ * One part is kept as a {@link KeptPass} that runs on one thread; the others are the same jobs over memory of their own. See
+ * `kernels/pass-job.ts`.
+ *
+ * @module
+ */
+import { type Execution, runTiles, threadsOf } from "../kernels/execution.js";
+import { kernelJobs, passJob } from "../kernels/jobs.js";
+import { passNumbers } from "../kernels/pass-job.js";
+import type { JobRun } from "../parallel/job.js";
+import type { DType, FloatArray } from "../tensor/dtype.js";
+import { Region, sharedHeap } from "../tensor/heap.js";
+import { shapesAgree, sizeOf } from "../tensor/shape.js";
+import { copyInto, dtypeOf, type Tensor, tensor } from "../tensor/tensor.js";
+import { KeptPass } from "./kept-pass.js";
+import type { Model } from "./model.js";
+
+/** A thread is heard of again when its part is done; other threads wait for that so long, and no longer. */
+const MOST_IMAGES = 16;
+const MOST_VALUES = 2 ** 22;
+
+/** How many of `images` are a part, so that `threads` threads have equally many parts; undefined where there is no such number. */
+export function imagesOfPart(images: number, threads: number): number | undefined {
+  for (let part = MOST_IMAGES; part > 0 && threads > 1 && images > 0; part--) {
+    if (images % (part * threads) === 0) return part;
+  }
+  return undefined;
+}
+
+/** The first `count` images of a contiguous `x`. */
+function firstImages(x: Tensor, count: number): Tensor {
+  const shape = [count, ...x.shape.slice(1)];
+  return tensor(x.data.subarray(0, sizeOf(shape)), shape);
+}
+
+/** Whether other threads can do all of `part`, which is for so many images, over memory of their own. */
+function isSelfContained({ jobs, outputs, region }: KeptPass, images: number): boolean {
+  const isShared = (data: FloatArray): boolean => data.length === 0 || sharedHeap().owns(data);
+  const isOwn = (data: FloatArray): boolean => data.length === 0 || region.holds(data);
+  if (jobs === undefined || !outputs.every((y) => y.shape[0] === images && region.holds(y.data))) return false;
+  return jobs.every(
+    ({ job, reads, writes }) => kernelJobs.includes(job) && reads.every(isShared) && writes.every(isOwn),
+  );
+}
+
+/** All of the heap so far. */
+function allMemory(): FloatArray {
+  return sharedHeap().view("float32", 0, Math.floor(sharedHeap().peak / 4));
+}
+
+/** A pass over a model whose weights stay as they are, and whose images threads share. */
+export class PartedPass {
+  /** The outputs of the last run, until the next. */
+  readonly outputs: readonly Tensor[];
+  readonly #execution: Execution;
+  readonly #inputs: readonly Tensor[];
+  readonly #part: KeptPass;
+  /** Of the other threads' parts, in the order of the threads. */
+  readonly #twins: readonly Region[];
+  /** What outlives a run: inputs, outputs, and what there is to do. */
+  readonly #lasting = new Region(sharedHeap());
+  readonly #run: JobRun;
+
+  /**
+   * A pass over `model` that is kept in parts, after a run for `inputs`; undefined where threads cannot share them evenly, or
+   * not all that there is to do is jobs.
+   *
+   * @throws RangeError when the inputs do not fit the model.
+   */
+  static of(model: Model, inputs: readonly Tensor[], execution: Execution): PartedPass | undefined {
+    const [images, ...shape] = inputs[0].shape;
+    const size = imagesOfPart(images, threadsOf(execution));
+    if (size === undefined || size * sizeOf(shape) > MOST_VALUES) return undefined;
+    const firsts = inputs.map((x) => firstImages(x, size));
+    const part = new KeptPass(model, firsts, { ...execution, pool: undefined });
+    if (isSelfContained(part, size)) return new PartedPass(part, inputs, images / size, execution);
+    part.close();
+    return undefined;
+  }
+
+  private constructor(part: KeptPass, inputs: readonly Tensor[], parts: number, execution: Execution) {
+    this.#part = part;
+    this.#execution = execution;
+    this.#twins = Array.from({ length: threadsOf(execution) - 1 }, () => part.region.twin());
+    this.#inputs = part.inputs.map((x) => this.#whole(x, parts));
+    this.outputs = part.outputs.map((y) => this.#whole(y, parts));
+    const passes = this.#passes();
+    this.#run = {
+      job: passJob,
+      reads: [allMemory(), passes, ...this.#inputs.map((x) => x.data)],
+      writes: this.outputs.map((y) => y.data),
+      numbers: [passes.length / threadsOf(execution)],
+      tiles: parts,
+      inHeap: true,
+    };
+    this.run(inputs);
+  }
+
+  /** A tensor for the images of so many parts like `x`. */
+  #whole(x: Tensor, parts: number): Tensor {
+    const [images, ...rest] = x.shape;
+    return tensor(this.#allocate(dtypeOf(x), parts * x.size), [parts * images, ...rest]);
+  }
+
+  #allocate(dtype: DType, length: number): FloatArray {
+    const heap = sharedHeap();
+    const offset = heap.within(this.#lasting, () => heap.allocate(length * (dtype === "float64" ? 8 : 4)));
+    return heap.view(dtype, offset, length);
+  }
+
+  /** The numbers of the passes of all threads. */
+  #passes(): FloatArray {
+    const { inputs, outputs, region, jobs = [] } = this.#part;
+    const pass = { inputs: inputs.map((x) => x.data), outputs: outputs.map((y) => y.data), runs: jobs };
+    const numbers = [region, ...this.#twins].flatMap((own) =>
+      passNumbers(pass, kernelJobs, (data) =>
+        region.holds(data) && own !== region ? region.placeIn(own, data.byteOffset) : data.byteOffset,
+      ),
+    );
+    const passes = this.#allocate("float64", numbers.length);
+    passes.set(numbers);
+    return passes;
+  }
+
+  /** Whether it is a pass over inputs of the shapes of these. */
+  takes(inputs: readonly Tensor[]): boolean {
+    return inputs.every((x, i) => shapesAgree(x.shape, this.#inputs[i].shape));
+  }
+
+  /** The outputs for `inputs` that it {@link takes}. */
+  run(inputs: readonly Tensor[]): readonly Tensor[] {
+    for (const [i, x] of inputs.entries()) copyInto(this.#inputs[i], x);
+    runTiles(this.#execution, this.#run);
+    return this.outputs;
+  }
+
+  /** Gives its memory back. */
+  close(): void {
+    this.#part.close();
+    for (const region of [...this.#twins, this.#lasting]) region.close();
+  }
+}

@@ -1,0 +1,151 @@
+import assert from "node:assert/strict";
+import { after, describe, it } from "node:test";
+import fc from "fast-check";
+import { graphs } from "../../src/arbitraries/graphs.js";
+import { residualNetworks } from "../../src/arbitraries/residual-networks.js";
+import { createExecution } from "../../src/kernels/execution.js";
+import { RELU, rectify } from "../../src/kernels/rectify.js";
+import { Activation } from "../../src/layers/activation.js";
+import { Add } from "../../src/layers/add.js";
+import { BatchNormalization } from "../../src/layers/batch-normalization.js";
+import { Conv2D } from "../../src/layers/conv2d.js";
+import { Dense } from "../../src/layers/dense.js";
+import { Flatten } from "../../src/layers/flatten.js";
+import { input } from "../../src/layers/input-layer.js";
+import type { Layer } from "../../src/layers/layer.js";
+import { Model } from "../../src/models/model.js";
+import { imagesOfPart, PartedPass } from "../../src/models/parted-pass.js";
+import { createPredictor, predict } from "../../src/models/predict.js";
+import { sharedHeap } from "../../src/tensor/heap.js";
+import { assertGivesBits, Custom, inputsOf } from "../support/kept-passes.js";
+import { assertSameBits } from "../support/tensors.js";
+
+const executions = (["float64", "float32"] as const).flatMap((accumulate) =>
+  [2, 3].map((threads) => createExecution({ accumulate, threads })),
+);
+after(() => executions.forEach((execution) => execution.close()));
+
+/** Two convolutions, of which one sees borders, and what follows them in a residual network. */
+function block(...last: readonly Layer[]): Model {
+  const x = input({ shape: [9, 7, 4], name: "image" });
+  const convolved = new Conv2D({ filters: 12, kernelSize: 3, padding: "same" }).apply(x);
+  const branch = new BatchNormalization().apply(convolved);
+  const sum = new Add().apply([branch, new Conv2D({ filters: 12, kernelSize: 1 }).apply(x)]);
+  const y = new Activation({ activation: "relu" }).apply(sum);
+  return new Model({ inputs: x, outputs: last.reduce((each, layer) => layer.apply(each), y), seed: 3 });
+}
+
+describe("imagesOfPart", () => {
+  it("gives every thread equally many parts, as large as can be, but of 16 images at most", () => {
+    for (let images = 0; images < 70; images++) {
+      for (let threads = 2; threads < 6; threads++) {
+        const even = Array.from({ length: 16 }, (_, i) => i + 1).filter((part) => images % (part * threads) === 0);
+        assert.equal(imagesOfPart(images, threads), images === 0 ? undefined : even.at(-1));
+      }
+    }
+    assert.equal(imagesOfPart(32, 1), undefined);
+    assert.equal(imagesOfPart(32, 2), 16);
+    assert.equal(imagesOfPart(64, 2), 16);
+    assert.equal(imagesOfPart(34, 2), 1);
+    assert.equal(imagesOfPart(32, 64), undefined);
+  });
+});
+
+describe("PartedPass", () => {
+  it("gives the bits of an ordinary pass for any graph all of whose layers compute in jobs, with any number of threads", () => {
+    const anyModel = fc.oneof(graphs({ maxLayers: 8, maxDim: 8 }), residualNetworks({ regime: "normal" }));
+    let parted = 0;
+    fc.assert(
+      fc.property(anyModel, fc.integer({ min: 1, max: 3 }), ({ model }, count) => {
+        for (const execution of executions) {
+          const inputs = inputsOf(model, count * (execution.pool?.threads ?? 1));
+          const probe = PartedPass.of(model, inputs, execution);
+          probe?.close();
+          if (probe === undefined) continue;
+          parted++;
+          assertGivesBits(model, inputs, execution, (packing) => {
+            const pass = PartedPass.of(model, inputs, packing);
+            assert.ok(pass !== undefined);
+            return pass;
+          });
+        }
+      }),
+      { numRuns: 30 },
+    );
+    assert.ok(parted > 0);
+  });
+
+  it("gives them where threads have several parts, and where models have several inputs and outputs", () => {
+    const [a, b] = ["a", "b"].map((name) => input({ shape: [5, 4, 8], name }));
+    const sum = new Add().apply([a, new Conv2D({ filters: 8, kernelSize: 1 }).apply(b)]);
+    const outputs = [sum, new Dense({ units: 3, activation: "softmax" }).apply(new Flatten().apply(sum)), sum];
+    const model = new Model({ inputs: [a, b], outputs, seed: 2 });
+    for (const execution of executions) {
+      const threads = execution.pool?.threads ?? 1;
+      for (const samples of [threads, 17 * threads, 32 * threads]) {
+        const inputs = inputsOf(model, samples);
+        assertGivesBits(model, inputs, execution, (packing) => {
+          const pass = PartedPass.of(model, inputs, packing);
+          assert.ok(pass !== undefined);
+          return pass;
+        });
+      }
+    }
+  });
+
+  it("is what a predictor keeps where threads can share the images, and only there", (test) => {
+    const model = block();
+    const of = test.mock.method(PartedPass, "of");
+    const execution = executions[3];
+    const alone = { ...execution, pool: undefined };
+    const predictor = createPredictor(model, { execution });
+    for (const samples of [3, 3, 3, 4, 4, 4, 6, 6]) {
+      const inputs = inputsOf(model, samples);
+      assertSameBits(
+        predictor.predict(inputs)[0],
+        predict(model, inputs, { execution: alone })[0],
+        `${samples} samples`,
+      );
+    }
+    assert.deepEqual(
+      of.mock.calls.map(({ result }) => result instanceof PartedPass),
+      [true, false, true],
+    );
+    predictor.close();
+  });
+
+  it("is not for layers that compute otherwise, outputs that are not of one image each, or images of many values", () => {
+    const [execution] = executions;
+    const isParted = (model: Model, samples = 4): boolean => {
+      const { used } = sharedHeap();
+      const pass = PartedPass.of(model, inputsOf(model, samples), execution);
+      pass?.close();
+      assert.equal(sharedHeap().used, used);
+      return pass !== undefined;
+    };
+    const sized = block();
+    inputsOf(sized, 1); // makes the weights
+    assert.equal(isParted(sized), true);
+    assert.equal(isParted(sized, 5), false);
+    assert.equal(isParted(block(new Activation({ activation: "sigmoid" }))), false);
+    assert.equal(isParted(block(new Custom((x) => x))), false);
+    assert.equal(isParted(block(new Custom((x, own) => rectify(x, RELU, own)))), false);
+    assert.equal(isParted(block(new Custom((x, own) => rectify(x, RELU, own), true))), true);
+    const large = input({ shape: [2048, 2049, 1], name: "image" });
+    const model = new Model({ inputs: large, outputs: new Activation({ activation: "relu" }).apply(large), seed: 1 });
+    assert.equal(isParted(model, 2), false);
+  });
+
+  it("runs on the calling thread alone where the workers have been ended", () => {
+    const execution = createExecution({ threads: 2 });
+    const model = block();
+    const inputs = inputsOf(model, 4);
+    const [expected] = predict(model, inputs);
+    const pass = PartedPass.of(model, inputs, execution);
+    execution.close();
+    assert.ok(pass !== undefined);
+    assertSameBits(pass.outputs[0], expected);
+    assertSameBits(pass.run(inputs)[0], expected);
+    pass.close();
+  });
+});
