@@ -40,10 +40,11 @@ function rectified(x: Tensor, config: ReLUConfig, execution: Execution): Applied
 
 const functions = {
   linear: (x: Tensor): Applied => ({ y: x, keeps: [], backward: (dy) => dy }),
-  relu: (x: Tensor, execution: Execution): Applied => rectified(x, RELU, execution),
-  relu6: (x: Tensor, execution: Execution): Applied => rectified(x, RELU6, execution),
+  relu: (x: Tensor, { execution }: CallContext): Applied => rectified(x, RELU, execution),
+  relu6: (x: Tensor, { execution }: CallContext): Applied => rectified(x, RELU6, execution),
   // Keras's default slope of the function; the layer LeakyReLU has 0.3
-  leaky_relu: (x: Tensor, execution: Execution): Applied => rectified(x, { ...RELU, negativeSlope: 0.2 }, execution),
+  leaky_relu: (x: Tensor, { execution }: CallContext): Applied =>
+    rectified(x, { ...RELU, negativeSlope: 0.2 }, execution),
   sigmoid(x: Tensor): Applied {
     const { y, cache } = sigmoidForward(x);
     return { y, keeps: [y], backward: (dy) => sigmoidBackward(dy, cache) };
@@ -52,8 +53,9 @@ const functions = {
     const { y, cache } = tanhForward(x);
     return { y, keeps: [y], backward: (dy) => tanhBackward(dy, cache) };
   },
-  softmax(x: Tensor, execution: Execution): Applied {
+  softmax(x: Tensor, { execution, release }: CallContext): Applied {
     const { y, cache } = softmaxForward(x, -1, execution);
+    release?.(cache.probabilities);
     return { y, keeps: [], backward: (dy) => softmaxBackward(dy, cache) };
   },
 } as const;
@@ -88,11 +90,11 @@ export function activatesInJobs(activation: ActivationName): boolean {
 export function withActivation(
   activation: ActivationName,
   x: Tensor,
-  execution: Execution,
+  context: CallContext,
   keeps: readonly Tensor[],
   backward: LayerPass["backward"],
 ): LayerPass {
-  const applied = functions[activation](x, execution);
+  const applied = functions[activation](x, context);
   const pass = {
     y: applied.y,
     keeps: [...keeps, ...applied.keeps],
@@ -137,8 +139,8 @@ export class Activation extends Layer {
     return activatesInJobs(this.activation);
   }
 
-  call([x]: readonly Tensor[], { execution }: CallContext): LayerPass {
-    return withActivation(this.activation, x, execution, [], (dx) => ({ dInputs: [dx], dWeights: {} }));
+  call([x]: readonly Tensor[], context: CallContext): LayerPass {
+    return withActivation(this.activation, x, context, [], (dx) => ({ dInputs: [dx], dWeights: {} }));
   }
 
   protected arguments(): KerasConfig {

@@ -288,10 +288,11 @@ export class Conv2D extends Layer {
   /** Convolves, and finishes every part of the output while it is in the cache. */
   override callFinished(
     [x]: readonly Tensor[],
-    { execution }: CallContext,
+    context: CallContext,
     epilogue: Epilogue,
     prologue?: Prologue,
   ): LayerPass {
+    const { execution } = context;
     const { kernel, bias } = this.values();
     const { groups } = this.#config;
     const { activation } = this.#settings;
@@ -312,7 +313,7 @@ export class Conv2D extends Layer {
       const all = conv2DBackward(dy, cache);
       return { dInputs: addend === undefined ? [all.dx] : [all.dx, dy], dWeights: dWeights(all) };
     };
-    if (!rectify) return withActivation(activation, y, execution, [x], gradients);
+    if (!rectify) return withActivation(activation, y, context, [x], gradients);
     return {
       y,
       keeps: [x, y],

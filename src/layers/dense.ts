@@ -171,10 +171,10 @@ export class Dense extends Layer {
     return activatesInJobs(this.#settings.activation);
   }
 
-  call([x]: readonly Tensor[], { execution }: CallContext): LayerPass {
+  call([x]: readonly Tensor[], context: CallContext): LayerPass {
     const { kernel, bias } = this.values();
-    const { y, cache } = denseForward(x, { kernel, bias }, execution);
-    return withActivation(this.#settings.activation, y, execution, [cache.x], (dy) => {
+    const { y, cache } = denseForward(x, { kernel, bias }, context.execution);
+    return withActivation(this.#settings.activation, y, context, [cache.x], (dy) => {
       const { dx, dKernel, dBias } = denseBackward(dy, cache);
       return { dInputs: [dx], dWeights: kernelGradients(this.#settings, dKernel, dBias) };
     });

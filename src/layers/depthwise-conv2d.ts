@@ -218,10 +218,10 @@ export class DepthwiseConv2D extends Layer {
     return activatesInJobs(this.#settings.activation);
   }
 
-  call([x]: readonly Tensor[], { execution }: CallContext): LayerPass {
+  call([x]: readonly Tensor[], context: CallContext): LayerPass {
     const { kernel, bias } = this.values();
-    const { y, cache } = depthwiseConv2DForward(x, { kernel, bias }, this.#config, execution);
-    return withActivation(this.#settings.activation, y, execution, [cache.x], (dy) => {
+    const { y, cache } = depthwiseConv2DForward(x, { kernel, bias }, this.#config, context.execution);
+    return withActivation(this.#settings.activation, y, context, [cache.x], (dy) => {
       const { dx, dKernel, dBias } = depthwiseConv2DBackward(dy, cache);
       return { dInputs: [dx], dWeights: kernelGradients(this.#settings, dKernel, dBias) };
     });

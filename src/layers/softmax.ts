@@ -114,8 +114,9 @@ export class Softmax extends Layer {
     return this.axis === -1;
   }
 
-  call([x]: readonly Tensor[], { execution }: CallContext): LayerPass {
+  call([x]: readonly Tensor[], { execution, release }: CallContext): LayerPass {
     const { y, cache } = softmaxForward(x, this.axis, execution);
+    release?.(cache.probabilities);
     const isLast = resolveAxis("Softmax", this.axis, x.shape) === x.dimension - 1;
     const pass: LayerPass = {
       y,

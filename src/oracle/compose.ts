@@ -14,8 +14,8 @@
  */
 import { sigmoid } from "../arithmetic/sigmoid.js";
 import { tanh } from "../arithmetic/tanh.js";
-import { serial } from "../kernels/execution.js";
 import { type ActivationName, withActivation } from "../layers/activation.js";
+import { inference } from "../layers/layer.js";
 import { RELU, RELU6, type ReLUConfig } from "../layers/relu.js";
 import type { Shape } from "../tensor/shape.js";
 import { tensor } from "../tensor/tensor.js";
@@ -59,7 +59,10 @@ const elementwise: Readonly<Record<Exclude<ActivationName, "linear" | "softmax">
 
 /** `values` behind the activation. */
 function activated(activation: ActivationName, values: Float64Array, shape: Shape): Float64Array {
-  const pass = withActivation(activation, tensor(values, shape), serial, [], (dx) => ({ dInputs: [dx], dWeights: {} }));
+  const pass = withActivation(activation, tensor(values, shape), inference, [], (dx) => ({
+    dInputs: [dx],
+    dWeights: {},
+  }));
   return Float64Array.from(pass.y.data);
 }
 

@@ -4,6 +4,7 @@ import { Activation } from "../../src/layers/activation.js";
 import { Dense } from "../../src/layers/dense.js";
 import { input } from "../../src/layers/input-layer.js";
 import type { SymbolicTensor } from "../../src/layers/layer.js";
+import { Softmax } from "../../src/layers/softmax.js";
 import { Model } from "../../src/models/model.js";
 import { trace } from "../../src/models/trace.js";
 import { l2 } from "../../src/regularizers/regularizer.js";
@@ -25,12 +26,14 @@ function chain(depth: number, units: number): Model {
   return new Model({ inputs: begin, outputs });
 }
 
-/** A chain of activations without weights, and a softmax. */
+/** A chain of activations without weights, among them a layer Softmax, and a softmax. */
 function wideChain(units: number, depth: number): { inputs: SymbolicTensor; outputs: SymbolicTensor } {
   const inputs = input({ shape: [units] });
   let outputs = inputs;
-  for (let i = 0; i < depth; i++)
-    outputs = new Activation({ activation: i + 1 < depth ? "tanh" : "softmax" }).apply(outputs);
+  for (let i = 0; i < depth; i++) {
+    const layer = i === 1 ? new Softmax() : new Activation({ activation: i + 1 < depth ? "tanh" : "softmax" });
+    outputs = layer.apply(outputs);
+  }
   return { inputs, outputs };
 }
 
