@@ -12,6 +12,7 @@
  * @module
  */
 import type { Execution } from "../kernels/execution.js";
+import { simdModule } from "../kernels/simd/module.js";
 import type { LayerPass } from "../layers/layer.js";
 import type { JobRun } from "../parallel/job.js";
 import { type Dispatch, Recording } from "../parallel/recording.js";
@@ -58,7 +59,8 @@ export class KeptPass {
    * to work out what there is to do takes next to no time beside the rest.
    */
   static suits(model: Model, execution: Execution): boolean {
-    return execution.kernel === "simd" && model.graphNodes.every(({ layer }) => layer.dtype === "float32");
+    const isSimd = execution.kernel === "simd" && simdModule() !== undefined;
+    return isSimd && model.graphNodes.every(({ layer }) => layer.dtype === "float32");
   }
 
   #record(model: Model, inputs: readonly Tensor[], execution: Execution): Tensor[][] {
@@ -99,6 +101,11 @@ export class KeptPass {
     } finally {
       this.#arena.reset();
     }
+  }
+
+  /** How many jobs a run is, without those of the layers that are called again. */
+  get jobCount(): number {
+    return this.#steps.reduce((sum, step) => sum + (typeof step === "function" ? 0 : step.runs.length), 0);
   }
 
   /** All jobs, in their order, if they are all that there is to do. */

@@ -124,6 +124,11 @@ export class PartedPass {
     return passes;
   }
 
+  /** How many jobs a run is, those of all parts. */
+  get jobCount(): number {
+    return this.#run.tiles * this.#part.jobCount;
+  }
+
   /** Whether it is a pass over inputs of the shapes of these. */
   takes(inputs: readonly Tensor[]): boolean {
     return inputs.every((x, i) => shapesAgree(x.shape, this.#inputs[i].shape));

@@ -5,6 +5,7 @@
  */
 import { type Execution, runsSimd, serial } from "../kernels/execution.js";
 import { PackedConstants } from "../kernels/simd/constants.js";
+import { countJobs, simdModule } from "../kernels/simd/module.js";
 import { expectOptions } from "../serialization/options.js";
 import { Arena } from "../tensor/arena.js";
 import { floatArray } from "../tensor/dtype.js";
@@ -92,10 +93,12 @@ class Batches {
   run(inputs: readonly Tensor[], use: (outputs: readonly Tensor[]) => void): void {
     const isSame = this.#before.length > 0 && inputs.every((x, i) => shapesAgree(x.shape, this.#before[i]));
     this.#before = inputs.map((x) => x.shape);
-    if (this.#kept?.takes(inputs) === true) return use(this.#kept.run(inputs));
+    if (this.#kept?.takes(inputs) === true) {
+      countJobs(this.#kept.jobCount); // compares the kernels, as each job of an ordinary pass would
+      if (simdModule() !== undefined) return use(this.#kept.run(inputs));
+    }
     if (isSame && this.#constants?.isOpen === true && KeptPass.suits(this.#model, this.#execution)) {
-      this.#kept?.close();
-      this.#kept = undefined; // where the next one cannot be made
+      this.#forget(); // the next one might not be made
       this.#kept = keptPass(this.#model, inputs, this.#execution);
       return use(this.#kept.outputs);
     }
@@ -108,10 +111,14 @@ class Batches {
     }
   }
 
-  /** Gives all memory back. Batches that are run afterwards see the weights as they are then. */
-  close(): void {
+  #forget(): void {
     this.#kept?.close();
     this.#kept = undefined;
+  }
+
+  /** Gives all memory back. Batches that are run afterwards see the weights as they are then. */
+  close(): void {
+    this.#forget();
     this.#constants?.close();
   }
 }

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import ndarray from "ndarray";
@@ -265,6 +266,48 @@ describe("createPredictor", () => {
     assertSameBits(predictor.predict([x])[0], expected);
     assertSameBits(next.predict([x])[0], expected);
     next.close();
+  });
+
+  it("compares the kernels again while it runs the same jobs again, and takes the scalar path where they are given up", () => {
+    const url = (path: string): string => JSON.stringify(new URL(`../../src/${path}`, import.meta.url).href);
+    const program = `
+      const { simdModule } = await import(${url("kernels/simd/module.js")});
+      const { startThread } = await import(${url("kernels/simd/thread.js")});
+      const { sharedHeap } = await import(${url("tensor/heap.js")});
+      const { createPredictor, resnetV1, tensor } = await import(${url("index.js")});
+      const model = resnetV1(8, { seed: 2 });
+      let passes = 0;
+      const infer = model.infer.bind(model);
+      model.infer = (...args) => (passes++, infer(...args));
+      const x = tensor(Float32Array.from({ length: 2 * 3072 }, (_, i) => (i % 251) / 251), [2, 32, 32, 3]);
+      const predictor = createPredictor(model);
+      const outputs = new Set();
+      const predict = (times) => {
+        for (let i = 0; i < times; i++) outputs.add(Buffer.from(predictor.predict([x])[0].data.buffer).toString("hex"));
+        console.log(passes, outputs.size, simdModule() !== undefined);
+      };
+      predict(5);
+      // a kernel that no inference uses computes nothing from now on, as if the engine had compiled it anew
+      const { Instance } = WebAssembly;
+      WebAssembly.Instance = function (...given) {
+        return { exports: { ...new Instance(...given).exports, packPanels_float32_2: () => {} } };
+      };
+      startThread(simdModule(), sharedHeap().handle, 0);
+      predict(30);
+      predict(1);
+      const { KeptPass } = await import(${url("models/kept-pass.js")});
+      console.log(KeptPass.suits(model, { accumulate: "float64", kernel: "simd", pool: undefined }));`;
+    const { stdout, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", program], {
+      encoding: "utf8",
+    });
+    const [kept, givenUp, scalar, suits] = stdout.split("\n");
+    assert.equal(kept, "2 1 true", stderr);
+    const passes = Number(givenUp.split(" ")[0]);
+    assert.ok(passes > 2 && passes < 32, givenUp);
+    assert.equal(givenUp, `${passes} 1 false`);
+    assert.equal(scalar, `${passes + 1} 1 false`);
+    assert.equal(suits, "false");
+    assert.match(stderr, /the bits that they must: .*The scalar path is taken from now on/);
   });
 
   it("refuses what predict refuses", () => {

@@ -43,7 +43,7 @@ let compiled: WebAssembly.Module | null | undefined;
 
 /** Jobs that have been run, and after how many of them the kernels are compared again; see `self-check.ts`. */
 let jobs = 0;
-const CHECK_AFTER: ReadonlySet<number> = new Set([16, 256, 4096, 65536]);
+const CHECK_AFTER: readonly number[] = [16, 256, 4096, 65536];
 
 /**
  * The compiled module for the workers of a pool, with its kernels started on the calling thread. Undefined where there
@@ -57,9 +57,11 @@ export function simdModule(): WebAssembly.Module | undefined {
   return compiled ?? undefined;
 }
 
-/** Counts a job that runs on the kernels, and compares them again from time to time. */
-export function countJob(): void {
-  if (CHECK_AFTER.has(++jobs)) checkKernels();
+/** Counts jobs that are about to run on the kernels, and compares these again from time to time. */
+export function countJobs(count: number): void {
+  const before = jobs;
+  jobs += count;
+  if (CHECK_AFTER.some((after) => before < after && after <= jobs)) checkKernels();
 }
 
 /** Gives the kernels up, with a warning, where `find` finds a difference between their bits and those of plain loops. */

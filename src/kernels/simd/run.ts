@@ -8,7 +8,7 @@ import type { Beside, JobRun } from "../../parallel/job.js";
 import type { FloatArray } from "../../tensor/dtype.js";
 import { sharedHeap, wholeLines } from "../../tensor/heap.js";
 import { type Execution, runTiles, threadsOf } from "../execution.js";
-import { countJob } from "./module.js";
+import { countJobs } from "./module.js";
 import { threadNumber } from "./thread.js";
 
 /** A job that needs scratch memory. */
@@ -31,7 +31,7 @@ export function withScratch<Result>(
   { job, reads, writes, numbers, tiles, scratch }: SimdRun,
   use: (run: JobRun) => Result,
 ): Result {
-  countJob();
+  countJobs(1);
   const heap = sharedHeap();
   const each = wholeLines(scratch); // threads that write share none
   const threads = threadsOf(execution);
