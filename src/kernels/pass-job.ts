@@ -32,18 +32,20 @@ export interface JobPass {
   readonly runs: readonly JobRun[];
 }
 
-/** `pass` as numbers, for jobs of `table`, with arrays at the addresses that `addressOf` gives. */
+/** `pass` as numbers, for jobs of `table`, with arrays where `placeOf` puts what lies at an address. */
 export function passNumbers(
   { inputs, outputs, runs }: JobPass,
   table: readonly Job[],
-  addressOf: (data: FloatArray) => number,
+  placeOf: (address: number) => number,
 ): number[] {
   const numbers = [inputs.length, outputs.length, runs.length];
-  for (const data of [...inputs, ...outputs]) numbers.push(addressOf(data), data.length);
+  for (const data of [...inputs, ...outputs]) numbers.push(placeOf(data.byteOffset), data.length);
   for (const run of runs) {
     const arrays = [...run.reads, ...run.writes];
     numbers.push(table.indexOf(run.job), run.tiles, arrays.length, run.numbers.length);
-    for (const data of arrays) numbers.push(Number(data instanceof Float64Array), addressOf(data), data.length);
+    for (const data of arrays) {
+      numbers.push(Number(data instanceof Float64Array), placeOf(data.byteOffset), data.length);
+    }
     numbers.push(...run.numbers);
   }
   return numbers;

@@ -9,15 +9,16 @@
 import { type Execution, runTiles, threadsOf } from "../kernels/execution.js";
 import { kernelJobs, passJob } from "../kernels/jobs.js";
 import { passNumbers } from "../kernels/pass-job.js";
+import { MAX_ARRAYS } from "../parallel/control.js";
 import type { JobRun } from "../parallel/job.js";
 import type { DType, FloatArray } from "../tensor/dtype.js";
-import { Region, sharedHeap } from "../tensor/heap.js";
+import { Region, sharedHeap, type Twin } from "../tensor/heap.js";
 import { shapesAgree, sizeOf } from "../tensor/shape.js";
 import { copyInto, dtypeOf, type Tensor, tensor } from "../tensor/tensor.js";
 import { KeptPass } from "./kept-pass.js";
 import type { Model } from "./model.js";
 
-/** A thread is heard of again when its part is done; other threads wait for that so long, and no longer. */
+/** The most images of a part, and values of these: the pool waits only so long for a thread that has begun with one. */
 const MOST_IMAGES = 16;
 const MOST_VALUES = 2 ** 22;
 
@@ -29,14 +30,23 @@ export function imagesOfPart(images: number, threads: number): number | undefine
   return undefined;
 }
 
+/** Arrays of the job beside inputs and outputs. */
+const OWN_ARRAYS = 2;
+
 /** The first `count` images of a contiguous `x`. */
 function firstImages(x: Tensor, count: number): Tensor {
   const shape = [count, ...x.shape.slice(1)];
   return tensor(x.data.subarray(0, sizeOf(shape)), shape);
 }
 
+/** Whether batches for `model` may be parted: any number of images is one, and no tensor is without an axis beside that. */
+function takesAnyBatch({ graphNodes, inputs }: Model): boolean {
+  return inputs.every(({ shape }) => shape[0] === null) && graphNodes.every(({ output }) => output.shape.length > 1);
+}
+
 /** Whether other threads can do all of `part`, which is for so many images, over memory of their own. */
-function isSelfContained({ jobs, outputs, region }: KeptPass, images: number): boolean {
+function isSelfContained({ jobs, inputs, outputs, region }: KeptPass, images: number): boolean {
+  if (inputs.length + outputs.length + OWN_ARRAYS > MAX_ARRAYS) return false;
   const isShared = (data: FloatArray): boolean => data.length === 0 || sharedHeap().owns(data);
   const isOwn = (data: FloatArray): boolean => data.length === 0 || region.holds(data);
   if (jobs === undefined || !outputs.every((y) => y.shape[0] === images && region.holds(y.data))) return false;
@@ -58,7 +68,7 @@ export class PartedPass {
   readonly #inputs: readonly Tensor[];
   readonly #part: KeptPass;
   /** Of the other threads' parts, in the order of the threads. */
-  readonly #twins: readonly Region[];
+  readonly #twins: readonly Twin[];
   /** What outlives a run: inputs, outputs, and what there is to do. */
   readonly #lasting = new Region(sharedHeap());
   readonly #run: JobRun;
@@ -72,7 +82,7 @@ export class PartedPass {
   static of(model: Model, inputs: readonly Tensor[], execution: Execution): PartedPass | undefined {
     const [images, ...shape] = inputs[0].shape;
     const size = imagesOfPart(images, threadsOf(execution));
-    if (size === undefined || size * sizeOf(shape) > MOST_VALUES) return undefined;
+    if (size === undefined || size * sizeOf(shape) > MOST_VALUES || !takesAnyBatch(model)) return undefined;
     const firsts = inputs.map((x) => firstImages(x, size));
     const part = new KeptPass(model, firsts, { ...execution, pool: undefined });
     if (isSelfContained(part, size)) return new PartedPass(part, inputs, images / size, execution);
@@ -112,13 +122,10 @@ export class PartedPass {
 
   /** The numbers of the passes of all threads. */
   #passes(): FloatArray {
-    const { inputs, outputs, region, jobs = [] } = this.#part;
+    const { inputs, outputs, jobs = [] } = this.#part;
     const pass = { inputs: inputs.map((x) => x.data), outputs: outputs.map((y) => y.data), runs: jobs };
-    const numbers = [region, ...this.#twins].flatMap((own) =>
-      passNumbers(pass, kernelJobs, (data) =>
-        region.holds(data) && own !== region ? region.placeIn(own, data.byteOffset) : data.byteOffset,
-      ),
-    );
+    const places = [(offset: number) => offset, ...this.#twins.map(({ placeOf }) => placeOf)];
+    const numbers = places.flatMap((placeOf) => passNumbers(pass, kernelJobs, placeOf));
     const passes = this.#allocate("float64", numbers.length);
     passes.set(numbers);
     return passes;
@@ -144,6 +151,7 @@ export class PartedPass {
   /** Gives its memory back. */
   close(): void {
     this.#part.close();
-    for (const region of [...this.#twins, this.#lasting]) region.close();
+    for (const { region } of this.#twins) region.close();
+    this.#lasting.close();
   }
 }

@@ -57,7 +57,8 @@ const CLAIMED = Math.ceil((COUNTS + MAX_JOBS * COUNTS_PER_JOB) / APART) * APART;
 
 const MAX_NAME = 64;
 const MAX_MESSAGE = 1024;
-const MAX_ARRAYS = 12;
+/** The most arrays of a job. */
+export const MAX_ARRAYS = 12;
 const MAX_NUMBERS = 64;
 
 /** How often a thread looks again before it sleeps: some tens of microseconds, about what waking up costs. */

@@ -185,6 +185,18 @@ export class Heap {
   }
 }
 
+interface Span {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** A region with as much memory as another. */
+export interface Twin {
+  readonly region: Region;
+  /** Where in it lies what lies at `offset` in the other; `offset` itself, where that is elsewhere. */
+  readonly placeOf: (offset: number) => number;
+}
+
 /**
  * Memory of a heap that is set apart: what is freed here is handed out here again, and to nobody else. So whoever knows what
  * was in it, and in what order, can do all of that once more. It becomes as large as it needs to be.
@@ -194,7 +206,7 @@ export class Region {
   readonly #free = new FreeRanges();
   /** Sizes by offset: of what has been cut, and of the blocks that it was cut from. */
   readonly #pieces = new Map<number, number>();
-  readonly #blocks: { readonly start: number; readonly end: number }[] = [];
+  readonly #blocks: Span[] = [];
 
   constructor(heap: Heap) {
     this.#heap = heap;
@@ -222,17 +234,26 @@ export class Region {
     return true;
   }
 
-  /** Another region, with as much memory. */
-  twin(): Region {
-    const twin = new Region(this.#heap);
-    for (const { start, end } of this.#blocks) twin.#grow(end - start);
-    return twin;
+  /** Another region with as much memory, where the same may lie as lies here. */
+  twin(): Twin {
+    const region = new Region(this.#heap);
+    const spans = this.#spans().map((span) => ({ ...span, to: region.#grow(span.end - span.start) }));
+    const placeOf = (offset: number): number => {
+      const span = spans.find(({ start, end }) => offset >= start && offset < end);
+      return span === undefined ? offset : span.to + offset - span.start;
+    };
+    return { region, placeOf };
   }
 
-  /** Where in its `twin` lies what lies at `offset` here. */
-  placeIn(twin: Region, offset: number): number {
-    const at = this.#blocks.findIndex(({ start, end }) => offset >= start && offset < end);
-    return twin.#blocks[at].start + offset - this.#blocks[at].start;
+  /** The blocks in address order, those that touch as one: pieces may lie across them. */
+  #spans(): Span[] {
+    const spans: { start: number; end: number }[] = [];
+    for (const { start, end } of this.#blocks.toSorted((a, b) => a.start - b.start)) {
+      const last = spans.at(-1);
+      if (last?.end === start) last.end = end;
+      else spans.push({ start, end });
+    }
+    return spans;
   }
 
   /** Whether `data` lies in it. */

@@ -3,8 +3,8 @@ import { after, describe, it } from "node:test";
 import fc from "fast-check";
 import { graphs } from "../../src/arbitraries/graphs.js";
 import { residualNetworks } from "../../src/arbitraries/residual-networks.js";
-import { createExecution } from "../../src/kernels/execution.js";
-import { RELU, rectify } from "../../src/kernels/rectify.js";
+import { createExecution, type Execution, runTiles } from "../../src/kernels/execution.js";
+import { RELU, rectify, rectifyJob } from "../../src/kernels/rectify.js";
 import { Activation } from "../../src/layers/activation.js";
 import { Add } from "../../src/layers/add.js";
 import { BatchNormalization } from "../../src/layers/batch-normalization.js";
@@ -13,10 +13,16 @@ import { Dense } from "../../src/layers/dense.js";
 import { Flatten } from "../../src/layers/flatten.js";
 import { input } from "../../src/layers/input-layer.js";
 import type { Layer } from "../../src/layers/layer.js";
+import { ReLU } from "../../src/layers/relu.js";
+import { Reshape } from "../../src/layers/reshape.js";
+import { Softmax } from "../../src/layers/softmax.js";
 import { Model } from "../../src/models/model.js";
 import { imagesOfPart, PartedPass } from "../../src/models/parted-pass.js";
 import { createPredictor, predict } from "../../src/models/predict.js";
+import type { Job } from "../../src/parallel/job.js";
+import type { FloatArray } from "../../src/tensor/dtype.js";
 import { sharedHeap } from "../../src/tensor/heap.js";
+import { detach, empty, type Tensor } from "../../src/tensor/tensor.js";
 import { assertGivesBits, Custom, inputsOf } from "../support/kept-passes.js";
 import { assertSameBits } from "../support/tensors.js";
 
@@ -134,6 +140,66 @@ describe("PartedPass", () => {
     const large = input({ shape: [2048, 2049, 1], name: "image" });
     const model = new Model({ inputs: large, outputs: new Activation({ activation: "relu" }).apply(large), seed: 1 });
     assert.equal(isParted(model, 2), false);
+  });
+
+  it("is not for models that take batches of one size, or have a tensor of the batch alone, or many outputs", () => {
+    const [execution] = executions;
+    const isParted = (model: Model): boolean => {
+      const pass = PartedPass.of(model, inputsOf(model, 4), execution);
+      pass?.close();
+      return pass !== undefined;
+    };
+    const of = (batchSize: number | undefined, ...layers: readonly Layer[]): Model => {
+      const x = input({ shape: [1], batchSize, name: "x" });
+      return new Model({ inputs: x, outputs: layers.reduce((y, layer) => layer.apply(y), x), seed: 1 });
+    };
+    assert.equal(isParted(of(undefined, new ReLU())), true);
+    assert.equal(isParted(of(4, new ReLU())), false);
+    assert.equal(isParted(of(undefined, new Reshape({ targetShape: [] }), new Softmax())), false);
+    const x = input({ shape: [3], name: "x" });
+    const outputs = Array.from({ length: 10 }, () => new ReLU().apply(x));
+    assert.equal(isParted(new Model({ inputs: x, outputs: outputs.slice(1) })), true);
+    assert.equal(isParted(new Model({ inputs: x, outputs })), false);
+  });
+
+  it("is not for jobs that workers do not know, or whose arrays they do not see", () => {
+    const isParted = (
+      compute: (x: Tensor, run: (job: Job, from: FloatArray, to: FloatArray) => void) => Tensor,
+    ): boolean => {
+      const own = (x: Tensor, execution: Execution): Tensor => {
+        const numbers = [x.size, Number.POSITIVE_INFINITY, 0, 0, 0];
+        return compute(x, (job, from, to) => {
+          runTiles(execution, { job, reads: [from], writes: [to], numbers, tiles: 1 });
+        });
+      };
+      const model = block(new Custom(own, true));
+      const pass = PartedPass.of(model, inputsOf(model, 4), executions[0]);
+      pass?.close();
+      return pass !== undefined;
+    };
+    const through = (job: Job, x: Tensor, run: (job: Job, from: FloatArray, to: FloatArray) => void): Tensor => {
+      const y = empty(x.shape, x);
+      run(job, x.data, y.data);
+      return y;
+    };
+    assert.equal(
+      isParted((x, run) => through(rectifyJob, x, run)),
+      true,
+    );
+    assert.equal(
+      isParted((x, run) => through({ ...rectifyJob, name: "myRectify" }, x, run)),
+      false,
+    );
+    assert.equal(
+      isParted((x, run) => through(rectifyJob, detach(x), run)),
+      false,
+    );
+    const outside = new Float32Array(9 * 7 * 12 * 2);
+    const overOutside = (x: Tensor, run: (job: Job, from: FloatArray, to: FloatArray) => void): Tensor => {
+      run(rectifyJob, x.data, outside);
+      return through(rectifyJob, x, run);
+    };
+    assert.equal(isParted(overOutside), false);
   });
 
   it("runs on the calling thread alone where the workers have been ended", () => {

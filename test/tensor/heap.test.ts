@@ -145,26 +145,38 @@ describe("Region", () => {
     assert.equal(heap.used, 0);
   });
 
-  it("has a twin of its own memory, where the same lies at the same places", () => {
+  it("has a twin of its own memory, where the same lies as far from each other, also across blocks that touch", () => {
     const heap = new Heap();
     const region = new Region(heap);
     const within = (bytes: number): number => heap.within(region, () => heap.allocate(bytes));
-    const large = within(1024);
-    within(640);
-    heap.within(region, () => heap.free(large));
-    const [first, second] = [within(256), within(128)]; // one behind the other in the block of the large one
-    const twin = region.twin();
-    assert.equal(heap.used, 2 * (1024 + 640));
-    const places = [first, second].map((offset) => region.placeIn(twin, offset));
-    assert.equal(places[1] - places[0], second - first);
-    for (const place of places) {
-      const data = heap.view("float32", place, 1);
-      assert.deepEqual([region.holds(data), twin.holds(data)], [false, true]);
+    const low = heap.allocate(640);
+    const high = within(640);
+    heap.free(low);
+    assert.equal(within(640), low); // a block before the first
+    for (const offset of [low, high]) heap.within(region, () => heap.free(offset));
+    const [first, across] = [within(64), within(1152)]; // in one of them, and from there into the other
+    heap.allocate(64);
+    const last = within(128);
+    const hole = heap.allocate(640);
+    heap.allocate(4096);
+    heap.free(hole); // one of them would fit here
+    const used = heap.used;
+    const { region: twin, placeOf } = region.twin();
+    assert.equal(heap.used - used, 1280 + 128);
+    for (const [offset, bytes] of [
+      [first, 64],
+      [across, 1152],
+      [last, 128],
+    ] as const) {
+      for (const at of [0, bytes - 4]) {
+        const data = heap.view("float32", placeOf(offset) + at, 1);
+        assert.deepEqual([region.holds(data), twin.holds(data)], [false, true], `${offset} + ${at}`);
+      }
     }
-    region.close();
-    assert.equal(heap.used, 1024 + 640);
+    assert.equal(placeOf(across) - placeOf(first), across - first);
+    assert.equal(placeOf(hole), hole); // of neither
     twin.close();
-    assert.equal(heap.used, 0);
+    assert.equal(heap.used, used);
   });
 
   it("leaves blocks from before to the heap, and serves nobody any more when its use is over, even by an error", () => {
