@@ -12,6 +12,7 @@
 import { exp } from "../arithmetic/exp.js";
 import type { Job } from "../parallel/job.js";
 import { doublesInScope } from "../tensor/arena.js";
+import type { FloatArray } from "../tensor/dtype.js";
 import { contiguous, empty, type Tensor } from "../tensor/tensor.js";
 import { rowsPerTile } from "./element-tiles.js";
 import { type Execution, runTiles } from "./execution.js";
@@ -47,17 +48,29 @@ export const softmaxJob: Job = {
     (tile) => {
       const end = Math.min(x.length, (tile + 1) * most * width);
       for (let row = tile * most * width; row < end; row += width) {
-        let max = Number.NEGATIVE_INFINITY;
-        for (let k = row; k < row + width; k++) max = Math.max(max, x[k]);
-        let sum = 0;
-        for (let k = row; k < row + width; k++) {
-          probabilities[k] = exp(x[k] - max);
-          sum += probabilities[k];
-        }
-        for (let k = row; k < row + width; k++) {
-          probabilities[k] /= sum;
-          y[k] = probabilities[k];
-        }
+        softmaxOfRow(x, row, width, probabilities);
+        for (let k = row; k < row + width; k++) y[k] = probabilities[k];
       }
     },
 };
+
+/**
+ * Writes the softmax of the row of `z` that begins at `start` to the same place of `target`; returns the largest logit
+ * and the sum of exp(z - max).
+ */
+export function softmaxOfRow(
+  z: ArrayLike<number>,
+  start: number,
+  classes: number,
+  target: FloatArray,
+): { max: number; sum: number } {
+  let max = Number.NEGATIVE_INFINITY;
+  for (let i = start; i < start + classes; i++) max = Math.max(max, z[i]);
+  let sum = 0;
+  for (let i = start; i < start + classes; i++) {
+    target[i] = exp(z[i] - max);
+    sum += target[i];
+  }
+  for (let i = start; i < start + classes; i++) target[i] /= sum;
+  return { max, sum };
+}

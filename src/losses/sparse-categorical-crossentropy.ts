@@ -23,11 +23,12 @@
  * @module
  */
 import { log } from "../arithmetic/log.js";
+import { softmaxOfRow } from "../kernels/softmax.js";
 import { expectBooleans, expectOptions } from "../serialization/options.js";
 import { formatShape, shapesAgree } from "../tensor/shape.js";
 import { contiguous, empty, type Tensor } from "../tensor/tensor.js";
 import { checkPair, classesOf, indexOf, type LossForward } from "./loss.js";
-import { clipped, isClipped, softmaxOfRow } from "./probabilities.js";
+import { clipped, isClipped } from "./probabilities.js";
 
 /** Options of the loss, with Keras's defaults. */
 export interface SparseCategoricalCrossentropyOptions {

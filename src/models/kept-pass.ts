@@ -76,8 +76,8 @@ export class KeptPass {
         this.#steps.push(...recording.dispatches);
         return pass;
       }
-      const isInPlace = isContiguous(pass.y) && this.region.holds(pass.y.data);
-      const y = isInPlace ? pass.y : copyInto(empty(pass.y.shape, pass.y), pass.y);
+      const staysThere = isContiguous(pass.y) && this.region.holds(pass.y.data);
+      const y = staysThere ? pass.y : copyInto(empty(pass.y.shape, pass.y), pass.y);
       known.add(y.data);
       this.#steps.push(() => this.#callAgain(run, y));
       return { ...pass, y };
@@ -88,9 +88,8 @@ export class KeptPass {
   /** The numbers in `data`, where nothing else is ever written. */
   #keep(data: FloatArray): FloatArray {
     if (!this.region.holds(data)) return data;
-    const heap = sharedHeap();
-    const offset = heap.within(this.#numbers, () => heap.allocate(data.byteLength));
-    const kept = heap.view(data instanceof Float64Array ? "float64" : "float32", offset, data.length);
+    const dtype = data instanceof Float64Array ? "float64" : "float32";
+    const kept = sharedHeap().view(dtype, this.#numbers.allocate(data.byteLength), data.length);
     kept.set(data);
     return kept;
   }

@@ -115,9 +115,7 @@ export class PartedPass {
   }
 
   #allocate(dtype: DType, length: number): FloatArray {
-    const heap = sharedHeap();
-    const offset = heap.within(this.#lasting, () => heap.allocate(length * (dtype === "float64" ? 8 : 4)));
-    return heap.view(dtype, offset, length);
+    return sharedHeap().view(dtype, this.#lasting.allocate(length * (dtype === "float64" ? 8 : 4)), length);
   }
 
   /** The numbers of the passes of all threads. */

@@ -18,6 +18,11 @@ export function wholeLines(bytes: number): number {
   return Math.ceil(bytes / CACHE_LINE) * CACHE_LINE;
 }
 
+/** Bytes of a block of which `bytes` are used. */
+function sizeOfBlock(bytes: number): number {
+  return Math.max(CACHE_LINE, wholeLines(bytes));
+}
+
 const PAGE = 65536;
 /**
  * 4 GiB, all that a 32-bit WebAssembly memory can address, but for one page: so the address behind the end of a block is
@@ -104,8 +109,7 @@ export class Heap {
    * @throws RangeError when the memory is full.
    */
   allocate(bytes: number): number {
-    const size = Math.max(CACHE_LINE, wholeLines(bytes));
-    return this.#region?.allocate(size) ?? this.#reserve(size);
+    return this.#region?.allocate(bytes) ?? this.#reserve(sizeOfBlock(bytes));
   }
 
   #reserve(size: number): number {
@@ -212,8 +216,9 @@ export class Region {
     this.#heap = heap;
   }
 
-  /** Reserves `size` bytes, whole lines of the cache, and returns where they begin. */
-  allocate(size: number): number {
+  /** Reserves `bytes` and returns where they begin. The content is undefined. */
+  allocate(bytes: number): number {
+    const size = sizeOfBlock(bytes);
     const offset = this.#free.take(size) ?? this.#grow(size);
     this.#pieces.set(offset, size);
     return offset;
