@@ -25,6 +25,7 @@ import { partChannelsJob, repeatChannelsJob } from "./simd/channel-multiplier.js
 import { simdDepthwiseJob } from "./simd/depthwise.js";
 import { depthwiseInPlaceJob } from "./simd/depthwise-in-place.js";
 import { simdDepthwiseKernelGradientJob } from "./simd/depthwise-kernel-gradient.js";
+import { depthwiseProductsJob } from "./simd/depthwise-products.js";
 import { simdFilterGradientJob } from "./simd/filter-gradient.js";
 import { convolveJob } from "./simd/convolve.js";
 import { fewFiltersJob } from "./simd/few-filters.js";
@@ -75,6 +76,7 @@ export const kernelJobs: readonly Job[] = [
   repeatChannelsJob,
   partChannelsJob,
   simdDepthwiseKernelGradientJob,
+  depthwiseProductsJob,
 ];
 
 /** A pass of these jobs, for some of the images of a batch. */

@@ -182,3 +182,20 @@ export function windowFrom(numbers: readonly number[], at: number): Window2D {
     outputWidth: numbers[at + 13],
   };
 }
+
+/** Windows that {@link sameWindow} has given, by their numbers, and how many it keeps at most. */
+const given: { readonly numbers: readonly number[]; readonly window: Window2D }[] = [];
+const MOST_GIVEN = 64;
+
+/** {@link windowFrom}, but the same one for the same numbers, so that what is derived from it is worked out once. */
+export function sameWindow(numbers: readonly number[], at: number): Window2D {
+  for (const known of given) {
+    let i = 0;
+    while (i < WINDOW_NUMBERS && known.numbers[i] === numbers[at + i]) i++;
+    if (i === WINDOW_NUMBERS) return known.window;
+  }
+  const window = windowFrom(numbers, at);
+  if (given.length === MOST_GIVEN) given.length = 0;
+  given.push({ numbers: windowNumbers(window), window });
+  return window;
+}

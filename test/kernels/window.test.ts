@@ -5,6 +5,8 @@ import {
   onceForWindow,
   type Padding,
   type Pair,
+  sameWindow,
+  type Window2D,
   window2D,
   windowFrom,
   windowNumbers,
@@ -129,6 +131,26 @@ describe("window2D", () => {
       });
     });
   }
+});
+
+describe("sameWindow", () => {
+  const windowOf = (width: number): Window2D => window2D([9, width], [3, 2], [2, 1], "same", [1, 3]);
+
+  it("gives the same window for the same numbers, wherever they begin, and another one for others", () => {
+    const [a, b] = [windowOf(11), { ...windowOf(11), outputWidth: 12 }];
+    const given = sameWindow([7, ...windowNumbers(a)], 1);
+    assert.deepEqual(given, a);
+    assert.equal(sameWindow([...windowNumbers(a), 7], 0), given);
+    assert.deepEqual(sameWindow(windowNumbers(b), 0), b);
+  });
+
+  it("forgets windows when there are many", () => {
+    const first = sameWindow(windowNumbers(windowOf(100)), 0);
+    for (let width = 101; width < 165; width++) sameWindow(windowNumbers(windowOf(width)), 0);
+    const again = sameWindow(windowNumbers(windowOf(100)), 0);
+    assert.notEqual(again, first);
+    assert.deepEqual(again, first);
+  });
 });
 
 describe("onceForWindow", () => {

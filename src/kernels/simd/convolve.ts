@@ -57,7 +57,7 @@ import { partsOf, type TileGeometry, TileRows } from "./tile-rows.js";
 import { panelVectors } from "./wide.js";
 
 /** Where results go: element (n, oh, ow, co of group g) to `offset + n * image + oh * line + ow * position + g * columns + co`. */
-export interface ResultPlaces {
+interface ResultPlaces {
   readonly data: FloatArray;
   readonly offset: number;
   readonly image: number;

@@ -12,6 +12,7 @@
 import { type Body, type Local, type NamedFunction, wasmFunction } from "../../assembly/code.js";
 import { doWhile, when, whileLoop } from "../../assembly/control.js";
 import { i32, v128 } from "../../assembly/instructions.js";
+import { STRIP_BYTES, TAP_BYTES } from "./depthwise-bands.js";
 import { forEachWidth } from "./family.js";
 import { PANEL_VECTORS, singles } from "./lanes.js";
 import { storeSideBySide } from "./stores.js";
@@ -20,32 +21,31 @@ import { storeSideBySide } from "./stores.js";
 const PIXELS = 4;
 
 type InPlaceParameter =
-  /** For each of `taps` taps, at least 1: its place, and how far its weights lie behind the first ones. */
-  | "table"
-  | "taps"
-  /** Pixels of a row, at least 1. */
-  | "columns"
-  /** What the first pixel's window would begin with, and bytes from there to the next one's. */
+  /** The tables of the strips of a band, at least one, and their end (`depthwise-bands.ts`). */
+  | "strips"
+  | "end"
+  /** Rows, at least 1. */
+  | "rows"
+  /** The first row of the source, and bytes from there to the next one, and from one output's pixel to the next one's. */
   | "source"
+  | "sourceRow"
   | "sourceStep"
   /** [panel][tap][channels of the panel], bytes from one panel to the next, and the bias of all channels. */
   | "filter"
   | "filterPanel"
   | "bias"
   | "out"
+  | "outRow"
   | "outStep"
   /** Panels of channels, all of which exist. */
   | "panels";
 
 const parameters: Record<InPlaceParameter, "i32"> = {
-  ...{ table: "i32", taps: "i32", columns: "i32", source: "i32", sourceStep: "i32", filter: "i32" },
-  ...{ filterPanel: "i32", bias: "i32", out: "i32", outStep: "i32", panels: "i32" },
+  ...{ strips: "i32", end: "i32", rows: "i32", source: "i32", sourceRow: "i32", sourceStep: "i32", filter: "i32" },
+  ...{ filterPanel: "i32", bias: "i32", out: "i32", outRow: "i32", outStep: "i32", panels: "i32" },
 };
 
-/** Bytes of the table for a tap. */
-export const TAP_BYTES = 8;
-
-/** A kernel that weighs the pixels of a row. It takes its parameters in the order in which `InPlaceParameter` names them. */
+/** A kernel that weighs the pixels of a band. It takes its parameters in the order in which `InPlaceParameter` names them. */
 export type InPlaceKernel = NamedFunction<Record<InPlaceParameter, "i32">>;
 
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
@@ -55,8 +55,8 @@ function makeKernel(vectors: number): InPlaceKernel {
     const panel = 16 * vectors;
     const allSums = upTo(PIXELS).map(() => upTo(vectors).map(() => local("v128")));
     const weights = upTo(vectors).map(() => local("v128"));
-    const [tap, end, from, weight, to, left] = upTo(6).map(() => local("i32"));
-    const [source, filter, bias, out, panelsLeft] = upTo(5).map(() => local("i32"));
+    const [tap, from, weight, to, source, filter, bias, out, panelsLeft] = upTo(9).map(() => local("i32"));
+    const [strip, table, tableEnd, left, stripSource, stripOut] = upTo(6).map(() => local("i32"));
     const loadAll = (address: Local<"i32">): Body => weights.map((w, j) => w.set(v128.load(address, 16 * j)));
     const advance = (pointer: Local<"i32">, bytes: Local<"i32"> | number): Body => pointer.set(i32.add(pointer, bytes));
     const pixels = (count: number): Body => {
@@ -72,16 +72,16 @@ function makeKernel(vectors: number): InPlaceKernel {
         advance(tap, TAP_BYTES),
       ];
       return [
-        source.set(p.source),
+        source.set(stripSource),
         filter.set(p.filter),
         bias.set(p.bias),
-        out.set(p.out),
+        out.set(stripOut),
         panelsLeft.set(p.panels),
         doWhile(
           [
             sums.flat().map((sum) => sum.set(v128.zero())),
-            tap.set(p.table),
-            doWhile(addTap, i32.ne(tap, end)),
+            tap.set(table),
+            doWhile(addTap, i32.ne(tap, tableEnd)),
             loadAll(bias),
             to.set(out),
             sums.map((each) => [
@@ -95,17 +95,29 @@ function makeKernel(vectors: number): InPlaceKernel {
           ],
           panelsLeft,
         ),
-        p.source.set(i32.add(p.source, i32.mul(p.sourceStep, count))),
-        p.out.set(i32.add(p.out, i32.mul(p.outStep, count))),
+        stripSource.set(i32.add(stripSource, i32.mul(p.sourceStep, count))),
+        stripOut.set(i32.add(stripOut, i32.mul(p.outStep, count))),
         left.set(i32.sub(left, count)),
       ];
     };
-    return [
-      end.set(i32.add(p.table, i32.mul(p.taps, TAP_BYTES))),
-      left.set(p.columns),
+    const ofStrip = [
+      [table, tableEnd, left, stripSource, stripOut].map((value, i) => value.set(i32.load(strip, 4 * i))),
+      stripSource.set(i32.add(stripSource, p.source)),
+      stripOut.set(i32.add(stripOut, p.out)),
       whileLoop(i32.ge_s(left, PIXELS), pixels(PIXELS)),
       upTo(PIXELS - 1).map((i) => when(i32.eq(left, i + 1), pixels(i + 1))),
+      advance(strip, STRIP_BYTES),
     ];
+    return doWhile(
+      [
+        strip.set(p.strips),
+        doWhile(ofStrip, i32.ne(strip, p.end)),
+        advance(p.source, p.sourceRow),
+        advance(p.out, p.outRow),
+        p.rows.set(i32.sub(p.rows, 1)),
+      ],
+      p.rows,
+    );
   });
 }
 

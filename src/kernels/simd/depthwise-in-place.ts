@@ -3,7 +3,7 @@
  *
  * Packing lines, as `depthwise.ts` does, writes and reads every pixel once more than the arithmetic needs, and a small kernel
  * has so little arithmetic that it waits for memory. What hangs over the border is left out, so the kernel must be finite
- * (`padding.ts`); outputs are computed in groups that see the image through the same taps, each with a table of their places.
+ * (`padding.ts`). The gradient for the input is computed in all its phases at once (`depthwise-bands.ts`).
  *
  * A tile is some channels of some rows of outputs of an image.
  *
@@ -13,55 +13,49 @@ import { wholeLines } from "../../tensor/heap.js";
 import type { Job } from "../../parallel/job.js";
 import { type Execution, threadsOf } from "../execution.js";
 import { splitBy } from "../split.js";
-import { type Window2D, windowFrom, windowNumbers } from "../window.js";
+import { sameWindow, type Window2D, windowNumbers } from "../window.js";
 import { zeroFunction } from "./copy-kernel.js";
+import { type Bands, bandsBack, bandsForward, tableBytes, writeTables } from "./depthwise-bands.js";
+import { inPlaceKernel } from "./depthwise-in-place-kernel.js";
 import { depthwiseKernels } from "./depthwise-kernels.js";
-import {
-  cutTiles,
-  depthwiseTile,
-  type Operands,
-  packFilters,
-  type PackedFilters,
-  type Weighing,
-  widthOf,
-} from "./depthwise-operands.js";
-import { inPlaceKernel, TAP_BYTES } from "./depthwise-in-place-kernel.js";
+import { cutTiles, depthwiseTile, packFilters, type PackedFilters, type Weighing } from "./depthwise-operands.js";
+import { stepsOf } from "./depthwise-parts.js";
 import { PANEL_VECTORS, singles } from "./lanes.js";
-import { groupsInside, type OutputGroup, outputGroups } from "./padding.js";
+import { overlap } from "./padding.js";
 import { runSimd, scratchAddress } from "./run.js";
 import { kernelFunction } from "./thread.js";
 
-/** How often a value is used at most: a larger kernel makes up for packing, and reads panels faster than whole pixels. */
-const MOST_USES = 16;
 /** About how many bytes of filters a tile has: they stay in the first cache, beside the pixels. */
 const FILTER_BYTES = 16_384;
 
-/** Padding is left out along both axes. */
-const BOTH = { rows: true, columns: true };
-
 /** Where a tile keeps what, as addresses. */
 interface Scratch extends PackedFilters {
-  /** The tables of the taps of all groups, one after another. */
   readonly tables: number;
   readonly end: number;
 }
 
 function scratchFrom(
-  address: number,
+  tables: number,
   { kernelHeight, kernelWidth }: Window2D,
-  groups: readonly OutputGroup[],
-  vectors: number,
+  bands: Bands,
+  width: number,
   panels: number,
 ): Scratch {
-  const taps = groups.reduce((sum, group) => sum + tapCount(group), 0);
-  const filter = address + wholeLines(TAP_BYTES * taps);
-  const filterPanel = kernelHeight * kernelWidth * 16 * vectors;
+  const filter = tables + wholeLines(tableBytes(bands.all));
+  const filterPanel = 4 * kernelHeight * kernelWidth * width;
   const bias = filter + wholeLines(panels * filterPanel);
-  return { tables: address, filter, filterPanel, bias, end: bias + wholeLines(panels * 16 * vectors) };
+  return { tables, filter, filterPanel, bias, end: bias + wholeLines(4 * panels * width) };
 }
 
-function tapCount({ rows, columns }: OutputGroup): number {
-  return (rows.taps.to - rows.taps.from) * (columns.taps.to - columns.taps.from);
+/**
+ * The most vectors, up to `vectors`, that all panels of `channels` channels can be made of, if there must be `fewest` panels;
+ * undefined where there are none.
+ */
+export function wholePanels(channels: number, vectors: number, fewest = 1): number | undefined {
+  return PANEL_VECTORS.find((count) => {
+    const panels = channels / (count * singles.perVector);
+    return count <= vectors && Number.isInteger(panels) && panels >= fewest;
+  });
 }
 
 /**
@@ -69,111 +63,79 @@ function tapCount({ rows, columns }: OutputGroup): number {
  *
  * Returns false, and has written nothing, where that cannot be.
  */
-export function weighInPlace(weighing: Weighing, execution: Execution, vectors: number): boolean {
-  const { source, kernel, bias, window, planes, batch, channels, firstTap, rowTap, columnTap, result } = weighing;
-  const across = PANEL_VECTORS.find((count) => count <= vectors && channels % (count * singles.perVector) === 0);
+export function weighInPlace(
+  { source, kernel, bias, out, planes, batch, channels, window, isBack, isFinite }: Weighing,
+  execution: Execution,
+  vectors: number,
+): boolean {
+  const across = wholePanels(channels, vectors);
   if (execution.accumulate !== "float32" || planes !== 1 || across === undefined) return false;
-  const taps = window.kernelHeight * window.kernelWidth;
-  if (taps > MOST_USES * window.strideHeight * window.strideWidth) return false;
-  const groups = groupsInside(window);
-  if (groups === undefined) return false;
-  const isInside = groups.every((group) => tapCount(group) === taps);
-  if (!isInside && !weighing.isFinite()) return false;
+  const bands = isBack ? bandsBack(window) : bandsForward(window);
+  if (bands === undefined || !(bands.isInside || isFinite())) return false;
   const width = across * singles.perVector;
-  const most = Math.floor(FILTER_BYTES / (4 * taps * width));
-  const tiles = cutTiles(window.outputHeight, batch, channels, width, most, threadsOf(execution));
+  const most = Math.floor(FILTER_BYTES / (4 * window.kernelHeight * window.kernelWidth * width));
+  const tiles = cutTiles(bands.rows, batch, channels, width, most, threadsOf(execution));
   runSimd(execution, {
     job: depthwiseInPlaceJob,
     reads: [source, kernel, bias],
-    writes: [result.data],
+    writes: [out],
     numbers: [
-      ...[across, batch, channels, firstTap, rowTap, columnTap, tiles.rows.size, tiles.across.size],
-      ...[result.offset, result.image, result.line, result.position, ...windowNumbers(window)],
+      ...[across, batch, channels, tiles.rows.size, tiles.across.size, Number(isBack)],
+      ...windowNumbers(window),
     ],
     tiles: batch * tiles.rows.count * tiles.across.count,
-    scratch: scratchFrom(0, window, groups, across, tiles.across.size / width).end,
+    scratch: scratchFrom(0, window, bands, width, tiles.across.size / width).end,
   });
   return true;
 }
 
 /** How many numbers the job is told before those of its window. */
-const OWN_NUMBERS = 12;
+const OWN_NUMBERS = 6;
 
 /** Some channels of some rows of outputs of an image. */
 export const depthwiseInPlaceJob: Job = {
   name: "depthwiseInPlace",
   prepare([source, kernel, bias, scratchMemory, out], numbers) {
-    const [vectors, batch, channels, firstTap, rowTap, columnTap, rowsSize, acrossSize] = numbers;
-    const [offset, image, line, position] = numbers.slice(OWN_NUMBERS - 4);
-    const window = windowFrom(numbers, OWN_NUMBERS);
-    const operands: Operands = { planes: 1, batch, channels, firstTap, rowTap, columnTap };
-    const kernels = depthwiseKernels(singles, vectors);
-    const width = widthOf(kernels);
-    const tiles = { rows: splitBy(window.outputHeight, rowsSize), across: splitBy(channels, acrossSize) };
-    const groups = outputGroups(window, BOTH);
-    const address = scratchAddress(scratchMemory, numbers);
-    const scratch = scratchFrom(address, window, groups, vectors, acrossSize / width);
-    zeroFunction(singles)(scratch.bias, (scratch.end - scratch.bias) / 4);
-    const tables = writeTables(scratchMemory.buffer, scratch.tables, window, groups, 4 * channels, 16 * vectors);
-    const weigh = kernelFunction(inPlaceKernel(vectors));
+    const [vectors, , channels, rowsSize, acrossSize, back] = numbers;
+    const window = sameWindow(numbers, OWN_NUMBERS);
+    const bands = back === 1 ? bandsBack(window) : bandsForward(window);
+    if (bands === undefined) throw new Error("internal: depthwiseInPlace: the window has no bands.");
     const pixel = 4 * channels;
-    const pitch = window.inputWidth * pixel;
+    const { read, write } = stepsOf(window, back === 1);
+    const taps = Array.from({ length: window.kernelHeight * window.kernelWidth }, (_, tap) => tap);
+    const kernels = depthwiseKernels(singles, vectors);
+    const width = vectors * singles.perVector;
+    const tiles = { rows: splitBy(bands.rows, rowsSize), across: splitBy(channels, acrossSize) };
+    const address = scratchAddress(scratchMemory, numbers);
+    const scratch = scratchFrom(address, window, bands, width, acrossSize / width);
+    zeroFunction(singles)(scratch.bias, (scratch.end - scratch.bias) / 4);
+    const tables = writeTables(scratchMemory.buffer, scratch.tables, bands.all, pixel, 4 * width);
+    const weigh = kernelFunction(inPlaceKernel(vectors));
     let packed: number | undefined; // the first of the channels whose filters are packed
     return (index) => {
       const { n, down, channels: some } = depthwiseTile(tiles, index);
       const { from, to } = some;
-      if (packed !== from) packFilters(kernels, operands, window, scratch, kernel, bias, from, to - from);
+      if (packed !== from) packFilters(kernels, 1, taps, scratch, kernel, bias, channels, from, to - from);
       packed = from;
-      const imageAt = source.byteOffset + n * window.inputHeight * pitch + 4 * from;
-      const outAt = out.byteOffset + 4 * (offset + n * image + from);
-      for (let oh = down.from; oh < down.to; oh++) {
-        const lineAt = imageAt + (oh * window.strideHeight - window.padTop) * pitch - window.padLeft * pixel;
-        for (let i = 0; i < groups.length; i++) {
-          const { outputs } = groups[i].columns;
-          const ofRows = groups[i].rows.outputs;
-          if (oh < ofRows.from || ofRows.to <= oh) continue;
-          weigh(
-            tables[i],
-            tapCount(groups[i]),
-            outputs.to - outputs.from,
-            lineAt + outputs.from * window.strideWidth * pixel,
-            window.strideWidth * pixel,
-            scratch.filter,
-            scratch.filterPanel,
-            scratch.bias,
-            outAt + 4 * (oh * line + outputs.from * position),
-            4 * position,
-            (to - from) / width,
-          );
-        }
+      for (const { rows, strips, end } of tables) {
+        const these = overlap(rows, down);
+        if (these.from === these.to) continue;
+        weigh(
+          strips,
+          end,
+          these.to - these.from,
+          source.byteOffset + 4 * from + (n * read.image + these.from * read.row) * pixel,
+          read.row * pixel,
+          read.step * pixel,
+          scratch.filter,
+          scratch.filterPanel,
+          scratch.bias,
+          out.byteOffset + 4 * from + (n * write.image + these.from * write.row) * pixel,
+          write.row * pixel,
+          write.step * pixel,
+          (to - from) / width,
+        );
       }
     };
   },
 };
-
-/**
- * Writes the tables of the taps of all groups to `address` in `memory`: where the window of an output reads, in pixels of `pixel`
- * bytes, and where the weights are, `tapBytes` for each tap. Returns where they are.
- */
-function writeTables(
-  memory: ArrayBufferLike,
-  address: number,
-  { inputWidth, kernelWidth, dilationHeight, dilationWidth }: Window2D,
-  groups: readonly OutputGroup[],
-  pixel: number,
-  tapBytes: number,
-): number[] {
-  let to = address;
-  return groups.map((group) => {
-    const table = new Int32Array(memory, to, (TAP_BYTES / 4) * tapCount(group));
-    to += table.byteLength;
-    let i = 0;
-    for (let kh = group.rows.taps.from; kh < group.rows.taps.to; kh++) {
-      for (let kw = group.columns.taps.from; kw < group.columns.taps.to; kw++) {
-        table[i++] = (kh * dilationHeight * inputWidth + kw * dilationWidth) * pixel;
-        table[i++] = (kh * kernelWidth + kw) * tapBytes;
-      }
-    }
-    return table.byteOffset;
-  });
-}

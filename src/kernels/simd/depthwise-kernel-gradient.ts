@@ -7,7 +7,8 @@
  *
  * A tile is some taps of some channels, and runs through all positions in order, row by row: the pixels of dy of a row, and
  * the lines of x that it is the first to see, are packed in panels, the padding as zeros (`panel-lines.ts`), and stay in the
- * cache while the taps pass by.
+ * cache while the taps pass by. With float32 sums and whole vectors of channels pixels are multiplied where they lie
+ * (`depthwise-products.ts`).
  *
  * @module
  */
@@ -20,6 +21,7 @@ import { type Window2D, windowFrom, windowNumbers } from "../window.js";
 import { repeatChannels } from "./channel-multiplier.js";
 import { zeroFunction } from "./copy-kernel.js";
 import { type DepthwiseKernels, depthwiseKernels } from "./depthwise-kernels.js";
+import { sumProductsInPlace } from "./depthwise-products.js";
 import { doubles, lanesOf, singles, sumsAt } from "./lanes.js";
 import { outerProductKernels } from "./outer-product-kernels.js";
 import { LINES_BYTES, type PanelLines, panelBytes, panelLines, rowPacker, tapPlaces } from "./panel-lines.js";
@@ -57,6 +59,9 @@ export function simdDepthwiseKernelGradient(
   const image = multiplier === 1 ? x : repeatChannels(x, multiplier, execution);
   const { kernelHeight, kernelWidth } = window;
   const dKernel = empty([kernelHeight, kernelWidth, x.shape[3], multiplier], x);
+  const source = contiguous(image).data;
+  const gradient = contiguous(dy).data;
+  if (sumProductsInPlace(source, gradient, dKernel.data, batch, channels, window, execution, vectors)) return dKernel;
   const threads = threadsOf(execution);
   const kernels = depthwiseKernels(lanesOf(execution.accumulate), vectors);
   const lines = panelLines(window, 16 * vectors);
@@ -74,7 +79,7 @@ export function simdDepthwiseKernelGradient(
   const plan = { kernels, lines, batch, channels, taps, across };
   runSimd(execution, {
     job: simdDepthwiseKernelGradientJob,
-    reads: [contiguous(image).data, contiguous(dy).data],
+    reads: [source, gradient],
     writes: [dKernel.data],
     numbers: [...[kernels.lanes.bytes, vectors, batch, channels, taps.size, across.size], ...windowNumbers(window)],
     tiles: taps.count * across.count,

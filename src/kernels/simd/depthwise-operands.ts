@@ -7,32 +7,28 @@ import type { FloatArray } from "../../tensor/dtype.js";
 import { blockOf, type Split, splitEvenly } from "../split.js";
 import type { Window2D } from "../window.js";
 import type { Range } from "./axes.js";
-import type { ResultPlaces } from "./convolve.js";
 import type { DepthwiseKernels } from "./depthwise-kernels.js";
 import { outerProductKernels } from "./outer-product-kernels.js";
 import type { PackKernel } from "./panel-kernels.js";
-import { runKernel } from "./thread.js";
+import { kernelFunction } from "./thread.js";
 
-/** How `source` [planes, batch, H, W, channels] and `kernel` [planes, all taps, channels] are read. A tap sums over planes. */
-export interface Operands {
+/**
+ * What is weighed: `source` [planes, batch, H, W, channels] with `kernel` [planes, taps, channels], where a tap sums over planes, and
+ * with a bias or none.
+ */
+export interface Weighing {
+  readonly source: FloatArray;
+  readonly kernel: FloatArray;
+  readonly bias: FloatArray;
+  readonly out: FloatArray;
   readonly planes: number;
   readonly batch: number;
   readonly channels: number;
-  /** The tap in `kernel` that is the first of the window, and the steps to that of the next row and column. */
-  readonly firstTap: number;
-  readonly rowTap: number;
-  readonly columnTap: number;
-}
-
-/** What is weighed. */
-export interface Weighing extends Operands {
-  readonly source: FloatArray;
-  readonly kernel: FloatArray;
-  /** Whether all values of the kernel are finite; asked only where padding could be left out then. */
-  readonly isFinite: () => boolean;
-  readonly bias: FloatArray;
   readonly window: Window2D;
-  readonly result: ResultPlaces;
+  /** Whether it is the gradient for the input of `window`. */
+  readonly isBack: boolean;
+  /** Whether all values of the kernel are finite; asked only where padding is left out. */
+  readonly isFinite: () => boolean;
 }
 
 /** Channels of a panel. */
@@ -92,28 +88,26 @@ export interface PackedFilters {
   readonly bias: number;
 }
 
-/** Packs the filters and biases of `count` channels from `first` on. */
+/** Packs the filters and biases of `count` channels from `first` on, of the `taps` of each of `planes`, in this order. */
 export function packFilters(
   kernels: DepthwiseKernels,
-  { planes, channels, firstTap, rowTap, columnTap }: Operands,
-  { kernelHeight, kernelWidth }: Window2D,
+  planes: number,
+  taps: readonly number[],
   packed: PackedFilters,
   kernel: FloatArray,
   bias: FloatArray,
+  channels: number,
   first: number,
   count: number,
 ): void {
-  const packPanels = packPanelsOf(kernels);
+  const run = kernelFunction(packPanelsOf(kernels)); // from, to, count, fromStep, columns, panelBytes
   const pixel = 16 * kernels.vectors;
-  const pack = (from: number, to: number, panel: number): void =>
-    runKernel(packPanels, { from, to, count: 1, fromStep: 0, columns: count, panelBytes: panel });
-  for (let kh = 0, to = packed.filter; kh < kernelHeight; kh++) {
-    for (let kw = 0; kw < kernelWidth; kw++) {
-      for (let plane = 0; plane < planes; plane++, to += pixel) {
-        const at = (plane * kernel.length) / planes + (firstTap + kh * rowTap + kw * columnTap) * channels + first;
-        pack(kernel.byteOffset + 4 * at, to, packed.filterPanel);
-      }
+  let to = packed.filter;
+  for (const tap of taps) {
+    for (let plane = 0; plane < planes; plane++, to += pixel) {
+      const at = (plane * kernel.length) / planes + tap * channels + first;
+      run(kernel.byteOffset + 4 * at, to, 1, 0, count, packed.filterPanel);
     }
   }
-  if (bias.length > 0) pack(bias.byteOffset + 4 * first, packed.bias, pixel);
+  if (bias.length > 0) run(bias.byteOffset + 4 * first, packed.bias, 1, 0, count, pixel);
 }

@@ -4,7 +4,7 @@
  *     y[n, oh, ow, c] = sum over kh, kw of padded x[n, oh*sH + kh*dH, ow*sW + kw*dW, c] * kernel[kh, kw, c]  + bias[c]
  *     dx[n, h, w, c]  = sum over oh, ow of dy[n, oh, ow, c] * kernel[kh, kw, c]
  *
- * The gradient is a depthwise convolution again, or some: one for each phase of the strides (`phases.ts`).
+ * The gradient is a depthwise convolution again, or some: one for each phase of the strides (`phases.ts`), which share lines.
  *
  * A tile is some channels of some rows of outputs of an image. It goes down row by row: packs the lines of the image that a
  * row is the first to see in panels, with zeros for the padding, which are then multiplied like all else, as the definition
@@ -21,10 +21,9 @@ import type { Job } from "../../parallel/job.js";
 import { contiguous, empty, type Tensor } from "../../tensor/tensor.js";
 import { biasData, type Execution, NO_VALUES, threadsOf } from "../execution.js";
 import { splitBy } from "../split.js";
-import { type Window2D, windowFrom, windowNumbers } from "../window.js";
+import { sameWindow, type Window2D, windowNumbers } from "../window.js";
 import { fillZeros } from "../zeros.js";
 import { partChannels, repeatChannels } from "./channel-multiplier.js";
-import type { ResultPlaces } from "./convolve.js";
 import { zeroFunction } from "./copy-kernel.js";
 import { type DepthwiseKernels, depthwiseKernels } from "./depthwise-kernels.js";
 import { areFinite, isKernelFinite } from "./finite.js";
@@ -33,7 +32,6 @@ import { weighInPlace } from "./depthwise-in-place.js";
 import {
   cutTiles,
   depthwiseTile,
-  type Operands,
   packFilters,
   packPanelsOf,
   type PackedFilters,
@@ -41,6 +39,7 @@ import {
   type Weighing,
   widthOf,
 } from "./depthwise-operands.js";
+import { linesBack, linesForward, type SharedLines, stepsOf } from "./depthwise-parts.js";
 import { LINES_BYTES, type PanelLines, panelBytes, panelLines, rowPacker, tapPlaces } from "./panel-lines.js";
 import { phasesOf } from "./phases.js";
 import { runSimd, scratchAddress } from "./run.js";
@@ -67,28 +66,23 @@ export function simdDepthwise(
   const multiplier = kernel.shape[3];
   const weights = contiguous(kernel).data;
   const source = multiplier === 1 ? x : repeatChannels(x, multiplier, execution);
-  const { outputHeight, outputWidth, kernelWidth } = window;
+  const { outputHeight, outputWidth } = window;
   const [batch, , , channels] = source.shape;
   const y = empty([batch, outputHeight, outputWidth, channels], x);
   const weighing = {
-    ...{ source: contiguous(source).data, kernel: weights, bias: biasData(bias), window },
+    source: contiguous(source).data,
+    kernel: weights,
+    bias: biasData(bias),
+    out: y.data,
+    planes: 1,
+    batch,
+    channels,
+    window,
+    isBack: false,
     isFinite: () => isKernelFinite(weights, execution),
-    ...{ planes: 1, batch, channels, firstTap: 0, rowTap: kernelWidth, columnTap: 1 },
-    result: { data: y.data, offset: 0, ...places(outputHeight, outputWidth, channels, 1, 1) },
   };
   weigh(weighing, execution, vectors);
   return y;
-}
-
-/** Where the outputs lie in an image [height, width, channels], of whose lines and columns they are every so many. */
-function places(
-  height: number,
-  width: number,
-  channels: number,
-  lines: number,
-  columns: number,
-): Pick<ResultPlaces, "image" | "line" | "position"> {
-  return { image: height * width * channels, line: lines * width * channels, position: columns * channels };
 }
 
 /**
@@ -104,38 +98,38 @@ export function simdDepthwiseInputGradient(
 ): Tensor | undefined {
   if (!areFinite(contiguous(kernel).data, execution)) return undefined;
   const [, , channels, planes] = kernel.shape;
-  const { inputHeight, inputWidth, kernelWidth } = window;
+  const { inputHeight, inputWidth } = window;
   const batch = dy.shape[0];
   const dx = empty([batch, inputHeight, inputWidth, channels], dy);
   const [source, weights] =
     planes === 1 ? [dy, kernel] : [dy, kernel].map((each) => partChannels(each, planes, execution));
   const { seen, hasUnseen } = phasesOf(window);
-  // in the heap all the time, since every phase writes a part of dx
+  // in the heap all the time, since both write a part of dx
   withArraysInHeap([contiguous(source).data, contiguous(weights).data], [dx.data], ([images, taps], [target]) => {
     if (hasUnseen) fillZeros(target, execution); // no phase writes there
-    for (const { row, column, window: seenThrough } of seen) {
-      const weighing = {
-        ...{ source: images, kernel: taps, bias: NO_VALUES, window: seenThrough, planes, batch, channels },
-        isFinite: () => true, // or the scalar path had been taken
-        firstTap: row.lastTap * kernelWidth + column.lastTap,
-        rowTap: -row.tapStep * kernelWidth,
-        columnTap: -column.tapStep,
-        result: {
-          data: target,
-          offset: (row.first * inputWidth + column.first) * channels,
-          ...places(inputHeight, inputWidth, channels, row.step, column.step),
-        },
-      };
-      weigh(weighing, execution, vectors);
-    }
+    const weighing = {
+      source: images,
+      kernel: taps,
+      bias: NO_VALUES,
+      out: target,
+      planes,
+      batch,
+      channels,
+      window,
+      isBack: true,
+      isFinite: () => true,
+    };
+    if (seen.length > 0) weigh(weighing, execution, vectors);
   });
   return dx;
 }
 
 /** What all tiles have in common. */
-interface Plan extends Operands, Tiles {
+interface Plan extends Tiles {
   readonly kernels: DepthwiseKernels;
+  readonly shared: SharedLines;
   readonly lines: PanelLines;
+  readonly planes: number;
 }
 
 /** Where a tile keeps what, as addresses. Filter, bias and lines are of the type of the sums. */
@@ -155,16 +149,12 @@ interface Scratch extends PackedFilters {
 /** Pixels whose sums a kernel may spill. */
 const SPILLED_PIXELS = 4;
 
-function tapsOf({ planes, lines: { window } }: Plan): number {
-  return planes * window.kernelHeight * window.kernelWidth;
-}
-
 function scratchFrom(table: number, plan: Plan): Scratch {
-  const { kernels, lines, planes, across } = plan;
+  const { kernels, shared, lines, planes, across } = plan;
   const panels = Math.ceil(across.size / widthOf(kernels));
-  const zeros = table + wholeLines(tapPlaces(lines, planes).bytes);
+  const zeros = table + wholeLines(tapPlaces(lines, planes, 0, shared.places).bytes);
   const filter = zeros + wholeLines(4 * across.size);
-  const filterPanel = tapsOf(plan) * lines.pixel;
+  const filterPanel = planes * shared.taps.length * lines.pixel;
   const bias = filter + wholeLines(panels * filterPanel);
   const spill = bias + wholeLines(panels * lines.pixel);
   const linesAt = spill + wholeLines(SPILLED_PIXELS * lines.pixel);
@@ -176,20 +166,21 @@ function scratchFrom(table: number, plan: Plan): Scratch {
 
 function weigh(weighing: Weighing, execution: Execution, vectors: number): void {
   if (weighInPlace(weighing, execution, vectors)) return;
-  const { source, kernel, bias, window, planes, batch, channels, firstTap, rowTap, columnTap, result } = weighing;
+  const { source, kernel, bias, out, planes, batch, channels, window, isBack } = weighing;
   const kernels = depthwiseKernels(lanesOf(execution.accumulate), vectors);
-  const lines = panelLines(window, 16 * vectors);
+  const shared = isBack ? linesBack(window) : linesForward(window);
+  const lines = panelLines(shared.window, 16 * vectors);
   const most = Math.floor(LINES_BYTES / planes / panelBytes(lines));
   const threads = threadsOf(execution);
-  const { rows, across } = cutTiles(window.outputHeight, batch, channels, widthOf(kernels), most, threads);
-  const plan = { kernels, lines, planes, batch, channels, firstTap, rowTap, columnTap, rows, across };
+  const { rows, across } = cutTiles(shared.window.outputHeight, batch, channels, widthOf(kernels), most, threads);
+  const plan = { kernels, shared, lines, planes, rows, across };
   runSimd(execution, {
     job: simdDepthwiseJob,
     reads: [source, kernel, bias],
-    writes: [result.data],
+    writes: [out],
     numbers: [
-      ...[kernels.lanes.bytes, vectors, planes, batch, channels, firstTap, rowTap, columnTap, rows.size, across.size],
-      ...[result.offset, result.image, result.line, result.position, ...windowNumbers(window)],
+      ...[kernels.lanes.bytes, vectors, planes, batch, channels, rows.size, across.size, Number(isBack)],
+      ...windowNumbers(window),
     ],
     tiles: batch * rows.count * across.count,
     scratch: scratchFrom(0, plan).end,
@@ -197,60 +188,55 @@ function weigh(weighing: Weighing, execution: Execution, vectors: number): void 
 }
 
 /** How many numbers a job is told before those of its window. */
-const OWN_NUMBERS = 14;
-
-function planFrom(numbers: readonly number[]): Plan {
-  const [bytes, vectors, planes, batch, channels, firstTap, rowTap, columnTap, rows, across] = numbers;
-  const window = windowFrom(numbers, OWN_NUMBERS);
-  return {
-    kernels: depthwiseKernels(bytes === 4 ? singles : doubles, vectors),
-    lines: panelLines(window, 16 * vectors),
-    ...{ planes, batch, channels, firstTap, rowTap, columnTap },
-    rows: splitBy(window.outputHeight, rows),
-    across: splitBy(channels, across),
-  };
-}
+const OWN_NUMBERS = 8;
 
 /** Some channels of some rows of an image. */
 export const simdDepthwiseJob: Job = {
   name: "simdDepthwise",
   prepare([source, kernel, bias, scratchMemory, out], numbers) {
-    const plan = planFrom(numbers);
-    const [offset, image, line, position] = numbers.slice(OWN_NUMBERS - 4);
-    const { kernels, lines, planes, batch, channels } = plan;
-    const { window } = lines;
+    const [bytes, vectors, planes, batch, channels, rowsSize, acrossSize, back] = numbers;
+    const window = sameWindow(numbers, OWN_NUMBERS);
+    const shared = back === 1 ? linesBack(window) : linesForward(window);
+    const lines = panelLines(shared.window, 16 * vectors);
+    const kernels = depthwiseKernels(bytes === 4 ? singles : doubles, vectors);
+    const rows = splitBy(shared.window.outputHeight, rowsSize);
+    const plan = { kernels, shared, lines, planes, rows, across: splitBy(channels, acrossSize) };
+    const { read, write } = stepsOf(window, back === 1);
+    const pixel = 4 * channels;
     const scratch = scratchFrom(scratchAddress(scratchMemory, numbers), plan);
     zeroFunction(singles)(scratch.zeros, (scratch.spill - scratch.zeros) / 4);
-    const taps = tapsOf(plan);
-    const placesFor = tapPlaces(lines, planes, scratch.linePlane).write(scratchMemory.buffer, scratch.table);
-    const packRow = rowPacker(lines, packPanelsOf(kernels), 4 * channels, scratch.zeros);
+    const places = tapPlaces(lines, planes, scratch.linePlane, shared.places);
+    const placesFor = places.write(scratchMemory.buffer, scratch.table);
+    const packRow = rowPacker(lines, packPanelsOf(kernels), pixel, scratch.zeros);
     const weighPixels = kernelFunction(kernels.weightedPixels);
-    const imageBytes = 4 * window.inputHeight * window.inputWidth * channels;
     let packed: number | undefined; // the first of the channels whose filters are packed
     return (index) => {
       const { n, down, channels: some } = depthwiseTile(plan, index);
       const { from, to } = some;
-      if (packed !== from) packFilters(kernels, plan, window, scratch, kernel, bias, from, to - from);
+      if (packed !== from) packFilters(kernels, planes, shared.taps, scratch, kernel, bias, channels, from, to - from);
       packed = from;
       for (let row = down.from; row < down.to; row++) {
         for (let plane = 0; plane < planes; plane++) {
-          const at = source.byteOffset + (plane * batch + n) * imageBytes + 4 * from;
+          const at = source.byteOffset + (plane * batch + n) * read.image * pixel + 4 * from;
           packRow(at, row, row === down.from, to - from, scratch.lines + plane * scratch.linePlane);
         }
-        weighPixels(
-          placesFor(row),
-          taps,
-          window.outputWidth,
-          scratch.lines,
-          scratch.filter,
-          scratch.bias,
-          out.byteOffset + 4 * (offset + n * image + row * line + from),
-          4 * position,
-          to - from,
-          scratch.spill,
-          scratch.linePanel,
-          scratch.filterPanel,
-        );
+        for (const part of shared.parts) {
+          if (row >= part.rows) continue; // a phase may have a row less than another
+          weighPixels(
+            placesFor(row) + 4 * planes * part.firstTap,
+            planes * part.taps,
+            part.columns,
+            scratch.lines,
+            scratch.filter + planes * part.firstTap * lines.pixel,
+            scratch.bias,
+            out.byteOffset + 4 * from + (n * write.image + row * write.row + part.output) * pixel,
+            write.step * pixel,
+            to - from,
+            scratch.spill,
+            scratch.linePanel,
+            scratch.filterPanel,
+          );
+        }
       }
     };
   },

@@ -13,6 +13,7 @@ import { fewFiltersFunctions } from "./few-filters-kernels.js";
 import { fetchLines } from "./fetch-kernel.js";
 import { sumOfNothing } from "./finite-kernel.js";
 import { inPlaceKernels } from "./depthwise-in-place-kernel.js";
+import { productsInPlaceKernels } from "./depthwise-products-kernel.js";
 import { outerProductFunctions } from "./outer-product-kernels.js";
 import { packKernels } from "./pack-kernel.js";
 import { passKernels } from "./pass-kernels.js";
@@ -34,6 +35,7 @@ const kernels: readonly NamedFunction<Signature>[] = [
   ...outerProductFunctions,
   ...depthwiseFunctions,
   ...inPlaceKernels,
+  ...productsInPlaceKernels,
   ...fewFiltersFunctions,
   ...passKernels,
 ];

@@ -94,18 +94,19 @@ interface TapPlaces {
   readonly write: (memory: ArrayBufferLike, address: number) => (output: number) => number;
 }
 
-/** The tables of the places of taps, each in `planes` planes, `planeBytes` apart, before the next one. */
-export function tapPlaces(lines: PanelLines, planes = 1, planeBytes = 0): TapPlaces {
+/** The tables of the places of `taps`, or of all, each in `planes` planes, `planeBytes` apart, before the next one. */
+export function tapPlaces(lines: PanelLines, planes = 1, planeBytes = 0, taps?: readonly number[]): TapPlaces {
   const { kernelHeight, kernelWidth, strideHeight } = lines.window;
   const { reach } = lines;
-  const length = kernelHeight * kernelWidth * planes;
+  const length = (taps === undefined ? kernelHeight * kernelWidth : taps.length) * planes;
   return {
     bytes: 4 * reach * length,
     write: (memory, address) => {
       const tables = new Int32Array(memory, address, reach * length);
       for (let i = 0; i < tables.length; i++) {
         const start = Math.floor(i / length);
-        const tap = Math.floor((i - start * length) / planes);
+        const index = Math.floor((i - start * length) / planes);
+        const tap = taps === undefined ? index : taps[index];
         tables[i] = tapPlace(lines, start, tap) + (i % planes) * planeBytes;
       }
       return (output) => address + 4 * length * ((output * strideHeight) % reach);

@@ -21,7 +21,7 @@ export const RIGHT: readonly number[] = [0.3, -1.7, 2.9, -0, 4.1, 1e-38, -0.01, 
 /** Space behind arrays that are read and written in whole vectors. */
 const SLACK = 64;
 /** What all arrays take together, with room for more. */
-const SPACE = 2 ** 17;
+const SPACE = 2 ** 17 + 2 ** 15;
 
 /** An array: numbers of the type of `lanes`, filled with `values` in turn. */
 export type MakeArray = (lanes: Lanes, length: number, values: readonly number[]) => FloatArray;

@@ -4,9 +4,11 @@
  *
  * @module
  */
+import { STRIP_BYTES } from "./depthwise-bands.js";
 import { depthwiseKernels } from "./depthwise-kernels.js";
 import { FEW_FILTERS, FEW_FILTERS_VECTORS, fewFiltersKernels } from "./few-filters-kernels.js";
 import { inPlaceKernel } from "./depthwise-in-place-kernel.js";
+import { productsInPlaceKernel } from "./depthwise-products-kernel.js";
 import { doubles, type Lanes, PANEL_VECTORS, singles } from "./lanes.js";
 import { GROUP, outerProductKernels } from "./outer-product-kernels.js";
 import { type Check, checkOf, LEFT, type MakeArray, RIGHT, roundingIn, tableOf } from "./self-check-arrays.js";
@@ -35,7 +37,8 @@ export function gradientChecks(make: MakeArray): readonly Check[] {
       [3, FEW_FILTERS].map((filters) => fewFiltersCheck(make, lanes, vectors, filters)),
     ),
   ]);
-  return [...both, ...inPlace];
+  const products = PANEL_VECTORS.map((vectors) => productsInPlaceCheck(make, vectors));
+  return [...both, ...inPlace, ...products];
 }
 
 function outerProductCheck(make: MakeArray, lanes: Lanes, vectors: number): Check {
@@ -129,7 +132,15 @@ function weightedPixelCheck(make: MakeArray, lanes: Lanes, vectors: number): Che
   );
 }
 
-/** Weighted pixels of two panels, every second pixel of an image; the taps see pixels from the last to the first. */
+/** A strip of pixels of `pixel` bytes, whose taps see pixels from the last to the first. */
+function stripOf(make: MakeArray, pixel: number, tapBytes: number): { strips: number; end: number } {
+  const taps = Array.from({ length: TAPS }, (_, tap) => [(TAPS - 1 - tap) * pixel, tap * tapBytes]).flat();
+  const table = tableOf(make, taps);
+  const strips = tableOf(make, [table, table + 4 * taps.length, PIXELS, 0, 0]);
+  return { strips, end: strips + STRIP_BYTES };
+}
+
+/** Weighted pixels of two panels, every second pixel of an image. */
 function inPlaceCheck(make: MakeArray, vectors: number): Check {
   const round = roundingIn(singles);
   const width = vectors * singles.perVector;
@@ -138,14 +149,11 @@ function inPlaceCheck(make: MakeArray, vectors: number): Check {
   const filter = make(singles, TAPS * channels, RIGHT);
   const bias = make(singles, channels, RIGHT);
   const out = make(singles, PIXELS * channels, [Number.NaN]);
-  const table = tableOf(
-    make,
-    Array.from({ length: TAPS }, (_, tap) => [(TAPS - 1 - tap) * 4 * channels, tap * 16 * vectors]).flat(),
-  );
   const pixels = {
-    ...{ table, taps: TAPS, columns: PIXELS, source: source.byteOffset, sourceStep: 8 * channels, panels: 2 },
+    ...{ ...stripOf(make, 4 * channels, 16 * vectors), rows: 1, panels: 2 },
+    ...{ source: source.byteOffset, sourceRow: 0, sourceStep: 8 * channels },
     ...{ filter: filter.byteOffset, filterPanel: 16 * vectors * TAPS, bias: bias.byteOffset },
-    ...{ out: out.byteOffset, outStep: 4 * channels },
+    ...{ out: out.byteOffset, outRow: 0, outStep: 4 * channels },
   };
   return checkOf(
     `a weighted pixel in place with ${vectors} vectors`,
@@ -160,6 +168,37 @@ function inPlaceCheck(make: MakeArray, vectors: number): Check {
         sum = round(sum + round(value * filter[(ofPanel * TAPS + tap) * width + c]));
       }
       return round(sum + bias[channel]);
+    },
+  );
+}
+
+/** Products of two panels, with every second pixel of an image. */
+function productsInPlaceCheck(make: MakeArray, vectors: number): Check {
+  const round = roundingIn(singles);
+  const width = vectors * singles.perVector;
+  const channels = 2 * width;
+  const source = make(singles, (2 * PIXELS + TAPS) * channels, LEFT);
+  const dy = make(singles, PIXELS * channels, RIGHT);
+  const sums = make(singles, TAPS * channels, [0]);
+  const products = {
+    ...{ ...stripOf(make, 4 * channels, 16 * vectors), rows: 1, panels: 2 },
+    ...{ source: source.byteOffset, sourceRow: 0, sourceStep: 8 * channels },
+    ...{ dy: dy.byteOffset, dyRow: 0, dyStep: 4 * channels },
+    ...{ sums: sums.byteOffset, sumsPanel: 16 * vectors * TAPS },
+  };
+  return checkOf(
+    `a product in place with ${vectors} vectors`,
+    sums,
+    (run) => run(productsInPlaceKernel(vectors), products),
+    (i) => {
+      const [tap, c] = [Math.floor(i / width) % TAPS, i % width];
+      const channel = Math.floor(i / width / TAPS) * width + c;
+      let sum = 0;
+      for (let pixel = 0; pixel < PIXELS; pixel++) {
+        const value = source[(2 * pixel + TAPS - 1 - tap) * channels + channel];
+        sum = round(sum + round(value * dy[pixel * channels + channel]));
+      }
+      return sum;
     },
   );
 }

@@ -114,6 +114,9 @@ describe("depthwise convolution on the vector unit", () => {
     ["lines of which every second column is read in several parts", 1, [3, 67], 64, [1, 2]],
     ["one channel", 3, [4, 5], 1, [1, 1]],
     ["more filters than the first cache holds", 1, [4, 5], 1040, [1, 2]],
+    ["phases of which some have a row and a column less than others", 2, [9, 11], 16, [2, 2]],
+    ["phases that share lines packed in panels", 2, [9, 11], 23, [2, 3]],
+    ["inputs that no output sees", 1, [9, 11], 16, [4, 3]],
   ] as const;
   for (const [what, batch, image, channels, strides] of large) {
     it(`has the bits of the naive loops with ${what}`, () => {
@@ -132,6 +135,53 @@ describe("depthwise convolution on the vector unit", () => {
     const kernel = fill([0.3, -1.1], [3, 3, 8, 1], "float32");
     kernel.data[2] = Number.NEGATIVE_INFINITY; // of tap (0, 0)
     assertNaiveBits(x, kernel, undefined, fill([1.1, -0.6], [2, 5, 6, 8], "float32"), window);
+  });
+
+  it("multiplies the zeros of every border in the gradient for the kernel, where pixels are read where they lie", () => {
+    const window = window2D([5, 6], [3, 3], [1, 1], "same", [1, 1]);
+    const [channels, at] = [8, 5];
+    const x = fill([0.7, -1.3, 2.9], [2, 5, 6, channels], "float32");
+    const kernel = fill([0.3, -1.1], [3, 3, channels, 1], "float32");
+    for (const [oh, ow, taps] of [
+      [0, 2, [0, 1, 2]], // what it sees of the padding
+      [4, 3, [6, 7, 8]],
+      [2, 0, [0, 3, 6]],
+      [2, 5, [2, 5, 8]],
+      [4, 5, [2, 5, 6, 7, 8]],
+    ] as const) {
+      const dy = fill([1.1, -0.6], [2, 5, 6, channels], "float32");
+      dy.set(1, oh, ow, at, Number.POSITIVE_INFINITY);
+      assertNaiveBits(x, kernel, undefined, dy, window);
+      const execution = executions[3];
+      const dKernel = simdDepthwiseKernelGradient(x, dy, window, execution).data;
+      const ofChannel = Array.from({ length: 9 }, (_, tap) => tap).filter((tap) =>
+        Number.isNaN(dKernel[tap * channels + at]),
+      );
+      assert.deepEqual([execution.accumulate, ofChannel], ["float32", taps]);
+      assert.equal(dKernel.filter(Number.isNaN).length, taps.length);
+    }
+  });
+
+  it("has them where several rows, and several columns, see the same padding", () => {
+    const window = window2D([9, 11], [3, 3], [1, 1], "same", [2, 3]);
+    for (const channels of [16, 23]) {
+      const x = fill([0.7, -1.3, 2.9], [2, 9, 11, channels], "float32");
+      const kernel = fill([0.3, -1.1], [3, 3, channels, 1], "float32");
+      assertNaiveBits(x, kernel, undefined, fill([1.1, -0.6, 0.3], [2, 9, 11, channels], "float32"), window);
+    }
+  });
+
+  it("gives zeros as gradient for an input that no output sees", () => {
+    const window = window2D([1, 1], [2, 2], [2, 2], "same", [2, 2]);
+    for (const channels of [3, 8]) {
+      const kernel = fill([0.3, -1.1], [2, 2, channels, 1], "float32");
+      const dy = fill([1.1, -0.6], [2, 1, 1, channels], "float32");
+      assertNaiveBits(fill([0.7], [2, 1, 1, channels], "float32"), kernel, undefined, dy, window);
+      for (const execution of executions) {
+        const dx = simdDepthwiseInputGradient(dy, kernel, window, execution);
+        assert.deepEqual([...(dx?.data ?? [])], new Array(2 * channels).fill(0), nameOf(execution));
+      }
+    }
   });
 
   it("multiplies the zeros of the padding, forward and in the gradient for the kernel, but not in that for the input", () => {

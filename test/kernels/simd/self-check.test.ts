@@ -24,6 +24,7 @@ describe("findDifference", () => {
     ["packPlanes_float32", /^one of 3 filters with float32 sums and 4 vectors gives NaN, not /],
     ["weightedPixels_float32_1", /^a weighted pixel with float32 sums and 1 vectors gives NaN, not /],
     ["weightedInPlace_2", /^a weighted pixel in place with 2 vectors gives NaN, not /],
+    ["productsInPlace_4", /^a product in place with 4 vectors gives 0, not /],
     ["sum2Masked", /^a masked sum gives NaN, not /],
     ["rectify", /^a ReLU gives NaN, not /],
     ["finishAddRectify", /^a sum with a ReLU gives .*, not /],
