@@ -212,6 +212,7 @@ export { type Evaluation, type EvaluateOptions, evaluate } from "./training/eval
 export { type Checkpointing, fit, type FitOptions, type FitResult } from "./training/fit.js";
 export type { TrainingState } from "./training/state.js";
 export { trainStep, type TrainStepOptions } from "./training/train-step.js";
+export { createTrainer, type Trainer, type TrainerOptions } from "./training/trainer.js";
 export type { BatchMetrics, MetricSums } from "./training/metrics.js";
 export { type NonFinite, NonFiniteError } from "./training/non-finite.js";
 export type { Callback, CallbackState, EpochRecord, StepRecord, TrainingRun } from "./training/callback.js";

@@ -13,6 +13,7 @@ import {
   checkpointFile,
   cosineSchedule,
   createPredictor,
+  createTrainer,
   CSVLog,
   type Dataset,
   dataset,
@@ -141,6 +142,7 @@ describe("options that there are not", () => {
     [fit, [model, source], "validation_data"],
     [evaluate, [model, source], "batch_size"],
     [trainStep, [model, batch], "learningRate"],
+    [createTrainer, [model], "step"],
     [batchSource, [images, plain], "batch_size"],
     [loadData, ["digits"], "validation_split"],
     [preprocessingFor, [images], "mean"],
@@ -201,7 +203,7 @@ describe("options that there are not", () => {
 
 describe("models, where they are asked for", () => {
   const cases: readonly (readonly [Callable, readonly unknown[]])[] = [
-    ...[summary, plotModel, weightsSha256, createPredictor].map((called) => [called, []] as const),
+    ...[summary, plotModel, weightsSha256, createPredictor, createTrainer].map((called) => [called, []] as const),
     ...[predict, trace].map((called) => [called, [[x]]] as const),
     ...[fit, evaluate].map((called) => [called, [source]] as const),
     [trainStep, [batch]],
@@ -357,6 +359,7 @@ describe("a run", () => {
     [createPredictor, [model], {}],
     [trace, [model, [x]], {}],
     [trainStep, [model, batch], { optimizer }],
+    [createTrainer, [model], { optimizer }],
     [evaluate, [model, source], {}],
     [fit, [model, source], options],
   ];
@@ -377,6 +380,7 @@ describe("a run", () => {
       'fit: `optimizer` must be one, as `new Adam()` is. Received "adam".',
     ],
     [trainStep, [model, batch, {}], "trainStep: `optimizer` must be one, as `new Adam()` is. Received nothing."],
+    [createTrainer, [model, {}], "createTrainer: `optimizer` must be one, as `new Adam()` is. Received nothing."],
     [
       trainStep,
       [model, [x, target], { optimizer }],

@@ -5,10 +5,9 @@
  */
 import type { Execution } from "../../src/kernels/execution.js";
 import { Adam } from "../../src/optimizers/adam.js";
-import { Arena } from "../../src/tensor/arena.js";
 import { tensor } from "../../src/tensor/tensor.js";
 import type { Batch } from "../../src/training/batches.js";
-import type { TrainStepOptions } from "../../src/training/train-step.js";
+import type { TrainerOptions } from "../../src/training/trainer.js";
 
 /** `size` CIFAR images that are neither zero nor all alike, with labels. */
 export function batchOf(size: number): Batch {
@@ -18,7 +17,7 @@ export function batchOf(size: number): Batch {
   return { x: tensor(pixels, [size, 32, 32, 3]), yTrue: tensor(oneHot, [size, 10]), labels };
 }
 
-/** Steps of Adam on `execution`; all but their number. */
-export function stepOptions(execution: Execution): Omit<TrainStepOptions, "step"> {
-  return { loss: "categorical_crossentropy", optimizer: new Adam(), execution, seed: 0, arena: new Arena() };
+/** Steps of Adam on `execution`. */
+export function stepOptions(execution: Execution): TrainerOptions {
+  return { loss: "categorical_crossentropy", optimizer: new Adam(), execution, seed: 0 };
 }

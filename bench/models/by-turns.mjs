@@ -28,14 +28,19 @@ checkBuilds(builds);
 /** What one turn of the build at `place` does. */
 async function turnOf(place) {
   const load = (path) => import(pathToFileURL(join(place, path)).href);
-  const { createExecution, createPredictor, ResNet50, resnetV1, resnetV2, tensor } = await load("src/index.js");
+  const library = await load("src/index.js");
+  const { createExecution, createPredictor, createTrainer, ResNet50, resnetV1, resnetV2, tensor } = library;
   const execution = createExecution({ threads: Number(threads), accumulate: accumulate ?? "float32" });
   const model = version === undefined ? ResNet50() : { v1: resnetV1, v2: resnetV2 }[version](Number(depth));
   if (kind === "step") {
     const { trainStep } = await load("src/training/train-step.js");
     const { batchOf, stepOptions } = await load("bench/models/batch.js");
-    const [data, options] = [batchOf(Number(batch)), stepOptions(execution)];
-    return { execution, run: (step) => trainStep(model, data, { ...options, step }) };
+    const [data, { arena, ...options }] = [batchOf(Number(batch)), stepOptions(execution)];
+    const trainer = createTrainer?.(model, options); // builds from before there were any have none
+    return {
+      execution,
+      run: (step) => trainer?.step(data, step) ?? trainStep(model, data, { ...options, arena, step }),
+    };
   }
   const shape = [Number(batch), ...model.inputs[0].shape.slice(1).map((size) => size ?? 224)];
   const x = tensor(

@@ -1,7 +1,8 @@
 /**
  * What a training step of a CIFAR-10 ResNet, ResNet20v1 unless another one is named, moves through memory, pass by pass: how
  * often a job runs, the bytes of the arrays that it reads and writes (each counted once a run, whatever the caches do), the
- * time that it takes on one thread, and into how many tiles it is cut for 64 threads.
+ * time that it takes on one thread, and into how many tiles it is cut for 64 threads; and how long the calling thread takes
+ * between jobs, while others wait.
  *
  *     node build/bench/models/step-traffic.bench.js resnet110v2
  */
@@ -11,7 +12,7 @@ import { resnetV1 } from "../../src/models/resnet-v1.js";
 import { resnetV2 } from "../../src/models/resnet-v2.js";
 import type { JobRun } from "../../src/parallel/job.js";
 import { WorkerPool } from "../../src/parallel/pool.js";
-import { trainStep } from "../../src/training/train-step.js";
+import { createTrainer } from "../../src/training/trainer.js";
 import { batchOf, stepOptions } from "./batch.js";
 
 interface Count {
@@ -58,6 +59,8 @@ class CountingPool extends WorkerPool {
   }
 }
 
+/** Until all is compiled. */
+const WARM_UP = 50;
 const STEPS = 10;
 const [name = "resnet20v1"] = process.argv.slice(2);
 const { depth, version } = /^resnet(?<depth>\d+)(?<version>v[12])$/.exec(name)?.groups ?? {};
@@ -69,11 +72,13 @@ const batch = batchOf(32);
 const model = (version === "v1" ? resnetV1 : resnetV2)(Number(depth));
 for (const threads of [1, 64]) {
   const pool = new CountingPool(threads);
-  const options = stepOptions({ ...createExecution({ accumulate: "float32" }), pool });
-  let step = 0;
-  for (; step < 5; step++) trainStep(model, batch, { ...options, step }); // until all is compiled
+  const trainer = createTrainer(model, stepOptions({ ...createExecution({ accumulate: "float32" }), pool }));
+  for (let step = 0; step < WARM_UP; step++) trainer.step(batch);
   pool.counts.clear();
-  for (; step < 5 + STEPS; step++) trainStep(model, batch, { ...options, step });
+  const begin = performance.now();
+  for (let step = 0; step < STEPS; step++) trainer.step(batch);
+  const whole = performance.now() - begin;
+  trainer.close();
   console.log(
     `${cpus()[0].model}, Node ${process.versions.node}: one step of ${name}, 32 images, cut for ${threads} threads`,
   );
@@ -90,6 +95,9 @@ for (const threads of [1, 64]) {
     })),
   );
   const total = (of: (count: Count) => number): number => rows.reduce((sum, [, count]) => sum + of(count), 0);
-  const sum = [total((count) => count.bytes) / STEPS / 1e6, total((count) => count.milliseconds) / STEPS];
-  console.log(`in all ${sum[0].toFixed(0)} MB, ${sum[1].toFixed(1)} ms`);
+  const megabytes = total((count) => count.bytes) / STEPS / 1e6;
+  const [inJobs, all] = [total((count) => count.milliseconds), whole].map((milliseconds) => milliseconds / STEPS);
+  console.log(
+    `in all ${megabytes.toFixed(0)} MB, ${inJobs.toFixed(1)} ms in jobs; ${(all - inJobs).toFixed(1)} ms on the calling thread alone`,
+  );
 }

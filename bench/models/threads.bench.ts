@@ -5,7 +5,7 @@
 import { cpus } from "node:os";
 import { createExecution } from "../../src/kernels/execution.js";
 import { resnetV1 } from "../../src/models/resnet-v1.js";
-import { trainStep } from "../../src/training/train-step.js";
+import { createTrainer } from "../../src/training/trainer.js";
 import { batchOf, stepOptions } from "./batch.js";
 
 /** So many that V8 has next to nothing left to compile: with two threads there is no core left for that. */
@@ -17,12 +17,13 @@ const rows: Record<string, string>[] = [];
 for (const accumulate of ["float32", "float64"] as const) {
   const sides = [1, 2].map((threads) => {
     const execution = createExecution({ threads, accumulate });
-    return { execution, model: resnetV1(20), options: stepOptions(execution), milliseconds: [] as number[] };
+    const trainer = createTrainer(resnetV1(20), stepOptions(execution));
+    return { execution, trainer, milliseconds: [] as number[] };
   });
   for (let step = 0; step < WARM_UP + TURNS; step++) {
-    for (const { model, options, milliseconds } of sides) {
+    for (const { trainer, milliseconds } of sides) {
       const begin = performance.now();
-      trainStep(model, batch, { ...options, step });
+      trainer.step(batch);
       if (step >= WARM_UP) milliseconds.push(performance.now() - begin);
     }
   }
@@ -32,6 +33,9 @@ for (const accumulate of ["float32", "float64"] as const) {
     const times = (alone / shared).toFixed(2);
     rows.push({ sums: accumulate, step: name, "1 thread, ms": alone.toFixed(1), "2, ms": shared.toFixed(1), times });
   }
-  for (const { execution } of sides) execution.close();
+  for (const { trainer, execution } of sides) {
+    trainer.close();
+    execution.close();
+  }
 }
 console.table(rows);

@@ -3,7 +3,7 @@ import { Bench } from "tinybench";
 import { createExecution } from "../../src/kernels/execution.js";
 import { resnetV1 } from "../../src/models/resnet-v1.js";
 import { resnetV2 } from "../../src/models/resnet-v2.js";
-import { trainStep } from "../../src/training/train-step.js";
+import { createTrainer } from "../../src/training/trainer.js";
 import { batchOf, stepOptions } from "./batch.js";
 
 const models = [
@@ -19,12 +19,14 @@ for (const [name, make] of models) {
     (["float64", "float32"] as const).map((accumulate) => createExecution({ threads: count, accumulate })),
   );
   for (const execution of executions) {
-    const model = make();
-    const options = stepOptions(execution);
-    let step = 0;
-    bench.add(`${execution.accumulate}, ${execution.pool?.threads ?? 1} threads`, () => {
-      trainStep(model, batch, { ...options, step: step++ });
-    });
+    const trainer = createTrainer(make(), stepOptions(execution));
+    bench.add(
+      `${execution.accumulate}, ${execution.pool?.threads ?? 1} threads`,
+      () => {
+        trainer.step(batch);
+      },
+      { afterAll: () => trainer.close() },
+    );
   }
   await bench.run();
   console.log(name);

@@ -6,7 +6,7 @@
  */
 import type { JobRun } from "../parallel/job.js";
 import { runAlone, WorkerPool } from "../parallel/pool.js";
-import { currentRecording } from "../parallel/recording.js";
+import { runJobs } from "../parallel/recording.js";
 import { expectOptions } from "../serialization/options.js";
 import type { FloatArray } from "../tensor/dtype.js";
 import { contiguous, type Tensor } from "../tensor/tensor.js";
@@ -118,9 +118,10 @@ export function threadsOf({ pool }: Execution): number {
 
 /** Computes all tiles of jobs that do not depend on each other on the threads of `execution`. */
 export function runTiles({ pool }: Pick<Execution, "pool">, ...runs: readonly JobRun[]): void {
-  currentRecording()?.add(runs, (...again) => runTiles({ pool }, ...again));
-  if (pool !== undefined) pool.run(...runs);
-  else for (const run of runs) runAlone(run);
+  runJobs(runs, (...all) => {
+    if (pool !== undefined) pool.run(...all);
+    else for (const run of all) runAlone(run);
+  });
 }
 
 /** How many tiles a thread should have, so that one that was held up leaves the others something to take. */

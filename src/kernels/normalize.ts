@@ -16,6 +16,7 @@
  * @module
  */
 import type { Job } from "../parallel/job.js";
+import { computeHere } from "../parallel/recording.js";
 import { allocateInScope, doublesInScope } from "../tensor/arena.js";
 import type { FloatArray } from "../tensor/dtype.js";
 import { contiguous, dtypeOf, empty, isContiguous, type Tensor } from "../tensor/tensor.js";
@@ -159,7 +160,10 @@ export function interleavedMap({ mean, scale, offset }: ChannelMap, { constants,
   const single = accumulate === "float32";
   const values = [mean, scale, offset];
   const length = values.length * scale.length;
-  const pack = (to: FloatArray): void => to.set(interleaved(values, single));
+  const pack = (to: FloatArray): void => {
+    const from = interleaved(values, single);
+    computeHere([from], [to], () => to.set(from));
+  };
   return constants?.find(scale, [], length, pack, single ? "float32" : "float64") ?? interleaved(values, single);
 }
 
@@ -172,7 +176,9 @@ export function packedMap({ mean, scale, offset }: ChannelMap, single: boolean):
 export function packed(values: readonly Float64Array[], single: boolean): FloatArray {
   const channels = values[0].length;
   const together = allocateInScope(single ? "float32" : "float64", values.length * channels);
-  for (const [i, value] of values.entries()) together.set(value, i * channels);
+  computeHere(values, [together], () => {
+    for (const [i, value] of values.entries()) together.set(value, i * channels);
+  });
   return together;
 }
 
@@ -180,7 +186,7 @@ export function packed(values: readonly Float64Array[], single: boolean): FloatA
 export function channelNumbers(values: Float64Array, single: boolean): FloatArray {
   if (!single) return values;
   const rounded = allocateInScope("float32", values.length);
-  rounded.set(values);
+  computeHere([values], [rounded], () => rounded.set(values));
   return rounded;
 }
 

@@ -35,6 +35,13 @@ function asIntegers(data: FloatArray): Int32Array {
   return new Int32Array(data.buffer, data.byteOffset, data.byteLength / 4);
 }
 
+/** The very arrays of floats that jobs have written whole numbers to: by these a record of jobs knows what it has seen. */
+const writtenAs = new WeakMap<Int32Array, FloatArray>();
+
+function asFloats(integers: Int32Array): FloatArray {
+  return writtenAs.get(integers) ?? new Float32Array(integers.buffer, integers.byteOffset, integers.length);
+}
+
 /** The greatest element of `x` [N, H, W, C] under every window. */
 export function poolGreatest(x: Tensor, window: Window2D, execution: Execution): Greatest {
   const [batch, , , channels] = x.shape;
@@ -47,7 +54,9 @@ export function poolGreatest(x: Tensor, window: Window2D, execution: Execution):
     numbers: poolNumbers(x, channels, window, execution),
     tiles: batch * window.outputHeight,
   });
-  return { y, argmax: asIntegers(places) };
+  const argmax = asIntegers(places);
+  writtenAs.set(argmax, places);
+  return { y, argmax };
 }
 
 /** One row of outputs. */
@@ -156,7 +165,7 @@ export function poolGreatestGradient(
   const dx = empty(shape, dy);
   runTiles(execution, {
     job: poolGreatestGradientJob,
-    reads: [contiguous(dy).data, new Float32Array(argmax.buffer, argmax.byteOffset, argmax.length)],
+    reads: [contiguous(dy).data, asFloats(argmax)],
     writes: [dx.data],
     numbers: poolNumbers(dy, shape[3], window, execution),
     tiles: shape[0] * shape[1],

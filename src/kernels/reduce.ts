@@ -5,6 +5,7 @@
  * @module
  */
 import type { Job } from "../parallel/job.js";
+import { computeHere } from "../parallel/recording.js";
 import { doublesInScope } from "../tensor/arena.js";
 import type { FloatArray } from "../tensor/dtype.js";
 import { contiguous, dtypeOf, empty, type Tensor } from "../tensor/tensor.js";
@@ -81,13 +82,6 @@ export function addColumns(x: number, sums: number, part: ColumnRange, single: b
   });
 }
 
-/** `values` divided by `divisor`: sums become means. A loop, since `map` of a typed array takes ten times as long. */
-export function quotients(values: Float64Array, divisor: number): Float64Array {
-  const results = doublesInScope(values.length);
-  for (let c = 0; c < values.length; c++) results[c] = values[c] / divisor;
-  return results;
-}
-
 /** The loops that define the bits of {@link columnSums}. */
 export function columnSumsNaive(x: FloatArray, rows: number, channels: number, accumulate: Accumulate): Float64Array {
   expectMatrix("columnSums", x, rows, channels);
@@ -111,6 +105,8 @@ export function biasGradient(dy: Tensor, execution: Execution): Tensor {
 /** `sums` as a tensor with the element type of `like`. */
 export function roundedSums(sums: Float64Array, like: Tensor): Tensor {
   const rounded = empty([sums.length], dtypeOf(like));
-  for (let c = 0; c < sums.length; c++) rounded.data[c] = sums[c];
+  computeHere([sums], [rounded.data], () => {
+    for (let c = 0; c < sums.length; c++) rounded.data[c] = sums[c];
+  });
   return rounded;
 }

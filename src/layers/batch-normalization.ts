@@ -34,8 +34,9 @@
  *
  * @module
  */
+import { noughts, products, quotients, widened } from "../kernels/channel-numbers.js";
 import { passRunsSimd } from "../kernels/element-tiles.js";
-import { type Execution, serial } from "../kernels/execution.js";
+import { type Execution, NO_VALUES, serial } from "../kernels/execution.js";
 import { type ChannelMap, deviationSquares, type Epilogue, normalize } from "../kernels/normalize.js";
 import {
   type BehindReLU,
@@ -43,8 +44,9 @@ import {
   normalizationGradient,
   normalizationSums,
 } from "../kernels/normalize-gradients.js";
-import { columnSums, quotients, roundedSums } from "../kernels/reduce.js";
+import { columnSums, roundedSums } from "../kernels/reduce.js";
 import { sumTensors } from "../kernels/sum-tensors.js";
+import { computeHere } from "../parallel/recording.js";
 import type { KerasConfig } from "../serialization/config.js";
 import { expectBooleans } from "../serialization/options.js";
 import { checkTensor } from "../serialization/tensors.js";
@@ -197,11 +199,13 @@ function channelMapOf(
 ): { readonly map: ChannelMap; readonly rstd: Float64Array } {
   const [gammas, betas] = [gamma && contiguous(gamma).data, beta && contiguous(beta).data];
   const [rstd, scale, offset] = [allocate(mean.length), allocate(mean.length), allocate(mean.length)];
-  for (let c = 0; c < mean.length; c++) {
-    rstd[c] = 1 / Math.sqrt(variance[c] + epsilon);
-    scale[c] = gammas === undefined ? rstd[c] : gammas[c] * rstd[c];
-    offset[c] = betas === undefined ? 0 : betas[c];
-  }
+  computeHere([mean, variance, gammas ?? NO_VALUES, betas ?? NO_VALUES], [rstd, scale, offset], () => {
+    for (let c = 0; c < mean.length; c++) {
+      rstd[c] = 1 / Math.sqrt(variance[c] + epsilon);
+      scale[c] = gammas === undefined ? rstd[c] : gammas[c] * rstd[c];
+      offset[c] = betas === undefined ? 0 : betas[c];
+    }
+  });
   return { map: { mean, scale, offset }, rstd };
 }
 
@@ -222,12 +226,10 @@ export function batchNormalizationBackward(
   const rows = x.size / channels;
   // first the two reductions
   const { dySum, dyDot } = normalizationSums(dy, x, map, { rectified, positive }, execution);
-  const dyXHat = doublesInScope(channels);
-  for (let c = 0; c < channels; c++) dyXHat[c] = dyDot[c] * rstd[c];
+  const dyXHat = products(dyDot, rstd);
   // then dx = scale (dy - shift - (x - mean) slope); both last terms are the share of mean and variance in the loss
-  const shift = ofBatch ? quotients(dySum, rows) : new Float64Array(channels);
-  const slope = ofBatch ? quotients(dyXHat, rows) : new Float64Array(channels);
-  if (ofBatch) for (let c = 0; c < channels; c++) slope[c] *= rstd[c];
+  const shift = ofBatch ? quotients(dySum, rows) : noughts(channels);
+  const slope = ofBatch ? products(quotients(dyXHat, rows), rstd) : noughts(channels);
   const dx = normalizationGradient(dy, x, { ...map, shift, slope }, { rectified, positive, addend }, execution);
   return { dx, dGamma: roundedSums(dyXHat, x), dBeta: roundedSums(dySum, x) };
 }
@@ -295,11 +297,11 @@ export class BatchNormalization extends Layer {
 
   override channelMap({ pending, execution: { constants } }: CallContext): ChannelMap {
     const make = (): ChannelMap => {
-      const { gamma, beta, moving_mean: mean, moving_variance: variance } = this.values(pending);
-      const statistics = { mean: new Float64Array(mean.data), variance: new Float64Array(variance.data) };
+      const { gamma, beta, moving_mean: movingMean, moving_variance: movingVariance } = this.values(pending);
       // kept from step to step, and so not in a step's memory
-      return channelMapOf({ gamma, beta }, statistics, this.#settings.epsilon, (length) => new Float64Array(length))
-        .map;
+      const allocate = (length: number): Float64Array => new Float64Array(length);
+      const [mean, variance] = [movingMean, movingVariance].map(({ data }) => widened(data, allocate));
+      return channelMapOf({ gamma, beta }, { mean, variance }, this.#settings.epsilon, allocate).map;
     };
     return constants?.channelMap(this, make) ?? make();
   }
@@ -379,7 +381,7 @@ export class BatchNormalization extends Layer {
     const ofBatch = training && this.trainable;
     const statistics = ofBatch
       ? batchStatistics(x, execution)
-      : { mean: new Float64Array(movingMean.data), variance: new Float64Array(movingVariance.data) };
+      : { mean: widened(movingMean.data, doublesInScope), variance: widened(movingVariance.data, doublesInScope) };
     const updates = new Map<Variable, Tensor>();
     if (ofBatch) {
       updates.set(this.weight("moving_mean"), this.#move(movingMean, statistics.mean));
@@ -411,7 +413,9 @@ export class BatchNormalization extends Layer {
   #move(moving: Tensor, batch: Float64Array): Tensor {
     const kept = this.#settings.momentum;
     const next = empty(moving.shape, moving);
-    for (let c = 0; c < batch.length; c++) next.data[c] = moving.data[c] * kept + batch[c] * (1 - kept);
+    computeHere([moving.data, batch], [next.data], () => {
+      for (let c = 0; c < batch.length; c++) next.data[c] = moving.data[c] * kept + batch[c] * (1 - kept);
+    });
     return next;
   }
 

@@ -301,7 +301,8 @@ export abstract class Layer {
 
   /**
    * Whether in inference the layer computes its output in jobs alone, or hands its input on: whatever else it works out follows
-   * from shapes and weights. Then the jobs can be run again without it.
+   * from shapes and weights. Then the jobs can be run again without it. In training it may compute more, on the calling thread,
+   * where it says so (`computeHere` in `parallel/recording.ts`); a step of which something is not told is worked out each time.
    */
   get computesInJobs(): boolean {
     return false;

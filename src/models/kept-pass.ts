@@ -6,7 +6,7 @@
  * the jobs that ran ({@link Recording}), over memory that nobody else is given meanwhile ({@link Region}). To run the pass
  * again is to copy the inputs to where they were, and to run the jobs.
  *
- * A layer that does not compute in jobs ({@link Layer.computesInJobs}), such as a softmax, or one whose jobs do not tell the
+ * A layer that does not compute in jobs ({@link Layer.computesInJobs}), such as a sigmoid, or one whose jobs do not tell the
  * whole story, is called again, and its output copied to where it was.
  *
  * @module
@@ -15,7 +15,7 @@ import type { Execution } from "../kernels/execution.js";
 import { simdModule } from "../kernels/simd/module.js";
 import type { LayerPass } from "../layers/layer.js";
 import type { JobRun } from "../parallel/job.js";
-import { type Dispatch, Recording } from "../parallel/recording.js";
+import { countRecordedJobs, isDispatch, type RecordedStep, Recording, runAgain } from "../parallel/recording.js";
 import { Arena } from "../tensor/arena.js";
 import type { FloatArray } from "../tensor/dtype.js";
 import { Region, sharedHeap } from "../tensor/heap.js";
@@ -33,13 +33,12 @@ export class KeptPass {
   readonly #numbers = new Region(sharedHeap());
   /** Where it reads its inputs. */
   readonly inputs: readonly Tensor[];
-  readonly #steps: (Dispatch | (() => void))[] = [];
+  readonly #steps: RecordedStep[] = [];
   /** Of the layers that are called again. */
   #arena = new Arena();
 
   /**
-   * Runs inference of `model` on `inputs`, and keeps it. What is packed of the weights should be there already: else it is packed
-   * again in each run.
+   * Runs inference of `model` on `inputs`, and keeps it.
    *
    * @throws RangeError when the inputs do not fit the model.
    */
@@ -73,7 +72,7 @@ export class KeptPass {
       const pass = recording.during(run);
       const isToldByJobs = head.layer.computesInJobs && recording.isWhole && known.has(pass.y.data);
       if (isToldByJobs) {
-        this.#steps.push(...recording.dispatches);
+        this.#steps.push(...recording.steps);
         return pass;
       }
       const staysThere = isContiguous(pass.y) && this.region.holds(pass.y.data);
@@ -104,14 +103,14 @@ export class KeptPass {
 
   /** How many jobs a run is, without those of the layers that are called again. */
   get jobCount(): number {
-    return this.#steps.reduce((sum, step) => sum + (typeof step === "function" ? 0 : step.runs.length), 0);
+    return countRecordedJobs(this.#steps);
   }
 
   /** All jobs, in their order, if they are all that there is to do. */
   get jobs(): readonly JobRun[] | undefined {
     const jobs: JobRun[] = [];
     for (const step of this.#steps) {
-      if (typeof step === "function") return undefined;
+      if (!isDispatch(step)) return undefined;
       jobs.push(...step.runs);
     }
     return jobs;
@@ -125,10 +124,7 @@ export class KeptPass {
   /** The outputs for `inputs` that it {@link takes}. */
   run(inputs: readonly Tensor[]): readonly Tensor[] {
     for (const [i, x] of inputs.entries()) copyInto(this.inputs[i], x);
-    for (const step of this.#steps) {
-      if (typeof step === "function") step();
-      else step.run(...step.runs);
-    }
+    runAgain(this.#steps);
     return this.outputs;
   }
 

@@ -27,8 +27,14 @@ export type LossName = (typeof LOSSES)[number];
 export interface Objective {
   /** Without regularizers. */
   readonly loss: number;
-  /** Where backward begins. */
+  /** Where backward begins. What nobody asks for is not computed. */
   readonly gradient: OutputGradient;
+}
+
+/** A loss of predictions, and what gives its gradient for them. */
+interface Evaluated {
+  readonly loss: number;
+  readonly backward: () => Tensor;
 }
 
 /**
@@ -40,17 +46,17 @@ export function objectiveOf(loss: LossName, yTrue: Tensor, output: LayerPass): O
   switch (loss) {
     case "mean_squared_error": {
       const { loss, cache } = meanSquaredErrorForward(yTrue, output.y);
-      return { loss, gradient: { dy: meanSquaredErrorBackward(cache) } };
+      return objectiveFor({ loss, backward: () => meanSquaredErrorBackward(cache) });
     }
     case "categorical_crossentropy":
       return crossentropyOf(output, (yPred, fromLogits) => {
         const { loss, cache } = categoricalCrossentropyForward(yTrue, yPred, { fromLogits });
-        return { loss, dYPred: categoricalCrossentropyBackward(cache) };
+        return { loss, backward: () => categoricalCrossentropyBackward(cache) };
       });
     case "sparse_categorical_crossentropy":
       return crossentropyOf(output, (yPred, fromLogits) => {
         const { loss, cache } = sparseCategoricalCrossentropyForward(yTrue, yPred, { fromLogits });
-        return { loss, dYPred: sparseCategoricalCrossentropyBackward(cache) };
+        return { loss, backward: () => sparseCategoricalCrossentropyBackward(cache) };
       });
     default:
       throw new RangeError(`loss: it must be one of ${LOSSES.join(", ")}. Received ${describe(loss)}.`);
@@ -59,10 +65,25 @@ export function objectiveOf(loss: LossName, yTrue: Tensor, output: LayerPass): O
 
 function crossentropyOf(
   { y, logits }: LayerPass,
-  crossentropy: (yPred: Tensor, fromLogits: boolean) => { loss: number; dYPred: Tensor },
+  crossentropy: (yPred: Tensor, fromLogits: boolean) => Evaluated,
 ): Objective {
-  const ofProbabilities = crossentropy(y, false);
-  if (logits === undefined) return { loss: ofProbabilities.loss, gradient: { dy: ofProbabilities.dYPred } };
-  const { loss, dYPred } = crossentropy(logits.x, true);
-  return { loss, gradient: { dy: ofProbabilities.dYPred, dLogits: dYPred } };
+  if (logits === undefined) return objectiveFor(crossentropy(y, false));
+  const ofLogits = crossentropy(logits.x, true);
+  return objectiveFor({ loss: ofLogits.loss, backward: () => crossentropy(y, false).backward() }, ofLogits.backward);
+}
+
+/** The objective of an output; with `backwardToLogits`, backward begins at these. */
+function objectiveFor({ loss, backward }: Evaluated, backwardToLogits?: () => Tensor): Objective {
+  let [dy, dLogits]: (Tensor | undefined)[] = [];
+  return {
+    loss,
+    gradient: {
+      get dy() {
+        return (dy ??= backward());
+      },
+      get dLogits() {
+        return (dLogits ??= backwardToLogits?.());
+      },
+    },
+  };
 }

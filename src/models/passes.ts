@@ -47,8 +47,8 @@ export interface ModelPass {
 export interface OutputGradient {
   /** For the output. */
   readonly dy: Tensor;
-  /** For the logits; backward then starts there, and `dy` is only reported. */
-  readonly dLogits?: Tensor;
+  /** For the logits; backward then starts there, and `dy` is only reported, where everything is wanted. */
+  readonly dLogits?: Tensor | undefined;
 }
 
 /** Gradients of the loss for all that a pass has read. */
@@ -183,8 +183,9 @@ export function backwardPass(
   const arriving = new Map<LayerNode, Tensor[]>();
   const weightTerms = new Map<Layer, Map<string, Tensor[]>>();
   const dOutputs = new Map<LayerNode, Tensor>();
+  const isReported = (node: LayerNode): boolean => want === "everything" || inputs.has(node);
   const keep = (node: LayerNode, dy: Tensor): void => {
-    if (want !== "everything" && !inputs.has(node)) return;
+    if (!isReported(node)) return;
     dOutputs.set(node, dy);
     readers.expect(dy.data);
   };
@@ -197,12 +198,15 @@ export function backwardPass(
     weightTerms.set(layer, terms);
     for (const name in dWeights) leave(terms, name, dWeights[name]);
   };
-  const atLogits = new Map<LayerNode, { readonly dy: Tensor; readonly dLogits: Tensor }[]>();
-  for (const [i, { dy, dLogits }] of [...outputGradients.entries()].reverse()) {
+  const atLogits = new Map<LayerNode, OutputGradient[]>();
+  for (const [i, gradient] of [...outputGradients.entries()].reverse()) {
     const { node } = model.outputs[i];
-    readers.expect(dy.data); // the caller's
-    if (dLogits === undefined) arrive(node, dy);
-    else atLogits.set(node, [{ dy, dLogits }, ...(atLogits.get(node) ?? [])]);
+    if (gradient.dLogits !== undefined) {
+      atLogits.set(node, [gradient, ...(atLogits.get(node) ?? [])]);
+      continue;
+    }
+    readers.expect(gradient.dy.data); // the caller's
+    arrive(node, gradient.dy);
   }
 
   /** The gradient that the other of the two readers of a unit's first input has left for it: to be added on the way. */
@@ -236,9 +240,11 @@ export function backwardPass(
       gradients.push(pass.backward(dy, options));
     }
     const ofLogits = atLogits.get(node) ?? [];
-    if (ofLogits.length > 0) keep(node, meet([...terms, ...ofLogits.map(({ dy }) => dy)], execution));
+    if (ofLogits.length > 0 && isReported(node)) {
+      keep(node, meet([...terms, ...ofLogits.map((of) => of.dy)], execution));
+    }
     for (const { dLogits } of ofLogits) {
-      if (pass.logits !== undefined) gradients.push(pass.logits.backward(dLogits, options));
+      if (pass.logits !== undefined && dLogits !== undefined) gradients.push(pass.logits.backward(dLogits, options));
     }
     for (const { dInputs, dWeights, isSum } of gradients.reverse()) {
       if (isSum === true && addend !== undefined) {

@@ -5,7 +5,7 @@
  */
 import type { FloatArray } from "../tensor/dtype.js";
 import { type Heap, sharedHeap } from "../tensor/heap.js";
-import { currentRecording } from "./recording.js";
+import { computeHere } from "./recording.js";
 
 /**
  * What `use` returns for `reads` and `writes`, each where it lies in the heap, or a block of the heap in its place: what is
@@ -24,9 +24,8 @@ export function withArraysInHeap<Result>(
     const sharedWrites = writes.map((array) => inHeap(array, false, borrowed));
     const result = use(sharedReads, sharedWrites);
     writes.forEach((array, i) => {
-      if (array === sharedWrites[i]) return;
-      array.set(sharedWrites[i]);
-      currentRecording()?.spoil();
+      const written = sharedWrites[i];
+      if (array !== written) computeHere([written], [array], () => array.set(written));
     });
     return result;
   } finally {
@@ -47,6 +46,6 @@ function inHeap(array: FloatArray, copy: boolean, borrowed: number[]): FloatArra
   const offset = heap.allocate(array.byteLength);
   borrowed.push(offset);
   const view = heap.view(array instanceof Float64Array ? "float64" : "float32", offset, array.length);
-  if (copy) view.set(array);
+  if (copy) computeHere([array], [view], () => view.set(array));
   return view;
 }

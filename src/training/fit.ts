@@ -1,7 +1,7 @@
 /**
  * The training loop. Keras: `model.fit`.
  *
- *     for each epoch:  for each batch: trainStep;  then validation;  callbacks between, see callback.ts
+ *     for each epoch:  for each batch: a step of training;  then validation;  callbacks between, see callback.ts
  *
  * A run is a pure function of the model, the optimizer, the batches, the seed and the callbacks: threads, and where it was
  * interrupted, do not change a bit. The event loop gets a turn after every step, which costs microseconds, so signals and
@@ -25,7 +25,7 @@ import type { Callback, CallbackState, EpochRecord, TrainingRun } from "./callba
 import { checkSignal, type Evaluation, evaluate } from "./evaluate.js";
 import { addBatch, means, type MetricSums, NO_SAMPLES } from "./metrics.js";
 import { START, type TrainingState } from "./state.js";
-import { trainStep } from "./train-step.js";
+import { createTrainer, type Trainer } from "./trainer.js";
 import { yieldToEvents } from "./yield.js";
 
 /** When and how the state of a run is kept. */
@@ -91,7 +91,11 @@ export interface FitResult {
 export async function fit(model: Model, source: BatchSource, options: FitOptions): Promise<FitResult> {
   checkOptions(model, source, options);
   const run = new Run(model, source, options);
-  return run.start();
+  try {
+    return await run.start();
+  } finally {
+    run.close();
+  }
 }
 
 function checkOptions(model: Model, source: BatchSource, options: FitOptions): void {
@@ -158,7 +162,8 @@ class Run implements TrainingRun {
   readonly #source: BatchSource;
   readonly #options: FitOptions;
   readonly #callbacks: readonly Callback[];
-  readonly #arena = new Arena();
+  readonly #trainer: Trainer;
+  readonly #arena = new Arena(); // of the batch
   readonly #history: EpochRecord[];
   #epoch: number;
   #step: number;
@@ -177,6 +182,8 @@ class Run implements TrainingRun {
     this.#source = source;
     this.#options = options;
     this.#callbacks = options.callbacks ?? [];
+    const { loss = "categorical_crossentropy", execution = serial, seed = 0, optimizer } = options;
+    this.#trainer = createTrainer(model, { loss, execution, seed, optimizer });
     if (state.step > this.stepsPerEpoch) {
       throw new RangeError(
         `fit: \`state\` must be one of epochs of ${this.stepsPerEpoch} steps. Received step ${state.step}.`,
@@ -192,6 +199,10 @@ class Run implements TrainingRun {
 
   stop(): void {
     this.#stopped = true;
+  }
+
+  close(): void {
+    this.#trainer.close();
   }
 
   /** Steps since training began. */
@@ -266,13 +277,12 @@ class Run implements TrainingRun {
 
   #runStep(): void {
     const { optimizer } = this;
-    const { loss = "categorical_crossentropy", execution = serial, seed = 0 } = this.#options;
     const step = this.#stepsDone;
     for (const callback of this.#callbacks) callback.onStepBegin?.(step, this);
     const learningRate = optimizer.learningRate;
     const metrics = this.#inArena((arena) => {
       const batch = arena.run(() => this.#source.batch(this.#epoch, this.#step));
-      return trainStep(this.model, batch, { loss, optimizer, execution, seed, step, arena });
+      return this.#trainer.step(batch, step);
     });
     this.#sums = addBatch(this.#sums, metrics);
     this.#step += 1;
@@ -298,6 +308,7 @@ class Run implements TrainingRun {
   async #validate(): Promise<Evaluation | "aborted" | undefined> {
     const { validation, loss = "categorical_crossentropy", execution = serial, signal } = this.#options;
     if (validation === undefined) return undefined;
+    this.#trainer.close(); // what a step takes, and what validation takes, need not fit side by side
     try {
       return await evaluate(this.model, validation, { loss, execution, signal });
     } catch (error) {

@@ -15,7 +15,9 @@ import { checkExecution, checkModel } from "../models/check-model.js";
 import type { Model } from "../models/model.js";
 import { checkTensors } from "../serialization/tensors.js";
 import { type LossName, type Objective, objectiveOf } from "../models/objective.js";
-import { backwardPass, type ModelPass, regularizationLosses, weightGradients } from "../models/passes.js";
+import { type GradientPasses, ordinaryPasses } from "../models/kept-gradients.js";
+import { type ModelPass, regularizationLosses } from "../models/passes.js";
+import type { Release } from "../models/readers.js";
 import { kindOf } from "../serialization/config.js";
 import { checkOptimizer, type Optimizer } from "../optimizers/optimizer.js";
 import { expectOptions } from "../serialization/options.js";
@@ -52,22 +54,39 @@ const OPTIONS = ["loss", "optimizer", "execution", "seed", "step", "arena"];
  */
 export function trainStep(model: Model, batch: Batch, options: TrainStepOptions): BatchMetrics {
   checkModel("trainStep", model);
-  if (batch?.labels === undefined) {
-    throw new TypeError(`trainStep: \`batch\` must have x, yTrue and labels. Received ${kindOf(batch)}.`);
-  }
-  checkTensors("trainStep", "[batch.x, batch.yTrue]", [batch.x, batch.yTrue]);
+  checkBatch("trainStep", batch);
   expectOptions("trainStep", options, OPTIONS);
   checkExecution("trainStep", options.execution);
-  const { loss: lossName = "categorical_crossentropy", execution = serial, seed = 0, step = 0 } = options;
-  const { optimizer, arena = new Arena() } = options;
-  checkOptimizer("trainStep", optimizer);
-  const context: CallContext = { training: true, execution, seed, step };
+  checkOptimizer("trainStep", options.optimizer);
+  const { execution = serial, seed = 0, step = 0 } = options;
+  const context = { training: true, execution, seed, step };
+  return runStep(model, batch, options, context, (release) => ordinaryPasses(model, context, release));
+}
+
+/** @throws TypeError when `batch`, which the function `caller` was given, is none. */
+export function checkBatch(caller: string, batch: Batch): void {
+  if (batch?.labels === undefined) {
+    throw new TypeError(`${caller}: \`batch\` must have x, yTrue and labels. Received ${kindOf(batch)}.`);
+  }
+  checkTensors(caller, "[batch.x, batch.yTrue]", [batch.x, batch.yTrue]);
+}
+
+/** The passes of a step. `release` is handed memory of the step that nobody will read any more. */
+export type PassesFor = (release: Release) => GradientPasses;
+
+/** {@link trainStep} with the passes that `passesFor` gives; all has been checked. */
+export function runStep(
+  model: Model,
+  batch: Batch,
+  { loss: lossName = "categorical_crossentropy", optimizer, arena = new Arena() }: TrainStepOptions,
+  context: CallContext,
+  passesFor: PassesFor,
+): BatchMetrics {
+  const { execution, step } = context;
   try {
     return arena.run(() => {
-      const pass = model.forward([batch.x], context, {
-        want: "weightGradients",
-        release: (data) => arena.release(data),
-      });
+      const passes = passesFor((data) => arena.release(data));
+      const pass = passes.forward(batch.x);
       const objective = objectiveOfBatch(model, pass, batch, lossName);
       const loss = objective.loss + regularizationLosses(model, execution);
       if (!Number.isFinite(loss)) {
@@ -77,8 +96,7 @@ export function trainStep(model: Model, batch: Batch, options: TrainStepOptions)
       const correct = countCorrect(pass.outputs[0], batch.labels);
 
       const weights = model.trainableWeights;
-      const { dWeights } = backwardPass(model, pass, [objective.gradient]);
-      const gradients = [...weightGradients(model, dWeights, weights, execution).values()];
+      const gradients = [...passes.backward(pass, objective.gradient).values()];
       checkGradients(model, weights, gradients, step + 1, optimizer.learningRate, execution);
 
       optimizer.applyGradients(weights, gradients, execution);

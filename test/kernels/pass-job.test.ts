@@ -7,7 +7,7 @@ import { type JobPass, passNumbers } from "../../src/kernels/pass-job.js";
 import { RELU, rectify } from "../../src/kernels/rectify.js";
 import { asOnlyThread, threadNumber } from "../../src/kernels/simd/thread.js";
 import { window2D } from "../../src/kernels/window.js";
-import { Recording } from "../../src/parallel/recording.js";
+import { isDispatch, Recording } from "../../src/parallel/recording.js";
 import { Arena } from "../../src/tensor/arena.js";
 import type { FloatArray } from "../../src/tensor/dtype.js";
 import { Region, sharedHeap } from "../../src/tensor/heap.js";
@@ -43,7 +43,11 @@ function passIn(region: Region): JobPass {
         return kept;
       });
       const y = recording.during(() => compute(x));
-      return { inputs: [x.data], outputs: [y.data], runs: recording.dispatches.flatMap(({ runs }) => runs) };
+      return {
+        inputs: [x.data],
+        outputs: [y.data],
+        runs: recording.steps.flatMap((step) => (isDispatch(step) ? step.runs : [])),
+      };
     }),
   );
 }

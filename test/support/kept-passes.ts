@@ -25,13 +25,13 @@ function outputsOf(model: Model, inputs: readonly Tensor[], execution: Execution
 }
 
 /** Values of another run, in the shapes of `inputs`. */
-function otherInputs(inputs: readonly Tensor[], turn: number): readonly Tensor[] {
+export function otherInputs(inputs: readonly Tensor[], turn: number): readonly Tensor[] {
   let i = turn;
   return inputs.map((x) => generate(x.shape, "float32", () => ((++i * 37 * (turn + 1)) % 101) / 64 - 0.5));
 }
 
 /** Writes NaN to all memory of the heap that is free, and more. */
-function poisonFreeMemory(): void {
+export function poisonFreeMemory(): void {
   const heap = sharedHeap();
   const blocks = [2 ** 20, 2 ** 16, 2 ** 12, 64].flatMap((bytes) =>
     Array.from({ length: 24 }, () => {

@@ -5,9 +5,8 @@
  *
  * @module
  */
-import { Adam, createExecution, createPredictor, tensor, trainStep } from "../../../build/src/index.js";
+import { Adam, createExecution, createPredictor, createTrainer, tensor } from "../../../build/src/index.js";
 import { regularizationLosses } from "../../../build/src/models/passes.js";
-import { Arena } from "../../../build/src/tensor/arena.js";
 import { modelNamed } from "./plan.mjs";
 import { measure, openJob } from "./work.mjs";
 
@@ -23,14 +22,11 @@ function forward() {
   return predictor.predict([x])[0].data;
 }
 
-const optimizer = new Adam();
-const arena = new Arena();
+const trainer = createTrainer(model, { loss: "categorical_crossentropy", optimizer: new Adam(), execution, seed: 0 });
 const labels = Int32Array.from({ length: batch }, (_, n) => (n * 7) % y.shape[1]);
-let step = 0;
 
 function train() {
-  const options = { loss: "categorical_crossentropy", optimizer, execution, seed: 0, step: step++, arena };
-  return [trainStep(model, { x, yTrue: y, labels }, options).loss];
+  return [trainer.step({ x, yTrue: y, labels }).loss];
 }
 
 const once = kind === "forward" ? forward : train;
@@ -38,4 +34,5 @@ const penalty = kind === "step" ? regularizationLosses(model) : 0; // others rep
 const shown = (result) => Array.from(result, (value) => value - penalty);
 await measure(once, { version: "", file, seconds: Number(seconds), warmSeconds: Number(warmSeconds), shown });
 predictor.close();
+trainer.close();
 execution.close();

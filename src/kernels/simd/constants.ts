@@ -9,6 +9,7 @@
  *
  * @module
  */
+import { makeOnce } from "../../parallel/recording.js";
 import type { DType, FloatArray } from "../../tensor/dtype.js";
 import { CACHE_LINE, sharedHeap, wholeLines } from "../../tensor/heap.js";
 import type { ChannelMap } from "../normalize.js";
@@ -25,9 +26,9 @@ interface PackedCopy {
  */
 export const MOST_DOUBLES = 262_144;
 
-/** Bytes of room for a copy: what panels add to the last columns is forgotten, but for a line of cache. */
+/** Bytes of room for a copy, and for what tells that it is finite; what panels add to the last columns is forgotten, but for a line. */
 function roomFor({ length }: FloatArray): number {
-  return wholeLines(length * (length > MOST_DOUBLES ? 4 : 8)) + CACHE_LINE;
+  return wholeLines(length * (length > MOST_DOUBLES ? 4 : 8)) + 2 * CACHE_LINE;
 }
 
 /** What normalizations read takes so much less than the kernels: some numbers for each of their filters. */
@@ -42,7 +43,6 @@ function isSame(a: readonly number[], b: readonly number[]): boolean {
 export class PackedConstants {
   readonly #copies: Map<FloatArray, PackedCopy[]>;
   readonly #maps = new Map<object, ChannelMap>();
-  readonly #finite = new Map<FloatArray, boolean>();
   /** Where blocks begin: that for all copies, and those of copies that it had no room for. */
   readonly #blocks: number[] = [];
   /** Where the next copy goes in the first block, and where that ends. */
@@ -80,19 +80,9 @@ export class PackedConstants {
     if (copies === undefined) return undefined;
     for (const copy of copies) if (isSame(copy.layout, layout)) return copy.data;
     const packed = sharedHeap().view(dtype, this.#reserve(length * (dtype === "float64" ? 8 : 4)), length);
-    pack(packed);
+    makeOnce(() => pack(packed));
     copies.push({ layout, data: packed });
     return packed;
-  }
-
-  /** Whether all values of `data` are finite, which `look` finds out: once, where they do not change. */
-  isFinite(data: FloatArray, look: () => boolean): boolean {
-    let known = this.#finite.get(data);
-    if (known === undefined) {
-      known = look();
-      if (this.#copies.has(data)) this.#finite.set(data, known);
-    }
-    return known;
   }
 
   /** Reserves memory for all copies, if that has not been done: best before a pass, whose tensors then lie behind it. */
@@ -128,7 +118,6 @@ export class PackedConstants {
     for (const block of this.#blocks.splice(0)) sharedHeap().free(block);
     this.#copies.clear();
     this.#maps.clear();
-    this.#finite.clear();
     this.#isClosed = true;
   }
 }

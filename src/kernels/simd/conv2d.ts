@@ -18,7 +18,7 @@ import type { Window2D } from "../window.js";
 import { fillZeros } from "../zeros.js";
 import { type Convolution, type ConvolutionFinish, convolve } from "./convolve.js";
 import { convolveFewFilters } from "./few-filters.js";
-import { areFinite, isKernelFinite } from "./finite.js";
+import { isKernelFinite } from "./finite.js";
 import type { LinePrologue } from "./image-lines.js";
 import { phasesOf, type WindowPhase } from "./phases.js";
 
@@ -96,7 +96,7 @@ export function conv2DInputGradientSimd(
   beside: Beside | undefined,
 ): boolean {
   const weights = contiguous(kernel).data;
-  if (!areFinite(weights, execution)) return false;
+  if (!isKernelFinite(weights, execution)) return false;
   const { seen, hasUnseen } = phasesOf(window);
   // in the heap all the time, since every phase writes a part of dx
   withArraysInHeap([contiguous(dy).data, weights], [dx.data], ([images, taps], [target]) => {

@@ -26,7 +26,7 @@ import { fillZeros } from "../zeros.js";
 import { partChannels, repeatChannels } from "./channel-multiplier.js";
 import { zeroFunction } from "./copy-kernel.js";
 import { type DepthwiseKernels, depthwiseKernels } from "./depthwise-kernels.js";
-import { areFinite, isKernelFinite } from "./finite.js";
+import { isKernelFinite } from "./finite.js";
 import { doubles, lanesOf, singles } from "./lanes.js";
 import { weighInPlace } from "./depthwise-in-place.js";
 import {
@@ -96,7 +96,7 @@ export function simdDepthwiseInputGradient(
   execution: Execution,
   vectors: number = panelVectors(),
 ): Tensor | undefined {
-  if (!areFinite(contiguous(kernel).data, execution)) return undefined;
+  if (!isKernelFinite(contiguous(kernel).data, execution)) return undefined;
   const [, , channels, planes] = kernel.shape;
   const { inputHeight, inputWidth } = window;
   const batch = dy.shape[0];

@@ -19,6 +19,7 @@
  */
 import { CACHE_LINE } from "../../tensor/heap.js";
 import { Beside, type Job } from "../../parallel/job.js";
+import { decideHere } from "../../parallel/recording.js";
 import type { FloatArray } from "../../tensor/dtype.js";
 import { allocateInScope, doublesInScope } from "../../tensor/arena.js";
 import { contiguous, empty, type Tensor } from "../../tensor/tensor.js";
@@ -158,7 +159,8 @@ export function filterGradientBeside<Other>(
     runTiles(execution, ...beside.take());
     return computed;
   });
-  if (isChecked && !sumsOfNothing.every((sum) => sum === 0)) runSimd(execution, runOf(true));
+  const isFinite = (): boolean => sumsOfNothing.every((sum) => sum === 0);
+  if (isChecked && !decideHere(sumsOfNothing, isFinite)) runSimd(execution, runOf(true));
   return { dKernel, dySums, other };
 }
 

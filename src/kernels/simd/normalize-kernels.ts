@@ -22,6 +22,7 @@ import {
 } from "../../assembly/code.js";
 import { doWhile, when, whileLoop } from "../../assembly/control.js";
 import { f32x4, i32, v128 } from "../../assembly/instructions.js";
+import { computeHere } from "../../parallel/recording.js";
 import { allocateInScope } from "../../tensor/arena.js";
 import type { FloatArray } from "../../tensor/dtype.js";
 import { doubleElements, type Elements, LANES, positivePart, singleElements, wherePositive } from "./floats.js";
@@ -30,7 +31,7 @@ import { storeSideBySide } from "./stores.js";
 /** `values`, [C] each, as kernels read them: in single precision, if so, or as they are. */
 export function interleaved(values: readonly Float64Array[], single: boolean): FloatArray {
   const all = allocateInScope(single ? "float32" : "float64", values.length * values[0].length);
-  interleave(values, all);
+  computeHere(values, [all], () => interleave(values, all));
   return all;
 }
 

@@ -9,6 +9,7 @@
  * @module
  */
 import { withArraysInHeap } from "../../parallel/borrow.js";
+import { computeHere } from "../../parallel/recording.js";
 import { allocateInScope } from "../../tensor/arena.js";
 import type { FloatArray } from "../../tensor/dtype.js";
 import { sharedHeap } from "../../tensor/heap.js";
@@ -127,7 +128,7 @@ export function withRight(
   const isNarrow = lanes !== singles && groups * columns * terms > MOST_DOUBLES;
   const kept = isNarrow ? singlesLayout(layout) : layout;
   const constant = execution.constants?.find(data, rightNumbers(kept), packedLength(kept), (packed) =>
-    packAll(execution, kept, data, packed),
+    packInJob(execution, kept, data, packed),
   );
   if (constant !== undefined) use({ packing: isNarrow ? "singles" : "panels", right: constant, bias: padded });
   else if (!ahead) use({ packing: "none", right: data, bias: padded });
@@ -145,27 +146,33 @@ function packedLength(layout: RightLayout): number {
 }
 
 /** Below this many values the calling thread packs alone, without a job: sharing would take longer. */
-const SMALL = 65_536;
+export const PACKED_ALONE = 65_536;
 
 /** Packs all panels of `data`. */
 function packAll(execution: Execution, layout: RightLayout, data: FloatArray, packed: FloatArray): void {
-  const { groups, columns, terms, panels } = layout;
-  if (groups * columns * terms < SMALL) {
-    withArraysInHeap([data], [], ([values]) => {
-      const pack = panelPacker(layout, values);
-      for (let group = 0; group < groups; group++) {
-        for (const panel of panels) pack(group, panel, packed.byteOffset + panelPlace(layout, group, panel.from));
-      }
-    });
-    return;
-  }
+  const { groups, columns, terms } = layout;
+  if (groups * columns * terms >= PACKED_ALONE) packInJob(execution, layout, data, packed);
+  else computeHere([data], [packed], () => packHere(layout, data, packed));
+}
+
+function packInJob(execution: Execution, layout: RightLayout, data: FloatArray, packed: FloatArray): void {
   runSimd(execution, {
     job: packJob,
     reads: [data],
     writes: [packed],
     numbers: rightNumbers(layout),
-    tiles: groups * panels.length,
+    tiles: layout.groups * layout.panels.length,
     scratch: 0,
+  });
+}
+
+/** Packs all panels of `data` on this thread. */
+function packHere(layout: RightLayout, data: FloatArray, packed: FloatArray): void {
+  withArraysInHeap([data], [], ([values]) => {
+    const pack = panelPacker(layout, values);
+    for (let group = 0; group < layout.groups; group++) {
+      for (const panel of layout.panels) pack(group, panel, packed.byteOffset + panelPlace(layout, group, panel.from));
+    }
   });
 }
 
@@ -175,11 +182,13 @@ function packAll(execution: Execution, layout: RightLayout, data: FloatArray, pa
  */
 function paddedBias({ groups, columns, paddedColumns }: RightLayout, bias: FloatArray): FloatArray {
   const padded = allocateInScope("float32", groups * paddedColumns);
-  if (bias.length < padded.length) padded.fill(0);
-  for (let group = 0; group < groups && bias.length > 0; group++) {
-    const shift = group * (paddedColumns - columns);
-    for (let from = group * columns, to = from + columns; from < to; from++) padded[from + shift] = bias[from];
-  }
+  computeHere([bias], [padded], () => {
+    if (bias.length < padded.length) padded.fill(0);
+    for (let group = 0; group < groups && bias.length > 0; group++) {
+      const shift = group * (paddedColumns - columns);
+      for (let from = group * columns, to = from + columns; from < to; from++) padded[from + shift] = bias[from];
+    }
+  });
   return padded;
 }
 
