@@ -10,15 +10,13 @@
  * @module
  */
 import { type Body, type Local, type NamedFunction, wasmFunction } from "../../assembly/code.js";
-import { doWhile, when, whileLoop } from "../../assembly/control.js";
+import { doWhile } from "../../assembly/control.js";
 import { i32, v128 } from "../../assembly/instructions.js";
-import { STRIP_BYTES, TAP_BYTES } from "./depthwise-bands.js";
+import { advance, type BandPlace, PIXELS, walkBand } from "./depthwise-band-walk.js";
+import { TAP_BYTES } from "./depthwise-bands.js";
 import { forEachWidth } from "./family.js";
 import { PANEL_VECTORS, singles } from "./lanes.js";
 import { storeSideBySide } from "./stores.js";
-
-/** Pixels that share the loads of the filter. */
-const PIXELS = 4;
 
 type InPlaceParameter =
   /** The tables of the strips of a band, at least one, and their end (`depthwise-bands.ts`). */
@@ -56,10 +54,8 @@ function makeKernel(vectors: number): InPlaceKernel {
     const allSums = upTo(PIXELS).map(() => upTo(vectors).map(() => local("v128")));
     const weights = upTo(vectors).map(() => local("v128"));
     const [tap, from, weight, to, source, filter, bias, out, panelsLeft] = upTo(9).map(() => local("i32"));
-    const [strip, table, tableEnd, left, stripSource, stripOut] = upTo(6).map(() => local("i32"));
     const loadAll = (address: Local<"i32">): Body => weights.map((w, j) => w.set(v128.load(address, 16 * j)));
-    const advance = (pointer: Local<"i32">, bytes: Local<"i32"> | number): Body => pointer.set(i32.add(pointer, bytes));
-    const pixels = (count: number): Body => {
+    const pixels = (count: number, { table, tableEnd, ...place }: BandPlace): Body => {
       const sums = allSums.slice(0, count);
       const addTap = [
         from.set(i32.add(source, i32.load(tap))),
@@ -72,10 +68,10 @@ function makeKernel(vectors: number): InPlaceKernel {
         advance(tap, TAP_BYTES),
       ];
       return [
-        source.set(stripSource),
+        source.set(place.source),
         filter.set(p.filter),
         bias.set(p.bias),
-        out.set(stripOut),
+        out.set(place.other),
         panelsLeft.set(p.panels),
         doWhile(
           [
@@ -95,29 +91,9 @@ function makeKernel(vectors: number): InPlaceKernel {
           ],
           panelsLeft,
         ),
-        stripSource.set(i32.add(stripSource, i32.mul(p.sourceStep, count))),
-        stripOut.set(i32.add(stripOut, i32.mul(p.outStep, count))),
-        left.set(i32.sub(left, count)),
       ];
     };
-    const ofStrip = [
-      [table, tableEnd, left, stripSource, stripOut].map((value, i) => value.set(i32.load(strip, 4 * i))),
-      stripSource.set(i32.add(stripSource, p.source)),
-      stripOut.set(i32.add(stripOut, p.out)),
-      whileLoop(i32.ge_s(left, PIXELS), pixels(PIXELS)),
-      upTo(PIXELS - 1).map((i) => when(i32.eq(left, i + 1), pixels(i + 1))),
-      advance(strip, STRIP_BYTES),
-    ];
-    return doWhile(
-      [
-        strip.set(p.strips),
-        doWhile(ofStrip, i32.ne(strip, p.end)),
-        advance(p.source, p.sourceRow),
-        advance(p.out, p.outRow),
-        p.rows.set(i32.sub(p.rows, 1)),
-      ],
-      p.rows,
-    );
+    return walkBand({ ...p, other: p.out, otherRow: p.outRow, otherStep: p.outStep }, local, pixels);
   });
 }
 

@@ -11,15 +11,13 @@
  * @module
  */
 import { type Body, type Local, type NamedFunction, wasmFunction } from "../../assembly/code.js";
-import { doWhile, when, whileLoop } from "../../assembly/control.js";
+import { doWhile } from "../../assembly/control.js";
 import { i32, v128 } from "../../assembly/instructions.js";
-import { STRIP_BYTES, TAP_BYTES } from "./depthwise-bands.js";
+import { advance, type BandPlace, PIXELS, walkBand } from "./depthwise-band-walk.js";
+import { TAP_BYTES } from "./depthwise-bands.js";
 import { forEachWidth } from "./family.js";
 import { PANEL_VECTORS, singles } from "./lanes.js";
 import { storeSideBySide } from "./stores.js";
-
-/** Pixels of dy that stay in registers. */
-const PIXELS = 4;
 
 type ProductsParameter =
   /** The tables of the strips of a band, at least one, and their end (`depthwise-bands.ts`). */
@@ -56,11 +54,9 @@ function makeKernel(vectors: number): ProductsInPlaceKernel {
     const allPixels = upTo(PIXELS).map(() => upTo(vectors).map(() => local("v128")));
     const sums = upTo(vectors).map(() => local("v128"));
     const [tap, from, at, source, dy, ofPanel, panelsLeft] = upTo(7).map(() => local("i32"));
-    const [strip, table, tableEnd, left, stripSource, stripDy] = upTo(6).map(() => local("i32"));
     const loadAll = (vectorsOf: readonly Local<"v128">[], address: Local<"i32">): Body =>
       vectorsOf.map((vector, j) => vector.set(v128.load(address, 16 * j)));
-    const advance = (pointer: Local<"i32">, bytes: Local<"i32"> | number): Body => pointer.set(i32.add(pointer, bytes));
-    const some = (count: number): Body => {
+    const some = (count: number, { table, tableEnd, ...place }: BandPlace): Body => {
       const pixels = allPixels.slice(0, count);
       const addTap = [
         from.set(i32.add(source, i32.load(tap))),
@@ -74,8 +70,8 @@ function makeKernel(vectors: number): ProductsInPlaceKernel {
         advance(tap, TAP_BYTES),
       ];
       return [
-        source.set(stripSource),
-        dy.set(stripDy),
+        source.set(place.source),
+        dy.set(place.other),
         ofPanel.set(p.sums),
         panelsLeft.set(p.panels),
         doWhile(
@@ -90,29 +86,9 @@ function makeKernel(vectors: number): ProductsInPlaceKernel {
           ],
           panelsLeft,
         ),
-        stripSource.set(i32.add(stripSource, i32.mul(p.sourceStep, count))),
-        stripDy.set(i32.add(stripDy, i32.mul(p.dyStep, count))),
-        left.set(i32.sub(left, count)),
       ];
     };
-    const ofStrip = [
-      [table, tableEnd, left, stripSource, stripDy].map((value, i) => value.set(i32.load(strip, 4 * i))),
-      stripSource.set(i32.add(stripSource, p.source)),
-      stripDy.set(i32.add(stripDy, p.dy)),
-      whileLoop(i32.ge_s(left, PIXELS), some(PIXELS)),
-      upTo(PIXELS - 1).map((i) => when(i32.eq(left, i + 1), some(i + 1))),
-      advance(strip, STRIP_BYTES),
-    ];
-    return doWhile(
-      [
-        strip.set(p.strips),
-        doWhile(ofStrip, i32.ne(strip, p.end)),
-        advance(p.source, p.sourceRow),
-        advance(p.dy, p.dyRow),
-        p.rows.set(i32.sub(p.rows, 1)),
-      ],
-      p.rows,
-    );
+    return walkBand({ ...p, other: p.dy, otherRow: p.dyRow, otherStep: p.dyStep }, local, some);
   });
 }
 
