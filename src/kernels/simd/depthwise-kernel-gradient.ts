@@ -21,6 +21,7 @@ import { type Window2D, windowFrom, windowNumbers } from "../window.js";
 import { repeatChannels } from "./channel-multiplier.js";
 import { zeroFunction } from "./copy-kernel.js";
 import { type DepthwiseKernels, depthwiseKernels } from "./depthwise-kernels.js";
+import { cutChannels } from "./depthwise-operands.js";
 import { sumProductsInPlace } from "./depthwise-products.js";
 import { doubles, lanesOf, singles, sumsAt } from "./lanes.js";
 import { outerProductKernels } from "./outer-product-kernels.js";
@@ -28,12 +29,6 @@ import { LINES_BYTES, type PanelLines, panelBytes, panelLines, rowPacker, tapPla
 import { runSimd, scratchAddress } from "./run.js";
 import { kernelFunction } from "./thread.js";
 import { panelVectors } from "./wide.js";
-
-/** How many tiles a thread should have, so that one that was held up leaves the others something to take. */
-const TILES_PER_THREAD = 2;
-
-/** Bytes of a pixel that a tile should read at least: lines of the cache come from memory in pairs. */
-const FEWEST_PIXEL_BYTES = 128;
 
 /** What all tiles have in common. */
 interface Plan {
@@ -67,12 +62,7 @@ export function simdDepthwiseKernelGradient(
   const lines = panelLines(window, 16 * vectors);
   const allTaps = kernelHeight * kernelWidth;
   const width = vectors * kernels.lanes.perVector;
-  const panelsFor = (tiles: number): number => Math.ceil(channels / tiles / width);
-  const fewest = Math.min(panelsFor(threads), Math.ceil(FEWEST_PIXEL_BYTES / (4 * width)));
-  const wanted = threads === 1 ? 1 : TILES_PER_THREAD * threads;
-  const fitting = Math.floor(LINES_BYTES / panelBytes(lines));
-  const panels = Math.max(1, Math.min(fitting, Math.max(fewest, panelsFor(wanted))));
-  const across = splitEvenly(channels, panels * width, width);
+  const across = cutChannels(channels, width, Math.floor(LINES_BYTES / panelBytes(lines)), threads);
   // taps are only shared where there are too few panels: who shares them packs the same pixels again
   const parts = across.count < threads ? Math.ceil(threads / across.count) : 1;
   const taps = splitEvenly(allTaps, Math.ceil(allTaps / parts), 1);

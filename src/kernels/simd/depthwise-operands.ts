@@ -68,6 +68,20 @@ export function cutTiles(
   return { rows: splitEvenly(outputHeight, rows, 1), across: splitEvenly(channels, panels * width, width) };
 }
 
+/** How many tiles a thread should have of those that all read the same pixels. */
+const CHANNEL_TILES_PER_THREAD = 2;
+/** Bytes of a pixel that such a tile should read at least: lines of the cache come from memory in pairs. */
+const FEWEST_PIXEL_BYTES = 128;
+
+/** Tiles of all outputs of at most `most` panels of `width` channels, for the gradient for the kernel; as many as threads can use. */
+export function cutChannels(channels: number, width: number, most: number, threads: number): Split {
+  const panelsFor = (tiles: number): number => Math.ceil(channels / tiles / width);
+  const fewest = Math.min(panelsFor(threads), Math.ceil(FEWEST_PIXEL_BYTES / (4 * width)));
+  const wanted = threads === 1 ? 1 : CHANNEL_TILES_PER_THREAD * threads;
+  const panels = Math.max(1, Math.min(most, Math.max(fewest, panelsFor(wanted))));
+  return splitEvenly(channels, panels * width, width);
+}
+
 /** The kernel that packs channels in panels; those of filters are as wide. */
 export function packPanelsOf({ lanes, vectors }: DepthwiseKernels): PackKernel {
   return outerProductKernels(lanes, vectors).packPanels;

@@ -14,20 +14,17 @@ import { wholeLines } from "../../tensor/heap.js";
 import type { Job } from "../../parallel/job.js";
 import type { FloatArray } from "../../tensor/dtype.js";
 import { type Execution, threadsOf } from "../execution.js";
-import { blockOf, splitBy, splitEvenly } from "../split.js";
+import { blockOf, splitBy } from "../split.js";
 import { sameWindow, type Window2D, windowNumbers } from "../window.js";
 import { copyFunction, zeroFunction } from "./copy-kernel.js";
 import { type BandTable, type Bands, bandsForward, bordersOf, tableBytes, writeTables } from "./depthwise-bands.js";
 import { wholePanels } from "./depthwise-in-place.js";
+import { cutChannels } from "./depthwise-operands.js";
 import { productsInPlaceKernel } from "./depthwise-products-kernel.js";
 import { singles } from "./lanes.js";
 import { runSimd, scratchAddress } from "./run.js";
 import { kernelFunction } from "./thread.js";
 
-/** How many tiles a thread should have, so that one that was held up leaves the others something to take. */
-const TILES_PER_THREAD = 2;
-/** Bytes of a pixel that a tile should read at least: lines of the cache come from memory in pairs. */
-const FEWEST_PIXEL_BYTES = 128;
 /** About how many bytes of sums a tile has: they stay in the first cache, beside the pixels. */
 const SUMS_BYTES = 16_384;
 
@@ -72,12 +69,8 @@ export function sumProductsInPlace(
   const bands = bandsForward(window);
   if (bands === undefined) return false;
   const width = across * singles.perVector;
-  const panelsFor = (tiles: number): number => Math.ceil(channels / tiles / width);
-  const fewest = Math.min(panelsFor(threads), Math.ceil(FEWEST_PIXEL_BYTES / (4 * width)));
-  const wanted = threads === 1 ? 1 : TILES_PER_THREAD * threads;
   const fitting = Math.floor(SUMS_BYTES / (4 * window.kernelHeight * window.kernelWidth * width));
-  const panels = Math.max(1, Math.min(fitting, Math.max(fewest, panelsFor(wanted))));
-  const tiles = splitEvenly(channels, panels * width, width);
+  const tiles = cutChannels(channels, width, fitting, threads);
   runSimd(execution, {
     job: depthwiseProductsJob,
     reads: [x, dy],
