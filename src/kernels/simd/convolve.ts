@@ -14,8 +14,9 @@
  *       line 3..6      ->      0 0 | line 4 | 0 0    ->        (line oh,     columns ow to ow + kW)
  *                              0 0 | line 5 | 0 0              (line oh + 1, columns ow to ow + kW) ...
  *
- * What follows the convolution, in inference a normalization, an addition, a ReLU, a tile does to what it has written while
- * that is in the cache.
+ * What follows the convolution, in inference a normalization, an addition, a ReLU, is done to float32 sums before they leave the
+ * registers. Where sums are doubles, or the last panel is not whole, a tile does it to what it has written while that is in the
+ * cache.
  *
  * @module
  */
@@ -36,8 +37,8 @@ import {
   type Reading,
   readingOf,
 } from "./image-lines.js";
-import { lanesOf } from "./lanes.js";
-import { TileScratch, tileMultiplier } from "./multiply.js";
+import { lanesOf, singles } from "./lanes.js";
+import { type ResultFinish, TileScratch, tileMultiplier } from "./multiply.js";
 import { chooseNormalizeKernel } from "./normalize-kernels.js";
 import { chooseSkipping, NO_SKIPPING, outputGroups } from "./padding.js";
 import {
@@ -50,6 +51,7 @@ import {
   rightNumbers,
 } from "./panels.js";
 import { planTiles, splitUnits } from "./plan.js";
+import { FINISH_BITS } from "./product-kernel.js";
 import { type Packing, packingFrom, packingNumber, scratchPanelBytes, withRight } from "./right-arrays.js";
 import { runSimd, type SimdRun, scratchAddress } from "./run.js";
 import { runKernel } from "./thread.js";
@@ -228,14 +230,16 @@ export const convolveJob: Job = {
       result: { image: 4 * image, line: 4 * line, position: 4 * position },
     };
     const rows = new TileRows(geometry, scratch);
+    const finishesSums = lanes === singles && layout.panels.every(({ columns, vectors }) => columns === vectors * lanes.perVector);
     const multiply = tileMultiplier(
       scratch,
       reading.length,
       layout,
       { packing, right, bias },
       batch * window.outputHeight * window.outputWidth,
+      finishesSums ? resultFinish(result, map, addend, rectify === 1) : undefined,
     );
-    const finish = finisher(layout, result.byteOffset, map, addend, rectify === 1, position);
+    const finish = finishesSums ? undefined : finisher(layout, result.byteOffset, map, addend, rectify === 1, position);
     /** Copies what a block of lines of a group sees. */
     const copyBlock = (group: number, lines: Range): void => {
       for (const part of partsOf(geometry, lines)) {
@@ -268,6 +272,16 @@ export const convolveJob: Job = {
     };
   },
 };
+
+/** What product kernels are told that shall finish `result`. */
+function resultFinish(result: FloatArray, map: FloatArray, addend: FloatArray, rectify: boolean): ResultFinish {
+  const { normalize, add, rectify: positive } = FINISH_BITS;
+  return {
+    finishes: (map.length > 0 ? normalize : 0) + (addend.length > 0 ? add : 0) + (rectify ? positive : 0),
+    map: map.byteOffset,
+    addend: addend.byteOffset - result.byteOffset,
+  };
+}
 
 /** Finishes what lies in some panels of a group of `rows` positions, of which the first is `at` values behind the start. */
 type Finisher = (at: number, rows: number, group: number, firstPanel: number, count: number) => void;

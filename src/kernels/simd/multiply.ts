@@ -8,7 +8,7 @@ import { aheadFunction, aheadStep } from "./ahead-kernel.js";
 import { forEachWidth } from "./family.js";
 import { NARROW_TILE_ROWS, TILE_ROWS } from "./lanes.js";
 import { type Panel, panelPacker, type RightLayout } from "./panels.js";
-import { productFunction, ROW_KIND, SPILL_BYTES, UNROLL } from "./product-kernel.js";
+import { MAP_BYTES, productFunction, ROW_KIND, SPILL_BYTES, UNROLL } from "./product-kernel.js";
 import { packedPlaces, panelWidener, type RightArrays } from "./right-arrays.js";
 import { rowKindFunction, tableFunction } from "./table-kernel.js";
 
@@ -143,12 +143,24 @@ function roundUp(value: number, unit: number): number {
 const LARGE_BYTES = 2 ** 18;
 const FEW_ROWS = 256;
 
+/** What is done to results in registers, where all panels are whole and sums float32. */
+export interface ResultFinish {
+  /** The sum of the `FINISH_BITS`. */
+  readonly finishes: number;
+  /** The address of the numbers of the first column of the first group. */
+  readonly map: number;
+  /** How far what is added lies behind the result. */
+  readonly addend: number;
+}
+
+const UNFINISHED: ResultFinish = { finishes: 0, map: 0, addend: 0 };
+
 /** Multiplies the rows of a tile, which lie at `a` and go to `c`, with the panels `from` to `to` of a group. */
 type TileMultiplier = (group: number, from: number, to: number, a: number, c: number) => void;
 
 /**
- * What multiplies the rows in the tables of `scratch`, some of `allRows` of the result, with panels. A segment of the right
- * operand has `segmentRows` rows.
+ * What multiplies the rows in the tables of `scratch`, some of `allRows` of the result, with panels, and finishes what comes of
+ * it. A segment of the right operand has `segmentRows` rows.
  */
 export function tileMultiplier(
   scratch: TileScratch,
@@ -156,8 +168,9 @@ export function tileMultiplier(
   layout: RightLayout,
   { packing, right, bias }: RightArrays,
   allRows: number,
+  { finishes, map, addend }: ResultFinish = UNFINISHED,
 ): TileMultiplier {
-  const { lanes, panels, paddedColumns, terms } = layout;
+  const { lanes, panels, columns, paddedColumns, terms } = layout;
   const productOf = forEachWidth((vectors) => productFunction(lanes, vectors));
   const aheadOf = forEachWidth((vectors) => aheadFunction(lanes, vectors));
   const packed = packing === "panels";
@@ -181,6 +194,9 @@ export function tileMultiplier(
         bias: bias.byteOffset + 4 * (group * paddedColumns + panel.from),
         columns: panel.columns,
         spill: scratch.spill,
+        finishes,
+        map: map + MAP_BYTES * (group * columns + panel.from),
+        addend: c + 4 * panel.from + addend,
         panels: count,
         panelBytes: terms * panel.vectors * 16,
         ahead: next?.address ?? 0,

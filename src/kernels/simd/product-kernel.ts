@@ -29,12 +29,14 @@ import {
   type Local,
   type NamedFunction,
   type Signature,
+  type Value,
   type ValueType,
   wasmFunction,
 } from "../../assembly/code.js";
 import { call, doWhile, leaveWhen, when, whileLoop } from "../../assembly/control.js";
 import { f32, f32x4, f64, f64x2, i32, v128 } from "../../assembly/instructions.js";
 import { type Family, family } from "./family.js";
+import { positivePart, singleElements } from "./floats.js";
 import { type Lanes, PANEL_VECTORS, tileRows } from "./lanes.js";
 import { storeSideBySide } from "./stores.js";
 import { kernelFunction } from "./thread.js";
@@ -83,11 +85,30 @@ export type ProductParameter =
   /** Columns of the panel that exist; the others are computed and dropped. */
   | "columns"
   /** Scratch memory for the sums of one tile. */
-  | "spill";
+  | "spill"
+  | FinishParameter;
+
+/** How float32 sums in whole panels are finished before they are stored: see {@link finishSingles}. */
+export type FinishParameter =
+  /** The sum of the {@link FINISH_BITS} of what is done; 0 where sums are doubles or a panel is not whole. */
+  | "finishes"
+  /** The numbers of the panel's columns, as `normalize-kernels.ts` has them. */
+  | "map"
+  /** The address that rows of what is added are counted from, as far apart as rows of c. */
+  | "addend";
+
+/** What can be done to results, one after the other. */
+export const FINISH_BITS = { normalize: 1, add: 2, rectify: 4 } as const;
+
+/** Bytes of the numbers of a column: mean, scale and offset. */
+export const MAP_BYTES = 12;
+
+const finishParameters: Record<FinishParameter, "i32"> = { finishes: "i32", map: "i32", addend: "i32" };
 
 export const productParameters: Record<ProductParameter, "i32"> = {
   ...{ kinds: "i32", kindCount: "i32", a: "i32", c: "i32" },
   ...{ panel: "i32", segmentRows: "i32", bias: "i32", columns: "i32", spill: "i32" },
+  ...finishParameters,
 };
 
 /** What the kernel for the rows of one kind is told: the fields of the kind, `first` as an address, and the others. */
@@ -96,6 +117,7 @@ export type TileParameter = RowKindField | Exclude<ProductParameter, "kinds" | "
 export const tileParameters: Record<TileParameter, "i32"> = {
   ...{ rows: "i32", results: "i32", count: "i32", segments: "i32", segmentCount: "i32", length: "i32", first: "i32" },
   ...{ a: "i32", c: "i32", segmentRows: "i32", bias: "i32", columns: "i32", spill: "i32" },
+  ...finishParameters,
 };
 
 /** A kernel for rows of one kind and a panel of some width. */
@@ -200,14 +222,48 @@ function addSegment(
   ];
 }
 
-/** Adds the bias to float32 sums and stores whole rows of them. */
-function storeSingles(sums: Sums, { results, c, bias }: Parameters, local: MakeLocal): Body {
+/** Adds the bias to float32 sums, finishes them, and stores whole rows of them. */
+function storeSingles(sums: Sums, p: Parameters, local: MakeLocal): Body {
   const to = local("i32");
   const addends = sums[0].map(() => local("v128"));
   return [
-    addends.map((addend, j) => addend.set(v128.load(bias, 16 * j))),
+    addends.map((addend, j) => addend.set(v128.load(p.bias, 16 * j))),
     sums.map((row) => row.map((sum, j) => sum.set(f32x4.add(sum, addends[j])))),
-    sums.map((row, i) => [to.set(i32.add(i32.load(results, 4 * i), c)), storeSideBySide(to, row)]),
+    finishSingles(sums, p, local),
+    sums.map((row, i) => [to.set(i32.add(i32.load(p.results, 4 * i), p.c)), storeSideBySide(to, row)]),
+  ];
+}
+
+/**
+ * What follows a product, while its results are in registers: (y - mean) scale + offset, an addend, a ReLU. Each is done to what
+ * memory would hold, so the bits are those of passes of their own.
+ */
+function finishSingles(sums: Sums, { results, finishes, map, addend }: Parameters, local: MakeLocal): Body {
+  const from = local("i32");
+  const together = Math.min(sums[0].length, singleElements.together);
+  /** One of the three numbers of the columns of a vector. */
+  const numbers = (which: number, j: number): Value<"v128"> =>
+    v128.load(map, 16 * (3 * together * Math.floor(j / together) + which * together + (j % together)));
+  const change = (each: (sum: Local<"v128">, j: number) => Value<"v128">): Body =>
+    sums.map((row) => row.map((sum, j) => sum.set(each(sum, j))));
+  const does = (finish: keyof typeof FINISH_BITS): Value<"i32"> => i32.and(finishes, FINISH_BITS[finish]);
+  return [
+    when(does("normalize"), [
+      change((sum, j) => f32x4.sub(sum, numbers(0, j))),
+      change((sum, j) => f32x4.mul(sum, numbers(1, j))),
+      change((sum, j) => f32x4.add(sum, numbers(2, j))),
+    ]),
+    when(
+      does("add"),
+      sums.map((row, i) => [
+        from.set(i32.add(i32.load(results, 4 * i), addend)),
+        row.map((sum, j) => sum.set(f32x4.add(sum, v128.load(from, 16 * j)))),
+      ]),
+    ),
+    when(
+      does("rectify"),
+      change((sum) => positivePart(sum, sum)),
+    ),
   ];
 }
 
@@ -280,6 +336,8 @@ function makePanelsKernel(lanes: Lanes, vectors: number): PanelsKernel {
         p.panel.set(i32.add(p.panel, p.panelBytes)),
         p.c.set(i32.add(p.c, 4 * width)),
         p.bias.set(i32.add(p.bias, 4 * width)),
+        p.map.set(i32.add(p.map, MAP_BYTES * width)),
+        p.addend.set(i32.add(p.addend, 4 * width)),
         p.panels.set(i32.sub(p.panels, 1)),
       ],
       p.panels,
@@ -336,6 +394,8 @@ export function callWith<K extends string>(
   second: K,
 ): (values: Readonly<Record<ProductParameter | K, number>>) => void {
   const run = kernelFunction(kernel);
-  return (v) =>
-    run(v.kinds, v.kindCount, v.a, v.c, v.panel, v.segmentRows, v.bias, v.columns, v.spill, v[first], v[second]);
+  return (v) => {
+    const { kinds, kindCount, a, c, panel, segmentRows, bias, columns, spill, finishes, map, addend } = v;
+    run(kinds, kindCount, a, c, panel, segmentRows, bias, columns, spill, finishes, map, addend, v[first], v[second]);
+  };
 }

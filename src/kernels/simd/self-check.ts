@@ -22,7 +22,7 @@ import {
   WIDE_PANEL_VECTORS,
 } from "./lanes.js";
 import { packKernel } from "./pack-kernel.js";
-import { productsKernel, ROW_KIND, SPILL_BYTES } from "./product-kernel.js";
+import { FINISH_BITS, productsKernel, ROW_KIND, SPILL_BYTES } from "./product-kernel.js";
 import { writeRowKind, writeTable } from "./table-kernel.js";
 import { type Check, checkOf, Checks, LEFT, type MakeArray, RIGHT, roundingIn, type Run } from "./self-check-arrays.js";
 import { gradientChecks } from "./self-check-gradients.js";
@@ -39,6 +39,7 @@ const DEPTH = 2 * LENGTH;
 const FIRST_OF_LAST = LENGTH + 1;
 /** Columns of the right operand, of which a kernel multiplies with as many as its panel has. */
 const COLUMNS = Math.max(...PANEL_VECTORS) * singles.perVector;
+const EVERY_FINISH = FINISH_BITS.normalize + FINISH_BITS.add + FINISH_BITS.rectify;
 /** Other values than those of the first row of the right operand. */
 const BIAS = RIGHT.map((_, i) => RIGHT[(3 * i) % RIGHT.length]);
 
@@ -60,7 +61,12 @@ function productChecks(make: MakeArray): readonly Check[] {
       const width = vectors * lanes.perVector;
       const kernels = WIDE_PANEL_VECTORS.includes(vectors) ? [false, true] : [false];
       return [width, width - 1].flatMap((columns) =>
-        kernels.map((readsAhead) => productCheck(make, operands, expected, { lanes, vectors, columns, readsAhead })),
+        kernels.flatMap((readsAhead) => {
+          const canFinish = lanes === singles && columns === width;
+          return (canFinish ? [false, true] : [false]).map((finishes) =>
+            productCheck(make, operands, expected, { lanes, vectors, columns, readsAhead, finishes }),
+          );
+        }),
       );
     });
   });
@@ -94,13 +100,17 @@ interface ProductKernel {
   /** Of the panel. */
   readonly columns: number;
   readonly readsAhead: boolean;
+  readonly finishes: boolean;
 }
+
+/** By what columns are moved and stretched, and what is added, where results are finished. */
+const FINISH_NUMBERS = [0.7, -1.3, 2.1, -0, 0.9, 1e-3, -2.6];
 
 function productCheck(
   make: MakeArray,
   { a, b, bias }: Operands,
   expected: Float32Array,
-  { lanes, vectors, columns, readsAhead }: ProductKernel,
+  { lanes, vectors, columns, readsAhead, finishes }: ProductKernel,
 ): Check {
   const filledUp = tileRows(vectors); // the last row, again and again
   const c = make(singles, ROWS * columns, [Number.NaN]);
@@ -110,6 +120,7 @@ function productCheck(
   const kinds = make(singles, 2 * ROW_KIND.length, [0]).byteOffset;
   const segments = make(singles, 2, [0]).byteOffset;
   const spill = make(singles, SPILL_BYTES / 4, [0]).byteOffset;
+  const [map, addend] = [3, ROWS].map((rows) => make(singles, finishes ? rows * columns : 0, FINISH_NUMBERS));
 
   const copying = {
     ...{ from: a.byteOffset, to: copy, runs: 1, runStride: 0, runLength: DEPTH },
@@ -136,9 +147,12 @@ function productCheck(
   const product = {
     ...{ kinds, kindCount: rowKinds.length, a: copy, c: c.byteOffset },
     ...{ panel, segmentRows: LENGTH, bias: bias.byteOffset, columns, spill },
+    ...{ finishes: finishes ? EVERY_FINISH : 0, map: map.byteOffset, addend: addend.byteOffset },
   };
+  const own = (i: number): number => expected[Math.floor(i / columns) * COLUMNS + (i % columns)];
+
   return checkOf(
-    `a product with ${lanes.name} sums, ${vectors} vectors and ${columns} columns`,
+    `a product with ${lanes.name} sums, ${vectors} vectors and ${columns} columns${finishes ? ", finished" : ""}`,
     c,
     (run) => {
       run(copyKernel(lanes), copying);
@@ -148,6 +162,16 @@ function productCheck(
       if (readsAhead) run(aheadKernel(lanes, vectors), { ...product, ahead: panel, aheadStep: 4 });
       else run(productsKernel(lanes, vectors), { ...product, panels: 1, panelBytes: 0 });
     },
-    (i) => expected[Math.floor(i / columns) * COLUMNS + (i % columns)],
+    (i) => (finishes ? finished(own(i), map, columns, i % columns, addend[i]) : own(i)),
   );
+}
+
+/** What normalization, addition and ReLU make of `y` in a column of a panel. */
+function finished(y: number, map: FloatArray, columns: number, column: number, addend: number): number {
+  const together = Math.min(columns, 2 * singles.perVector);
+  const numbers = 3 * together * Math.floor(column / together) + (column % together);
+  const [mean, scale, offset] = [0, 1, 2].map((which) => map[numbers + which * together]);
+  const { fround } = Math;
+  const sum = fround(fround(fround(fround(y - mean) * scale) + offset) + addend);
+  return sum <= 0 ? 0 : sum;
 }
