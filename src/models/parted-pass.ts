@@ -1,8 +1,9 @@
 /**
  * A pass that is kept in parts: each thread runs inference for some images of a batch by itself.
  *
- * One part is kept as a {@link KeptPass} that runs on one thread; the others are the same jobs over memory of their own. See
- * `kernels/pass-job.ts`.
+ * One part is kept as a {@link KeptPass} that runs on one thread; the others are the same jobs, on other threads over memory of
+ * their own. See `kernels/pass-job.ts`. Parts are small, if they can be, for what a layer writes should still be in the second
+ * cache when the next one reads it. But each part reads all weights again.
  *
  * @module
  */
@@ -22,12 +23,41 @@ import type { Model } from "./model.js";
 const MOST_IMAGES = 16;
 const MOST_VALUES = 2 ** 22;
 
-/** How many of `images` are a part, so that `threads` threads have equally many parts; undefined where there is no such number. */
-export function imagesOfPart(images: number, threads: number): number | undefined {
-  for (let part = MOST_IMAGES; part > 0 && threads > 1 && images > 0; part--) {
-    if (images % (part * threads) === 0) return part;
-  }
-  return undefined;
+/** The values of the largest tensor of a part, 2 MB, that the second cache is taken to hold. */
+const CACHED_VALUES = 2 ** 19;
+
+/** How many images a part should have. */
+export interface PartSize {
+  /** So many that what layers write is as much as the weights that they read. */
+  readonly fewest: number;
+  /** So few that what a layer writes stays in the cache. */
+  readonly most: number;
+}
+
+/** How many images of a batch for `model` a part should have. Images of any size have what they would have in any case. */
+export function partSizeFor({ graphNodes, weights }: Model): PartSize {
+  const outputs = graphNodes.map(({ layer, output: { shape } }) => {
+    const isProduct = layer.weights.some(({ shape }) => shape.length > 1);
+    return { isProduct, values: shape.slice(1).reduce<number>((size, axis) => size * (axis ?? Number.NaN), 1) };
+  });
+  const most = Math.floor(CACHED_VALUES / Math.max(...outputs.map(({ values }) => values)));
+  const written = outputs.reduce((sum, { isProduct, values }) => (isProduct ? sum + values : sum), 0);
+  const read = weights.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+  const isKnown = Number.isFinite(most) && written > 0;
+  return isKnown ? { fewest: Math.ceil(read / written), most: Math.max(1, most) } : { fewest: 1, most: MOST_IMAGES };
+}
+
+/**
+ * How many of `images` are a part, so that `threads` threads have equally many parts, as many as there should be or else rather
+ * more; undefined where there is no such number. One thread has some parts of at least the fewest images, or none.
+ */
+export function imagesOfPart(images: number, threads: number, { fewest, most }: PartSize): number | undefined {
+  const even: number[] = [];
+  for (let part = 1; part <= MOST_IMAGES; part++) if (images > 0 && images % (part * threads) === 0) even.push(part);
+  const enough = even.filter((part) => part >= fewest);
+  const best = enough.findLast((part) => part <= most) ?? enough.at(0);
+  if (threads === 1) return best === images ? undefined : best;
+  return best ?? even.at(-1);
 }
 
 /** Arrays of the job beside inputs and outputs. */
@@ -81,7 +111,7 @@ export class PartedPass {
    */
   static of(model: Model, inputs: readonly Tensor[], execution: Execution): PartedPass | undefined {
     const [images, ...shape] = inputs[0].shape;
-    const size = imagesOfPart(images, threadsOf(execution));
+    const size = imagesOfPart(images, threadsOf(execution), partSizeFor(model));
     if (size === undefined || size * sizeOf(shape) > MOST_VALUES || !takesAnyBatch(model)) return undefined;
     const firsts = inputs.map((x) => firstImages(x, size));
     const part = new KeptPass(model, firsts, { ...execution, pool: undefined });

@@ -3,7 +3,7 @@ import { after, describe, it } from "node:test";
 import fc from "fast-check";
 import { graphs } from "../../src/arbitraries/graphs.js";
 import { residualNetworks } from "../../src/arbitraries/residual-networks.js";
-import { createExecution, type Execution, runTiles } from "../../src/kernels/execution.js";
+import { createExecution, type Execution, runTiles, serial } from "../../src/kernels/execution.js";
 import { RELU, rectify, rectifyJob } from "../../src/kernels/rectify.js";
 import { Activation } from "../../src/layers/activation.js";
 import { Add } from "../../src/layers/add.js";
@@ -16,9 +16,12 @@ import type { Layer } from "../../src/layers/layer.js";
 import { ReLU } from "../../src/layers/relu.js";
 import { Reshape } from "../../src/layers/reshape.js";
 import { Softmax } from "../../src/layers/softmax.js";
+import { ResNet50 } from "../../src/models/applications/resnet.js";
 import { Model } from "../../src/models/model.js";
-import { imagesOfPart, PartedPass } from "../../src/models/parted-pass.js";
+import { imagesOfPart, PartedPass, partSizeFor } from "../../src/models/parted-pass.js";
 import { createPredictor, predict } from "../../src/models/predict.js";
+import { resnetV1 } from "../../src/models/resnet-v1.js";
+import { resnetV2 } from "../../src/models/resnet-v2.js";
 import type { Job } from "../../src/parallel/job.js";
 import type { FloatArray } from "../../src/tensor/dtype.js";
 import { sharedHeap } from "../../src/tensor/heap.js";
@@ -41,19 +44,69 @@ function block(...last: readonly Layer[]): Model {
   return new Model({ inputs: x, outputs: last.reduce((each, layer) => layer.apply(each), y), seed: 3 });
 }
 
+const any = { fewest: 1, most: 16 };
+
 describe("imagesOfPart", () => {
   it("gives every thread equally many parts, as large as can be, but of 16 images at most", () => {
     for (let images = 0; images < 70; images++) {
       for (let threads = 2; threads < 6; threads++) {
         const even = Array.from({ length: 16 }, (_, i) => i + 1).filter((part) => images % (part * threads) === 0);
-        assert.equal(imagesOfPart(images, threads), images === 0 ? undefined : even.at(-1));
+        assert.equal(imagesOfPart(images, threads, any), images === 0 ? undefined : even.at(-1));
       }
     }
-    assert.equal(imagesOfPart(32, 1), undefined);
-    assert.equal(imagesOfPart(32, 2), 16);
-    assert.equal(imagesOfPart(64, 2), 16);
-    assert.equal(imagesOfPart(34, 2), 1);
-    assert.equal(imagesOfPart(32, 64), undefined);
+    assert.equal(imagesOfPart(32, 2, any), 16);
+    assert.equal(imagesOfPart(64, 2, any), 16);
+    assert.equal(imagesOfPart(34, 2, any), 1);
+    assert.equal(imagesOfPart(32, 64, any), undefined);
+  });
+
+  it("gives parts as many images as there should be at most, but rather more than too few, and rather those than none", () => {
+    assert.equal(imagesOfPart(32, 2, { fewest: 2, most: 8 }), 8);
+    assert.equal(imagesOfPart(24, 2, { fewest: 2, most: 8 }), 6);
+    assert.equal(imagesOfPart(8, 2, { fewest: 3, most: 1 }), 4);
+    assert.equal(imagesOfPart(24, 2, { fewest: 5, most: 2 }), 6);
+    assert.equal(imagesOfPart(22, 2, { fewest: 2, most: 8 }), 11);
+    assert.equal(imagesOfPart(4, 2, { fewest: 3, most: 1 }), 2);
+  });
+
+  it("gives one thread some parts that have enough images, or none", () => {
+    assert.equal(imagesOfPart(32, 1, any), 16);
+    assert.equal(imagesOfPart(16, 1, any), undefined);
+    assert.equal(imagesOfPart(32, 1, { fewest: 2, most: 8 }), 8);
+    assert.equal(imagesOfPart(31, 1, { fewest: 2, most: 8 }), undefined);
+    assert.equal(imagesOfPart(8, 1, { fewest: 3, most: 1 }), 4);
+    assert.equal(imagesOfPart(1, 1, any), undefined);
+    assert.equal(imagesOfPart(0, 1, any), undefined);
+  });
+});
+
+describe("partSizeFor", () => {
+  it("lets the largest tensor of a part have 2 ** 19 values, and layers write as many as they read weights", () => {
+    const x = input({ shape: [32, 16, 8], name: "image" });
+    const wide = new Conv2D({ filters: 64, kernelSize: 1 }).apply(x); // 32,768 values of 64 * 9 weights
+    const outputs = new Dense({ units: 512, useBias: false }).apply(new Flatten().apply(wide)); // 512 of 512 * 32,768
+    const read = 64 * 9 + 512 * 32_768;
+    assert.deepEqual(partSizeFor(new Model({ inputs: x, outputs })), {
+      fewest: Math.ceil(read / (32_768 + 512)),
+      most: 16,
+    });
+  });
+
+  it("takes the networks of the Keras example and ResNet50 for what they are", () => {
+    assert.deepEqual(partSizeFor(resnetV1(20)), { fewest: 2, most: 32 });
+    assert.deepEqual(partSizeFor(resnetV2(29)), { fewest: 2, most: 8 });
+    assert.deepEqual(partSizeFor(ResNet50({ seed: 1 })), { fewest: 3, most: 1 });
+  });
+
+  it("wants nothing of models for images of any size, or without weights", () => {
+    const of = (...shape: readonly (number | null)[]): Model => {
+      const x = input({ shape, name: "image" });
+      return new Model({ inputs: x, outputs: new Conv2D({ filters: 3, kernelSize: 1 }).apply(x) });
+    };
+    assert.deepEqual(partSizeFor(of(null, 5, 2)), any);
+    assert.deepEqual(partSizeFor(of(7, 5, 2)), { fewest: 1, most: 4993 });
+    const x = input({ shape: [5], name: "x" });
+    assert.deepEqual(partSizeFor(new Model({ inputs: x, outputs: new ReLU().apply(x) })), any);
   });
 });
 
@@ -96,6 +149,19 @@ describe("PartedPass", () => {
           return pass;
         });
       }
+    }
+  });
+
+  it("gives them to one thread, part after part", () => {
+    const model = block(new Flatten(), new Dense({ units: 5 }));
+    const inputs = inputsOf(model, 48);
+    for (const { accumulate } of executions) {
+      const execution = { ...serial, kernel: serial.kernel, accumulate };
+      assertGivesBits(model, inputs, execution, (packing) => {
+        const pass = PartedPass.of(model, inputs, packing);
+        assert.ok(pass !== undefined);
+        return pass;
+      });
     }
   });
 
