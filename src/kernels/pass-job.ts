@@ -71,14 +71,18 @@ function passFrom(numbers: FloatArray, table: readonly Job[], memory: ArrayBuffe
 
 /**
  * The job whose tile is a pass of jobs of `table` over some of the images. It is given all memory that passes use, the numbers
- * of the passes of all threads, and the tensors that the images are read from, and those that the results go to.
+ * of the passes of all threads, and the tensors that the images are read from, and those that the results go to; and of the
+ * numbers how many a thread has, and one that no other pass has. A thread that is given the pass that it had before does not read
+ * it again.
  */
 export function passJobOf(table: readonly Job[]): Job {
+  let last: { readonly id: number; readonly pass: JobPass } | undefined;
   return {
     name: "pass",
-    prepare([memory, passes, ...wholes], [length]) {
+    prepare([memory, passes, ...wholes], [length, id]) {
       const from = length * threadNumber();
-      const { inputs, outputs, runs } = passFrom(passes.subarray(from, from + length), table, memory.buffer);
+      if (last === undefined || last.id !== id) last = { id, pass: passFrom(passes.subarray(from, from + length), table, memory.buffer) };
+      const { inputs, outputs, runs } = last.pass;
       const targets = wholes.slice(inputs.length);
       return (part) => {
         for (const [i, x] of inputs.entries()) x.set(wholes[i].subarray(part * x.length, (part + 1) * x.length));

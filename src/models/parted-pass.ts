@@ -90,6 +90,9 @@ function allMemory(): FloatArray {
   return sharedHeap().view("float32", 0, Math.floor(sharedHeap().peak / 4));
 }
 
+/** The number of the next pass. */
+let nextId = 1;
+
 /** A pass over a model whose weights stay as they are, and whose images threads share. */
 export class PartedPass {
   /** The outputs of the last run, until the next. */
@@ -131,7 +134,7 @@ export class PartedPass {
       job: passJob,
       reads: [allMemory(), passes, ...this.#inputs.map((x) => x.data)],
       writes: this.outputs.map((y) => y.data),
-      numbers: [passes.length / threadsOf(execution)],
+      numbers: [passes.length / threadsOf(execution), nextId++],
       tiles: parts,
       inHeap: true,
     };

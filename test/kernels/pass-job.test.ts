@@ -61,17 +61,22 @@ describe("passJob", () => {
     const others = passNumbers(pass, kernelJobs, twin.placeOf);
     assert.equal(others.length, own.length);
     const whole = generate([6, 5, 4, 8], "float32", (n, h, w, c) => imagesOf(Math.floor(n / 2)).get(n % 2, h, w, c));
-    for (const numbers of [own, others]) {
+    for (const [id, numbers] of [own, others].entries()) {
       const y = tensor(new Float32Array(whole.size), whole.shape);
       const before = [...pass.inputs, ...pass.outputs].map((data) => data.slice());
       const memory = heap.view("float32", 0, heap.peak / 4);
-      const run = passJob.prepare([memory, Float64Array.from(numbers), whole.data, y.data], [numbers.length]);
+      const run = passJob.prepare([memory, Float64Array.from(numbers), whole.data, y.data], [numbers.length, id]);
       for (const part of [2, 0, 1]) run(part);
       for (const part of [0, 1, 2]) {
         const result = tensor(y.data.slice(part * 320, (part + 1) * 320), SHAPE);
         assertSameBits(result, compute(imagesOf(part)), `part ${part}`);
       }
       if (numbers === others) assert.deepEqual([...pass.inputs, ...pass.outputs], before);
+      // the pass that it had before is not read again, whatever it is given; another one is
+      const nothing = Float64Array.from({ length: numbers.length }, () => Number.NaN);
+      y.data.fill(0);
+      passJob.prepare([memory, nothing, whole.data, y.data], [numbers.length, id])(1);
+      assertSameBits(tensor(y.data.slice(320, 640), SHAPE), compute(imagesOf(1)), "again");
     }
     for (const each of [region, twin.region]) each.close();
   });

@@ -24,8 +24,9 @@ import type { Beside, Job } from "../../parallel/job.js";
 import type { FloatArray } from "../../tensor/dtype.js";
 import { type Execution, NO_VALUES, threadsOf } from "../execution.js";
 import { blockOf } from "../split.js";
-import { WINDOW_NUMBERS, type Window2D, windowFrom, windowNumbers } from "../window.js";
+import type { Window2D } from "../window.js";
 import type { Range } from "./axes.js";
+import { planFrom, planNumbers, type ResultPlaces } from "./convolve-plan.js";
 import { finishKernels } from "./element-kernels.js";
 import { LANES } from "./floats.js";
 import {
@@ -37,35 +38,18 @@ import {
   type Reading,
   readingOf,
 } from "./image-lines.js";
-import { lanesOf, singles } from "./lanes.js";
+import { lanesOf } from "./lanes.js";
 import { type ResultFinish, TileScratch, tileMultiplier } from "./multiply.js";
 import { chooseNormalizeKernel } from "./normalize-kernels.js";
-import { chooseSkipping, NO_SKIPPING, outputGroups } from "./padding.js";
-import {
-  panelBytes,
-  RIGHT_NUMBERS,
-  type RightLayout,
-  type RightOperand,
-  rightFrom,
-  rightLayout,
-  rightNumbers,
-} from "./panels.js";
+import { chooseSkipping, NO_SKIPPING } from "./padding.js";
+import { panelBytes, type RightLayout, type RightOperand, rightLayout } from "./panels.js";
 import { planTiles, splitUnits } from "./plan.js";
 import { FINISH_BITS } from "./product-kernel.js";
-import { type Packing, packingFrom, packingNumber, scratchPanelBytes, withRight } from "./right-arrays.js";
+import { type Packing, scratchPanelBytes, withRight } from "./right-arrays.js";
 import { runSimd, type SimdRun, scratchAddress } from "./run.js";
 import { runKernel } from "./thread.js";
-import { partsOf, type TileGeometry, TileRows } from "./tile-rows.js";
+import { partsOf, TileRows } from "./tile-rows.js";
 import { panelVectors } from "./wide.js";
-
-/** Where results go: element (n, oh, ow, co of group g) to `offset + n * image + oh * line + ow * position + g * columns + co`. */
-interface ResultPlaces {
-  readonly data: FloatArray;
-  readonly offset: number;
-  readonly image: number;
-  readonly line: number;
-  readonly position: number;
-}
 
 /** A convolution as a product. */
 export interface Convolution {
@@ -82,7 +66,7 @@ export interface Convolution {
   /** Whether all values of the kernel are finite; asked only where padding could be left out then. */
   readonly isFinite: () => boolean;
   readonly bias: FloatArray;
-  readonly result: ResultPlaces;
+  readonly result: ResultPlaces & { readonly data: FloatArray };
   /** What is done to the images first, of which windows must see no border; there is one group then. */
   readonly prologue?: LinePrologue | undefined;
   /** What is done to a result that is one contiguous tensor, of whole vectors of columns. */
@@ -139,24 +123,11 @@ export function convolve(convolution: Convolution, execution: Execution, beside?
       job: convolveJob,
       reads: [images, right, biases, prologue?.map ?? NO_VALUES, finish?.map ?? NO_VALUES, finish?.addend ?? NO_VALUES],
       writes: [result.data],
-      numbers: [
-        ...rightNumbers(layout),
-        ...windowNumbers(window),
-        packingNumber(packing),
-        batch,
-        channels,
-        plan.units,
-        tilePanels,
-        result.offset,
-        result.image,
-        result.line,
-        result.position,
-        Number(prologue?.rectify === true),
-        Number(finish?.rectify === true),
-        threads,
-        Number(skipping.rows),
-        Number(skipping.columns),
-      ],
+      numbers: planNumbers({
+        ...{ layout, window, packing, batch, channels, tileLines: plan.units, tilePanels, result, threads, skipping },
+        ...{ prepares: prologue !== undefined, rectifiesFirst: prologue?.rectify === true },
+        rectifies: finish?.rectify === true,
+      }),
       tiles: tilesDown * layout.groups * Math.ceil(layout.panels.length / tilePanels),
       scratch: scratch.end + copies,
     };
@@ -181,78 +152,51 @@ function tileScratch(
 export const convolveJob: Job = {
   name: "convolve",
   prepare([images, right, bias, before, map, addend, scratchMemory, result], numbers) {
-    const layout = rightFrom(numbers);
+    const { layout, window, packing, geometry, batch, tileLines, tilePanels, split, finishesSums, ...how } =
+      planFrom(numbers);
     const { lanes, groups, columns } = layout;
-    const window = windowFrom(numbers, RIGHT_NUMBERS);
-    const [
-      packingIs,
-      batch,
-      channels,
-      tileLines,
-      tilePanels,
-      offset,
-      image,
-      line,
-      position,
-      rectifyFirst,
-      rectify,
-      threads,
-      skipsRows,
-      skipsColumns,
-    ] = numbers.slice(RIGHT_NUMBERS + WINDOW_NUMBERS);
-    const packing = packingFrom(packingIs);
-    const prologue = before.length > 0 ? { map: before, rectify: rectifyFirst === 1 } : undefined;
-    const skipping = { rows: skipsRows === 1, columns: skipsColumns === 1 };
-    const reading = readingOf(window, lanes, groups, channels, prologue !== undefined, skipping);
-    const outputs = outputGroups(window, skipping);
+    const { reading, channels, left } = geometry;
+    const { image, line, position } = how.result;
     const across = Math.ceil(layout.panels.length / tilePanels);
-    const split = splitUnits(batch * window.outputHeight, tileLines, threads);
+    const prologue = before.length > 0 ? { map: before, rectify: how.rectifiesFirst } : undefined;
 
     const address = scratchAddress(scratchMemory, numbers);
     const mostRows = tileLines * window.outputWidth;
-    const scratch = tileScratch(address, layout, packing, mostRows, outputs.length, window, reading);
-    const pixel = reading.copied ? channels * lanes.bytes : channels * 4;
-    const pitch = (reading.copied ? reading.columns : window.inputWidth) * pixel;
+    const scratch = tileScratch(address, layout, packing, mostRows, geometry.groups.length, window, reading);
     scratch.setSegments(
       window.kernelHeight,
-      window.dilationHeight * pitch,
+      window.dilationHeight * left.line,
       reading.segmentsPerLine,
-      window.dilationWidth * pixel,
+      window.dilationWidth * left.position,
     );
     const copyLines =
       prologue === undefined
         ? lineCopier(window, reading, lanes, channels, groups)
         : lineNormalizer(window, reading, lanes, channels, prologue, scratch.end);
     const copiesAt = scratch.end + reading.lineBytes;
-    const geometry: TileGeometry = {
-      ...{ window, reading, channels, groups: outputs },
-      left: { image: 4 * window.inputHeight * window.inputWidth * channels * groups, line: pitch, position: pixel },
-      result: { image: 4 * image, line: 4 * line, position: 4 * position },
-    };
     const rows = new TileRows(geometry, scratch);
-    const finishesSums = lanes === singles && layout.panels.every(({ columns, vectors }) => columns === vectors * lanes.perVector);
     const multiply = tileMultiplier(
       scratch,
       reading.length,
       layout,
       { packing, right, bias },
       batch * window.outputHeight * window.outputWidth,
-      finishesSums ? resultFinish(result, map, addend, rectify === 1) : undefined,
+      finishesSums ? resultFinish(result, map, addend, how.rectifies) : undefined,
     );
-    const finish = finishesSums ? undefined : finisher(layout, result.byteOffset, map, addend, rectify === 1, position);
+    const finish = finishesSums ? undefined : finisher(layout, result.byteOffset, map, addend, how.rectifies, position);
     /** Copies what a block of lines of a group sees. */
     const copyBlock = (group: number, lines: Range): void => {
       for (const part of partsOf(geometry, lines)) {
-        const from = images.byteOffset + part.image * geometry.left.image + 4 * group * channels;
+        const from = images.byteOffset + part.image * left.image + 4 * group * channels;
         copyLines(from, part.outputs.from * window.strideHeight - window.padTop, part.height, copiesAt + part.seenAt);
       }
     };
     /** Where what the window at (n, oh, 0) sees begins, were there an image on all sides. */
     const seenAt = (n: number, oh: number): number =>
       images.byteOffset +
-      n * geometry.left.image +
-      (oh * window.strideHeight - window.padTop) * pitch -
-      window.padLeft * pixel;
+      n * left.image +
+      (oh * window.strideHeight - window.padTop) * left.line -
+      window.padLeft * left.position;
     let copied = -1;
     return (tile) => {
       const block = Math.floor(tile / across);
@@ -265,7 +209,7 @@ export const convolveJob: Job = {
       copied = block;
       const firstPanel = (tile % across) * tilePanels;
       const a = reading.copied ? copiesAt : seenAt(n, oh);
-      const c = result.byteOffset + 4 * (offset + n * image + oh * line + group * columns);
+      const c = result.byteOffset + 4 * (how.result.offset + n * image + oh * line + group * columns);
       multiply(group, firstPanel, firstPanel + tilePanels, a, c);
       // lines of all images follow each other
       finish?.(lines.from * line, (lines.to - lines.from) * window.outputWidth, group, firstPanel, tilePanels);

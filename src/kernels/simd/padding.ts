@@ -16,7 +16,8 @@
  *
  * @module
  */
-import { onceForWindow, type Window2D } from "../window.js";
+import { onceFor } from "../once-for.js";
+import type { Window2D } from "../window.js";
 import { type Axis, horizontalAxis, type OutputsSeeing, outputsByTaps, type Range, verticalAxis } from "./axes.js";
 import { TILE_ROWS } from "./lanes.js";
 
@@ -48,7 +49,7 @@ function together(outputs: number, taps: number): OutputsSeeing[] {
 }
 
 /** The outputs of a window in groups, where all see something of the image and groups are not many; else undefined. */
-export const groupsInside: (window: Window2D) => readonly OutputGroup[] | undefined = onceForWindow((window) => {
+export const groupsInside: (window: Window2D) => readonly OutputGroup[] | undefined = onceFor((window) => {
   const rows = outputsByTaps(verticalAxis(window), window.outputHeight);
   const columns = outputsByTaps(horizontalAxis(window), window.outputWidth);
   if (rows.length * columns.length > MOST_GROUPS || ![...rows, ...columns].every(seesImage)) return undefined;
@@ -78,7 +79,7 @@ interface Choices {
   readonly best: Map<number, SkippingPlan>;
 }
 
-const choicesOf = onceForWindow((window): Choices => {
+const choicesOf = onceFor((window: Window2D): Choices => {
   const rows = canSkip(verticalAxis(window), window.outputHeight);
   // columns that are left out must be the first or last ones of a run of values
   const columns = window.dilationWidth === 1 && canSkip(horizontalAxis(window), window.outputWidth);

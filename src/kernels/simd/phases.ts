@@ -15,7 +15,8 @@
  *
  * @module
  */
-import { onceForWindow, type Window2D } from "../window.js";
+import { onceFor } from "../once-for.js";
+import type { Window2D } from "../window.js";
 import { type Axis, horizontalAxis, verticalAxis } from "./axes.js";
 
 /** The inputs along one axis that are seen through the same taps: every `step`-th, from `first` on. */
@@ -67,7 +68,7 @@ interface Phases {
 }
 
 /** The phases of a window, worked out once. */
-export const phasesOf: (window: Window2D) => Phases = onceForWindow((window) => {
+export const phasesOf: (window: Window2D) => Phases = onceFor((window) => {
   const [rows, columns] = [verticalAxis(window), horizontalAxis(window)].map(phasesAlong);
   const pairs = rows.flatMap((row) => columns.map((column) => ({ row, column })));
   const seen = pairs.filter(({ row, column }) => row.taps > 0 && column.taps > 0);

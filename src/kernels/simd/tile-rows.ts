@@ -8,6 +8,7 @@
  *
  * @module
  */
+import { onceFor } from "../once-for.js";
 import type { Window2D } from "../window.js";
 import type { Range } from "./axes.js";
 import type { Reading } from "./image-lines.js";
@@ -82,7 +83,7 @@ export class TileRows {
   constructor(geometry: TileGeometry, scratch: TileScratch) {
     this.#geometry = geometry;
     this.#scratch = scratch;
-    this.#kinds = geometry.groups.map((group) => kindOf(group, geometry));
+    this.#kinds = kindsOf(geometry);
   }
 
   /** Sees to it that the tables hold the rows of the outputs from line `oh` of an image on, `lines` in all. */
@@ -125,6 +126,9 @@ export class TileRows {
     }
   }
 }
+
+/** What the rows of each group are multiplied with. */
+const kindsOf = onceFor((geometry: TileGeometry) => geometry.groups.map((group) => kindOf(group, geometry)));
 
 /** What the rows of a group are multiplied with. */
 function kindOf({ rows, columns }: OutputGroup, { reading, channels }: TileGeometry): RowKind {
