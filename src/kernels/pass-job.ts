@@ -18,8 +18,7 @@
  * @module
  */
 import { compact } from "../parallel/integers.js";
-import type { Job, JobRun } from "../parallel/job.js";
-import { runAlone } from "../parallel/pool.js";
+import type { Job, JobRun, PrepareTiles } from "../parallel/job.js";
 import type { FloatArray } from "../tensor/dtype.js";
 import { asOnlyThread, threadNumber } from "./simd/thread.js";
 
@@ -51,8 +50,18 @@ export function passNumbers(
   return numbers;
 }
 
+/** A job of a pass as a thread runs it. */
+interface ReadRun {
+  readonly prepare: PrepareTiles;
+  readonly arrays: readonly FloatArray[];
+  readonly tiles: number;
+}
+
+/** A pass as a thread runs it. */
+type ReadPass = Pick<JobPass, "inputs" | "outputs"> & { readonly runs: readonly ReadRun[] };
+
 /** The pass that {@link passNumbers} wrote, in `memory`. */
-function passFrom(numbers: FloatArray, table: readonly Job[], memory: ArrayBufferLike): JobPass {
+function passFrom(numbers: FloatArray, table: readonly Job[], memory: ArrayBufferLike): ReadPass {
   let at = 0;
   const next = (): number => compact(numbers[at++]);
   const times = <Item>(count: number, make: () => Item): Item[] => Array.from({ length: count }, make);
@@ -63,10 +72,20 @@ function passFrom(numbers: FloatArray, table: readonly Job[], memory: ArrayBuffe
     inputs: times(inputs, singles),
     outputs: times(outputs, singles),
     runs: times(runs, () => {
-      const [job, tiles, arrays, count] = times(4, next);
-      return { job: table[job], tiles, reads: times(arrays, array), writes: [], numbers: times(count, next) };
+      const [index, tiles, count, numberCount] = times(4, next);
+      const arrays = times(count, array);
+      const told = times(numberCount, next);
+      const job = table[index];
+      const prepare = job.prepareFor?.(told) ?? ((given: readonly FloatArray[]) => job.prepare(given, told));
+      return { prepare, arrays, tiles };
     }),
   };
+}
+
+/** Computes all tiles of a job. */
+function runTiles({ prepare, arrays, tiles }: ReadRun): void {
+  const compute = prepare(arrays);
+  for (let tile = 0; tile < tiles; tile++) compute(tile);
 }
 
 /**
@@ -76,17 +95,18 @@ function passFrom(numbers: FloatArray, table: readonly Job[], memory: ArrayBuffe
  * it again.
  */
 export function passJobOf(table: readonly Job[]): Job {
-  let last: { readonly id: number; readonly pass: JobPass } | undefined;
+  let last: { readonly id: number; readonly pass: ReadPass } | undefined;
   return {
     name: "pass",
     prepare([memory, passes, ...wholes], [length, id]) {
       const from = length * threadNumber();
-      if (last === undefined || last.id !== id) last = { id, pass: passFrom(passes.subarray(from, from + length), table, memory.buffer) };
+      if (last === undefined || last.id !== id)
+        last = { id, pass: passFrom(passes.subarray(from, from + length), table, memory.buffer) };
       const { inputs, outputs, runs } = last.pass;
       const targets = wholes.slice(inputs.length);
       return (part) => {
         for (const [i, x] of inputs.entries()) x.set(wholes[i].subarray(part * x.length, (part + 1) * x.length));
-        asOnlyThread(() => runs.forEach(runAlone));
+        asOnlyThread(() => runs.forEach(runTiles));
         for (const [i, y] of outputs.entries()) targets[i].set(y, part * y.length);
       };
     },

@@ -128,6 +128,18 @@ export function window2D(
   };
 }
 
+/** `derive`, worked out once for every window: a layer has the same one in every step. */
+export function onceForWindow<T>(derive: (window: Window2D) => T): (window: Window2D) => T {
+  const derived = new WeakMap<Window2D, T>();
+  return (window) => {
+    const known = derived.get(window);
+    if (known !== undefined) return known;
+    const value = derive(window);
+    derived.set(window, value);
+    return value;
+  };
+}
+
 /** The geometry as numbers for a job, to be read back with {@link windowFrom}. */
 export function windowNumbers(window: Window2D): number[] {
   return [

@@ -8,6 +8,9 @@ import type { FloatArray } from "../tensor/dtype.js";
 /** Computes one tile. */
 export type ComputeTile = (tile: number) => void;
 
+/** Gives what computes the tiles of a job, given its arrays. */
+export type PrepareTiles = (arrays: readonly FloatArray[]) => ComputeTile;
+
 /** Work in tiles. A tile writes outputs that no other tile touches, so neither order nor thread can change a bit. */
 export interface Job {
   /** The name by which a worker finds the job in its own copy of the job table. */
@@ -17,6 +20,8 @@ export interface Job {
    * `arrays` are what the job reads, then what it writes.
    */
   readonly prepare: (arrays: readonly FloatArray[], numbers: readonly number[]) => ComputeTile;
+  /** The same in two steps, for numbers that come again: what it gives prepares the job as often as it is asked to. */
+  readonly prepareFor?: (numbers: readonly number[]) => PrepareTiles;
 }
 
 /** One run of a job. */

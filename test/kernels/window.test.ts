@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import {
+  onceForWindow,
   type Padding,
   type Pair,
   sameWindow,
@@ -149,5 +150,18 @@ describe("sameWindow", () => {
     const again = sameWindow(windowNumbers(windowOf(100)), 0);
     assert.notEqual(again, first);
     assert.deepEqual(again, first);
+  });
+});
+
+describe("onceForWindow", () => {
+  it("derives once for each window, and not from one what belongs to another", () => {
+    const derived: number[] = [];
+    const widthOf = onceForWindow(({ inputWidth }) => {
+      derived.push(inputWidth);
+      return inputWidth;
+    });
+    const [narrow, wide] = [5, 7].map((width) => window2D([3, width], [2, 2], [1, 1], "same", [1, 1]));
+    assert.deepEqual([narrow, wide, narrow, wide].map(widthOf), [5, 7, 5, 7]);
+    assert.deepEqual(derived, [5, 7]);
   });
 });

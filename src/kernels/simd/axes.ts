@@ -3,8 +3,7 @@
  *
  * @module
  */
-import { onceFor } from "../once-for.js";
-import type { Window2D } from "../window.js";
+import { onceForWindow, type Window2D } from "../window.js";
 
 /** A half-open range. */
 export interface Range {
@@ -85,7 +84,7 @@ export function horizontalAxis(window: Window2D): Axis {
 }
 
 /** Whether every output of a window sees the input through some tap. */
-export const everyOutputSees: (window: Window2D) => boolean = onceFor(
+export const everyOutputSees: (window: Window2D) => boolean = onceForWindow(
   (window) => seeAll(verticalAxis(window), window.outputHeight) && seeAll(horizontalAxis(window), window.outputWidth),
 );
 

@@ -1,19 +1,16 @@
 /**
- * What all tiles of a convolution have in common, as far as it follows from the numbers of the job (`convolve.ts`). A pass that is
- * kept runs the job with the same numbers again: so it is worked out once for them.
+ * What all tiles of a convolution have in common, as far as it follows from the numbers of the job (`convolve.ts`).
  *
  * @module
  */
-import { onceFor } from "../once-for.js";
 import type { Split } from "../split.js";
 import { WINDOW_NUMBERS, type Window2D, windowFrom, windowNumbers } from "../window.js";
-import { readingOf } from "./image-lines.js";
-import { singles } from "./lanes.js";
+import { type Reading, readingOf } from "./image-lines.js";
 import { outputGroups, type Skipping } from "./padding.js";
 import { RIGHT_NUMBERS, type RightLayout, rightFrom, rightNumbers } from "./panels.js";
 import { splitUnits } from "./plan.js";
 import { type Packing, packingFrom, packingNumber } from "./right-arrays.js";
-import type { TileGeometry } from "./tile-rows.js";
+import { type Distances, rowKind, type TileGeometry } from "./tile-rows.js";
 
 /** Where results go: element (n, oh, ow, co of group g) to `offset + n * image + oh * line + ow * position + g * columns + co`. */
 export interface ResultPlaces {
@@ -50,8 +47,8 @@ interface ConvolutionPlan extends Told {
   readonly geometry: TileGeometry;
   /** The lines of output of all images. */
   readonly split: Split;
-  /** Whether what follows is done to sums in registers: to float32 sums, in whole panels. */
-  readonly finishesSums: boolean;
+  /** Whether all columns of all panels exist. */
+  readonly hasWholePanels: boolean;
 }
 
 /** As numbers for a job, to be read back with {@link planFrom}. */
@@ -79,38 +76,55 @@ export function planNumbers(told: Told): number[] {
 }
 
 /** What {@link planNumbers} wrote at the start of `numbers`, and what follows from it. */
-export const planFrom: (numbers: readonly number[]) => ConvolutionPlan = onceFor((numbers) => {
+export function planFrom(numbers: readonly number[]): ConvolutionPlan {
   const layout = rightFrom(numbers);
   const window = windowFrom(numbers, RIGHT_NUMBERS);
-  const [packingIs, batch, channels, tileLines, tilePanels, ...others] = numbers.slice(RIGHT_NUMBERS + WINDOW_NUMBERS);
+  const [packing, batch, channels, tileLines, tilePanels, ...others] = numbers.slice(RIGHT_NUMBERS + WINDOW_NUMBERS);
   const [offset, image, line, position, threads, skipsRows, skipsColumns, prepares, rectifiesFirst, rectifies] = others;
-  const told: Told = {
-    ...{ layout, window, packing: packingFrom(packingIs), batch, channels, tileLines, tilePanels, threads },
-    result: { offset, image, line, position },
-    skipping: { rows: skipsRows === 1, columns: skipsColumns === 1 },
-    ...{ prepares: prepares === 1, rectifiesFirst: rectifiesFirst === 1, rectifies: rectifies === 1 },
-  };
+  const { lanes, panels } = layout;
+  const result = { offset, image, line, position };
+  const skipping = { rows: skipsRows === 1, columns: skipsColumns === 1 };
+  const reading = readingOf(window, lanes, layout.groups, channels, prepares === 1, skipping);
+  const groups = outputGroups(window, skipping);
   return {
-    ...told,
-    geometry: geometryOf(told),
-    split: splitUnits(batch * window.outputHeight, tileLines, threads),
-    finishesSums:
-      layout.lanes === singles &&
-      layout.panels.every(({ columns, vectors }) => columns === vectors * singles.perVector),
-  };
-});
-
-function geometryOf({ layout, window, channels, skipping, prepares, result }: Told): TileGeometry {
-  const { lanes, groups } = layout;
-  const reading = readingOf(window, lanes, groups, channels, prepares, skipping);
-  const position = reading.copied ? channels * lanes.bytes : channels * 4;
-  return {
-    ...{ window, reading, channels, groups: outputGroups(window, skipping) },
-    left: {
-      image: 4 * window.inputHeight * window.inputWidth * channels * groups,
-      line: (reading.copied ? reading.columns : window.inputWidth) * position,
-      position,
+    layout,
+    window,
+    packing: packingFrom(packing),
+    batch,
+    channels,
+    tileLines,
+    tilePanels,
+    result,
+    threads,
+    skipping,
+    prepares: prepares === 1,
+    rectifiesFirst: rectifiesFirst === 1,
+    rectifies: rectifies === 1,
+    geometry: {
+      window,
+      reading,
+      channels,
+      groups,
+      kinds: groups.map((group) => rowKind(group, reading, channels)),
+      left: pixelsApart(window, reading, channels, layout),
+      result: { image: 4 * image, line: 4 * line, position: 4 * position },
     },
-    result: { image: 4 * result.image, line: 4 * result.line, position: 4 * result.position },
+    split: splitUnits(batch * window.outputHeight, tileLines, threads),
+    hasWholePanels: panels.every(({ columns, vectors }) => columns === vectors * lanes.perVector),
+  };
+}
+
+/** How far pixels of the image, or of its copy, are apart. */
+function pixelsApart(
+  { inputHeight, inputWidth }: Window2D,
+  { copied, columns }: Reading,
+  channels: number,
+  { lanes, groups }: RightLayout,
+): Distances {
+  const position = channels * (copied ? lanes.bytes : 4);
+  return {
+    image: 4 * inputHeight * inputWidth * channels * groups,
+    line: (copied ? columns : inputWidth) * position,
+    position,
   };
 }

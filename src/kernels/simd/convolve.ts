@@ -15,12 +15,12 @@
  *                              0 0 | line 5 | 0 0              (line oh + 1, columns ow to ow + kW) ...
  *
  * What follows the convolution, in inference a normalization, an addition, a ReLU, is done to float32 sums before they leave the
- * registers. Where sums are doubles, or the last panel is not whole, a tile does it to what it has written while that is in the
- * cache.
+ * registers. Where sums are doubles, the last panel is not whole, or the addend would be waited for, a tile does it to what it has
+ * written while that is in the cache.
  *
  * @module
  */
-import type { Beside, Job } from "../../parallel/job.js";
+import type { Beside, Job, PrepareTiles } from "../../parallel/job.js";
 import type { FloatArray } from "../../tensor/dtype.js";
 import { type Execution, NO_VALUES, threadsOf } from "../execution.js";
 import { blockOf } from "../split.js";
@@ -38,7 +38,7 @@ import {
   type Reading,
   readingOf,
 } from "./image-lines.js";
-import { lanesOf } from "./lanes.js";
+import { lanesOf, singles } from "./lanes.js";
 import { type ResultFinish, TileScratch, tileMultiplier } from "./multiply.js";
 import { chooseNormalizeKernel } from "./normalize-kernels.js";
 import { chooseSkipping, NO_SKIPPING } from "./padding.js";
@@ -75,6 +75,12 @@ export interface Convolution {
 
 /** Tiles of all columns for each thread that are enough. */
 const FEWEST_WHOLE = 4;
+
+/**
+ * With more panels than these what is added to sums in registers comes from far apart, a line of the cache for each row, and is
+ * waited for; a pass over whole rows reads it from front to back.
+ */
+const MOST_ADDED_PANELS = 4;
 
 /** What follows a convolution. */
 export interface ConvolutionFinish {
@@ -151,18 +157,24 @@ function tileScratch(
 /** Some lines of output, and some panels of one group of its channels. */
 export const convolveJob: Job = {
   name: "convolve",
-  prepare([images, right, bias, before, map, addend, scratchMemory, result], numbers) {
-    const { layout, window, packing, geometry, batch, tileLines, tilePanels, split, finishesSums, ...how } =
-      planFrom(numbers);
-    const { lanes, groups, columns } = layout;
-    const { reading, channels, left } = geometry;
-    const { image, line, position } = how.result;
-    const across = Math.ceil(layout.panels.length / tilePanels);
-    const prologue = before.length > 0 ? { map: before, rectify: how.rectifiesFirst } : undefined;
+  prepare: (arrays, numbers) => convolveFor(numbers)(arrays),
+  prepareFor: convolveFor,
+};
 
+/** What computes tiles of the convolution that `numbers` tell of, given its arrays. */
+function convolveFor(numbers: readonly number[]): PrepareTiles {
+  const plan = planFrom(numbers);
+  const { layout, window, batch, tilePanels, split, geometry, rectifies } = plan;
+  const { lanes, groups, columns, panels } = layout;
+  const { reading, channels, left } = geometry;
+  const { offset, image, line, position } = plan.result;
+  const across = Math.ceil(panels.length / tilePanels);
+  return ([images, right, bias, before, map, addend, scratchMemory, result]) => {
+    const prologue = before.length > 0 ? { map: before, rectify: plan.rectifiesFirst } : undefined;
     const address = scratchAddress(scratchMemory, numbers);
-    const mostRows = tileLines * window.outputWidth;
-    const scratch = tileScratch(address, layout, packing, mostRows, geometry.groups.length, window, reading);
+    const mostRows = plan.tileLines * window.outputWidth;
+    const kinds = geometry.groups.length;
+    const scratch = tileScratch(address, layout, plan.packing, mostRows, kinds, window, reading);
     scratch.setSegments(
       window.kernelHeight,
       window.dilationHeight * left.line,
@@ -175,15 +187,17 @@ export const convolveJob: Job = {
         : lineNormalizer(window, reading, lanes, channels, prologue, scratch.end);
     const copiesAt = scratch.end + reading.lineBytes;
     const rows = new TileRows(geometry, scratch);
+    const isSingle = lanes === singles && plan.hasWholePanels;
+    const finishesSums = isSingle && (addend.length === 0 || panels.length <= MOST_ADDED_PANELS);
     const multiply = tileMultiplier(
       scratch,
       reading.length,
       layout,
-      { packing, right, bias },
+      { packing: plan.packing, right, bias },
       batch * window.outputHeight * window.outputWidth,
-      finishesSums ? resultFinish(result, map, addend, how.rectifies) : undefined,
+      finishesSums ? resultFinish(result, map, addend, rectifies) : undefined,
     );
-    const finish = finishesSums ? undefined : finisher(layout, result.byteOffset, map, addend, how.rectifies, position);
+    const finish = finishesSums ? undefined : finisher(layout, result.byteOffset, map, addend, rectifies, position);
     /** Copies what a block of lines of a group sees. */
     const copyBlock = (group: number, lines: Range): void => {
       for (const part of partsOf(geometry, lines)) {
@@ -209,13 +223,13 @@ export const convolveJob: Job = {
       copied = block;
       const firstPanel = (tile % across) * tilePanels;
       const a = reading.copied ? copiesAt : seenAt(n, oh);
-      const c = result.byteOffset + 4 * (how.result.offset + n * image + oh * line + group * columns);
+      const c = result.byteOffset + 4 * (offset + n * image + oh * line + group * columns);
       multiply(group, firstPanel, firstPanel + tilePanels, a, c);
       // lines of all images follow each other
       finish?.(lines.from * line, (lines.to - lines.from) * window.outputWidth, group, firstPanel, tilePanels);
     };
-  },
-};
+  };
+}
 
 /** What product kernels are told that shall finish `result`. */
 function resultFinish(result: FloatArray, map: FloatArray, addend: FloatArray, rectify: boolean): ResultFinish {

@@ -14,8 +14,7 @@
  *
  * @module
  */
-import { onceFor } from "../once-for.js";
-import type { Window2D } from "../window.js";
+import { onceForWindow, type Window2D } from "../window.js";
 import { type Axis, horizontalAxis, outputsByTaps, type Range, verticalAxis } from "./axes.js";
 import { type Part, partsBack, partsForward } from "./depthwise-parts.js";
 import { groupsInside, type OutputGroup } from "./padding.js";
@@ -54,12 +53,12 @@ export interface Bands {
 const MOST_USES = 16;
 
 /** The bands of the forward pass and of the gradient for the kernel; undefined where an image is better packed. */
-export const bandsForward: (window: Window2D) => Bands | undefined = onceFor((window) =>
+export const bandsForward: (window: Window2D) => Bands | undefined = onceForWindow((window) =>
   bandsOf(partsForward(window), 1),
 );
 
 /** The bands of the gradient for the input, whose phases must see some tap; undefined where dy is better packed. */
-export const bandsBack: (window: Window2D) => Bands | undefined = onceFor((window) =>
+export const bandsBack: (window: Window2D) => Bands | undefined = onceForWindow((window) =>
   bandsOf(partsBack(window), window.strideWidth),
 );
 
@@ -118,7 +117,7 @@ export interface Border {
 }
 
 /** The outputs that see padding above and below, and then on the left and right; those in corners are among both. */
-export const bordersOf: (window: Window2D) => readonly Border[] = onceFor((window) => {
+export const bordersOf: (window: Window2D) => readonly Border[] = onceForWindow((window) => {
   const { outputHeight, outputWidth, kernelHeight, kernelWidth } = window;
   const down = {
     axis: verticalAxis(window),

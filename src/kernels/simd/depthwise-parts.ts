@@ -5,8 +5,7 @@
  *
  * @module
  */
-import { onceFor } from "../once-for.js";
-import type { Window2D } from "../window.js";
+import { onceForWindow, type Window2D } from "../window.js";
 import { phasesOf } from "./phases.js";
 
 /** A convolution through `window`. Places are pixels of the image that is written. */
@@ -21,12 +20,12 @@ export interface Part {
 }
 
 /** The one part of the forward pass. */
-export const partsForward: (window: Window2D) => readonly Part[] = onceFor((window) => [
+export const partsForward: (window: Window2D) => readonly Part[] = onceForWindow((window) => [
   { window, output: 0, firstTap: 0, rowTap: window.kernelWidth, columnTap: 1 },
 ]);
 
 /** The parts of the gradient for the input: the phases that see any tap, if any does. */
-export const partsBack: (window: Window2D) => readonly Part[] = onceFor((window) =>
+export const partsBack: (window: Window2D) => readonly Part[] = onceForWindow((window) =>
   phasesOf(window).seen.map(({ row, column, window: seenThrough }) => ({
     window: seenThrough,
     output: row.first * window.inputWidth + column.first,
@@ -106,9 +105,9 @@ function shareLines(parts: readonly Part[]): SharedLines {
 }
 
 /** The lines of the forward pass. */
-export const linesForward: (window: Window2D) => SharedLines = onceFor((window) =>
+export const linesForward: (window: Window2D) => SharedLines = onceForWindow((window) =>
   shareLines(partsForward(window)),
 );
 
 /** The lines of the gradient for the input, of which some phase must see a tap. */
-export const linesBack: (window: Window2D) => SharedLines = onceFor((window) => shareLines(partsBack(window)));
+export const linesBack: (window: Window2D) => SharedLines = onceForWindow((window) => shareLines(partsBack(window)));

@@ -16,8 +16,7 @@
  *
  * @module
  */
-import { onceFor } from "../once-for.js";
-import type { Window2D } from "../window.js";
+import { onceForWindow, type Window2D } from "../window.js";
 import { type Axis, horizontalAxis, type OutputsSeeing, outputsByTaps, type Range, verticalAxis } from "./axes.js";
 import { TILE_ROWS } from "./lanes.js";
 
@@ -49,7 +48,7 @@ function together(outputs: number, taps: number): OutputsSeeing[] {
 }
 
 /** The outputs of a window in groups, where all see something of the image and groups are not many; else undefined. */
-export const groupsInside: (window: Window2D) => readonly OutputGroup[] | undefined = onceFor((window) => {
+export const groupsInside: (window: Window2D) => readonly OutputGroup[] | undefined = onceForWindow((window) => {
   const rows = outputsByTaps(verticalAxis(window), window.outputHeight);
   const columns = outputsByTaps(horizontalAxis(window), window.outputWidth);
   if (rows.length * columns.length > MOST_GROUPS || ![...rows, ...columns].every(seesImage)) return undefined;
@@ -79,7 +78,7 @@ interface Choices {
   readonly best: Map<number, SkippingPlan>;
 }
 
-const choicesOf = onceFor((window: Window2D): Choices => {
+const choicesOf = onceForWindow((window): Choices => {
   const rows = canSkip(verticalAxis(window), window.outputHeight);
   // columns that are left out must be the first or last ones of a run of values
   const columns = window.dilationWidth === 1 && canSkip(horizontalAxis(window), window.outputWidth);

@@ -15,8 +15,7 @@
  *
  * @module
  */
-import { onceFor } from "../once-for.js";
-import type { Window2D } from "../window.js";
+import { onceForWindow, type Window2D } from "../window.js";
 import { type Axis, horizontalAxis, verticalAxis } from "./axes.js";
 
 /** The inputs along one axis that are seen through the same taps: every `step`-th, from `first` on. */
@@ -68,7 +67,7 @@ interface Phases {
 }
 
 /** The phases of a window, worked out once. */
-export const phasesOf: (window: Window2D) => Phases = onceFor((window) => {
+export const phasesOf: (window: Window2D) => Phases = onceForWindow((window) => {
   const [rows, columns] = [verticalAxis(window), horizontalAxis(window)].map(phasesAlong);
   const pairs = rows.flatMap((row) => columns.map((column) => ({ row, column })));
   const seen = pairs.filter(({ row, column }) => row.taps > 0 && column.taps > 0);

@@ -8,7 +8,6 @@
  *
  * @module
  */
-import { onceFor } from "../once-for.js";
 import type { Window2D } from "../window.js";
 import type { Range } from "./axes.js";
 import type { Reading } from "./image-lines.js";
@@ -38,8 +37,9 @@ export interface TileGeometry {
   readonly window: Window2D;
   readonly reading: Reading;
   readonly channels: number;
-  /** The outputs of an image, by the taps through which they see it. */
+  /** The outputs of an image, by the taps through which they see it, and what each of these groups is multiplied with. */
   readonly groups: readonly OutputGroup[];
+  readonly kinds: readonly RowKind[];
   readonly left: Distances;
   readonly result: Distances;
 }
@@ -75,7 +75,6 @@ function distance(images: number, lines: number, height: number, image: number, 
 export class TileRows {
   readonly #geometry: TileGeometry;
   readonly #scratch: TileScratch;
-  readonly #kinds: readonly RowKind[];
   /** What the tables hold: in which place lines are, and how many. */
   #place = Number.NaN;
   #count = 0;
@@ -83,7 +82,6 @@ export class TileRows {
   constructor(geometry: TileGeometry, scratch: TileScratch) {
     this.#geometry = geometry;
     this.#scratch = scratch;
-    this.#kinds = kindsOf(geometry);
   }
 
   /** Sees to it that the tables hold the rows of the outputs from line `oh` of an image on, `lines` in all. */
@@ -106,7 +104,7 @@ export class TileRows {
   }
 
   #write(parts: readonly ImagePart[]): void {
-    const { window, groups, left, result } = this.#geometry;
+    const { window, groups, kinds, left, result } = this.#geometry;
     const lineStride = window.strideHeight * left.line;
     const stride = window.strideWidth * left.position;
     this.#scratch.clearRows();
@@ -122,17 +120,17 @@ export class TileRows {
         const c = { first, lineStride: result.line, stride: result.position };
         this.#scratch.addRows(to - from, endColumn - firstColumn, a, c);
       }
-      this.#scratch.endKind(this.#kinds[i]);
+      this.#scratch.endKind(kinds[i]);
     }
   }
 }
 
-/** What the rows of each group are multiplied with. */
-const kindsOf = onceFor((geometry: TileGeometry) => geometry.groups.map((group) => kindOf(group, geometry)));
-
 /** What the rows of a group are multiplied with. */
-function kindOf({ rows, columns }: OutputGroup, { reading, channels }: TileGeometry): RowKind {
-  const { segmentsPerLine, length } = reading;
+export function rowKind(
+  { rows, columns }: OutputGroup,
+  { segmentsPerLine, length }: Reading,
+  channels: number,
+): RowKind {
   const firstSegment = rows.taps.from * segmentsPerLine;
   return {
     firstSegment,
