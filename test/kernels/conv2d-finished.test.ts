@@ -123,6 +123,7 @@ describe("conv2DFinished", () => {
   // [what is reached, batch, image, channels, filters, kernel]
   const large = [
     ["many tiles, which begin and end within images", 3, [37, 29], 3, 12, [3, 3]],
+    ["panels side by side, which are packed once for many tiles", 2, [41, 23], 3, 56, [3, 1]],
     ["tiles that have a part of the channels", 1, [2, 3], 5, 516, [1, 1]],
     ["one depthwise filter for each channel", 2, [5, 7], 1, 1, [3, 2]],
   ] as const;

@@ -11,6 +11,7 @@ import { BatchNormalization } from "../../src/layers/batch-normalization.js";
 import { Conv2D } from "../../src/layers/conv2d.js";
 import { Dense } from "../../src/layers/dense.js";
 import { Flatten } from "../../src/layers/flatten.js";
+import { GlobalAveragePooling2D } from "../../src/layers/global-average-pooling2d.js";
 import { input } from "../../src/layers/input-layer.js";
 import type { Layer } from "../../src/layers/layer.js";
 import { ReLU } from "../../src/layers/relu.js";
@@ -64,6 +65,7 @@ describe("imagesOfPart", () => {
     assert.equal(imagesOfPart(32, 2, { fewest: 2, most: 8 }), 8);
     assert.equal(imagesOfPart(24, 2, { fewest: 2, most: 8 }), 6);
     assert.equal(imagesOfPart(8, 2, { fewest: 3, most: 1 }), 4);
+    assert.equal(imagesOfPart(8, 2, { fewest: 2, most: 1 }), 2);
     assert.equal(imagesOfPart(24, 2, { fewest: 5, most: 2 }), 6);
     assert.equal(imagesOfPart(22, 2, { fewest: 2, most: 8 }), 11);
     assert.equal(imagesOfPart(4, 2, { fewest: 3, most: 1 }), 2);
@@ -104,6 +106,9 @@ describe("partSizeFor", () => {
       return new Model({ inputs: x, outputs: new Conv2D({ filters: 3, kernelSize: 1 }).apply(x) });
     };
     assert.deepEqual(partSizeFor(of(null, 5, 2)), any);
+    const image = input({ shape: [null, 7, 3], name: "image" });
+    const pooled = new Dense({ units: 2 }).apply(new GlobalAveragePooling2D().apply(image));
+    assert.deepEqual(partSizeFor(new Model({ inputs: image, outputs: pooled })), any);
     assert.deepEqual(partSizeFor(of(7, 5, 2)), { fewest: 1, most: 4993 });
     const x = input({ shape: [5], name: "x" });
     assert.deepEqual(partSizeFor(new Model({ inputs: x, outputs: new ReLU().apply(x) })), any);
