@@ -115,7 +115,7 @@ function convolved(
 
 /**
  * {@link conv2D} of what the prologue makes of `x`, and then what `epilogue` says: the bits of passes of their own. On the
- * vector unit a tile finishes its results while they are in the cache, and prepares what it reads where that is read once.
+ * vector unit a tile finishes its results before they go to memory, and prepares what it reads where that is read once.
  *
  * @throws TypeError when element types disagree; Error when shapes do.
  */

@@ -285,7 +285,7 @@ export class Conv2D extends Layer {
     return this.#kernelSize.every((size) => size === 1) && this.#config.groups === 1;
   }
 
-  /** Convolves, and finishes every part of the output while it is in the cache. */
+  /** Convolves, and finishes every part of the output before it goes to memory. */
   override callFinished(
     [x]: readonly Tensor[],
     context: CallContext,

@@ -34,7 +34,7 @@ export interface PartSize {
   readonly most: number;
 }
 
-/** How many images of a batch for `model` a part should have. Images of any size have what they would have in any case. */
+/** How many images of a batch for `model` a part should have. Of images of any size nothing is known. */
 export function partSizeFor({ graphNodes, weights }: Model): PartSize {
   const outputs = graphNodes.map(({ layer, output: { shape } }) => {
     const isProduct = layer.weights.some(({ shape }) => shape.length > 1);

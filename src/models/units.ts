@@ -3,7 +3,7 @@
  *
  *     BatchNormalization -> ReLU            x is read, y written; what lies between never exists
  *     BatchNormalization -> Add -> ReLU     x and the other way through a residual block are read, y written
- *     Conv2D -> Add, Conv2D -> ReLU         a tile of y is finished while it is in the cache
+ *     Conv2D -> Add, Conv2D -> ReLU         a tile of y is finished while it is near
  *     Conv2D -> BatchNormalization -> ...   the same, in inference
  *
  * A node joins the unit before it when nobody else reads that one's output. Each layer says for itself whether it can be
