@@ -83,7 +83,7 @@ function passFrom(numbers: FloatArray, table: readonly Job[], memory: ArrayBuffe
 }
 
 /** Computes all tiles of a job. */
-function runTiles({ prepare, arrays, tiles }: ReadRun): void {
+function computeTiles({ prepare, arrays, tiles }: ReadRun): void {
   const compute = prepare(arrays);
   for (let tile = 0; tile < tiles; tile++) compute(tile);
 }
@@ -106,7 +106,7 @@ export function passJobOf(table: readonly Job[]): Job {
       const targets = wholes.slice(inputs.length);
       return (part) => {
         for (const [i, x] of inputs.entries()) x.set(wholes[i].subarray(part * x.length, (part + 1) * x.length));
-        asOnlyThread(() => runs.forEach(runTiles));
+        asOnlyThread(() => runs.forEach(computeTiles));
         for (const [i, y] of outputs.entries()) targets[i].set(y, part * y.length);
       };
     },

@@ -42,8 +42,8 @@ interface Told {
   readonly rectifies: boolean;
 }
 
-/** What follows from it. */
-interface ConvolutionPlan extends Told {
+/** What tiles go by: some of that, and what follows from it. */
+interface ConvolutionPlan extends Omit<Told, "channels" | "threads" | "skipping" | "prepares"> {
   readonly geometry: TileGeometry;
   /** The lines of output of all images. */
   readonly split: Split;
@@ -91,13 +91,9 @@ export function planFrom(numbers: readonly number[]): ConvolutionPlan {
     window,
     packing: packingFrom(packing),
     batch,
-    channels,
     tileLines,
     tilePanels,
     result,
-    threads,
-    skipping,
-    prepares: prepares === 1,
     rectifiesFirst: rectifiesFirst === 1,
     rectifies: rectifies === 1,
     geometry: {

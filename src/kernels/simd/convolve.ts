@@ -187,8 +187,8 @@ function convolveFor(numbers: readonly number[]): PrepareTiles {
         : lineNormalizer(window, reading, lanes, channels, prologue, scratch.end);
     const copiesAt = scratch.end + reading.lineBytes;
     const rows = new TileRows(geometry, scratch);
-    const isSingle = lanes === singles && plan.hasWholePanels;
-    const finishesSums = isSingle && (addend.length === 0 || panels.length <= MOST_ADDED_PANELS);
+    const canFinishSums = lanes === singles && plan.hasWholePanels;
+    const finishesSums = canFinishSums && (addend.length === 0 || panels.length <= MOST_ADDED_PANELS);
     const multiply = tileMultiplier(
       scratch,
       reading.length,
@@ -233,9 +233,11 @@ function convolveFor(numbers: readonly number[]): PrepareTiles {
 
 /** What product kernels are told that shall finish `result`. */
 function resultFinish(result: FloatArray, map: FloatArray, addend: FloatArray, rectify: boolean): ResultFinish {
-  const { normalize, add, rectify: positive } = FINISH_BITS;
   return {
-    finishes: (map.length > 0 ? normalize : 0) + (addend.length > 0 ? add : 0) + (rectify ? positive : 0),
+    finishes:
+      (map.length > 0 ? FINISH_BITS.normalize : 0) +
+      (addend.length > 0 ? FINISH_BITS.add : 0) +
+      (rectify ? FINISH_BITS.rectify : 0),
     map: map.byteOffset,
     addend: addend.byteOffset - result.byteOffset,
   };

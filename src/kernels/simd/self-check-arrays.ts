@@ -18,6 +18,12 @@ export const LEFT: readonly number[] = [
 /** The same for right operands. */
 export const RIGHT: readonly number[] = [0.3, -1.7, 2.9, -0, 4.1, 1e-38, -0.01, 1e-20, 7.7, 0.1, -3.3];
 
+/** By which channels are moved and stretched, and what is added. */
+export const NUMBERS: readonly number[] = [0.7, -1.3, 2.1, -0, 0.9, 1e-3, -2.6];
+
+/** max(value, 0), as a ReLU takes it. */
+export const positivePart = (value: number): number => (value <= 0 ? 0 : value);
+
 /** Space behind arrays that are read and written in whole vectors. */
 const SLACK = 64;
 /** What all arrays take together, with room for more. */

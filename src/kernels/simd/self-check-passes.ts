@@ -9,7 +9,7 @@ import { finishKernels, rectifyKernel, sumKernels } from "./element-kernels.js";
 import { PANEL_VECTORS, singles } from "./lanes.js";
 import { normalizationGradientKernels, normalizeKernels } from "./normalize-kernels.js";
 import { outerProductKernels } from "./outer-product-kernels.js";
-import { type Check, checkOf, type MakeArray } from "./self-check-arrays.js";
+import { type Check, checkOf, type MakeArray, NUMBERS, positivePart } from "./self-check-arrays.js";
 
 const FIRST = [1.1, -2.3, -0, 1e-40, Number.NaN, 16777217, 0, -1.4e-45, Number.POSITIVE_INFINITY, 1e20, -0.1];
 const SECOND = [0.3, -1.7, -0, 2.9, 4.1, 1e-38, -1e20];
@@ -17,9 +17,6 @@ const SECOND = [0.3, -1.7, -0, 2.9, 4.1, 1e-38, -1e20];
 /** Vectors: two together, and one alone. */
 const VECTORS = 3;
 const LENGTH = 4 * VECTORS;
-
-/** max(value, 0), as a ReLU takes it. */
-const positivePart = (value: number): number => (value <= 0 ? 0 : value);
 
 /** Their checks. */
 export function passChecks(make: MakeArray): readonly Check[] {
@@ -60,8 +57,6 @@ function elementChecks(make: MakeArray): readonly Check[] {
 
 /** Rows: a pair, and one alone. */
 const ROWS = 3;
-/** By which channels are moved and stretched. */
-const NUMBERS = [0.7, -1.3, 2.1, -0, 0.9, 1e-3, -2.6];
 
 function normalizationChecks(make: MakeArray): readonly Check[] {
   const [x, dy, addend] = [FIRST, SECOND, NUMBERS].map((values) => make(singles, ROWS * LENGTH, values));

@@ -24,7 +24,18 @@ import {
 import { packKernel } from "./pack-kernel.js";
 import { FINISH_BITS, productsKernel, ROW_KIND, SPILL_BYTES } from "./product-kernel.js";
 import { writeRowKind, writeTable } from "./table-kernel.js";
-import { type Check, checkOf, Checks, LEFT, type MakeArray, RIGHT, roundingIn, type Run } from "./self-check-arrays.js";
+import {
+  type Check,
+  checkOf,
+  Checks,
+  LEFT,
+  type MakeArray,
+  NUMBERS,
+  positivePart,
+  RIGHT,
+  roundingIn,
+  type Run,
+} from "./self-check-arrays.js";
 import { gradientChecks } from "./self-check-gradients.js";
 import { passChecks } from "./self-check-passes.js";
 import { runKernel } from "./thread.js";
@@ -39,6 +50,7 @@ const DEPTH = 2 * LENGTH;
 const FIRST_OF_LAST = LENGTH + 1;
 /** Columns of the right operand, of which a kernel multiplies with as many as its panel has. */
 const COLUMNS = Math.max(...PANEL_VECTORS) * singles.perVector;
+/** Everything that can be done to results. */
 const EVERY_FINISH = FINISH_BITS.normalize + FINISH_BITS.add + FINISH_BITS.rectify;
 /** Other values than those of the first row of the right operand. */
 const BIAS = RIGHT.map((_, i) => RIGHT[(3 * i) % RIGHT.length]);
@@ -103,9 +115,6 @@ interface ProductKernel {
   readonly finishes: boolean;
 }
 
-/** By what columns are moved and stretched, and what is added, where results are finished. */
-const FINISH_NUMBERS = [0.7, -1.3, 2.1, -0, 0.9, 1e-3, -2.6];
-
 function productCheck(
   make: MakeArray,
   { a, b, bias }: Operands,
@@ -120,7 +129,7 @@ function productCheck(
   const kinds = make(singles, 2 * ROW_KIND.length, [0]).byteOffset;
   const segments = make(singles, 2, [0]).byteOffset;
   const spill = make(singles, SPILL_BYTES / 4, [0]).byteOffset;
-  const [map, addend] = [3, ROWS].map((rows) => make(singles, finishes ? rows * columns : 0, FINISH_NUMBERS));
+  const [map, addend] = [3, ROWS].map((rows) => make(singles, finishes ? rows * columns : 0, NUMBERS));
 
   const copying = {
     ...{ from: a.byteOffset, to: copy, runs: 1, runStride: 0, runLength: DEPTH },
@@ -172,6 +181,5 @@ function finished(y: number, map: FloatArray, columns: number, column: number, a
   const numbers = 3 * together * Math.floor(column / together) + (column % together);
   const [mean, scale, offset] = [0, 1, 2].map((which) => map[numbers + which * together]);
   const { fround } = Math;
-  const sum = fround(fround(fround(fround(y - mean) * scale) + offset) + addend);
-  return sum <= 0 ? 0 : sum;
+  return positivePart(fround(fround(fround(fround(y - mean) * scale) + offset) + addend));
 }
