@@ -16,9 +16,9 @@ import type { FloatArray } from "../tensor/dtype.js";
 import type { Shape } from "../tensor/shape.js";
 import { contiguous, empty, type Tensor } from "../tensor/tensor.js";
 import { LEAST_COLUMNS, passRunsSimd, runPass } from "./element-tiles.js";
-import { type Execution, runTiles } from "./execution.js";
+import { type Execution, NO_VALUES, runTiles } from "./execution.js";
 import { columnsUnder, forEachMeeting, poolNumbers, type Range, rowsUnder } from "./pool-geometry.js";
-import { poolGreatestKernel } from "./simd/pool-kernels.js";
+import { poolGreatestKernel, poolPlacesKernel } from "./simd/pool-kernels.js";
 import { runKernel } from "./simd/thread.js";
 import { type Window2D, windowFrom } from "./window.js";
 
@@ -42,11 +42,31 @@ function asFloats(integers: Int32Array): FloatArray {
   return writtenAs.get(integers) ?? new Float32Array(integers.buffer, integers.byteOffset, integers.length);
 }
 
-/** The greatest element of `x` [N, H, W, C] under every window. */
+/** The greatest element of `x` [N, H, W, C] under every window, and where it lies. */
 export function poolGreatest(x: Tensor, window: Window2D, execution: Execution): Greatest {
-  const [batch, , , channels] = x.shape;
-  const y = empty([batch, window.outputHeight, window.outputWidth, channels], x);
+  const y = outputOf(x, window);
   const places = empty(y.shape, "float32").data;
+  choosePass(x, y, places, window, execution);
+  const argmax = asIntegers(places);
+  writtenAs.set(argmax, places);
+  return { y, argmax };
+}
+
+/** The greatest element of `x` [N, H, W, C] under every window alone, where there is no way back. */
+export function greatestAlone(x: Tensor, window: Window2D, execution: Execution): Tensor {
+  const y = outputOf(x, window);
+  choosePass(x, y, NO_VALUES, window, execution);
+  return y;
+}
+
+function outputOf(x: Tensor, { outputHeight, outputWidth }: Window2D): Tensor {
+  const [batch, , , channels] = x.shape;
+  return empty([batch, outputHeight, outputWidth, channels], x);
+}
+
+/** Writes `y`, and `places` where these are not empty. */
+function choosePass(x: Tensor, y: Tensor, places: FloatArray, window: Window2D, execution: Execution): void {
+  const [batch, , , channels] = x.shape;
   runPass(execution, passRunsSimd(execution, x, channels), {
     job: poolGreatestJob,
     reads: [contiguous(x).data],
@@ -54,9 +74,6 @@ export function poolGreatest(x: Tensor, window: Window2D, execution: Execution):
     numbers: poolNumbers(x, channels, window, execution),
     tiles: batch * window.outputHeight,
   });
-  const argmax = asIntegers(places);
-  writtenAs.set(argmax, places);
-  return { y, argmax };
 }
 
 /** One row of outputs. */
@@ -67,7 +84,7 @@ export const poolGreatestJob: Job = {
     (tile) => {
       const [channels] = numbers;
       const window = windowFrom(numbers, 2);
-      const argmax = asIntegers(places);
+      const argmax = places.length > 0 ? asIntegers(places) : undefined;
       const n = Math.floor(tile / window.outputHeight);
       const rows = rowsUnder(window, tile - n * window.outputHeight);
       if (numbers[numbers.length - 1] === 1) {
@@ -100,7 +117,7 @@ function choose(
   at: number,
   channels: number,
   y: FloatArray,
-  argmax: Int32Array,
+  argmax: Int32Array | undefined,
   to: number,
   isFirst: boolean,
 ): void {
@@ -108,7 +125,7 @@ function choose(
     const greatest = y[to + c];
     if (isFirst || (!(x[at + c] <= greatest) && !Number.isNaN(greatest))) {
       y[to + c] = x[at + c];
-      argmax[to + c] = at + c;
+      if (argmax !== undefined) argmax[to + c] = at + c;
     }
   }
 }
@@ -120,7 +137,7 @@ function choose(
 function chooseVectors(
   x: FloatArray,
   y: FloatArray,
-  argmax: Int32Array,
+  argmax: Int32Array | undefined,
   channels: number,
   window: Window2D,
   line: number,
@@ -137,7 +154,7 @@ function chooseVectors(
       if (widthOf(next) !== widthOf(columns) || next.from !== columns.from + windows * window.strideWidth) break;
     }
     const pixelStride = 4 * channels;
-    runKernel(poolGreatestKernel, {
+    runKernel(argmax === undefined ? poolGreatestKernel : poolPlacesKernel, {
       x: x.byteOffset,
       start: x.byteOffset + ((line + rows.from) * window.inputWidth + columns.from) * pixelStride,
       windows,
@@ -148,7 +165,7 @@ function chooseVectors(
       pixelStride,
       vectors: channels / LEAST_COLUMNS,
       y: y.byteOffset + (output + ow) * pixelStride,
-      argmax: argmax.byteOffset + (output + ow) * pixelStride,
+      argmax: argmax === undefined ? 0 : argmax.byteOffset + (output + ow) * pixelStride,
     });
     ow += windows;
   }

@@ -24,7 +24,7 @@
  * @module
  */
 import { type Execution, serial } from "../kernels/execution.js";
-import { poolGreatest, poolGreatestGradient } from "../kernels/pool-greatest.js";
+import { greatestAlone, poolGreatest, poolGreatestGradient } from "../kernels/pool-greatest.js";
 import type { Window2D } from "../kernels/window.js";
 import type { KerasConfig } from "../serialization/config.js";
 import type { Shape } from "../tensor/shape.js";
@@ -97,7 +97,13 @@ export class MaxPooling2D extends Pooling2D {
     return true;
   }
 
-  call([x]: readonly Tensor[], { execution }: CallContext): LayerPass {
+  call([x]: readonly Tensor[], { execution, release }: CallContext): LayerPass {
+    if (release !== undefined) {
+      const backward = (): never => {
+        throw new Error("internal: MaxPooling2D: where elements came from has not been kept; there is no way back.");
+      };
+      return { y: greatestAlone(x, poolingWindow(this.className, x, this.config), execution), keeps: [], backward };
+    }
     const { y, cache } = maxPooling2DForward(x, this.config, execution);
     return { y, keeps: [], backward: (dy) => ({ dInputs: [maxPooling2DBackward(dy, cache)], dWeights: {} }) };
   }

@@ -5,7 +5,7 @@ import { addBorders, removeBorders } from "../../src/kernels/borders.js";
 import { columnsPerTile, elementsPerTile, rowsPerTile } from "../../src/kernels/element-tiles.js";
 import { createExecution, type Execution, serial } from "../../src/kernels/execution.js";
 import { imageMeans, imageMeansGradient } from "../../src/kernels/pool-images.js";
-import { poolGreatest, poolGreatestGradient } from "../../src/kernels/pool-greatest.js";
+import { greatestAlone, poolGreatest, poolGreatestGradient } from "../../src/kernels/pool-greatest.js";
 import { poolMean, poolMeanGradient } from "../../src/kernels/pool-mean.js";
 import { RELU, rectify, rectifyGradient } from "../../src/kernels/rectify.js";
 import { sumTensors, sumTensorsNaive } from "../../src/kernels/sum-tensors.js";
@@ -140,6 +140,7 @@ describe("pooling", () => {
           const [greatest, expected] = [poolGreatest(x, window, execution), poolGreatest(x, window, same)];
           assertSameBits(greatest.y, expected.y, what);
           assert.deepEqual(Array.from(greatest.argmax), Array.from(expected.argmax), what);
+          assertSameBits(greatestAlone(x, window, execution), expected.y, `${what}, alone`);
           assertSameBits(
             poolGreatestGradient(dy, greatest.argmax, shape, window, execution),
             poolGreatestGradient(dy, expected.argmax, shape, window, same),

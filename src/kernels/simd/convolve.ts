@@ -77,10 +77,10 @@ export interface Convolution {
 const FEWEST_WHOLE = 4;
 
 /**
- * With more panels than these what is added to sums in registers comes from far apart, a line of the cache for each row, and is
- * waited for; a pass over whole rows reads it from front to back.
+ * With more columns than these what is added to sums in registers comes from far apart, a line of the cache for each row and at
+ * last a page of memory, and is waited for; a pass over whole rows reads it from front to back.
  */
-const MOST_ADDED_PANELS = 4;
+const MOST_ADDED_COLUMNS = 512;
 
 /** What follows a convolution. */
 export interface ConvolutionFinish {
@@ -188,7 +188,7 @@ function convolveFor(numbers: readonly number[]): PrepareTiles {
     const copiesAt = scratch.end + reading.lineBytes;
     const rows = new TileRows(geometry, scratch);
     const canFinishSums = lanes === singles && plan.hasWholePanels;
-    const finishesSums = canFinishSums && (addend.length === 0 || panels.length <= MOST_ADDED_PANELS);
+    const finishesSums = canFinishSums && (addend.length === 0 || columns <= MOST_ADDED_COLUMNS);
     const multiply = tileMultiplier(
       scratch,
       reading.length,

@@ -6,7 +6,7 @@
 import type { NamedFunction, Signature } from "../../assembly/code.js";
 import { columnSumsKernels, deviationSquaresKernels, normalizationSumsKernels } from "./column-kernels.js";
 import { finishKernels, rectifyGradientKernel, rectifyKernel, sumKernels } from "./element-kernels.js";
-import { poolGreatestKernel } from "./pool-kernels.js";
+import { poolGreatestKernel, poolPlacesKernel } from "./pool-kernels.js";
 import { adamKernel, penaltyKernel } from "./update-kernels.js";
 import { normalizationGradientKernels, normalizeKernels } from "./normalize-kernels.js";
 
@@ -27,6 +27,7 @@ export const passKernels: readonly NamedFunction<Signature>[] = [
   rectifyKernel,
   rectifyGradientKernel,
   poolGreatestKernel,
+  poolPlacesKernel,
   adamKernel,
   penaltyKernel,
 ];

@@ -1,10 +1,10 @@
 /**
- * The greatest element under every window of a row of windows, assembled: four channels at a time.
+ * The greatest element under every window of a row of windows, assembled: some vectors of channels at a time.
  *
  * @module
  */
-import { type NamedFunction, type Value, wasmFunction } from "../../assembly/code.js";
-import { doWhile } from "../../assembly/control.js";
+import { type Body, type NamedFunction, type Value, wasmFunction } from "../../assembly/code.js";
+import { doWhile, whileLoop } from "../../assembly/control.js";
 import { f32x4, i32, i32x4, i8x16, v128 } from "../../assembly/instructions.js";
 
 /** 0, 1, 2, 3: the bytes of 0x03020100, each followed by three zeros. */
@@ -19,70 +19,88 @@ type Parameters = Record<
   "i32"
 >;
 
+/** Vectors of a pixel that are taken together: while one waits for what came of a comparison, the others go on. */
+const TOGETHER = 4;
+
+const upTo = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
+
 /**
  * For `windows` windows of `rows` x `columns` pixels each, whose first pixels lie `step` bytes apart from `start` on: the
- * greatest of every channel, to `y`, and its place among the elements from `x` on, to `argmax`. A later element is
- * greater when it is not less than or equal to the greatest so far, and that is no NaN.
+ * greatest of every channel, to `y`; and, if it `tells` that, its place among the elements from `x` on, to `argmax`. A later
+ * element is greater when it is not less than or equal to the greatest so far, and that is no NaN.
  */
-export const poolGreatestKernel: NamedFunction<Parameters> = wasmFunction(
-  "poolGreatest",
-  {
+function makeKernel(tells: boolean): NamedFunction<Parameters> {
+  const parameters = {
     ...({ x: "i32", start: "i32", windows: "i32", step: "i32", rows: "i32", columns: "i32" } as const),
     ...({ rowStride: "i32", pixelStride: "i32", vectors: "i32", y: "i32", argmax: "i32" } as const),
-  },
-  ({ x, start, windows, step, rows, columns, rowStride, pixelStride, vectors, y, argmax }, local) => {
-    const [channel, vectorsLeft, row, rowsLeft, pixel, pixelsLeft] = [0, 1, 2, 3, 4, 5].map(() => local("i32"));
-    const [greatest, place, value, mask, lanes] = [0, 1, 2, 3, 4].map(() => local("v128"));
-    const placeOfPixel = i32x4.add(i32x4.splat(i32.shr_u(i32.sub(pixel, x), 2)), lanes);
-    const isGreater = v128.andnot(f32x4.eq(greatest, greatest), f32x4.le(value, greatest));
-    const overPixels = doWhile(
-      [
-        value.set(v128.load(pixel)),
-        mask.set(isGreater),
-        greatest.set(v128.bitselect(value, greatest, mask)),
-        place.set(v128.bitselect(placeOfPixel, place, mask)),
-        pixel.set(i32.add(pixel, pixelStride)),
-        pixelsLeft.set(i32.sub(pixelsLeft, 1)),
-      ],
-      pixelsLeft,
-    );
-    const overRows = doWhile(
-      [
-        pixel.set(row),
-        pixelsLeft.set(columns),
-        overPixels,
-        row.set(i32.add(row, rowStride)),
-        rowsLeft.set(i32.sub(rowsLeft, 1)),
-      ],
-      rowsLeft,
-    );
-    const overChannels = doWhile(
-      [
+  };
+  return wasmFunction(tells ? "poolGreatestPlaces" : "poolGreatest", parameters, (p, local) => {
+    const [channel, vectorsLeft, row, rowsLeft, pixel, pixelsLeft] = upTo(6).map(() => local("i32"));
+    const [value, mask, lanes, here] = upTo(4).map(() => local("v128"));
+    const [allGreatest, allPlaces] = [0, 1].map(() => upTo(TOGETHER).map(() => local("v128")));
+    const setHere = here.set(i32x4.splat(i32.shr_u(i32.sub(pixel, p.x), 2)));
+    /** The next `count` vectors of channels. */
+    const some = (count: number): Body => {
+      const greatest = allGreatest.slice(0, count);
+      const places = tells ? allPlaces.slice(0, count) : [];
+      const overPixels = doWhile(
+        [
+          tells ? setHere : [],
+          greatest.map((best, j) => [
+            value.set(v128.load(pixel, 16 * j)),
+            mask.set(v128.andnot(f32x4.eq(best, best), f32x4.le(value, best))),
+            best.set(v128.bitselect(value, best, mask)),
+            tells ? places[j].set(v128.bitselect(here, places[j], mask)) : [],
+          ]),
+          pixel.set(i32.add(pixel, p.pixelStride)),
+          pixelsLeft.set(i32.sub(pixelsLeft, 1)),
+        ],
+        pixelsLeft,
+      );
+      const overRows = doWhile(
+        [
+          pixel.set(row),
+          pixelsLeft.set(p.columns),
+          overPixels,
+          row.set(i32.add(row, p.rowStride)),
+          rowsLeft.set(i32.sub(rowsLeft, 1)),
+        ],
+        rowsLeft,
+      );
+      const placeOf = (j: number): Value<"v128"> => i32x4.add(i32x4.add(places[j], lanes), i32x4.splat(4 * j));
+      return [
         pixel.set(channel),
-        greatest.set(v128.load(channel)),
-        place.set(placeOfPixel),
+        tells ? setHere : [],
+        greatest.map((best, j) => best.set(v128.load(channel, 16 * j))),
+        places.map((place) => place.set(here)),
         row.set(channel),
-        rowsLeft.set(rows),
+        rowsLeft.set(p.rows),
         overRows,
-        v128.store(y, greatest),
-        v128.store(argmax, place),
-        [channel, y, argmax].map((pointer) => pointer.set(i32.add(pointer, 16))),
-        vectorsLeft.set(i32.sub(vectorsLeft, 1)),
-      ],
-      vectorsLeft,
-    );
+        greatest.map((best, j) => v128.store(p.y, best, 16 * j)),
+        places.map((_, j) => v128.store(p.argmax, placeOf(j), 16 * j)),
+        [channel, p.y, p.argmax].map((pointer) => pointer.set(i32.add(pointer, 16 * count))),
+        vectorsLeft.set(i32.sub(vectorsLeft, count)),
+      ];
+    };
     return [
-      lanes.set(laneNumbers()),
+      tells ? lanes.set(laneNumbers()) : [],
       doWhile(
         [
-          channel.set(start),
-          vectorsLeft.set(vectors),
-          overChannels,
-          start.set(i32.add(start, step)),
-          windows.set(i32.sub(windows, 1)),
+          channel.set(p.start),
+          vectorsLeft.set(p.vectors),
+          whileLoop(i32.ge_s(vectorsLeft, TOGETHER), some(TOGETHER)),
+          whileLoop(vectorsLeft, some(1)),
+          p.start.set(i32.add(p.start, p.step)),
+          p.windows.set(i32.sub(p.windows, 1)),
         ],
-        windows,
+        p.windows,
       ),
     ];
-  },
-);
+  });
+}
+
+/** The kernel that tells places, too. */
+export const poolPlacesKernel: NamedFunction<Parameters> = makeKernel(true);
+
+/** The kernel that does not: `argmax` may be anything. */
+export const poolGreatestKernel: NamedFunction<Parameters> = makeKernel(false);
