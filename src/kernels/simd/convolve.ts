@@ -30,15 +30,15 @@ import { planFrom, planNumbers, type ResultPlaces } from "./convolve-plan.js";
 import { finishKernels } from "./element-kernels.js";
 import { LANES } from "./floats.js";
 import {
-  columnsSeen,
   copyBytes,
   lineCopier,
   lineNormalizer,
   type LinePrologue,
+  pixelsPerLine,
   type Reading,
   readingOf,
 } from "./image-lines.js";
-import { lanesOf, singles } from "./lanes.js";
+import { doubles, lanesOf, singles } from "./lanes.js";
 import { type ResultFinish, TileScratch, tileMultiplier } from "./multiply.js";
 import { chooseNormalizeKernel } from "./normalize-kernels.js";
 import { chooseSkipping, NO_SKIPPING } from "./padding.js";
@@ -108,7 +108,7 @@ export function convolve(convolution: Convolution, execution: Execution, beside?
     {
       units,
       rowsPerUnit: window.outputWidth,
-      bytesPerUnit: window.strideHeight * columnsSeen(window) * pixel,
+      bytesPerUnit: pixelsPerLine(window, lanes === doubles || layout.groups > 1) * pixel,
       panels: layout.panels.length * layout.groups,
       bytesPerPanel: panelBytes(layout),
     },

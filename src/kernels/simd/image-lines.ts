@@ -39,6 +39,15 @@ export function columnsSeen({ outputWidth, strideWidth, kernelWidth, dilationWid
   return (outputWidth - 1) * strideWidth + (kernelWidth - 1) * dilationWidth + 1;
 }
 
+/** Pixels of the image that a line of output adds to what is read: those that windows see; where lines are copied, all of them. */
+export function pixelsPerLine(window: Window2D, copied: boolean): number {
+  const { strideHeight, kernelHeight, kernelWidth, outputWidth } = window;
+  const columns = columnsSeen(window);
+  return copied
+    ? strideHeight * columns
+    : Math.min(strideHeight, kernelHeight) * Math.min(columns, outputWidth * kernelWidth);
+}
+
 /** How windows read images of groups of `channels` channels, which may be `prepared` first, with what padding left out. */
 export function readingOf(
   window: Window2D,

@@ -32,6 +32,8 @@ const MOST_ROWS = 1024;
 const FEWEST_ROWS = 32;
 /** What a tile reads of the left operand stays in the second-level cache, beside a panel. */
 const MOST_BYTES = 2 ** 18;
+/** The same where the right operand is larger than that: each tile reads all of it, from further away. */
+const MOST_BYTES_BESIDE_LARGE = 2 ** 19;
 /** Tiles for each thread: the last one is waited for, and cores are not equally fast at all times. */
 const TILES_PER_THREAD = 8;
 /** The fewest tiles of which the last ones are made smaller: so little work is not worth more of them. */
@@ -42,8 +44,10 @@ export function planTiles(work: ProductWork, threads: number): TilePlan {
   const { units, rowsPerUnit, bytesPerUnit, panels } = work;
   const wanted = threads === 1 ? 1 : TILES_PER_THREAD * threads;
   const fewest = Math.ceil(FEWEST_ROWS / rowsPerUnit);
-  const fitting = Math.min(Math.floor(MOST_ROWS / rowsPerUnit), Math.floor(MOST_BYTES / bytesPerUnit));
-  const cutsColumns = panels * work.bytesPerPanel > units * bytesPerUnit && panels >= wanted;
+  const rightBytes = panels * work.bytesPerPanel;
+  const mostBytes = rightBytes > MOST_BYTES ? MOST_BYTES_BESIDE_LARGE : MOST_BYTES;
+  const fitting = Math.min(Math.floor(MOST_ROWS / rowsPerUnit), Math.floor(mostBytes / bytesPerUnit));
+  const cutsColumns = rightBytes > units * bytesPerUnit && panels >= wanted;
   const shared = cutsColumns ? fitting : Math.min(fitting, Math.ceil(units / wanted));
   const most = Math.max(1, Math.min(units, Math.max(fewest, shared)));
   const even = Math.ceil(units / Math.ceil(units / most));
