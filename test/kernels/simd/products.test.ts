@@ -10,6 +10,7 @@ import { gemm, gemmNaive } from "../../../src/kernels/gemm.js";
 import { MOST_DOUBLES, PackedConstants } from "../../../src/kernels/simd/constants.js";
 import { aheadStep } from "../../../src/kernels/simd/ahead-kernel.js";
 import { areFinite } from "../../../src/kernels/simd/finite.js";
+import { pixelsPerLine } from "../../../src/kernels/simd/image-lines.js";
 import { doubles, singles } from "../../../src/kernels/simd/lanes.js";
 import { checkKernels, simdModule } from "../../../src/kernels/simd/module.js";
 import { panelPlace, panelsOf, rightLayout } from "../../../src/kernels/simd/panels.js";
@@ -244,6 +245,25 @@ describe("planTiles", () => {
   it("takes all rows at once where there is one thread and the cache holds them", () => {
     const plan = planTiles({ units: 32, rowsPerUnit: 8, bytesPerUnit: 1000, panels: 5, bytesPerPanel: 900 }, 1);
     assert.deepEqual(plan, { units: 32, panels: 5 });
+  });
+
+  it("makes half as many tiles where each of them reads a right operand that the cache does not hold", () => {
+    const unitsBeside = (bytesPerPanel: number): number =>
+      planTiles({ units: 64, rowsPerUnit: 7, bytesPerUnit: 2 ** 14, panels: 4, bytesPerPanel }, 1).units;
+    assert.deepEqual([2 ** 16, 2 ** 17].map(unitsBeside), [16, 32]);
+  });
+});
+
+describe("pixelsPerLine", () => {
+  it("counts what windows see, and where lines are copied what lies between as well", () => {
+    const pixels = (kernelSize: number, stride: number): number[] => {
+      const window = window2D([12, 12], [kernelSize, kernelSize], [stride, stride], "valid", [1, 1]);
+      return [false, true].map((copied) => pixelsPerLine(window, copied));
+    };
+    assert.deepEqual(pixels(1, 1), [12, 12]);
+    assert.deepEqual(pixels(1, 3), [4, 30]); // 4 windows over 10 columns, of every third line
+    assert.deepEqual(pixels(2, 3), [16, 33]); // over 11 columns, of two lines in three
+    assert.deepEqual(pixels(3, 2), [22, 22]);
   });
 });
 
