@@ -11,6 +11,7 @@ import { depthwiseConv2DForward } from "../../src/layers/depthwise-conv2d.js";
 import { input } from "../../src/layers/input-layer.js";
 import { MaxPooling2D, maxPooling2DBackward, maxPooling2DForward } from "../../src/layers/max-pooling2d.js";
 import type { Pooling2DConfig } from "../../src/layers/pooling2d.js";
+import { inference } from "../../src/layers/layer.js";
 import { layerFromConfig } from "../../src/layers/registry.js";
 import { reluForward } from "../../src/layers/relu.js";
 import { dtypeOf, type Tensor, tensorOf } from "../../src/tensor/tensor.js";
@@ -123,6 +124,16 @@ describe("MaxPooling2D", () => {
     const { y, cache } = maxPooling2DForward(x, { poolSize: [2, 2] });
     assertSameBits(y, tensorOf([Number.NaN], [1, 1, 1, 1]));
     assertSameBits(maxPooling2DBackward(tensorOf([1], y.shape), cache), tensorOf([0, 1, 0, 0], x.shape));
+  });
+
+  it("keeps nothing where there is no way back, and says so when it is asked for one", () => {
+    const x = tensorOf([1, 5, 2, 0, 3, 4, 8, 7, 6], [1, 3, 3, 1]);
+    const layer = new MaxPooling2D({ poolSize: 2, strides: 1 });
+    const pass = layer.call([x], { ...inference, release: () => {} });
+    assertSameBits(pass.y, tensorOf([5, 5, 8, 7], [1, 2, 2, 1]));
+    assert.throws(() => pass.backward(pass.y), {
+      message: "internal: MaxPooling2D: where elements came from has not been kept; there is no way back.",
+    });
   });
 
   it("equals the definition, forward and backward, to the bit", () => {

@@ -103,12 +103,13 @@ export function convolve(convolution: Convolution, execution: Execution, beside?
   const layout = rightLayout(lanes, panelVectors(), convolution.right);
   const pixel = channels * lanes.bytes;
   const units = batch * window.outputHeight;
+  const isCopied = lanes === doubles || layout.groups > 1 || prologue !== undefined;
   const threads = threadsOf(execution);
   const plan = planTiles(
     {
       units,
       rowsPerUnit: window.outputWidth,
-      bytesPerUnit: pixelsPerLine(window, lanes === doubles || layout.groups > 1) * pixel,
+      bytesPerUnit: pixelsPerLine(window, isCopied) * pixel,
       panels: layout.panels.length * layout.groups,
       bytesPerPanel: panelBytes(layout),
     },

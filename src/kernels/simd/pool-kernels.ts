@@ -6,6 +6,7 @@
 import { type Body, type NamedFunction, type Value, wasmFunction } from "../../assembly/code.js";
 import { doWhile, whileLoop } from "../../assembly/control.js";
 import { f32x4, i32, i32x4, i8x16, v128 } from "../../assembly/instructions.js";
+import { storeSideBySide } from "./stores.js";
 
 /** 0, 1, 2, 3: the bytes of 0x03020100, each followed by three zeros. */
 function laneNumbers(): Value<"v128"> {
@@ -67,7 +68,6 @@ function makeKernel(tells: boolean): NamedFunction<Parameters> {
         ],
         rowsLeft,
       );
-      const placeOf = (j: number): Value<"v128"> => i32x4.add(i32x4.add(places[j], lanes), i32x4.splat(4 * j));
       return [
         pixel.set(channel),
         tells ? setHere : [],
@@ -76,8 +76,9 @@ function makeKernel(tells: boolean): NamedFunction<Parameters> {
         row.set(channel),
         rowsLeft.set(p.rows),
         overRows,
-        greatest.map((best, j) => v128.store(p.y, best, 16 * j)),
-        places.map((_, j) => v128.store(p.argmax, placeOf(j), 16 * j)),
+        places.map((place, j) => place.set(i32x4.add(i32x4.add(place, lanes), i32x4.splat(4 * j)))),
+        storeSideBySide(p.y, greatest),
+        storeSideBySide(p.argmax, places),
         [channel, p.y, p.argmax].map((pointer) => pointer.set(i32.add(pointer, 16 * count))),
         vectorsLeft.set(i32.sub(vectorsLeft, count)),
       ];

@@ -9,6 +9,7 @@ import { finishKernels, rectifyKernel, sumKernels } from "./element-kernels.js";
 import { PANEL_VECTORS, singles } from "./lanes.js";
 import { normalizationGradientKernels, normalizeKernels } from "./normalize-kernels.js";
 import { outerProductKernels } from "./outer-product-kernels.js";
+import { poolGreatestKernel, poolPlacesKernel } from "./pool-kernels.js";
 import { type Check, checkOf, type MakeArray, NUMBERS, positivePart } from "./self-check-arrays.js";
 
 const FIRST = [1.1, -2.3, -0, 1e-40, Number.NaN, 16777217, 0, -1.4e-45, Number.POSITIVE_INFINITY, 1e20, -0.1];
@@ -24,6 +25,7 @@ export function passChecks(make: MakeArray): readonly Check[] {
     ...elementChecks(make),
     ...normalizationChecks(make),
     ...PANEL_VECTORS.map((vectors) => packingCheck(make, vectors)),
+    ...poolChecks(make),
   ];
 }
 
@@ -100,6 +102,47 @@ function normalizationChecks(make: MakeArray): readonly Check[] {
         const own = fround(scale * fround(fround(gradient - shift) - fround(deviation * slope)));
         return fround(fround(0 + own) + addend[i]);
       },
+    ),
+  ];
+}
+
+/** Channels of a pool: four vectors, which are taken together, and one alone. */
+const POOL_CHANNELS = 20;
+
+/** Two windows of two by two pixels, side by side in two lines. */
+function poolChecks(make: MakeArray): readonly Check[] {
+  const x = make(singles, 8 * POOL_CHANNELS, FIRST);
+  const [alone, greatest, places] = [0, 1, 2].map(() => make(singles, 2 * POOL_CHANNELS, [Number.NaN]));
+  const pixel = 4 * POOL_CHANNELS;
+  const windows = {
+    ...{ x: x.byteOffset, start: x.byteOffset, windows: 2, step: 2 * pixel, rows: 2, columns: 2 },
+    ...{ rowStride: 4 * pixel, pixelStride: pixel, vectors: POOL_CHANNELS / singles.perVector },
+  };
+  const withPlaces = { ...windows, y: greatest.byteOffset, argmax: places.byteOffset };
+  /** Where the greatest of a channel under a window is. */
+  const placeOf = (i: number): number => {
+    const first = 2 * Math.floor(i / POOL_CHANNELS);
+    const under = [first, first + 1, first + 4, first + 5].map((at) => at * POOL_CHANNELS + (i % POOL_CHANNELS));
+    return under.reduce((best, at) => (x[at] <= x[best] || Number.isNaN(x[best]) ? best : at));
+  };
+  return [
+    checkOf(
+      "a pool",
+      alone,
+      (run) => run(poolGreatestKernel, { ...windows, y: alone.byteOffset, argmax: 0 }),
+      (i) => x[placeOf(i)],
+    ),
+    checkOf(
+      "a pool with places",
+      greatest,
+      (run) => run(poolPlacesKernel, withPlaces),
+      (i) => x[placeOf(i)],
+    ),
+    checkOf(
+      "the place of the greatest in a pool",
+      places,
+      (run) => run(poolPlacesKernel, withPlaces),
+      (i) => new Float32Array(Int32Array.of(placeOf(i)).buffer)[0], // as whole numbers, which are written as they are
     ),
   ];
 }
