@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import ndarray from "ndarray";
@@ -15,6 +14,7 @@ import { resnetV1 } from "../../src/models/resnet-v1.js";
 import { trace } from "../../src/models/trace.js";
 import { sharedHeap } from "../../src/tensor/heap.js";
 import type { Tensor } from "../../src/tensor/tensor.js";
+import { LOSE_A_KERNEL, LOSING_MODULES, runProgram } from "../support/program.js";
 import { assertReadsViews, assertSameBits, floatTensors, generate } from "../support/tensors.js";
 
 /** Two inputs, two outputs. */
@@ -269,12 +269,12 @@ describe("createPredictor", () => {
   });
 
   it("compares the kernels again while it runs the same jobs again, and takes the scalar path where they are given up", () => {
-    const url = (path: string): string => JSON.stringify(new URL(`../../src/${path}`, import.meta.url).href);
+    const modules = {
+      ...LOSING_MODULES,
+      "index.js": ["createPredictor", "resnetV1", "tensor"],
+      "models/kept-pass.js": ["KeptPass"],
+    };
     const program = `
-      const { simdModule } = await import(${url("kernels/simd/module.js")});
-      const { startThread } = await import(${url("kernels/simd/thread.js")});
-      const { sharedHeap } = await import(${url("tensor/heap.js")});
-      const { createPredictor, resnetV1, tensor } = await import(${url("index.js")});
       const model = resnetV1(8, { seed: 2 });
       let passes = 0;
       const infer = model.infer.bind(model);
@@ -287,19 +287,11 @@ describe("createPredictor", () => {
         console.log(passes, outputs.size, simdModule() !== undefined);
       };
       predict(5);
-      // a kernel that no inference uses computes nothing from now on, as if the engine had compiled it anew
-      const { Instance } = WebAssembly;
-      WebAssembly.Instance = function (...given) {
-        return { exports: { ...new Instance(...given).exports, packPanels_float32_2: () => {} } };
-      };
-      startThread(simdModule(), sharedHeap().handle, 0);
+      ${LOSE_A_KERNEL} // no inference uses it
       predict(30);
       predict(1);
-      const { KeptPass } = await import(${url("models/kept-pass.js")});
       console.log(KeptPass.suits(model, { accumulate: "float64", kernel: "simd", pool: undefined }));`;
-    const { stdout, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", program], {
-      encoding: "utf8",
-    });
+    const { stdout, stderr } = runProgram(modules, program);
     const [kept, givenUp, scalar, suits] = stdout.split("\n");
     assert.equal(kept, "2 1 true", stderr);
     const passes = Number(givenUp.split(" ")[0]);

@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
 import { describe, it } from "node:test";
 import { createExecution, serial } from "../../src/kernels/execution.js";
 import { BatchNormalization } from "../../src/layers/batch-normalization.js";
@@ -19,6 +18,7 @@ import type { Batch, BatchSource } from "../../src/training/batches.js";
 import { fit } from "../../src/training/fit.js";
 import { trainStep } from "../../src/training/train-step.js";
 import { createTrainer } from "../../src/training/trainer.js";
+import { LOSE_A_KERNEL, LOSING_MODULES, runProgram } from "../support/program.js";
 import { brightRows, smallConvolutional, weightsOf } from "../support/training.js";
 
 /** A model all of whose layers compute in jobs, for {@link brightRows}. */
@@ -172,12 +172,8 @@ describe("Trainer", () => {
   });
 
   it("compares the kernels again while it runs the same jobs again, and takes the scalar path where they are given up", () => {
-    const url = (path: string): string => JSON.stringify(new URL(`../../src/${path}`, import.meta.url).href);
+    const modules = { ...LOSING_MODULES, "index.js": ["createTrainer", "resnetV1", "SGD", "tensor", "trainStep"] };
     const program = `
-      const { simdModule } = await import(${url("kernels/simd/module.js")});
-      const { startThread } = await import(${url("kernels/simd/thread.js")});
-      const { sharedHeap } = await import(${url("tensor/heap.js")});
-      const { createTrainer, resnetV1, SGD, tensor, trainStep } = await import(${url("index.js")});
       const x = tensor(Float32Array.from({ length: 2 * 3072 }, (_, i) => (i % 251) / 251), [2, 32, 32, 3]);
       const yTrue = tensor(Float32Array.from({ length: 20 }, (_, i) => Number(i === 3 || i === 14)), [2, 10]);
       const batch = { x, yTrue, labels: Int32Array.of(3, 4) };
@@ -193,20 +189,13 @@ describe("Trainer", () => {
         console.log(passes, same, simdModule() !== undefined);
       };
       step(3);
-      // a kernel that sums in float64 do without computes nothing from now on, as if the engine had compiled it anew
-      const { Instance } = WebAssembly;
-      WebAssembly.Instance = function (...given) {
-        return { exports: { ...new Instance(...given).exports, packPanels_float32_2: () => {} } };
-      };
-      startThread(simdModule(), sharedHeap().handle, 0);
+      ${LOSE_A_KERNEL} // sums in float64 do without it
       // the other model's ordinary steps would compare them
       for (let i = 0; i < 40; i++) trainer.step(batch);
       console.log(simdModule() !== undefined, passes > 1 && passes < 40);
       for (let i = 0; i < 40; i++) trainStep(other, batch, { optimizer });
       step(1);`;
-    const { stdout, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", program], {
-      encoding: "utf8",
-    });
+    const { stdout, stderr } = runProgram(modules, program);
     const [kept, givenUp, scalar] = stdout.split("\n");
     assert.equal(kept, "1 true true", stderr);
     assert.equal(givenUp, "false true", stderr);
