@@ -154,7 +154,10 @@ function chooseVectors(
       if (widthOf(next) !== widthOf(columns) || next.from !== columns.from + windows * window.strideWidth) break;
     }
     const pixelStride = 4 * channels;
-    runKernel(argmax === undefined ? poolGreatestKernel : poolPlacesKernel, {
+    const to = (output + ow) * pixelStride;
+    const [kernel, places] =
+      argmax === undefined ? [poolGreatestKernel, 0] : [poolPlacesKernel, argmax.byteOffset + to];
+    runKernel(kernel, {
       x: x.byteOffset,
       start: x.byteOffset + ((line + rows.from) * window.inputWidth + columns.from) * pixelStride,
       windows,
@@ -164,8 +167,8 @@ function chooseVectors(
       rowStride: window.inputWidth * pixelStride,
       pixelStride,
       vectors: channels / LEAST_COLUMNS,
-      y: y.byteOffset + (output + ow) * pixelStride,
-      argmax: argmax === undefined ? 0 : argmax.byteOffset + (output + ow) * pixelStride,
+      y: y.byteOffset + to,
+      argmax: places,
     });
     ow += windows;
   }

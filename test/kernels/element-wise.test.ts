@@ -10,6 +10,7 @@ import { poolMean, poolMeanGradient } from "../../src/kernels/pool-mean.js";
 import { RELU, rectify, rectifyGradient } from "../../src/kernels/rectify.js";
 import { sumTensors, sumTensorsNaive } from "../../src/kernels/sum-tensors.js";
 import { type Window2D, window2D } from "../../src/kernels/window.js";
+import { sharedHeap } from "../../src/tensor/heap.js";
 import { type Tensor, tensorOf } from "../../src/tensor/tensor.js";
 import { assertSameBits, dtypes, fastExecutions, fill, nameOf, seedValues } from "./support.js";
 
@@ -158,6 +159,15 @@ describe("pooling", () => {
       }),
       { numRuns: 25 },
     );
+  });
+
+  it("writes where elements came from only if that is asked for", () => {
+    const x = fill([1.5, -2, 0.25, 8, -7], [2, 5, 7, 28], "float32");
+    const window = window2D([5, 7], [3, 2], [2, 1], "same", [1, 1]);
+    const bytes = (): Buffer => Buffer.from(sharedHeap().view("float32", 0, 1024).slice().buffer);
+    const before = bytes(); // of what is never freed
+    for (const execution of executions) greatestAlone(x, window, execution);
+    assert.deepEqual(bytes(), before);
   });
 
   it("divides by the number of pixels: the mean of 49 ones is 1, and of 49 every one of 49 has 1", () => {
