@@ -5,17 +5,26 @@
  */
 import { spawnSync } from "node:child_process";
 
+/** How a program is started. */
+interface ProgramOptions {
+  /** Of Node. */
+  readonly flags?: readonly string[];
+  /** What is done before anything is imported. */
+  readonly before?: string;
+}
+
 /** What `program` prints, and warns of. It is given what `modules` name, by their paths in `src/`. */
 export function runProgram(
   modules: Readonly<Record<string, readonly string[]>>,
   program: string,
+  { flags = [], before = "" }: ProgramOptions = {},
 ): { readonly stdout: string; readonly stderr: string } {
   const imports = Object.entries(modules).map(([path, names]) => {
     const { href } = new URL(`../../src/${path}`, import.meta.url);
     return `const { ${names.join(", ")} } = await import(${JSON.stringify(href)});`;
   });
-  const script = [...imports, program].join("\n");
-  return spawnSync(process.execPath, ["--input-type=module", "-e", script], { encoding: "utf8" });
+  const script = [before, ...imports, program].join("\n");
+  return spawnSync(process.execPath, [...flags, "--input-type=module", "-e", script], { encoding: "utf8" });
 }
 
 /** What {@link LOSE_A_KERNEL} uses. */

@@ -30,6 +30,7 @@ import { planFrom, planNumbers, type ResultPlaces } from "./convolve-plan.js";
 import { finishKernels } from "./element-kernels.js";
 import { LANES } from "./floats.js";
 import {
+  alwaysCopies,
   copyBytes,
   lineCopier,
   lineNormalizer,
@@ -38,7 +39,7 @@ import {
   type Reading,
   readingOf,
 } from "./image-lines.js";
-import { doubles, lanesOf, singles } from "./lanes.js";
+import { lanesOf, singles } from "./lanes.js";
 import { type ResultFinish, TileScratch, tileMultiplier } from "./multiply.js";
 import { chooseNormalizeKernel } from "./normalize-kernels.js";
 import { chooseSkipping, NO_SKIPPING } from "./padding.js";
@@ -103,13 +104,12 @@ export function convolve(convolution: Convolution, execution: Execution, beside?
   const layout = rightLayout(lanes, panelVectors(), convolution.right);
   const pixel = channels * lanes.bytes;
   const units = batch * window.outputHeight;
-  const isCopied = lanes === doubles || layout.groups > 1 || prologue !== undefined;
   const threads = threadsOf(execution);
   const plan = planTiles(
     {
       units,
       rowsPerUnit: window.outputWidth,
-      bytesPerUnit: pixelsPerLine(window, isCopied) * pixel,
+      bytesPerUnit: pixelsPerLine(window, alwaysCopies(lanes, layout.groups, prologue !== undefined)) * pixel,
       panels: layout.panels.length * layout.groups,
       bytesPerPanel: panelBytes(layout),
     },

@@ -39,6 +39,11 @@ export function columnsSeen({ outputWidth, strideWidth, kernelWidth, dilationWid
   return (outputWidth - 1) * strideWidth + (kernelWidth - 1) * dilationWidth + 1;
 }
 
+/** Whether lines are copied whatever windows see of them. */
+export function alwaysCopies(lanes: Lanes, groups: number, prepared: boolean): boolean {
+  return lanes.name === "float64" || groups > 1 || prepared;
+}
+
 /** Pixels of the image that a line of output adds to what is read: those that windows see; where lines are copied, all of them. */
 export function pixelsPerLine(window: Window2D, copied: boolean): number {
   const { strideHeight, kernelHeight, kernelWidth, outputWidth } = window;
@@ -66,7 +71,7 @@ export function readingOf(
   const together = window.dilationWidth === 1;
   const wide = lanes.name === "float64";
   return {
-    copied: !inside || groups > 1 || wide || prepared,
+    copied: !inside || alwaysCopies(lanes, groups, prepared),
     reach,
     columns,
     segmentsPerLine: together ? 1 : window.kernelWidth,

@@ -27,15 +27,15 @@ const upTo = (count: number): number[] => Array.from({ length: count }, (_, i) =
 
 /**
  * For `windows` windows of `rows` x `columns` pixels each, whose first pixels lie `step` bytes apart from `start` on: the
- * greatest of every channel, to `y`; and, if it `tells` that, its place among the elements from `x` on, to `argmax`. A later
+ * greatest of every channel, to `y`; and, if it `tellsPlaces`, its place among the elements from `x` on, to `argmax`. A later
  * element is greater when it is not less than or equal to the greatest so far, and that is no NaN.
  */
-function makeKernel(tells: boolean): NamedFunction<Parameters> {
+function makeKernel(tellsPlaces: boolean): NamedFunction<Parameters> {
   const parameters = {
     ...({ x: "i32", start: "i32", windows: "i32", step: "i32", rows: "i32", columns: "i32" } as const),
     ...({ rowStride: "i32", pixelStride: "i32", vectors: "i32", y: "i32", argmax: "i32" } as const),
   };
-  return wasmFunction(tells ? "poolGreatestPlaces" : "poolGreatest", parameters, (p, local) => {
+  return wasmFunction(tellsPlaces ? "poolGreatestPlaces" : "poolGreatest", parameters, (p, local) => {
     const [channel, vectorsLeft, row, rowsLeft, pixel, pixelsLeft] = upTo(6).map(() => local("i32"));
     const [value, mask, lanes, here] = upTo(4).map(() => local("v128"));
     const [allGreatest, allPlaces] = [0, 1].map(() => upTo(TOGETHER).map(() => local("v128")));
@@ -43,15 +43,15 @@ function makeKernel(tells: boolean): NamedFunction<Parameters> {
     /** The next `count` vectors of channels. */
     const some = (count: number): Body => {
       const greatest = allGreatest.slice(0, count);
-      const places = tells ? allPlaces.slice(0, count) : [];
+      const places = tellsPlaces ? allPlaces.slice(0, count) : [];
       const overPixels = doWhile(
         [
-          tells ? setHere : [],
+          tellsPlaces ? setHere : [],
           greatest.map((best, j) => [
             value.set(v128.load(pixel, 16 * j)),
             mask.set(v128.andnot(f32x4.eq(best, best), f32x4.le(value, best))),
             best.set(v128.bitselect(value, best, mask)),
-            tells ? places[j].set(v128.bitselect(here, places[j], mask)) : [],
+            tellsPlaces ? places[j].set(v128.bitselect(here, places[j], mask)) : [],
           ]),
           pixel.set(i32.add(pixel, p.pixelStride)),
           pixelsLeft.set(i32.sub(pixelsLeft, 1)),
@@ -70,7 +70,7 @@ function makeKernel(tells: boolean): NamedFunction<Parameters> {
       );
       return [
         pixel.set(channel),
-        tells ? setHere : [],
+        tellsPlaces ? setHere : [],
         greatest.map((best, j) => best.set(v128.load(channel, 16 * j))),
         places.map((place) => place.set(here)),
         row.set(channel),
@@ -84,7 +84,7 @@ function makeKernel(tells: boolean): NamedFunction<Parameters> {
       ];
     };
     return [
-      tells ? lanes.set(laneNumbers()) : [],
+      tellsPlaces ? lanes.set(laneNumbers()) : [],
       doWhile(
         [
           channel.set(p.start),

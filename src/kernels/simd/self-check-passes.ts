@@ -111,18 +111,21 @@ const POOL_CHANNELS = 20;
 
 /** Two windows of two by two pixels, side by side in two lines. */
 function poolChecks(make: MakeArray): readonly Check[] {
-  const x = make(singles, 8 * POOL_CHANNELS, FIRST);
+  const line = 4; // pixels
+  const x = make(singles, 2 * line * POOL_CHANNELS, FIRST);
   const [alone, greatest, places] = [0, 1, 2].map(() => make(singles, 2 * POOL_CHANNELS, [Number.NaN]));
   const pixel = 4 * POOL_CHANNELS;
   const windows = {
     ...{ x: x.byteOffset, start: x.byteOffset, windows: 2, step: 2 * pixel, rows: 2, columns: 2 },
-    ...{ rowStride: 4 * pixel, pixelStride: pixel, vectors: POOL_CHANNELS / singles.perVector },
+    ...{ rowStride: line * pixel, pixelStride: pixel, vectors: POOL_CHANNELS / singles.perVector },
   };
   const withPlaces = { ...windows, y: greatest.byteOffset, argmax: places.byteOffset };
   /** Where the greatest of a channel under a window is. */
   const placeOf = (i: number): number => {
     const first = 2 * Math.floor(i / POOL_CHANNELS);
-    const under = [first, first + 1, first + 4, first + 5].map((at) => at * POOL_CHANNELS + (i % POOL_CHANNELS));
+    const under = [first, first + 1, first + line, first + line + 1].map(
+      (at) => at * POOL_CHANNELS + (i % POOL_CHANNELS),
+    );
     return under.reduce((best, at) => (x[at] <= x[best] || Number.isNaN(x[best]) ? best : at));
   };
   return [

@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
 import { after, describe, it } from "node:test";
 import fc from "fast-check";
 import { hasRelaxedMadd } from "../../../src/assembly/features.js";
@@ -18,6 +17,7 @@ import { planTiles } from "../../../src/kernels/simd/plan.js";
 import { window2D } from "../../../src/kernels/window.js";
 import { sharedHeap } from "../../../src/tensor/heap.js";
 import { tensor } from "../../../src/tensor/tensor.js";
+import { runProgram } from "../../support/program.js";
 import { assertSameBits, bothSums, fill, forBothWidths, nameOf, seedValues } from "../support.js";
 
 const executions: OwnedExecution[] = (["float64", "float32"] as const).flatMap((accumulate) =>
@@ -269,42 +269,43 @@ describe("pixelsPerLine", () => {
 
 describe("the self-check", () => {
   it("goes on with the scalar path, with one warning, where a bit differs; and says what a browser without SIMD lacks", () => {
-    const url = (path: string): string => JSON.stringify(new URL(`../../../src/kernels/${path}`, import.meta.url).href);
-    const give = `const { checkKernels, simdModule } = await import(${url("simd/module.js")});
-      const { createExecution, serial } = await import(${url("execution.js")});`;
-    const run = (program: string): { out: string; err: string } => {
-      const { stdout, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", program], {
-        encoding: "utf8",
-      });
-      return { out: stdout, err: stderr };
+    const modules = {
+      "kernels/simd/module.js": ["checkKernels", "simdModule"],
+      "kernels/execution.js": ["createExecution", "serial"],
     };
-    const distrusted = run(`${give} simdModule(); checkKernels(() => "1 is 2"); checkKernels(() => "3 is 4");
-      console.log(createExecution().kernel, serial.kernel);`);
-    assert.equal(distrusted.out, "scalar scalar\n");
-    assert.match(distrusted.err, /the bits that they must: 1 is 2\. The scalar path is taken from now on/);
-    assert.doesNotMatch(distrusted.err, /3 is 4/);
-    const without = run(`delete globalThis.WebAssembly; ${give}
-      console.log(createExecution().kernel, serial.kernel);
-      try { createExecution({ kernel: "simd" }); } catch (error) { console.log(error.message); }`);
+    const kernels = "console.log(createExecution().kernel, serial.kernel);";
+    const distrusted = runProgram(
+      modules,
+      `simdModule(); checkKernels(() => "1 is 2"); checkKernels(() => "3 is 4"); ${kernels}`,
+    );
+    assert.equal(distrusted.stdout, "scalar scalar\n");
+    assert.match(distrusted.stderr, /the bits that they must: 1 is 2\. The scalar path is taken from now on/);
+    assert.doesNotMatch(distrusted.stderr, /3 is 4/);
+    const without = runProgram(
+      modules,
+      `${kernels} try { createExecution({ kernel: "simd" }); } catch (error) { console.log(error.message); }`,
+      { before: "delete globalThis.WebAssembly;" },
+    );
     assert.equal(
-      without.out,
+      without.stdout,
       'scalar scalar\ncreateExecution: `kernel` "simd" needs WebAssembly with SIMD and shared memory. ' +
         "Received kernel=simd where one is missing.\n",
     );
   });
 
   it("finds nothing where kernels multiply and add in one instruction, and convolutions have the bits of loops there", () => {
-    const url = (path: string): string => JSON.stringify(new URL(`../../../src/${path}`, import.meta.url).href);
+    const modules = {
+      "assembly/features.js": ["hasRelaxedMadd"],
+      "kernels/simd/self-check.js": ["findDifference"],
+      "kernels/simd/module.js": ["simdModule"],
+      "kernels/execution.js": ["createExecution"],
+      "kernels/window.js": ["window2D"],
+      "kernels/conv2d.js": ["conv2D"],
+      "kernels/conv2d-gradients.js": ["conv2DKernelGradient"],
+      "kernels/depthwise.js": ["depthwiseConv2D"],
+      "tensor/tensor.js": ["tensor"],
+    };
     const program = `
-      const { hasRelaxedMadd } = await import(${url("assembly/features.js")});
-      const { findDifference } = await import(${url("kernels/simd/self-check.js")});
-      const { simdModule } = await import(${url("kernels/simd/module.js")});
-      const { createExecution } = await import(${url("kernels/execution.js")});
-      const { window2D } = await import(${url("kernels/window.js")});
-      const { conv2D } = await import(${url("kernels/conv2d.js")});
-      const { conv2DKernelGradient } = await import(${url("kernels/conv2d-gradients.js")});
-      const { depthwiseConv2D } = await import(${url("kernels/depthwise.js")});
-      const { tensor } = await import(${url("tensor/tensor.js")});
       const values = (shape, step) => {
         const length = shape.reduce((all, each) => all * each);
         return tensor(Float32Array.from({ length }, (_, i) => ((i * step) % 251) / 7 - 17.3), shape);
@@ -323,9 +324,7 @@ describe("the self-check", () => {
       simdModule();
       console.log(hasRelaxedMadd(), findDifference(), fast.every((bits, i) => bits === slow[i]), new Set(fast).size);`;
     const flags = hasRelaxedMadd() ? [] : ["--experimental-wasm-relaxed-simd"];
-    const { stdout, stderr } = spawnSync(process.execPath, [...flags, "--input-type=module", "-e", program], {
-      encoding: "utf8",
-    });
+    const { stdout, stderr } = runProgram(modules, program, { flags });
     assert.equal(stdout, "true undefined true 3\n", stderr);
   });
 
