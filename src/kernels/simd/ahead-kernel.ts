@@ -47,7 +47,7 @@ function makeTileKernel(
   });
 }
 
-const tiles = family(makeTileKernel, WIDE_PANEL_VECTORS);
+const tiles = family(makeTileKernel, () => WIDE_PANEL_VECTORS);
 
 function makeAheadKernel(lanes: Lanes, vectors: number): AheadKernel {
   const parameters: Record<AheadParameter, "i32"> = { ...productParameters, ahead: "i32", aheadStep: "i32" };
@@ -68,7 +68,7 @@ function makeAheadKernel(lanes: Lanes, vectors: number): AheadKernel {
   });
 }
 
-const kernels = family(makeAheadKernel, WIDE_PANEL_VECTORS);
+const kernels = family(makeAheadKernel, () => WIDE_PANEL_VECTORS);
 
 /** The kernels for all panels but the narrowest. */
 export const aheadKernels: readonly NamedFunction<Signature>[] = [...tiles.all, ...kernels.all];

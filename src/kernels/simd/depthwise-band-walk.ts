@@ -33,6 +33,8 @@ interface BandParameters {
 export interface BandPlace {
   readonly table: Local<"i32">;
   readonly tableEnd: Local<"i32">;
+  /** How many taps, one after another, see pixels side by side, over and over. */
+  readonly rowTaps: Local<"i32">;
   readonly source: Local<"i32">;
   readonly other: Local<"i32">;
 }
@@ -48,15 +50,15 @@ export function walkBand(
   local: (type: "i32") => Local<"i32">,
   pixels: (count: number, place: BandPlace) => Body,
 ): Body {
-  const [strip, table, tableEnd, left, source, other] = Array.from({ length: 6 }, () => local("i32"));
+  const [strip, table, tableEnd, rowTaps, left, source, other] = Array.from({ length: 7 }, () => local("i32"));
   const some = (count: number): Body => [
-    pixels(count, { table, tableEnd, source, other }),
+    pixels(count, { table, tableEnd, rowTaps, source, other }),
     source.set(i32.add(source, i32.mul(p.sourceStep, count))),
     other.set(i32.add(other, i32.mul(p.otherStep, count))),
     left.set(i32.sub(left, count)),
   ];
   const ofStrip = [
-    [table, tableEnd, left, source, other].map((value, i) => value.set(i32.load(strip, 4 * i))),
+    [table, tableEnd, rowTaps, left, source, other].map((value, i) => value.set(i32.load(strip, 4 * i))),
     source.set(i32.add(source, p.source)),
     other.set(i32.add(other, p.other)),
     whileLoop(i32.ge_s(left, PIXELS), some(PIXELS)),

@@ -32,6 +32,8 @@ interface Strip {
   readonly source: number;
   readonly output: number;
   readonly taps: readonly Tap[];
+  /** How many of them, one after another, see pixels side by side, over and over; 1 where none do (`depthwise-runs.ts`). */
+  readonly rowTaps: number;
 }
 
 /** Rows that are made of the same strips. */
@@ -104,6 +106,7 @@ function stripsOf({ window, firstTap, rowTap, columnTap, output }: Part, step: n
       source: outputs.from * strideWidth - padLeft - padTop * inputWidth,
       output: output + outputs.from * step,
       taps,
+      rowTaps: dilationWidth === 1 ? across.to - across.from : 1,
     };
   });
 }
@@ -148,14 +151,14 @@ function bordersAlong({ axis, outputs, step, taps, tapStep }: Steps, other: Step
     const ofStrip = outside.flatMap((k) =>
       upTo(other.taps).map((otherK) => ({ tap: k * tapStep + otherK * other.tapStep, pixel: 0 })),
     );
-    const strip = { columns: other.outputs, source: 0, output: group.outputs.from * step, taps: ofStrip };
+    const strip = { columns: other.outputs, source: 0, output: group.outputs.from * step, taps: ofStrip, rowTaps: 1 };
     const rows = { from: 0, to: group.outputs.to - group.outputs.from };
     return [{ band: { rows, strips: [strip] }, rowStep: step, step: other.step }];
   });
 }
 
-/** Bytes of the table of a strip: where the table of its taps begins and ends, its columns, its source and its output. */
-export const STRIP_BYTES = 20;
+/** Bytes of the table of a strip: where the table of its taps begins and ends, taps of a row, its columns, its source and its output. */
+export const STRIP_BYTES = 24;
 /** Bytes of the table of taps for each: the pixel that it reads, and where its weights or sums are. */
 export const TAP_BYTES = 8;
 
@@ -173,13 +176,14 @@ export function tableBytes(bands: readonly Band[]): number {
   return bytes;
 }
 
-/** Writes the tables of `bands` to `address` in `memory`, for pixels of `pixel` bytes, and `tapBytes` of weights or sums of a tap. */
+/** Writes the tables of `bands` to `address` in `memory`, for pixels of `pixel` bytes, `tapBytes` of weights or sums of a tap, with runs of taps or one by one. */
 export function writeTables(
   memory: ArrayBufferLike,
   address: number,
   bands: readonly Band[],
   pixel: number,
   tapBytes: number,
+  hasRuns: boolean,
 ): BandTable[] {
   const table = new Int32Array(memory, address, tableBytes(bands) / 4);
   let at = 0;
@@ -187,7 +191,7 @@ export function writeTables(
     const first = at;
     at += (STRIP_BYTES / 4) * strips.length;
     const end = at;
-    strips.forEach(({ columns, source, output, taps }, i) => {
+    strips.forEach(({ columns, source, output, taps, rowTaps }, i) => {
       const begin = at;
       for (const { tap, pixel: read } of taps) {
         table[at++] = read * pixel;
@@ -196,6 +200,7 @@ export function writeTables(
       let to = first + (STRIP_BYTES / 4) * i;
       table[to++] = address + 4 * begin;
       table[to++] = address + 4 * at;
+      table[to++] = hasRuns ? rowTaps : 1;
       table[to++] = columns;
       table[to++] = source * pixel;
       table[to++] = output * pixel;

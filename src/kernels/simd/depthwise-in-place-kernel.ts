@@ -3,9 +3,10 @@
  *
  *     out[pixel, c] = sum over taps of source[pixel + place of tap, c] * filter[tap, c]  + bias[c]
  *
- * Four pixels at a time share the loads of the filter, while their sums stay in registers; then the next channels of the same
- * pixels follow. So the image is read from front to back, whole pixels at a time. Only filter and bias are packed, in panels of
- * channels. It is for float32 sums: for float64 sums every value would be widened once for each tap.
+ * Four pixels at a time share the loads of the filter, and of what they see in common (`depthwise-runs.ts`), while their sums stay
+ * in registers; then the next channels of the same pixels follow. So the image is read from front to back, whole pixels at a time.
+ * Only filter and bias are packed, in panels of channels, in the type of the sums. Values are widened for float64 sums when they
+ * are loaded.
  *
  * @module
  */
@@ -14,9 +15,10 @@ import { doWhile } from "../../assembly/control.js";
 import { i32, v128 } from "../../assembly/instructions.js";
 import { advance, type BandPlace, PIXELS, walkBand } from "./depthwise-band-walk.js";
 import { TAP_BYTES } from "./depthwise-bands.js";
-import { forEachWidth } from "./family.js";
-import { PANEL_VECTORS, singles } from "./lanes.js";
-import { storeSideBySide } from "./stores.js";
+import { eachColumn, inPlaceVectors, RUN, runStride, takeTaps } from "./depthwise-runs.js";
+import { type Family, family } from "./family.js";
+import type { Lanes } from "./lanes.js";
+import { storeRounded } from "./stores.js";
 
 type InPlaceParameter =
   /** The tables of the strips of a band, at least one, and their end (`depthwise-bands.ts`). */
@@ -28,6 +30,8 @@ type InPlaceParameter =
   | "source"
   | "sourceRow"
   | "sourceStep"
+  /** Bytes from one pixel of the source to the next one. */
+  | "sourcePixel"
   /** [panel][tap][channels of the panel], bytes from one panel to the next, and the bias of all channels. */
   | "filter"
   | "filterPanel"
@@ -39,8 +43,8 @@ type InPlaceParameter =
   | "panels";
 
 const parameters: Record<InPlaceParameter, "i32"> = {
-  ...{ strips: "i32", end: "i32", rows: "i32", source: "i32", sourceRow: "i32", sourceStep: "i32", filter: "i32" },
-  ...{ filterPanel: "i32", bias: "i32", out: "i32", outRow: "i32", outStep: "i32", panels: "i32" },
+  ...{ strips: "i32", end: "i32", rows: "i32", source: "i32", sourceRow: "i32", sourceStep: "i32", sourcePixel: "i32" },
+  ...{ filter: "i32", filterPanel: "i32", bias: "i32", out: "i32", outRow: "i32", outStep: "i32", panels: "i32" },
 };
 
 /** A kernel that weighs the pixels of a band. It takes its parameters in the order in which `InPlaceParameter` names them. */
@@ -48,24 +52,32 @@ export type InPlaceKernel = NamedFunction<Record<InPlaceParameter, "i32">>;
 
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 
-function makeKernel(vectors: number): InPlaceKernel {
-  return wasmFunction(`weightedInPlace_${vectors}`, parameters, (p, local) => {
-    const panel = 16 * vectors;
+function makeKernel(lanes: Lanes, vectors: number): InPlaceKernel {
+  return wasmFunction(`weightedInPlace_${lanes.name}_${vectors}`, parameters, (p, local) => {
+    const panel = 4 * vectors * lanes.perVector;
     const allSums = upTo(PIXELS).map(() => upTo(vectors).map(() => local("v128")));
-    const weights = upTo(vectors).map(() => local("v128"));
-    const [tap, from, weight, to, source, filter, bias, out, panelsLeft] = upTo(9).map(() => local("i32"));
-    const loadAll = (address: Local<"i32">): Body => weights.map((w, j) => w.set(v128.load(address, 16 * j)));
-    const pixels = (count: number, { table, tableEnd, ...place }: BandPlace): Body => {
+    const weights = upTo(RUN).map(() => upTo(vectors).map(() => local("v128")));
+    const value = local("v128");
+    const [tap, left, from, weight, to, source, filter, bias, out, panelsLeft] = upTo(10).map(() => local("i32"));
+    const loadAll = (each: readonly Local<"v128">[], address: Local<"i32">): Body =>
+      each.map((vector, j) => vector.set(v128.load(address, 16 * j)));
+    const pixels = (count: number, { table, tableEnd, rowTaps, ...place }: BandPlace): Body => {
       const sums = allSums.slice(0, count);
-      const addTap = [
+      const run = (taps: number): Body => [
         from.set(i32.add(source, i32.load(tap))),
-        weight.set(i32.add(filter, i32.load(tap, 4))),
-        loadAll(weight),
-        sums.map((each, i) => [
-          i === 0 ? [] : advance(from, p.sourceStep),
-          each.map((sum, j) => sum.set(singles.addProduct(sum, v128.load(from, 16 * j), weights[j]))),
-        ]),
-        advance(tap, TAP_BYTES),
+        weights
+          .slice(0, taps)
+          .map((each, t) => [weight.set(i32.add(filter, i32.load(tap, TAP_BYTES * t + 4))), loadAll(each, weight)]),
+        eachColumn(from, count, taps, runStride(lanes), p.sourceStep, p.sourcePixel, (uses) =>
+          upTo(vectors).map((j) => [
+            value.set(lanes.load(from, j)),
+            uses.map(({ window, tap: t }) => {
+              const sum = sums[window][j];
+              return sum.set(lanes.addProduct(sum, value, weights[t][j]));
+            }),
+          ]),
+        ),
+        advance(tap, TAP_BYTES * taps),
       ];
       return [
         source.set(place.source),
@@ -77,15 +89,16 @@ function makeKernel(vectors: number): InPlaceKernel {
           [
             sums.flat().map((sum) => sum.set(v128.zero())),
             tap.set(table),
-            doWhile(addTap, i32.ne(tap, tableEnd)),
-            loadAll(bias),
+            takeTaps({ tap, end: tableEnd, rowTaps, left }, count === PIXELS, run),
+            loadAll(weights[0], bias),
             to.set(out),
             sums.map((each) => [
-              each.map((sum, j) => sum.set(singles.add(sum, weights[j]))),
-              storeSideBySide(to, each),
+              each.map((sum, j) => sum.set(lanes.add(sum, weights[0][j]))),
+              storeRounded(lanes, to, each),
               advance(to, p.outStep),
             ]),
-            [source, bias, out].map((pointer) => advance(pointer, panel)),
+            [source, out].map((pointer) => advance(pointer, panel)),
+            advance(bias, 16 * vectors),
             advance(filter, p.filterPanel),
             panelsLeft.set(i32.sub(panelsLeft, 1)),
           ],
@@ -97,8 +110,10 @@ function makeKernel(vectors: number): InPlaceKernel {
   });
 }
 
-/** The kernel for panels of `vectors` vectors. */
-export const inPlaceKernel: (vectors: number) => InPlaceKernel = forEachWidth(makeKernel);
+const kernels = family(makeKernel, inPlaceVectors);
+
+/** The kernel that sums in `lanes`, in panels of `vectors` vectors. */
+export const inPlaceKernel: Family<InPlaceKernel> = kernels.of;
 
 /** All kernels for images in place. */
-export const inPlaceKernels: readonly InPlaceKernel[] = PANEL_VECTORS.map((vectors) => inPlaceKernel(vectors));
+export const inPlaceKernels: readonly InPlaceKernel[] = kernels.all;

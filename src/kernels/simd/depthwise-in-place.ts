@@ -18,15 +18,33 @@ import { zeroFunction } from "./copy-kernel.js";
 import { type Bands, bandsBack, bandsForward, tableBytes, writeTables } from "./depthwise-bands.js";
 import { inPlaceKernel } from "./depthwise-in-place-kernel.js";
 import { depthwiseKernels } from "./depthwise-kernels.js";
-import { cutTiles, depthwiseTile, packFilters, type PackedFilters, type Weighing } from "./depthwise-operands.js";
+import {
+  cutTiles,
+  depthwiseTile,
+  packFilters,
+  type PackedFilters,
+  type Weighing,
+  widthOf,
+} from "./depthwise-operands.js";
 import { stepsOf } from "./depthwise-parts.js";
-import { PANEL_VECTORS, singles } from "./lanes.js";
+import { doubles, type Lanes, lanesOf, singles } from "./lanes.js";
+import { inPlaceVectors, runStride } from "./depthwise-runs.js";
 import { overlap } from "./padding.js";
 import { runSimd, scratchAddress } from "./run.js";
 import { kernelFunction } from "./thread.js";
 
 /** About how many bytes of filters a tile has: they stay in the first cache, beside the pixels. */
 const FILTER_BYTES = 16_384;
+
+/** How often a value may be widened at most; packing widens it once, but writes and reads it once more. */
+const MOST_WIDENINGS = 3;
+
+/** Whether kernels that sum in `lanes` should read what is seen through `window` in place: back, dy, each value for every tap. */
+export function readsInPlace(lanes: Lanes, window: Window2D, isBack: boolean): boolean {
+  const { kernelHeight, kernelWidth, strideHeight, strideWidth } = window;
+  const uses = (kernelHeight * kernelWidth) / (isBack ? 1 : strideHeight * strideWidth);
+  return lanes === singles || uses <= MOST_WIDENINGS;
+}
 
 /** Where a tile keeps what, as addresses. */
 interface Scratch extends PackedFilters {
@@ -38,22 +56,22 @@ function scratchFrom(
   tables: number,
   { kernelHeight, kernelWidth }: Window2D,
   bands: Bands,
-  width: number,
+  vectors: number,
   panels: number,
 ): Scratch {
   const filter = tables + wholeLines(tableBytes(bands.all));
-  const filterPanel = 4 * kernelHeight * kernelWidth * width;
+  const filterPanel = 16 * kernelHeight * kernelWidth * vectors;
   const bias = filter + wholeLines(panels * filterPanel);
-  return { tables, filter, filterPanel, bias, end: bias + wholeLines(4 * panels * width) };
+  return { tables, filter, filterPanel, bias, end: bias + wholeLines(16 * panels * vectors) };
 }
 
 /**
  * The most vectors, up to `vectors`, that all panels of `channels` channels can be made of, if there must be `fewest` panels;
  * undefined where there are none.
  */
-export function wholePanels(channels: number, vectors: number, fewest = 1): number | undefined {
-  return PANEL_VECTORS.find((count) => {
-    const panels = channels / (count * singles.perVector);
+export function wholePanels(lanes: Lanes, channels: number, vectors: number, fewest = 1): number | undefined {
+  return inPlaceVectors(lanes).find((count) => {
+    const panels = channels / (count * lanes.perVector);
     return count <= vectors && Number.isInteger(panels) && panels >= fewest;
   });
 }
@@ -68,49 +86,59 @@ export function weighInPlace(
   execution: Execution,
   vectors: number,
 ): boolean {
-  const across = wholePanels(channels, vectors);
-  if (execution.accumulate !== "float32" || planes !== 1 || across === undefined) return false;
+  const lanes = lanesOf(execution.accumulate);
+  const across = wholePanels(lanes, channels, vectors);
+  if (planes !== 1 || across === undefined || !readsInPlace(lanes, window, isBack)) return false;
   const bands = isBack ? bandsBack(window) : bandsForward(window);
   if (bands === undefined || !(bands.isInside || isFinite())) return false;
-  const width = across * singles.perVector;
-  const most = Math.floor(FILTER_BYTES / (4 * window.kernelHeight * window.kernelWidth * width));
+  const kernels = depthwiseKernels(lanes, across);
+  const width = widthOf(kernels);
+  const most = Math.floor(FILTER_BYTES / (window.kernelHeight * window.kernelWidth * 16 * across));
   const tiles = cutTiles(bands.rows, batch, channels, width, most, threadsOf(execution));
   runSimd(execution, {
     job: depthwiseInPlaceJob,
     reads: [source, kernel, bias],
     writes: [out],
     numbers: [
-      ...[across, batch, channels, tiles.rows.size, tiles.across.size, Number(isBack)],
+      ...[lanes.bytes, across, batch, channels, tiles.rows.size, tiles.across.size, Number(isBack)],
       ...windowNumbers(window),
     ],
     tiles: batch * tiles.rows.count * tiles.across.count,
-    scratch: scratchFrom(0, window, bands, width, tiles.across.size / width).end,
+    scratch: scratchFrom(0, window, bands, across, tiles.across.size / width).end,
   });
   return true;
 }
 
 /** How many numbers the job is told before those of its window. */
-const OWN_NUMBERS = 6;
+const OWN_NUMBERS = 7;
 
 /** Some channels of some rows of outputs of an image. */
 export const depthwiseInPlaceJob: Job = {
   name: "depthwiseInPlace",
   prepare([source, kernel, bias, scratchMemory, out], numbers) {
-    const [vectors, , channels, rowsSize, acrossSize, back] = numbers;
+    const [bytes, vectors, , channels, rowsSize, acrossSize, back] = numbers;
     const window = sameWindow(numbers, OWN_NUMBERS);
     const bands = back === 1 ? bandsBack(window) : bandsForward(window);
     if (bands === undefined) throw new Error("internal: depthwiseInPlace: the window has no bands.");
     const pixel = 4 * channels;
     const { read, write } = stepsOf(window, back === 1);
     const taps = Array.from({ length: window.kernelHeight * window.kernelWidth }, (_, tap) => tap);
-    const kernels = depthwiseKernels(singles, vectors);
-    const width = vectors * singles.perVector;
+    const kernels = depthwiseKernels(bytes === 4 ? singles : doubles, vectors);
+    const { lanes } = kernels;
+    const width = widthOf(kernels);
     const tiles = { rows: splitBy(bands.rows, rowsSize), across: splitBy(channels, acrossSize) };
     const address = scratchAddress(scratchMemory, numbers);
-    const scratch = scratchFrom(address, window, bands, width, acrossSize / width);
+    const scratch = scratchFrom(address, window, bands, vectors, acrossSize / width);
     zeroFunction(singles)(scratch.bias, (scratch.end - scratch.bias) / 4);
-    const tables = writeTables(scratchMemory.buffer, scratch.tables, bands.all, pixel, 4 * width);
-    const weigh = kernelFunction(inPlaceKernel(vectors));
+    const tables = writeTables(
+      scratchMemory.buffer,
+      scratch.tables,
+      bands.all,
+      pixel,
+      16 * vectors,
+      read.step === runStride(lanes),
+    );
+    const weigh = kernelFunction(inPlaceKernel(lanes, vectors));
     let packed: number | undefined; // the first of the channels whose filters are packed
     return (index) => {
       const { n, down, channels: some } = depthwiseTile(tiles, index);
@@ -127,6 +155,7 @@ export const depthwiseInPlaceJob: Job = {
           source.byteOffset + 4 * from + (n * read.image + these.from * read.row) * pixel,
           read.row * pixel,
           read.step * pixel,
+          pixel,
           scratch.filter,
           scratch.filterPanel,
           scratch.bias,

@@ -5,7 +5,8 @@
  *
  *     out[pixel, c] = sum over taps of source[pixel + place of tap, c] * filter[tap, c]  + bias[c]
  *
- * Four pixels at a time share the loads of the filter, while their sums stay in registers.
+ * Four pixels at a time share the loads of the filter, and of what they see in common (`depthwise-runs.ts`), while their sums
+ * stay in registers.
  *
  * **Tap products**, for the gradient for the filter:
  *
@@ -18,12 +19,20 @@
  *
  * @module
  */
-import { type Body, type Local, type NamedFunction, type Signature, wasmFunction } from "../../assembly/code.js";
+import {
+  type Body,
+  type Local,
+  type NamedFunction,
+  type Signature,
+  type Value,
+  wasmFunction,
+} from "../../assembly/code.js";
 import { call, doWhile, when, whileLoop } from "../../assembly/control.js";
-import { f32, f32x4, f64, i32, v128 } from "../../assembly/instructions.js";
+import { f32, f64, i32, v128 } from "../../assembly/instructions.js";
+import { RUN, takeTaps, usesOfColumns } from "./depthwise-runs.js";
 import { type Family, family } from "./family.js";
 import { doubles, type Lanes } from "./lanes.js";
-import { storeSideBySide } from "./stores.js";
+import { storeRounded, storeSideBySide } from "./stores.js";
 
 /** Pixels that share the loads of the filter. */
 const PIXELS = 4;
@@ -33,17 +42,36 @@ const TAPS = 5;
 
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 
+/** What is of its own in each of the parts that read the same lines (`depthwise-parts.ts`). Places are in bytes. */
+interface WeightedPart {
+  /** Where the places of its taps begin in the table, and how many there are, at least 1. */
+  readonly table: number;
+  readonly taps: number;
+  /** How many of them, one after another, see columns side by side, over and over; 1 where none do (`depthwise-runs.ts`). */
+  readonly rowTaps: number;
+  /** A row of pixels. */
+  readonly columns: number;
+  /** Where its filters begin in a panel, and its first pixel in a row of the output. */
+  readonly filter: number;
+  readonly out: number;
+}
+
+const PART_FIELDS: readonly (keyof WeightedPart)[] = ["table", "taps", "rowTaps", "columns", "filter", "out"];
+
+/** Bytes of a part in the table of parts. */
+export const PART_BYTES: number = 4 * PART_FIELDS.length;
+
+/** Writes the table of `parts` to `address` in `memory`. */
+export function writeParts(memory: ArrayBufferLike, address: number, parts: readonly WeightedPart[]): void {
+  const table = new Int32Array(memory, address, parts.length * PART_FIELDS.length);
+  table.set(parts.flatMap((part) => PART_FIELDS.map((field) => part[field])));
+}
+
 type WeightedTileParameter =
-  /** The place of each of `taps` taps, at least 1. */
-  | "table"
-  | "taps"
-  /** A row of pixels of a panel. */
-  | "columns"
+  | keyof WeightedPart
   | "source"
-  /** One vector of channels behind the other, for each tap; and the same for the bias. */
-  | "filter"
+  /** In `filter` and here one vector of channels behind the other, in `filter` for each tap. */
   | "bias"
-  | "out"
   | "outStep"
   /** How many channels are left; the panel may have more. */
   | "channels"
@@ -51,11 +79,14 @@ type WeightedTileParameter =
   | "spill";
 
 const weightedTileParameters: Record<WeightedTileParameter, "i32"> = {
-  ...{ table: "i32", taps: "i32", columns: "i32", source: "i32", filter: "i32", bias: "i32" },
+  ...{ table: "i32", taps: "i32", rowTaps: "i32", columns: "i32", source: "i32", filter: "i32", bias: "i32" },
   ...{ out: "i32", outStep: "i32", channels: "i32", spill: "i32" },
 };
 
 type WeightedTileKernel = NamedFunction<Record<WeightedTileParameter, "i32">>;
+
+/** The sums of some pixels, each of some vectors. */
+type PixelSums = readonly (readonly Local<"v128">[])[];
 
 /** A row of pixels of one panel. */
 function weightedTile(lanes: Lanes, vectors: number): WeightedTileKernel {
@@ -63,12 +94,12 @@ function weightedTile(lanes: Lanes, vectors: number): WeightedTileKernel {
     const width = vectors * lanes.perVector;
     const pixel = vectors * 16;
     const allSums = upTo(PIXELS).map(() => upTo(vectors).map(() => local("v128")));
-    const filter = upTo(vectors).map(() => local("v128"));
-    const [tap, end, from, weight, to, toEnd, left] = upTo(7).map(() => local("i32"));
+    const filters = upTo(RUN).map(() => upTo(vectors).map(() => local("v128")));
+    const value = local("v128");
+    const [from, tap, end, weight, to, toEnd, left, leftOfRow] = upTo(8).map(() => local("i32"));
     const nextPixel = p.out.set(i32.add(p.out, p.outStep));
-    const direct = (sums: readonly (readonly Local<"v128">[])[]): Body =>
-      sums.map((each) => [storeSideBySide(p.out, each), nextPixel]);
-    const eachChannel = [
+    const filter = filters[0];
+    const storeEachChannel = [
       to.set(p.out),
       toEnd.set(i32.add(p.out, i32.shl(p.channels, 2))),
       doWhile(
@@ -80,16 +111,30 @@ function weightedTile(lanes: Lanes, vectors: number): WeightedTileKernel {
         i32.ne(to, toEnd),
       ),
     ];
-    const rounded = (spilled: Local<"i32">): Body =>
-      upTo(vectors).map((j) => v128.store64_lane(p.out, f32x4.demote_f64x2_zero(v128.load(spilled, 16 * j)), 0, 8 * j));
-    // stored before they are rounded, so that all vectors of a pixel are stored alike, and V8 can fuse them
-    const throughSpill = (sums: readonly (readonly Local<"v128">[])[]): Body => [
-      storeSideBySide(p.spill, sums.flat()),
-      sums.map((_, i) => [
-        from.set(i32.add(p.spill, i * pixel)),
-        lanes === doubles ? when(i32.ge_s(p.channels, width), rounded(from), eachChannel) : eachChannel,
-        nextPixel,
-      ]),
+    const spill = (sums: PixelSums): Body => storeSideBySide(p.spill, sums.flat());
+    const someChannels = (sums: PixelSums): Body => [
+      spill(sums),
+      sums.map((_, i) => [from.set(i32.add(p.spill, i * pixel)), storeEachChannel, nextPixel]),
+    ];
+    // V8 fuses only what leads to stores side by side, as those of rounded sums are not: it would compute 128 bits at a time
+    const allChannels = (sums: PixelSums): Body => [
+      lanes === doubles ? spill(sums) : [],
+      sums.map((each) => [storeRounded(lanes, p.out, each), nextPixel]),
+    ];
+    const run = (sums: PixelSums, taps: number): Body => [
+      from.set(i32.add(p.source, i32.load(tap))),
+      filters.slice(0, taps).map((each, t) => each.map((f, j) => f.set(v128.load(weight, t * pixel + 16 * j)))),
+      usesOfColumns(sums.length, taps, 1).map((uses, column) =>
+        upTo(vectors).map((j) => [
+          value.set(v128.load(from, column * pixel + 16 * j)),
+          uses.map(({ window, tap: t }) => {
+            const sum = sums[window][j];
+            return sum.set(lanes.addProduct(sum, value, filters[t][j]));
+          }),
+        ]),
+      ),
+      tap.set(i32.add(tap, 4 * taps)),
+      weight.set(i32.add(weight, taps * pixel)),
     ];
     const pixels = (count: number): Body => {
       const sums = allSums.slice(0, count);
@@ -97,21 +142,10 @@ function weightedTile(lanes: Lanes, vectors: number): WeightedTileKernel {
         sums.map((each) => each.map((sum) => sum.set(v128.zero()))),
         tap.set(p.table),
         weight.set(p.filter),
-        doWhile(
-          [
-            from.set(i32.add(p.source, i32.load(tap))),
-            filter.map((vector, j) => vector.set(v128.load(weight, 16 * j))),
-            sums.map((each, i) =>
-              each.map((sum, j) => sum.set(lanes.addProduct(sum, v128.load(from, i * pixel + 16 * j), filter[j]))),
-            ),
-            tap.set(i32.add(tap, 4)),
-            weight.set(i32.add(weight, pixel)),
-          ],
-          i32.ne(tap, end),
-        ),
+        takeTaps({ tap, end, rowTaps: p.rowTaps, left: leftOfRow }, count === PIXELS, (taps) => run(sums, taps)),
         filter.map((vector, j) => vector.set(v128.load(p.bias, 16 * j))),
         sums.map((each) => each.map((sum, j) => sum.set(lanes.add(sum, filter[j])))),
-        lanes === doubles ? throughSpill(sums) : when(i32.ge_s(p.channels, width), direct(sums), throughSpill(sums)),
+        when(i32.ge_s(p.channels, width), allChannels(sums), someChannels(sums)),
         p.source.set(i32.add(p.source, count * pixel)),
         left.set(i32.sub(left, count)),
       ];
@@ -126,24 +160,47 @@ function weightedTile(lanes: Lanes, vectors: number): WeightedTileKernel {
 }
 
 type WeightedParameter =
-  | WeightedTileParameter
+  /** The places of taps. */
+  | "table"
+  /** The table of parts, at least one, and its end. */
+  | "parts"
+  | "partsEnd"
+  | "source"
+  | "filter"
+  | "bias"
+  | "out"
+  | "outStep"
+  | "channels"
+  | "spill"
   /** Bytes from one panel to the next. */
   | "sourcePanel"
   | "filterPanel";
 
-/** A kernel that weighs the pixels of a row. */
+const weightedParameters: Record<WeightedParameter, "i32"> = {
+  ...{ table: "i32", parts: "i32", partsEnd: "i32", source: "i32", filter: "i32", bias: "i32", out: "i32" },
+  ...{ outStep: "i32", channels: "i32", spill: "i32", sourcePanel: "i32", filterPanel: "i32" },
+};
+
+/** A kernel that weighs the pixels of a row of each of some parts, panel by panel: a panel of the lines stays in the first cache. */
 export type WeightedKernel = NamedFunction<Record<WeightedParameter, "i32">>;
 
 function weightedKernel(lanes: Lanes, vectors: number, tile: WeightedTileKernel): WeightedKernel {
-  const parameters: Record<WeightedParameter, "i32"> = {
-    ...weightedTileParameters,
-    ...{ sourcePanel: "i32", filterPanel: "i32" },
-  };
-  return wasmFunction(`weightedPixels_${lanes.name}_${vectors}`, parameters, (p) => {
+  return wasmFunction(`weightedPixels_${lanes.name}_${vectors}`, weightedParameters, (p, local) => {
     const width = vectors * lanes.perVector;
+    const part = local("i32");
+    const of = (field: keyof WeightedPart): Value<"i32"> => i32.load(part, 4 * PART_FIELDS.indexOf(field));
+    const ofPart = {
+      ...{ taps: of("taps"), rowTaps: of("rowTaps"), columns: of("columns") },
+      ...{
+        table: i32.add(p.table, of("table")),
+        filter: i32.add(p.filter, of("filter")),
+        out: i32.add(p.out, of("out")),
+      },
+    };
     return doWhile(
       [
-        call(tile, p),
+        part.set(p.parts),
+        doWhile([call(tile, { ...p, ...ofPart }), part.set(i32.add(part, PART_BYTES))], i32.ne(part, p.partsEnd)),
         p.source.set(i32.add(p.source, p.sourcePanel)),
         p.out.set(i32.add(p.out, 4 * width)),
         p.filter.set(i32.add(p.filter, p.filterPanel)),

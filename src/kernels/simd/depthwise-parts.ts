@@ -57,10 +57,14 @@ export interface SharedLines {
   /** The taps of all parts, one after another: those of the kernel, and those of `window` that are in their places. */
   readonly taps: readonly number[];
   readonly places: readonly number[];
-  /** For each part its first tap and their count, and its outputs. */
+  /**
+   * For each part its first tap and their count; how many of them, one after another, see columns side by side, over and over
+   * (`depthwise-runs.ts`); and its outputs. Those that have a row less than others come last.
+   */
   readonly parts: readonly {
     readonly firstTap: number;
     readonly taps: number;
+    readonly rowTaps: number;
     readonly output: number;
     readonly rows: number;
     readonly columns: number;
@@ -99,7 +103,14 @@ function shareLines(parts: readonly Part[]): SharedLines {
         places.push(line * window.kernelWidth + column);
       }
     }
-    return { firstTap: first, taps: taps.length - first, output, rows: own.outputHeight, columns: own.outputWidth };
+    return {
+      firstTap: first,
+      taps: taps.length - first,
+      rowTaps: own.strideWidth === 1 && own.dilationWidth === 1 ? own.kernelWidth : 1,
+      output,
+      rows: own.outputHeight,
+      columns: own.outputWidth,
+    };
   });
   return { window, taps, places, parts: shared };
 }

@@ -3,20 +3,21 @@
  *
  *     sums[tap, c] += source[pixel + place of tap, c] * dy[pixel, c]        for the pixels of a row, in order
  *
- * The mirror image of `depthwise-in-place-kernel.ts`: here dy of four pixels stays in registers while the taps pass by, each of
- * which adds four products to its sums, one after another; then the next channels of the same pixels follow. So both images
- * are read from front to back, whole pixels at a time, and sums are loaded and stored once for four products. They lie in panels
- * of channels. It is for float32 sums: for float64 sums every value would be widened once for each tap.
+ * The mirror image of `depthwise-in-place-kernel.ts`: here dy of four pixels stays in registers while the taps pass by, in runs
+ * (`depthwise-runs.ts`), each of which adds four products to its sums, one after another; then the next channels of the same pixels
+ * follow. So both images are read from front to back, whole pixels at a time, and sums are loaded and stored once for four
+ * products. They lie in panels of channels. Values are widened for float64 sums when they are loaded.
  *
  * @module
  */
-import { type Body, type Local, type NamedFunction, wasmFunction } from "../../assembly/code.js";
+import { type Body, type NamedFunction, wasmFunction } from "../../assembly/code.js";
 import { doWhile } from "../../assembly/control.js";
 import { i32, v128 } from "../../assembly/instructions.js";
 import { advance, type BandPlace, PIXELS, walkBand } from "./depthwise-band-walk.js";
 import { TAP_BYTES } from "./depthwise-bands.js";
-import { forEachWidth } from "./family.js";
-import { PANEL_VECTORS, singles } from "./lanes.js";
+import { eachColumn, inPlaceVectors, RUN, runStride, takeTaps } from "./depthwise-runs.js";
+import { type Family, family } from "./family.js";
+import type { Lanes } from "./lanes.js";
 import { storeSideBySide } from "./stores.js";
 
 type ProductsParameter =
@@ -29,6 +30,8 @@ type ProductsParameter =
   | "source"
   | "sourceRow"
   | "sourceStep"
+  /** Bytes from one pixel of the source to the next one. */
+  | "sourcePixel"
   | "dy"
   | "dyRow"
   | "dyStep"
@@ -39,7 +42,7 @@ type ProductsParameter =
   | "panels";
 
 const parameters: Record<ProductsParameter, "i32"> = {
-  ...{ strips: "i32", end: "i32", rows: "i32", source: "i32", sourceRow: "i32", sourceStep: "i32" },
+  ...{ strips: "i32", end: "i32", rows: "i32", source: "i32", sourceRow: "i32", sourceStep: "i32", sourcePixel: "i32" },
   ...{ dy: "i32", dyRow: "i32", dyStep: "i32", sums: "i32", sumsPanel: "i32", panels: "i32" },
 };
 
@@ -48,26 +51,27 @@ export type ProductsInPlaceKernel = NamedFunction<Record<ProductsParameter, "i32
 
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 
-function makeKernel(vectors: number): ProductsInPlaceKernel {
-  return wasmFunction(`productsInPlace_${vectors}`, parameters, (p, local) => {
-    const panel = 16 * vectors;
+function makeKernel(lanes: Lanes, vectors: number): ProductsInPlaceKernel {
+  return wasmFunction(`productsInPlace_${lanes.name}_${vectors}`, parameters, (p, local) => {
+    const panel = 4 * vectors * lanes.perVector;
     const allPixels = upTo(PIXELS).map(() => upTo(vectors).map(() => local("v128")));
-    const sums = upTo(vectors).map(() => local("v128"));
-    const [tap, from, at, source, dy, ofPanel, panelsLeft] = upTo(7).map(() => local("i32"));
-    const loadAll = (vectorsOf: readonly Local<"v128">[], address: Local<"i32">): Body =>
-      vectorsOf.map((vector, j) => vector.set(v128.load(address, 16 * j)));
-    const some = (count: number, { table, tableEnd, ...place }: BandPlace): Body => {
+    const sums = upTo(RUN).map(() => upTo(vectors).map(() => local("v128")));
+    const value = local("v128");
+    const [tap, left, from, at, source, dy, ofPanel, panelsLeft] = upTo(8).map(() => local("i32"));
+    const some = (count: number, { table, tableEnd, rowTaps, ...place }: BandPlace): Body => {
       const pixels = allPixels.slice(0, count);
-      const addTap = [
+      const run = (taps: number): Body => [
         from.set(i32.add(source, i32.load(tap))),
         at.set(i32.add(ofPanel, i32.load(tap, 4))),
-        loadAll(sums, at),
-        pixels.map((pixel, i) => [
-          i === 0 ? [] : advance(from, p.sourceStep),
-          sums.map((sum, j) => sum.set(singles.addProduct(sum, v128.load(from, 16 * j), pixel[j]))),
-        ]),
-        storeSideBySide(at, sums),
-        advance(tap, TAP_BYTES),
+        sums.slice(0, taps).map((each, t) => each.map((sum, j) => sum.set(v128.load(at, 16 * (t * vectors + j))))),
+        eachColumn(from, count, taps, runStride(lanes), p.sourceStep, p.sourcePixel, (uses) =>
+          upTo(vectors).map((j) => [
+            value.set(lanes.load(from, j)),
+            uses.map(({ window, tap: t }) => sums[t][j].set(lanes.addProduct(sums[t][j], value, pixels[window][j]))),
+          ]),
+        ),
+        storeSideBySide(at, sums.slice(0, taps).flat()),
+        advance(tap, TAP_BYTES * taps),
       ];
       return [
         source.set(place.source),
@@ -77,9 +81,12 @@ function makeKernel(vectors: number): ProductsInPlaceKernel {
         doWhile(
           [
             from.set(dy),
-            pixels.map((pixel, i) => [i === 0 ? [] : advance(from, p.dyStep), loadAll(pixel, from)]),
+            pixels.map((pixel, i) => [
+              i === 0 ? [] : advance(from, p.dyStep),
+              pixel.map((vector, j) => vector.set(lanes.load(from, j))),
+            ]),
             tap.set(table),
-            doWhile(addTap, i32.ne(tap, tableEnd)),
+            takeTaps({ tap, end: tableEnd, rowTaps, left }, count === PIXELS, run),
             [source, dy].map((pointer) => advance(pointer, panel)),
             advance(ofPanel, p.sumsPanel),
             panelsLeft.set(i32.sub(panelsLeft, 1)),
@@ -92,10 +99,10 @@ function makeKernel(vectors: number): ProductsInPlaceKernel {
   });
 }
 
-/** The kernel for panels of `vectors` vectors. */
-export const productsInPlaceKernel: (vectors: number) => ProductsInPlaceKernel = forEachWidth(makeKernel);
+const kernels = family(makeKernel, inPlaceVectors);
+
+/** The kernel that sums in `lanes`, in panels of `vectors` vectors. */
+export const productsInPlaceKernel: Family<ProductsInPlaceKernel> = kernels.of;
 
 /** All of them. */
-export const productsInPlaceKernels: readonly ProductsInPlaceKernel[] = PANEL_VECTORS.map((vectors) =>
-  productsInPlaceKernel(vectors),
-);
+export const productsInPlaceKernels: readonly ProductsInPlaceKernel[] = kernels.all;

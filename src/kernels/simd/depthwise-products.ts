@@ -16,12 +16,13 @@ import type { FloatArray } from "../../tensor/dtype.js";
 import { type Execution, threadsOf } from "../execution.js";
 import { blockOf, splitBy } from "../split.js";
 import { sameWindow, type Window2D, windowNumbers } from "../window.js";
-import { copyFunction, zeroFunction } from "./copy-kernel.js";
+import { zeroFunction } from "./copy-kernel.js";
 import { type BandTable, type Bands, bandsForward, bordersOf, tableBytes, writeTables } from "./depthwise-bands.js";
-import { wholePanels } from "./depthwise-in-place.js";
+import { readsInPlace, wholePanels } from "./depthwise-in-place.js";
 import { cutChannels } from "./depthwise-operands.js";
 import { productsInPlaceKernel } from "./depthwise-products-kernel.js";
-import { singles } from "./lanes.js";
+import { runStride } from "./depthwise-runs.js";
+import { doubles, type Lanes, lanesOf, singles, sumsAt } from "./lanes.js";
 import { runSimd, scratchAddress } from "./run.js";
 import { kernelFunction } from "./thread.js";
 
@@ -40,11 +41,17 @@ interface Scratch {
   readonly end: number;
 }
 
-function scratchFrom(tables: number, window: Window2D, bands: Bands, channels: number): Scratch {
+function scratchFrom(tables: number, lanes: Lanes, window: Window2D, bands: Bands, channels: number): Scratch {
   const borderTables = tables + tableBytes(bands.all);
   const zeros = wholeLines(borderTables + tableBytes(bordersOf(window).map(({ band }) => band)));
   const sums = zeros + wholeLines(4 * channels);
-  return { tables, borderTables, zeros, sums, end: sums + 4 * window.kernelHeight * window.kernelWidth * channels };
+  return {
+    tables,
+    borderTables,
+    zeros,
+    sums,
+    end: sums + lanes.bytes * window.kernelHeight * window.kernelWidth * channels,
+  };
 }
 
 /**
@@ -62,22 +69,22 @@ export function sumProductsInPlace(
   execution: Execution,
   vectors: number,
 ): boolean {
-  if (execution.accumulate !== "float32") return false;
+  const lanes = lanesOf(execution.accumulate);
   const threads = threadsOf(execution);
-  const across = wholePanels(channels, vectors, threads);
-  if (across === undefined) return false;
+  const across = wholePanels(lanes, channels, vectors, threads);
+  if (across === undefined || !readsInPlace(lanes, window, false)) return false;
   const bands = bandsForward(window);
   if (bands === undefined) return false;
-  const width = across * singles.perVector;
-  const fitting = Math.floor(SUMS_BYTES / (4 * window.kernelHeight * window.kernelWidth * width));
+  const width = across * lanes.perVector;
+  const fitting = Math.floor(SUMS_BYTES / (16 * window.kernelHeight * window.kernelWidth * across));
   const tiles = cutChannels(channels, width, fitting, threads);
   runSimd(execution, {
     job: depthwiseProductsJob,
     reads: [x, dy],
     writes: [dKernel],
-    numbers: [across, batch, channels, tiles.size, ...windowNumbers(window)],
+    numbers: [lanes.bytes, across, batch, channels, tiles.size, ...windowNumbers(window)],
     tiles: tiles.count,
-    scratch: scratchFrom(0, window, bands, tiles.size).end,
+    scratch: scratchFrom(0, lanes, window, bands, tiles.size).end,
   });
   return true;
 }
@@ -86,28 +93,28 @@ export function sumProductsInPlace(
 export const depthwiseProductsJob: Job = {
   name: "depthwiseProducts",
   prepare([x, dy, scratchMemory, dKernel], numbers) {
-    const [vectors, batch, channels, size] = numbers;
-    const window = sameWindow(numbers, 4);
+    const [bytes, vectors, batch, channels, size] = numbers;
+    const lanes = bytes === 4 ? singles : doubles;
+    const window = sameWindow(numbers, 5);
     const { inputHeight, inputWidth, outputHeight, outputWidth, strideHeight, strideWidth } = window;
     const bands = bandsForward(window);
     if (bands === undefined) throw new Error("internal: depthwiseProducts: the window has no bands.");
     const borders = bordersOf(window);
     const tiles = splitBy(channels, size);
-    const scratch = scratchFrom(scratchAddress(scratchMemory, numbers), window, bands, size);
-    const width = vectors * singles.perVector;
+    const scratch = scratchFrom(scratchAddress(scratchMemory, numbers), lanes, window, bands, size);
+    const width = vectors * lanes.perVector;
     const pixel = 4 * channels;
     const taps = window.kernelHeight * window.kernelWidth;
-    const sumsPanel = 4 * width * taps;
+    const sumsPanel = 16 * vectors * taps;
     const write = (to: number, all: Bands["all"]): BandTable[] =>
-      writeTables(scratchMemory.buffer, to, all, pixel, 4 * width);
+      writeTables(scratchMemory.buffer, to, all, pixel, 16 * vectors, strideWidth === runStride(lanes));
     const tables = write(scratch.tables, bands.all);
     const borderTables = write(
       scratch.borderTables,
       borders.map(({ band }) => band),
     );
-    const multiply = kernelFunction(productsInPlaceKernel(vectors));
+    const multiply = kernelFunction(productsInPlaceKernel(lanes, vectors));
     const putZeros = zeroFunction(singles);
-    const copy = copyFunction(singles);
     return (index) => {
       const { from, to } = blockOf(tiles, index);
       const panels = (to - from) / width;
@@ -123,6 +130,7 @@ export const depthwiseProductsJob: Job = {
             image + rows.from * strideHeight * inputWidth * pixel,
             strideHeight * inputWidth * pixel,
             strideWidth * pixel,
+            pixel,
             dyImage + rows.from * outputWidth * pixel,
             outputWidth * pixel,
             pixel,
@@ -141,6 +149,7 @@ export const depthwiseProductsJob: Job = {
             scratch.zeros,
             0,
             0,
+            0,
             dyImage,
             rowStep * pixel,
             step * pixel,
@@ -150,18 +159,12 @@ export const depthwiseProductsJob: Job = {
           );
         }
       }
-      for (let tap = 0; tap < taps; tap++) {
-        copy({
-          from: scratch.sums + 4 * width * tap,
-          to: dKernel.byteOffset + 4 * (tap * channels + from),
-          runs: panels,
-          runStride: sumsPanel,
-          runLength: width,
-          before: 0,
-          after: 0,
-          rows: 1,
-          rowStride: 0,
-        });
+      const sums = sumsAt(lanes, scratchMemory.buffer, scratch.sums, panels * taps * width);
+      for (let panel = 0, at = 0; panel < panels; panel++) {
+        for (let tap = 0; tap < taps; tap++, at += width) {
+          const place = tap * channels + from + panel * width;
+          for (let c = 0; c < width; c++) dKernel[place + c] = sums[at + c];
+        }
       }
     };
   },

@@ -25,7 +25,7 @@ import { sameWindow, type Window2D, windowNumbers } from "../window.js";
 import { fillZeros } from "../zeros.js";
 import { partChannels, repeatChannels } from "./channel-multiplier.js";
 import { zeroFunction } from "./copy-kernel.js";
-import { type DepthwiseKernels, depthwiseKernels } from "./depthwise-kernels.js";
+import { type DepthwiseKernels, depthwiseKernels, PART_BYTES, writeParts } from "./depthwise-kernels.js";
 import { isKernelFinite } from "./finite.js";
 import { doubles, lanesOf, singles } from "./lanes.js";
 import { weighInPlace } from "./depthwise-in-place.js";
@@ -136,6 +136,8 @@ interface Plan extends Tiles {
 interface Scratch extends PackedFilters {
   /** The places of taps. */
   readonly table: number;
+  /** The parts of a row. */
+  readonly parts: number;
   /** As many as the tile has channels. */
   readonly zeros: number;
   readonly spill: number;
@@ -152,7 +154,8 @@ const SPILLED_PIXELS = 4;
 function scratchFrom(table: number, plan: Plan): Scratch {
   const { kernels, shared, lines, planes, across } = plan;
   const panels = Math.ceil(across.size / widthOf(kernels));
-  const zeros = table + wholeLines(tapPlaces(lines, planes, 0, shared.places).bytes);
+  const parts = table + wholeLines(tapPlaces(lines, planes, 0, shared.places).bytes);
+  const zeros = parts + wholeLines(shared.parts.length * PART_BYTES);
   const filter = zeros + wholeLines(4 * across.size);
   const filterPanel = planes * shared.taps.length * lines.pixel;
   const bias = filter + wholeLines(panels * filterPanel);
@@ -161,7 +164,7 @@ function scratchFrom(table: number, plan: Plan): Scratch {
   const linePanel = panelBytes(lines);
   const linePlane = panels * linePanel;
   const end = linesAt + planes * linePlane;
-  return { table, zeros, filter, filterPanel, bias, spill, lines: linesAt, linePanel, linePlane, end };
+  return { table, parts, zeros, filter, filterPanel, bias, spill, lines: linesAt, linePanel, linePlane, end };
 }
 
 function weigh(weighing: Weighing, execution: Execution, vectors: number): void {
@@ -207,6 +210,11 @@ export const simdDepthwiseJob: Job = {
     zeroFunction(singles)(scratch.zeros, (scratch.spill - scratch.zeros) / 4);
     const places = tapPlaces(lines, planes, scratch.linePlane, shared.places);
     const placesFor = places.write(scratchMemory.buffer, scratch.table);
+    const parts = shared.parts.map(({ firstTap, taps, rowTaps, columns, output }) => ({
+      ...{ table: 4 * planes * firstTap, taps: planes * taps, rowTaps: planes === 1 ? rowTaps : 1, columns },
+      ...{ filter: planes * firstTap * lines.pixel, out: output * pixel },
+    }));
+    writeParts(scratchMemory.buffer, scratch.parts, parts);
     const packRow = rowPacker(lines, packPanelsOf(kernels), pixel, scratch.zeros);
     const weighPixels = kernelFunction(kernels.weightedPixels);
     let packed: number | undefined; // the first of the channels whose filters are packed
@@ -215,28 +223,27 @@ export const simdDepthwiseJob: Job = {
       const { from, to } = some;
       if (packed !== from) packFilters(kernels, planes, shared.taps, scratch, kernel, bias, channels, from, to - from);
       packed = from;
+      let partCount = shared.parts.length;
       for (let row = down.from; row < down.to; row++) {
         for (let plane = 0; plane < planes; plane++) {
           const at = source.byteOffset + (plane * batch + n) * read.image * pixel + 4 * from;
           packRow(at, row, row === down.from, to - from, scratch.lines + plane * scratch.linePlane);
         }
-        for (const part of shared.parts) {
-          if (row >= part.rows) continue; // a phase may have a row less than another
-          weighPixels(
-            placesFor(row) + 4 * planes * part.firstTap,
-            planes * part.taps,
-            part.columns,
-            scratch.lines,
-            scratch.filter + planes * part.firstTap * lines.pixel,
-            scratch.bias,
-            out.byteOffset + 4 * from + (n * write.image + row * write.row + part.output) * pixel,
-            write.step * pixel,
-            to - from,
-            scratch.spill,
-            scratch.linePanel,
-            scratch.filterPanel,
-          );
-        }
+        while (row >= shared.parts[partCount - 1].rows) partCount--;
+        weighPixels(
+          placesFor(row),
+          scratch.parts,
+          scratch.parts + partCount * PART_BYTES,
+          scratch.lines,
+          scratch.filter,
+          scratch.bias,
+          out.byteOffset + 4 * from + (n * write.image + row * write.row) * pixel,
+          write.step * pixel,
+          to - from,
+          scratch.spill,
+          scratch.linePanel,
+          scratch.filterPanel,
+        );
       }
     };
   },

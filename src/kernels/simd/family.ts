@@ -20,13 +20,13 @@ export function forEachWidth<T>(make: (vectors: number) => T): (vectors: number)
   };
 }
 
-/** What `make` makes for each way to sum and each of `widths`, and how to find one of them. */
+/** What `make` makes for each way to sum and each of its widths, and how to find one of them. */
 export function family<K>(
   make: Family<K>,
-  widths: readonly number[] = PANEL_VECTORS,
+  widthsOf: (lanes: Lanes) => readonly number[] = () => PANEL_VECTORS,
 ): { readonly all: readonly K[]; readonly of: Family<K> } {
   const members = [singles, doubles].flatMap((lanes) =>
-    widths.map((vectors) => ({ lanes, vectors, made: make(lanes, vectors) })),
+    widthsOf(lanes).map((vectors) => ({ lanes, vectors, made: make(lanes, vectors) })),
   );
   return {
     all: members.map(({ made }) => made),

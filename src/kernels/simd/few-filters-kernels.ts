@@ -205,7 +205,7 @@ function kernelsFor(lanes: Lanes, vectors: number): FewFiltersKernels {
   return { packPlanes: packPlanes[lanes.name], weigh: (filters) => (filters <= 3 ? three : four), all: [three, four] };
 }
 
-const kernelSets = family(kernelsFor, FEW_FILTERS_VECTORS);
+const kernelSets = family(kernelsFor, () => FEW_FILTERS_VECTORS);
 
 /** All kernels of convolutions with few filters. */
 export const fewFiltersFunctions: readonly NamedFunction<Signature>[] = [

@@ -13,7 +13,7 @@
  *
  * @module
  */
-import type { Operand, Value } from "../../assembly/code.js";
+import type { Operand, Statement, Value } from "../../assembly/code.js";
 import { hasRelaxedMadd } from "../../assembly/features.js";
 import { f32x4, f64x2, v128 } from "../../assembly/instructions.js";
 import type { FloatArray } from "../../tensor/dtype.js";
@@ -44,6 +44,10 @@ export interface Lanes {
   /** Sums in a vector. */
   readonly perVector: 4 | 2;
   readonly splat: (address: Operand<"i32">, offset?: number) => Value<"v128">;
+  /** Vector `i` of the float32 values from `address` on, widened where sums are doubles. */
+  readonly load: (address: Operand<"i32">, i: number) => Value<"v128">;
+  /** Stores sums as vector `i` of the float32 values from `address` on, rounded where they are doubles. */
+  readonly store: (address: Operand<"i32">, i: number, sums: Value<"v128">) => Statement;
   readonly add: (a: Value<"v128">, b: Value<"v128">) => Value<"v128">;
   /** `sum + a * b`, where a and b are float32 values. */
   readonly addProduct: (sum: Value<"v128">, a: Value<"v128">, b: Value<"v128">) => Value<"v128">;
@@ -55,6 +59,8 @@ export const singles: Lanes = {
   bytes: 4,
   perVector: 4,
   splat: v128.load32_splat,
+  load: (address, i) => v128.load(address, 16 * i),
+  store: (address, i, sums) => v128.store(address, sums, 16 * i),
   add: f32x4.add,
   addProduct: (sum, a, b) => f32x4.add(sum, f32x4.mul(a, b)),
 };
@@ -65,6 +71,8 @@ export const doubles: Lanes = {
   bytes: 8,
   perVector: 2,
   splat: v128.load64_splat,
+  load: (address, i) => f64x2.promote_low_f32x4(v128.load64_zero(address, 8 * i)),
+  store: (address, i, sums) => v128.store64_lane(address, f32x4.demote_f64x2_zero(sums), 0, 8 * i),
   add: f64x2.add,
   addProduct: hasRelaxedMadd()
     ? (sum, a, b) => f64x2.relaxed_madd(a, b, sum)

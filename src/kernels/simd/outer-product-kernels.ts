@@ -20,7 +20,7 @@
  */
 import { type Body, type Local, type NamedFunction, type Signature, wasmFunction } from "../../assembly/code.js";
 import { call, doWhile, when, whileLoop } from "../../assembly/control.js";
-import { f32, f32x4, f64, i32, v128 } from "../../assembly/instructions.js";
+import { f32, f64, i32, v128 } from "../../assembly/instructions.js";
 import { type Family, family } from "./family.js";
 import { doubles, type Lanes } from "./lanes.js";
 import { type PackKernel, packKernel } from "./panel-kernels.js";
@@ -134,7 +134,7 @@ function storeKernel(lanes: Lanes, vectors: number): StoreKernel {
     const end = local("i32");
     const wholeRow = upTo(vectors).map((j) => {
       const total = lanes.add(v128.load(p.sums, 16 * j), v128.load(p.padding, 16 * j));
-      return wide ? v128.store64_lane(to, f32x4.demote_f64x2_zero(total), 0, 8 * j) : v128.store(to, total, 16 * j);
+      return lanes.store(to, j, total);
     });
     const partOfRow = [
       sum.set(p.sums),

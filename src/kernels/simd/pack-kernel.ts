@@ -7,9 +7,9 @@
  *
  * @module
  */
-import { type Body, type Local, type NamedFunction, type Value, wasmFunction } from "../../assembly/code.js";
+import { type Body, type Local, type NamedFunction, wasmFunction } from "../../assembly/code.js";
 import { doWhile, when, whileLoop } from "../../assembly/control.js";
-import { f32, f64, f64x2, i32, v128 } from "../../assembly/instructions.js";
+import { f32, f64, i32, v128 } from "../../assembly/instructions.js";
 import { type Family, family } from "./family.js";
 import type { Lanes } from "./lanes.js";
 import { storeSideBySide } from "./stores.js";
@@ -32,11 +32,9 @@ function makePackKernel(lanes: Lanes, vectors: number): PackKernel {
   return wasmFunction(`pack_${lanes.name}_${vectors}`, parameters, (p, local) => {
     const column = local("i32");
     const values = upTo(vectors).map(() => local("v128"));
-    const read = (j: number): Value<"v128"> =>
-      lanes.name === "float32" ? v128.load(p.from, 16 * j) : f64x2.promote_low_f32x4(v128.load64_zero(p.from, 8 * j));
     const wholeRows = doWhile(
       [
-        values.map((value, j) => value.set(read(j))),
+        values.map((value, j) => value.set(lanes.load(p.from, j))),
         storeSideBySide(p.to, values),
         p.from.set(i32.add(p.from, p.rowStride)),
         p.to.set(i32.add(p.to, rowBytes)),

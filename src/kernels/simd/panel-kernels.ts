@@ -9,7 +9,7 @@
  */
 import { type NamedFunction, wasmFunction } from "../../assembly/code.js";
 import { doWhile, when, whileLoop } from "../../assembly/control.js";
-import { f32, f64, f64x2, i32, v128 } from "../../assembly/instructions.js";
+import { f32, f64, i32, v128 } from "../../assembly/instructions.js";
 import { doubles, type Lanes } from "./lanes.js";
 import { storeSideBySide } from "./stores.js";
 
@@ -32,12 +32,7 @@ export function packKernel(lanes: Lanes, width: number, name: string): PackKerne
     const to = local("i32");
     const left = local("i32");
     const values = vectors.map(() => local("v128"));
-    const wholePanel = [
-      values.map((value, i) =>
-        value.set(wide ? f64x2.promote_low_f32x4(v128.load64_zero(from, 8 * i)) : v128.load(from, 16 * i)),
-      ),
-      storeSideBySide(to, values),
-    ];
+    const wholePanel = [values.map((value, i) => value.set(lanes.load(from, i))), storeSideBySide(to, values)];
     const partOfPanel = [
       vectors.map((i) => v128.store(to, v128.zero(), 16 * i)),
       doWhile(

@@ -27,7 +27,7 @@ export const positivePart = (value: number): number => (value <= 0 ? 0 : value);
 /** Space behind arrays that are read and written in whole vectors. */
 const SLACK = 64;
 /** What all arrays take together, with room for more. */
-const SPACE = 2 ** 17 + 2 ** 15;
+const SPACE = 2 ** 18;
 
 /** An array: numbers of the type of `lanes`, filled with `values` in turn. */
 export type MakeArray = (lanes: Lanes, length: number, values: readonly number[]) => FloatArray;

@@ -5,10 +5,11 @@
  * @module
  */
 import { STRIP_BYTES } from "./depthwise-bands.js";
-import { depthwiseKernels } from "./depthwise-kernels.js";
+import { depthwiseKernels, PART_BYTES, writeParts } from "./depthwise-kernels.js";
 import { FEW_FILTERS, FEW_FILTERS_VECTORS, fewFiltersKernels } from "./few-filters-kernels.js";
 import { inPlaceKernel } from "./depthwise-in-place-kernel.js";
 import { productsInPlaceKernel } from "./depthwise-products-kernel.js";
+import { inPlaceVectors, runStride } from "./depthwise-runs.js";
 import { doubles, type Lanes, PANEL_VECTORS, singles } from "./lanes.js";
 import { GROUP, outerProductKernels } from "./outer-product-kernels.js";
 import { type Check, checkOf, LEFT, type MakeArray, RIGHT, roundingIn, tableOf } from "./self-check-arrays.js";
@@ -18,7 +19,7 @@ const GRID = { images: 2, rows: 2, columns: 3, aRow: 0, aImage: 0, bRow: 0, bIma
 const POSITIONS = GRID.images * GRID.rows * GRID.columns;
 /** Weighted pixels: four together and two alone, in some channels less than a panel has. */
 const PIXELS = 6;
-/** Taps of depthwise convolution, some taken together and one alone; each is one pixel further on. */
+/** Taps of depthwise convolution, some taken together and one alone. */
 const TAPS = 6;
 /** Taps and channels of a convolution with few filters: four channels are packed together and one alone. */
 const FEW_TAPS = 2;
@@ -26,19 +27,20 @@ const CHANNELS = 5;
 
 /** Their checks. */
 export function gradientChecks(make: MakeArray): readonly Check[] {
-  const inPlace = PANEL_VECTORS.map((vectors) => inPlaceCheck(make, vectors));
-  const both = [singles, doubles].flatMap((lanes) => [
+  return [singles, doubles].flatMap((lanes) => [
     ...PANEL_VECTORS.flatMap((vectors) => [
       outerProductCheck(make, lanes, vectors),
       tapProductCheck(make, lanes, vectors),
       weightedPixelCheck(make, lanes, vectors),
     ]),
+    ...inPlaceVectors(lanes).flatMap((vectors) => [
+      inPlaceCheck(make, lanes, vectors),
+      productsInPlaceCheck(make, lanes, vectors),
+    ]),
     ...FEW_FILTERS_VECTORS.flatMap((vectors) =>
       [3, FEW_FILTERS].map((filters) => fewFiltersCheck(make, lanes, vectors, filters)),
     ),
   ]);
-  const products = PANEL_VECTORS.map((vectors) => productsInPlaceCheck(make, vectors));
-  return [...both, ...inPlace, ...products];
 }
 
 function outerProductCheck(make: MakeArray, lanes: Lanes, vectors: number): Check {
@@ -64,6 +66,8 @@ function outerProductCheck(make: MakeArray, lanes: Lanes, vectors: number): Chec
     },
   );
 }
+
+const upTo = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 
 /** The place of each tap: `step` bytes further on than the one before. */
 function placesOf(make: MakeArray, step: number, taps: number = TAPS): number {
@@ -98,6 +102,16 @@ function tapProductCheck(make: MakeArray, lanes: Lanes, vectors: number): Check 
   );
 }
 
+/** How many taps are in a row: kernels take them three, two or one at a time. */
+const ROW_TAPS: readonly number[] = [3, 2, 1];
+
+/** The pixel that is seen through `tap` of rows of `rowTaps` taps: those of the last row come first. */
+function placeOf(tap: number, rowTaps: number): number {
+  const row = Math.floor(tap / rowTaps);
+  return TAPS - (row + 1) * rowTaps + (tap % rowTaps);
+}
+
+/** A part for each of {@link ROW_TAPS}, one behind the other. */
 function weightedPixelCheck(make: MakeArray, lanes: Lanes, vectors: number): Check {
   const { weightedPixels } = depthwiseKernels(lanes, vectors);
   const round = roundingIn(lanes);
@@ -107,24 +121,34 @@ function weightedPixelCheck(make: MakeArray, lanes: Lanes, vectors: number): Che
   const source = make(lanes, 2 * panel, LEFT);
   const filter = make(lanes, 2 * TAPS * width, RIGHT);
   const bias = make(lanes, 2 * width, RIGHT);
-  const out = make(singles, PIXELS * channels, [Number.NaN]);
+  const out = make(singles, ROW_TAPS.length * PIXELS * channels, [Number.NaN]);
   const spill = make(lanes, PIXELS * width, [0]);
+  const places = ROW_TAPS.flatMap((rowTaps) => upTo(TAPS).map((tap) => placeOf(tap, rowTaps) * 16 * vectors));
+  const parts = make(singles, ROW_TAPS.length * (PART_BYTES / 4), [0]);
+  writeParts(
+    parts.buffer,
+    parts.byteOffset,
+    ROW_TAPS.map((rowTaps, i) => ({
+      ...{ table: 4 * TAPS * i, taps: TAPS, rowTaps, columns: PIXELS, filter: 0, out: 4 * PIXELS * channels * i },
+    })),
+  );
   const pixels = {
-    ...{ table: placesOf(make, 16 * vectors), taps: TAPS, channels, columns: PIXELS },
+    ...{ table: tableOf(make, places), parts: parts.byteOffset, partsEnd: parts.byteOffset + 4 * parts.length },
     ...{ source: source.byteOffset, sourcePanel: lanes.bytes * panel },
     ...{ filter: filter.byteOffset, filterPanel: 16 * vectors * TAPS },
-    ...{ bias: bias.byteOffset, spill: spill.byteOffset, out: out.byteOffset, outStep: 4 * channels },
+    ...{ bias: bias.byteOffset, spill: spill.byteOffset, out: out.byteOffset, outStep: 4 * channels, channels },
   };
   return checkOf(
     `a weighted pixel with ${lanes.name} sums and ${vectors} vectors`,
     out,
     (run) => run(weightedPixels, pixels),
     (i) => {
-      const [pixel, channel] = [Math.floor(i / channels), i % channels];
+      const [index, channel] = [Math.floor(i / channels), i % channels];
+      const [part, pixel] = [Math.floor(index / PIXELS), index % PIXELS];
       const [ofPanel, c] = [Math.floor(channel / width), channel % width];
       let sum = 0;
       for (let tap = 0; tap < TAPS; tap++) {
-        const value = source[ofPanel * panel + (pixel + tap) * width + c];
+        const value = source[ofPanel * panel + (pixel + placeOf(tap, ROW_TAPS[part])) * width + c];
         sum = round(sum + round(value * filter[(ofPanel * TAPS + tap) * width + c]));
       }
       return Math.fround(round(sum + bias[channel]));
@@ -132,71 +156,81 @@ function weightedPixelCheck(make: MakeArray, lanes: Lanes, vectors: number): Che
   );
 }
 
-/** A strip of pixels of `pixel` bytes, whose taps see pixels from the last to the first. */
-function stripOf(make: MakeArray, pixel: number, tapBytes: number): { strips: number; end: number } {
-  const taps = Array.from({ length: TAPS }, (_, tap) => [(TAPS - 1 - tap) * pixel, tap * tapBytes]).flat();
-  const table = tableOf(make, taps);
-  const strips = tableOf(make, [table, table + 4 * taps.length, PIXELS, 0, 0]);
-  return { strips, end: strips + STRIP_BYTES };
+/** A strip for each of {@link ROW_TAPS}, one behind the other in the image that is not seen through taps, of pixels of `pixel` bytes. */
+function stripsOf(make: MakeArray, pixel: number, tapBytes: number): { strips: number; end: number } {
+  const all = ROW_TAPS.flatMap((rowTaps, i) => {
+    const taps = upTo(TAPS).flatMap((tap) => [placeOf(tap, rowTaps) * pixel, tap * tapBytes]);
+    const table = tableOf(make, taps);
+    return [table, table + 4 * taps.length, rowTaps, PIXELS, 0, i * PIXELS * pixel];
+  });
+  const strips = tableOf(make, all);
+  return { strips, end: strips + ROW_TAPS.length * STRIP_BYTES };
 }
 
-/** Weighted pixels of two panels, every second pixel of an image. */
-function inPlaceCheck(make: MakeArray, vectors: number): Check {
-  const round = roundingIn(singles);
-  const width = vectors * singles.perVector;
+/** Weighted pixels of two panels. */
+function inPlaceCheck(make: MakeArray, lanes: Lanes, vectors: number): Check {
+  const round = roundingIn(lanes);
+  const stride = runStride(lanes);
+  const width = vectors * lanes.perVector;
   const channels = 2 * width;
-  const source = make(singles, (2 * PIXELS + TAPS) * channels, LEFT);
-  const filter = make(singles, TAPS * channels, RIGHT);
-  const bias = make(singles, channels, RIGHT);
-  const out = make(singles, PIXELS * channels, [Number.NaN]);
+  const source = make(singles, (stride * PIXELS + TAPS) * channels, LEFT);
+  const filter = make(lanes, TAPS * channels, RIGHT);
+  const bias = make(lanes, channels, RIGHT);
+  const out = make(singles, ROW_TAPS.length * PIXELS * channels, [Number.NaN]);
+  const pixel = 4 * channels;
   const pixels = {
-    ...{ ...stripOf(make, 4 * channels, 16 * vectors), rows: 1, panels: 2 },
-    ...{ source: source.byteOffset, sourceRow: 0, sourceStep: 8 * channels },
+    ...{ ...stripsOf(make, pixel, 16 * vectors), rows: 1, panels: 2 },
+    ...{ source: source.byteOffset, sourceRow: 0, sourceStep: stride * pixel, sourcePixel: pixel },
     ...{ filter: filter.byteOffset, filterPanel: 16 * vectors * TAPS, bias: bias.byteOffset },
-    ...{ out: out.byteOffset, outRow: 0, outStep: 4 * channels },
+    ...{ out: out.byteOffset, outRow: 0, outStep: pixel },
   };
   return checkOf(
-    `a weighted pixel in place with ${vectors} vectors`,
+    `a weighted pixel in place with ${lanes.name} sums and ${vectors} vectors`,
     out,
-    (run) => run(inPlaceKernel(vectors), pixels),
+    (run) => run(inPlaceKernel(lanes, vectors), pixels),
     (i) => {
-      const [pixel, channel] = [Math.floor(i / channels), i % channels];
+      const [index, channel] = [Math.floor(i / channels), i % channels];
+      const [strip, column] = [Math.floor(index / PIXELS), index % PIXELS];
       const [ofPanel, c] = [Math.floor(channel / width), channel % width];
       let sum = 0;
       for (let tap = 0; tap < TAPS; tap++) {
-        const value = source[(2 * pixel + TAPS - 1 - tap) * channels + channel];
+        const value = source[(stride * column + placeOf(tap, ROW_TAPS[strip])) * channels + channel];
         sum = round(sum + round(value * filter[(ofPanel * TAPS + tap) * width + c]));
       }
-      return round(sum + bias[channel]);
+      return Math.fround(round(sum + bias[channel]));
     },
   );
 }
 
-/** Products of two panels, with every second pixel of an image. */
-function productsInPlaceCheck(make: MakeArray, vectors: number): Check {
-  const round = roundingIn(singles);
-  const width = vectors * singles.perVector;
+/** Products of two panels. */
+function productsInPlaceCheck(make: MakeArray, lanes: Lanes, vectors: number): Check {
+  const round = roundingIn(lanes);
+  const stride = runStride(lanes);
+  const width = vectors * lanes.perVector;
   const channels = 2 * width;
-  const source = make(singles, (2 * PIXELS + TAPS) * channels, LEFT);
-  const dy = make(singles, PIXELS * channels, RIGHT);
-  const sums = make(singles, TAPS * channels, [0]);
+  const source = make(singles, (stride * PIXELS + TAPS) * channels, LEFT);
+  const dy = make(singles, ROW_TAPS.length * PIXELS * channels, RIGHT);
+  const sums = make(lanes, TAPS * channels, [0]);
+  const pixel = 4 * channels;
   const products = {
-    ...{ ...stripOf(make, 4 * channels, 16 * vectors), rows: 1, panels: 2 },
-    ...{ source: source.byteOffset, sourceRow: 0, sourceStep: 8 * channels },
-    ...{ dy: dy.byteOffset, dyRow: 0, dyStep: 4 * channels },
+    ...{ ...stripsOf(make, pixel, 16 * vectors), rows: 1, panels: 2 },
+    ...{ source: source.byteOffset, sourceRow: 0, sourceStep: stride * pixel, sourcePixel: pixel },
+    ...{ dy: dy.byteOffset, dyRow: 0, dyStep: pixel },
     ...{ sums: sums.byteOffset, sumsPanel: 16 * vectors * TAPS },
   };
   return checkOf(
-    `a product in place with ${vectors} vectors`,
+    `a product in place with ${lanes.name} sums and ${vectors} vectors`,
     sums,
-    (run) => run(productsInPlaceKernel(vectors), products),
+    (run) => run(productsInPlaceKernel(lanes, vectors), products),
     (i) => {
       const [tap, c] = [Math.floor(i / width) % TAPS, i % width];
       const channel = Math.floor(i / width / TAPS) * width + c;
       let sum = 0;
-      for (let pixel = 0; pixel < PIXELS; pixel++) {
-        const value = source[(2 * pixel + TAPS - 1 - tap) * channels + channel];
-        sum = round(sum + round(value * dy[pixel * channels + channel]));
+      for (let strip = 0; strip < ROW_TAPS.length; strip++) {
+        for (let column = 0; column < PIXELS; column++) {
+          const value = source[(stride * column + placeOf(tap, ROW_TAPS[strip])) * channels + channel];
+          sum = round(sum + round(value * dy[(strip * PIXELS + column) * channels + channel]));
+        }
       }
       return sum;
     },

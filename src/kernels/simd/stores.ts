@@ -9,8 +9,14 @@
  */
 import type { Body, Operand, Value } from "../../assembly/code.js";
 import { v128 } from "../../assembly/instructions.js";
+import type { Lanes } from "./lanes.js";
 
 /** Stores `vectors` side by side from `address` plus `offset` bytes on. They must have been computed, and be locals. */
 export function storeSideBySide(address: Operand<"i32">, vectors: readonly Value<"v128">[], offset = 0): Body {
   return vectors.map((vector, i) => v128.store(address, vector, offset + 16 * i)).toReversed();
+}
+
+/** Stores `sums` side by side as float32 values. They must have been computed, and be locals. */
+export function storeRounded(lanes: Lanes, address: Operand<"i32">, sums: readonly Value<"v128">[]): Body {
+  return sums.map((vector, i) => lanes.store(address, i, vector)).toReversed();
 }

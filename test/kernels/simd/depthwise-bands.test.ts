@@ -139,20 +139,22 @@ describe("the borders of depthwise convolution", () => {
 
 describe("writeTables", () => {
   it("writes where the taps of every strip are, its columns and places, in bytes, behind each other", () => {
-    const strip = { columns: 5, source: -7, output: 2, taps: [{ tap: 1, pixel: 9 }] };
+    const strip = { columns: 5, source: -7, output: 2, taps: [{ tap: 1, pixel: 9 }], rowTaps: 3 };
     const bands = [
       { rows: { from: 0, to: 2 }, strips: [strip, { ...strip, taps: [] }] },
       { rows: { from: 2, to: 3 }, strips: [strip] },
     ];
-    assert.equal(tableBytes(bands), 3 * 20 + 2 * 8);
-    const memory = new ArrayBuffer(100);
-    assert.deepEqual(writeTables(memory, 8, bands, 100, 10), [
-      { rows: { from: 0, to: 2 }, strips: 8, end: 48 },
-      { rows: { from: 2, to: 3 }, strips: 56, end: 76 },
+    assert.equal(tableBytes(bands), 3 * 24 + 2 * 8);
+    const memory = new ArrayBuffer(112);
+    assert.deepEqual(writeTables(memory, 8, bands, 100, 10, true), [
+      { rows: { from: 0, to: 2 }, strips: 8, end: 56 },
+      { rows: { from: 2, to: 3 }, strips: 64, end: 88 },
     ]);
     assert.deepEqual(
-      [...new Int32Array(memory, 8, 19)],
-      [48, 56, 5, -700, 200, 56, 56, 5, -700, 200, 900, 10, 76, 84, 5, -700, 200, 900, 10],
+      [...new Int32Array(memory, 8, 22)],
+      [56, 64, 3, 5, -700, 200, 64, 64, 3, 5, -700, 200, 900, 10, 88, 96, 3, 5, -700, 200, 900, 10],
     );
+    writeTables(memory, 8, bands, 100, 10, false);
+    assert.deepEqual([...new Int32Array(memory, 8, 3)], [56, 64, 1]);
   });
 });
