@@ -128,20 +128,25 @@ const READ_BYTES = 16_384;
  * as the channels.
  */
 export function rowPacker(lines: PanelLines, pack: PackKernel, pixelBytes: number, zeros: number): RowPacker {
-  const { reach } = lines;
+  const { reach, line } = lines;
   const { strideHeight, padTop } = lines.window;
-  const packLine = linePacker(lines, pack, pixelBytes, zeros);
+  const { packPadding, packLine } = linePackers(lines, pack, pixelBytes, zeros);
   return (image, output, first, channels, to) => {
     const top = output * strideHeight - padTop;
     const seen = first ? 0 : Math.max(0, reach - strideHeight);
+    // all lines have their padding in the same places, so that it stays
+    if (first) for (let i = 0; i < reach; i++) packPadding(channels, to + i * line);
     for (let row = top + seen; row < top + reach; row++) packLine(image, row, channels, to + linePlace(lines, row));
   };
 }
 
-/** Packs line `row`, which may be outside, of some channels of an image. */
-type LinePacker = (image: number, row: number, channels: number, to: number) => void;
+/** What packs the columns of a line that are outside of the image, and those inside of line `row`, which may be outside. */
+interface LinePackers {
+  readonly packPadding: (channels: number, to: number) => void;
+  readonly packLine: (image: number, row: number, channels: number, to: number) => void;
+}
 
-function linePacker(lines: PanelLines, kernel: PackKernel, pixelBytes: number, zeros: number): LinePacker {
+function linePackers(lines: PanelLines, kernel: PackKernel, pixelBytes: number, zeros: number): LinePackers {
   const { window, line, pixel, columns } = lines;
   const { inputHeight, inputWidth, strideWidth } = window;
   const panel = panelBytes(lines);
@@ -149,22 +154,26 @@ function linePacker(lines: PanelLines, kernel: PackKernel, pixelBytes: number, z
   const step = strideWidth * pixelBytes;
   const together = columns.length === 1 ? Number.POSITIVE_INFINITY : Math.ceil(READ_BYTES / step);
   const longest = Math.max(...columns.map(({ inside }) => inside));
-  return (image, row, channels, to) => {
-    if (row < 0 || row >= inputHeight) {
-      pack(zeros, to, line / pixel, 0, channels, panel);
-      return;
-    }
-    const from = image + row * inputWidth * pixelBytes;
-    for (const { at, before, inside, after } of columns) {
-      if (before > 0) pack(zeros, to + at, before, 0, channels, panel);
-      if (after > 0) pack(zeros, to + at + (before + inside) * pixel, after, 0, channels, panel);
-    }
-    for (let i = 0; i < longest; i += together) {
-      for (const { at, before, inside, first } of columns) {
-        const count = Math.min(together, inside - i);
-        if (count <= 0) continue;
-        pack(from + first * pixelBytes + i * step, to + at + (before + i) * pixel, count, step, channels, panel);
+  return {
+    packPadding(channels, to) {
+      for (const { at, before, inside, after } of columns) {
+        if (before > 0) pack(zeros, to + at, before, 0, channels, panel);
+        if (after > 0) pack(zeros, to + at + (before + inside) * pixel, after, 0, channels, panel);
       }
-    }
+    },
+    packLine(image, row, channels, to) {
+      if (row < 0 || row >= inputHeight) {
+        pack(zeros, to, line / pixel, 0, channels, panel);
+        return;
+      }
+      const from = image + row * inputWidth * pixelBytes;
+      for (let i = 0; i < longest; i += together) {
+        for (const { at, before, inside, first } of columns) {
+          const count = Math.min(together, inside - i);
+          if (count <= 0) continue;
+          pack(from + first * pixelBytes + i * step, to + at + (before + i) * pixel, count, step, channels, panel);
+        }
+      }
+    },
   };
 }
