@@ -11,6 +11,7 @@
  */
 import { describe } from "../serialization/config.js";
 import { formatShape } from "../tensor/shape.js";
+import { onceForNumbers } from "./once-for-numbers.js";
 
 /** How the borders are treated: `"valid"` adds nothing, `"same"` pads until output = ceil(input / stride). */
 export type Padding = "same" | "valid";
@@ -183,19 +184,8 @@ export function windowFrom(numbers: readonly number[], at: number): Window2D {
   };
 }
 
-/** Windows that {@link sameWindow} has given, by their numbers, and how many it keeps at most. */
-const given: { readonly numbers: readonly number[]; readonly window: Window2D }[] = [];
-const MOST_GIVEN = 64;
-
 /** {@link windowFrom}, but the same one for the same numbers, so that what is derived from it is worked out once. */
-export function sameWindow(numbers: readonly number[], at: number): Window2D {
-  for (const known of given) {
-    let i = 0;
-    while (i < WINDOW_NUMBERS && known.numbers[i] === numbers[at + i]) i++;
-    if (i === WINDOW_NUMBERS) return known.window;
-  }
-  const window = windowFrom(numbers, at);
-  if (given.length === MOST_GIVEN) given.length = 0;
-  given.push({ numbers: windowNumbers(window), window });
-  return window;
-}
+export const sameWindow: (numbers: readonly number[], at?: number) => Window2D = onceForNumbers(
+  WINDOW_NUMBERS,
+  (numbers) => windowFrom(numbers, 0),
+);

@@ -143,14 +143,6 @@ describe("sameWindow", () => {
     assert.equal(sameWindow([...windowNumbers(a), 7], 0), given);
     assert.deepEqual(sameWindow(windowNumbers(b), 0), b);
   });
-
-  it("forgets windows when there are many", () => {
-    const first = sameWindow(windowNumbers(windowOf(100)), 0);
-    for (let width = 101; width < 165; width++) sameWindow(windowNumbers(windowOf(width)), 0);
-    const again = sameWindow(windowNumbers(windowOf(100)), 0);
-    assert.notEqual(again, first);
-    assert.deepEqual(again, first);
-  });
 });
 
 describe("onceForWindow", () => {

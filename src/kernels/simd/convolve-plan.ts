@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { onceForNumbers } from "../once-for-numbers.js";
 import type { Split } from "../split.js";
 import { WINDOW_NUMBERS, type Window2D, windowFrom, windowNumbers } from "../window.js";
 import { type Reading, readingOf } from "./image-lines.js";
@@ -75,8 +76,13 @@ export function planNumbers(told: Told): number[] {
   ];
 }
 
+/** How many numbers {@link planNumbers} gives. */
+const PLAN_NUMBERS = RIGHT_NUMBERS + WINDOW_NUMBERS + 15;
+
 /** What {@link planNumbers} wrote at the start of `numbers`, and what follows from it. */
-export function planFrom(numbers: readonly number[]): ConvolutionPlan {
+export const planFrom: (numbers: readonly number[]) => ConvolutionPlan = onceForNumbers(PLAN_NUMBERS, readPlan);
+
+function readPlan(numbers: readonly number[]): ConvolutionPlan {
   const layout = rightFrom(numbers);
   const window = windowFrom(numbers, RIGHT_NUMBERS);
   const [packing, batch, channels, tileLines, tilePanels, ...others] = numbers.slice(RIGHT_NUMBERS + WINDOW_NUMBERS);

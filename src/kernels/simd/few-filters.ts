@@ -12,6 +12,7 @@ import { wholeLines } from "../../tensor/heap.js";
 import type { Beside, Job } from "../../parallel/job.js";
 import type { FloatArray } from "../../tensor/dtype.js";
 import { type Execution, threadsOf } from "../execution.js";
+import { onceForNumbers } from "../once-for-numbers.js";
 import { blockOf, type Split, splitBy } from "../split.js";
 import { WINDOW_NUMBERS, windowFrom, windowNumbers } from "../window.js";
 import type { Convolution } from "./convolve.js";
@@ -123,7 +124,9 @@ export function convolveFewFilters(convolution: Convolution, execution: Executio
   return true;
 }
 
-function planFrom(numbers: readonly number[]): Plan {
+const planFrom: (numbers: readonly number[]) => Plan = onceForNumbers(RIGHT_NUMBERS + WINDOW_NUMBERS + 4, readPlan);
+
+function readPlan(numbers: readonly number[]): Plan {
   const layout = rightFrom(numbers);
   const window = windowFrom(numbers, RIGHT_NUMBERS);
   const [batch, channels, vectors, rows] = numbers.slice(RIGHT_NUMBERS + WINDOW_NUMBERS);

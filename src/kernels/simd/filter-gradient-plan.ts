@@ -9,6 +9,7 @@
  *
  * @module
  */
+import { onceForNumbers } from "../once-for-numbers.js";
 import { blockOf, type Split, splitEvenly } from "../split.js";
 import { WINDOW_NUMBERS, type Window2D, window2D, windowFrom, windowNumbers } from "../window.js";
 import type { Range } from "./axes.js";
@@ -174,8 +175,10 @@ export function planNumbers(plan: Plan): number[] {
 /** Numbers that a plan takes. */
 export const PLAN_NUMBERS: number = 13 + WINDOW_NUMBERS;
 
-/** The plan that {@link planNumbers} wrote. */
-export function planFrom(numbers: readonly number[]): Plan {
+/** The plan that {@link planNumbers} wrote at the start of `numbers`. */
+export const planFrom: (numbers: readonly number[]) => Plan = onceForNumbers(PLAN_NUMBERS, readPlan);
+
+function readPlan(numbers: readonly number[]): Plan {
   const [batch, channels, filters, groups, bytes, vectors, turned] = numbers;
   const [tapSize, channelSize, filterSize, images, rows, columns] = numbers.slice(7, 13);
   const window = windowFrom(numbers, 13);

@@ -10,6 +10,7 @@
  */
 import type { Job } from "../../parallel/job.js";
 import type { FloatArray } from "../../tensor/dtype.js";
+import { onceForNumbers } from "../once-for-numbers.js";
 import { forEachWidth } from "./family.js";
 import { doubles, type Lanes, PANEL_VECTORS, singles } from "./lanes.js";
 import { packFunction } from "./pack-kernel.js";
@@ -103,8 +104,8 @@ export function rightNumbers(layout: RightLayout): number[] {
 export const RIGHT_NUMBERS = 13;
 
 /** The layout that {@link rightNumbers} wrote at the start of `numbers`. */
-export function rightFrom(numbers: readonly number[]): RightLayout {
-  return rightLayout(numbers[0] === 8 ? doubles : singles, numbers[1], {
+export const rightFrom: (numbers: readonly number[]) => RightLayout = onceForNumbers(RIGHT_NUMBERS, (numbers) =>
+  rightLayout(numbers[0] === 8 ? doubles : singles, numbers[1], {
     offset: numbers[2],
     groups: numbers[3],
     groupStride: numbers[4],
@@ -116,8 +117,8 @@ export function rightFrom(numbers: readonly number[]): RightLayout {
     depthStride: numbers[10],
     columns: numbers[11],
     columnStride: numbers[12],
-  });
-}
+  }),
+);
 
 /** The bytes that the panel of column `from` of `group` lies behind the start of the packed memory. */
 export function panelPlace({ lanes, terms, paddedColumns }: RightLayout, group: number, from: number): number {
