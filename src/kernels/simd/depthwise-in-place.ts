@@ -1,5 +1,6 @@
 /**
- * Depthwise convolution that reads images where they lie: for float32 sums, small kernels, and channels that are whole vectors.
+ * Depthwise convolution that reads images where they lie: for small kernels, and channels that are whole vectors; with float64 sums,
+ * for which values are widened when they are loaded, only where each is used a few times (`depthwise-runs.ts`).
  *
  * Packing lines, as `depthwise.ts` does, writes and reads every pixel once more than the arithmetic needs, and a small kernel
  * has so little arithmetic that it waits for memory. What hangs over the border is left out, so the kernel must be finite

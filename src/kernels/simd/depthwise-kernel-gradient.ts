@@ -7,8 +7,8 @@
  *
  * A tile is some taps of some channels, and runs through all positions in order, row by row: the pixels of dy of a row, and
  * the lines of x that it is the first to see, are packed in panels, the padding as zeros (`panel-lines.ts`), and stay in the
- * cache while the taps pass by. With float32 sums and whole vectors of channels pixels are multiplied where they lie
- * (`depthwise-products.ts`).
+ * cache while the taps pass by. Where channels are whole vectors, and packing is not worth its while, pixels are multiplied
+ * where they lie (`depthwise-products.ts`).
  *
  * @module
  */

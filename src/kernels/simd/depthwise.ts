@@ -8,8 +8,8 @@
  *
  * A tile is some channels of some rows of outputs of an image. It goes down row by row: packs the lines of the image that a
  * row is the first to see in panels, with zeros for the padding, which are then multiplied like all else, as the definition
- * has it (`panel-lines.ts`), and weighs them. So a line is read and packed once, and what is written lies side by side. With
- * float32 sums and whole vectors of channels pixels are weighed where they lie (`depthwise-in-place.ts`).
+ * has it (`panel-lines.ts`), and weighs them. So a line is read and packed once, and what is written lies side by side. Where
+ * channels are whole vectors, and packing is not worth its while, pixels are weighed where they lie (`depthwise-in-place.ts`).
  *
  * Several filters a channel are made one first (`channel-multiplier.ts`).
  *
