@@ -24,12 +24,43 @@ export interface MemoryType {
 
 const typeList = (types: readonly ValueType[]): number[] => list(types.map((type) => [TYPE_CODES[type]]));
 
-/** Writes the code of `caller`, with the numbers of the functions that it calls, behind `bytes`. */
-function write(bytes: number[], code: Code, caller: WasmFunction, functions: readonly WasmFunction[]): void {
-  for (const item of code) {
-    if (typeof item === "number") bytes.push(item);
-    else if ("name" in item) bytes.push(...unsigned(numberOf(item, caller, functions)));
-    else write(bytes, item, caller, functions);
+const isCode = (item: WasmFunction | Code): item is Code => Array.isArray(item);
+
+/** Writes code, byte by byte, into memory that grows: the bodies of a module have some hundred thousand. */
+class CodeWriter {
+  readonly #functions: readonly WasmFunction[];
+  #bytes = new Uint8Array(65_536);
+  #length = 0;
+
+  /** For functions that call each other by their place in `functions`. */
+  constructor(functions: readonly WasmFunction[]) {
+    this.#functions = functions;
+  }
+
+  /** Appends the code of `caller`. */
+  write(code: Code, caller: WasmFunction): void {
+    for (let i = 0; i < code.length; i++) {
+      const item = code[i];
+      if (typeof item === "number") this.#push(item);
+      else if (isCode(item)) this.write(item, caller);
+      else this.write(unsigned(numberOf(item, caller, this.#functions)), caller);
+    }
+  }
+
+  #push(byte: number): void {
+    if (this.#length === this.#bytes.length) {
+      const more = new Uint8Array(2 * this.#length);
+      more.set(this.#bytes);
+      this.#bytes = more;
+    }
+    this.#bytes[this.#length++] = byte;
+  }
+
+  /** What has been written since the last call. */
+  take(): Uint8Array {
+    const taken = this.#bytes.slice(0, this.#length);
+    this.#length = 0;
+    return taken;
   }
 }
 
@@ -54,11 +85,12 @@ export function assemble(functions: readonly WasmFunction[], memory: MemoryType)
     ...typeList(result === undefined ? [] : [result]),
   ]);
   const limits = [memory.shared ? 3 : 1, ...unsigned(memory.minimum), ...unsigned(memory.maximum)];
+  const writer = new CodeWriter(functions);
   const bodies = functions.flatMap((f) => {
     const { locals, code } = f.build();
-    const body = list(locals.map((type) => [1, TYPE_CODES[type]]));
     const end = f.result === undefined ? [END] : [UNREACHABLE, END]; // every path with a result has returned
-    write(body, [code, end], f, functions);
+    writer.write([list(locals.map((type) => [1, TYPE_CODES[type]])), code, end], f);
+    const body = writer.take();
     return [unsigned(body.length), body];
   });
   const code = [unsigned(functions.length), ...bodies];
@@ -73,11 +105,14 @@ export function assemble(functions: readonly WasmFunction[], memory: MemoryType)
   ]);
 }
 
-function lengthOf(parts: readonly (readonly number[])[]): number {
+/** Bytes that follow each other. */
+type Part = readonly number[] | Uint8Array;
+
+function lengthOf(parts: readonly Part[]): number {
   return parts.reduce((sum, { length }) => sum + length, 0);
 }
 
-function joined(parts: readonly (readonly number[])[]): Uint8Array<ArrayBuffer> {
+function joined(parts: readonly Part[]): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(lengthOf(parts));
   let at = 0;
   for (const part of parts) {

@@ -221,6 +221,21 @@ describe("functions and control", () => {
     assert.deepEqual([memory.getFloat32(8, true), memory.getFloat32(12, true)], [2.5, -1]);
   });
 
+  it("may be of any length, one behind the other", () => {
+    const counting = (name: string, count: number): NamedFunction<{ from: "i32" }> =>
+      wasmFunction(
+        name,
+        { from: "i32" },
+        ({ from }) => [
+          Array.from({ length: count }, () => from.set(i32.add(from, 1))), // of 7 bytes each
+          returns(from),
+        ],
+        "i32",
+      );
+    const { run } = start(counting("long", 10_000), counting("short", 3), counting("longer", 40_000));
+    assert.deepEqual([run("long", 5), run("short", 6), run("longer", 7)], [10_005, 9, 40_007]);
+  });
+
   it("refuses to call what is not in the module, and two functions of one name", () => {
     const inner = wasmFunction("inner", {}, () => []);
     const outer = wasmFunction("outer", {}, () => call(inner, {}));
