@@ -193,29 +193,28 @@ export class Control {
    * after the other.
    */
   claimTiles(thread: number, compute: (tile: number) => void): void {
-    for (let i = 0; i < this.#threads; i++) {
-      const share = (thread + i) % this.#threads;
-      for (let tile = this.#claim(share); tile !== undefined; tile = this.#claim(share)) compute(tile);
-    }
+    for (let i = 0; i < this.#threads; i++) this.#claimShare((thread + i) % this.#threads, compute);
   }
 
-  /** The next tile of a share, of the first job that has one left there. */
-  #claim(share: number): number | undefined {
+  /** Computes what is left of a share, job by job. */
+  #claimShare(share: number, compute: (tile: number) => void): void {
     const threads = this.#threads;
-    let index = Atomics.add(this.words, CLAIMED + share * APART, 1);
+    const jobs = this.words[JOB_COUNT];
+    const claim = (): number => Atomics.add(this.words, CLAIMED + share * APART, 1);
+    let claimed = claim();
+    let before = 0; // tiles of the share in the jobs before
     let first = 0;
     let dealt = 0; // tiles of jobs that have fewer than there are threads
-    for (let job = 0; job < this.words[JOB_COUNT]; job++) {
+    for (let job = 0; job < jobs; job++) {
       const tiles = this.words[COUNTS + job * COUNTS_PER_JOB + 3];
       const isDealt = tiles < threads;
       const from = isDealt ? (share + threads - (dealt % threads)) % threads : shareStart(tiles, share, threads);
       const count = isDealt ? Number(from < tiles) : shareStart(tiles, share + 1, threads) - from;
-      if (index < count) return first + from + index;
-      index -= count;
+      for (; claimed < before + count; claimed = claim()) compute(first + from + claimed - before);
+      before += count;
       first += tiles;
       if (isDealt) dealt += tiles;
     }
-    return undefined;
   }
 
   /** Lets nobody claim another tile of the jobs that are open. */
