@@ -12,8 +12,9 @@ import type { FloatArray } from "../tensor/dtype.js";
 import type { Shape } from "../tensor/shape.js";
 import { contiguous, dtypeOf, empty, type Tensor } from "../tensor/tensor.js";
 import { columnsPerTile, LEAST_COLUMNS, passRunsSimd, runPass } from "./element-tiles.js";
-import { type Execution, runTiles } from "./execution.js";
+import type { Execution } from "./execution.js";
 import { addColumns } from "./reduce.js";
+import { repeaterOf } from "./repeat-pixel.js";
 import { roundsToFloat32 } from "./rounding.js";
 import { blockOf, splitEvenly } from "./split.js";
 
@@ -66,7 +67,7 @@ export const imageMeansJob: Job = {
 export function imageMeansGradient(dy: Tensor, shape: Shape, execution: Execution): Tensor {
   const [batch, height, width, channels] = shape;
   const dx = empty(shape, dy);
-  runTiles(execution, {
+  runPass(execution, passRunsSimd(execution, dy), {
     job: imageMeansGradientJob,
     reads: [contiguous(dy).data],
     writes: [dx.data],
@@ -79,11 +80,12 @@ export function imageMeansGradient(dy: Tensor, shape: Shape, execution: Executio
 /** One image. */
 export const imageMeansGradientJob: Job = {
   name: "imageMeansGradient",
-  prepare:
-    ([dy, dx], [pixels, channels]) =>
-    (tile) => {
-      const shares = dx.slice(0, channels);
-      for (let c = 0; c < channels; c++) shares[c] = dy[tile * channels + c] / pixels;
-      for (let pixel = 0; pixel < pixels; pixel++) dx.set(shares, (tile * pixels + pixel) * channels);
-    },
+  prepare([dy, dx], [pixels, channels, simd]) {
+    const repeat = repeaterOf(dx, channels, simd === 1);
+    return (tile) => {
+      const first = tile * pixels * channels;
+      for (let c = 0; c < channels; c++) dx[first + c] = dy[tile * channels + c] / pixels;
+      repeat(first, pixels);
+    };
+  },
 };

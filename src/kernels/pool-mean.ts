@@ -17,9 +17,10 @@ import { doublesInScope, withPassing } from "../tensor/arena.js";
 import type { Shape } from "../tensor/shape.js";
 import { contiguous, empty, type Tensor } from "../tensor/tensor.js";
 import { passRunsSimd, runPass } from "./element-tiles.js";
-import { type Execution, runTiles } from "./execution.js";
+import type { Execution } from "./execution.js";
 import { columnsUnder, forEachMeeting, poolNumbers, rowsOver, rowsUnder } from "./pool-geometry.js";
 import { addColumns } from "./reduce.js";
+import { repeaterOf, type RepeatPixel } from "./repeat-pixel.js";
 import { type Window2D, windowFrom } from "./window.js";
 
 /** The mean of the elements of `x` [N, H, W, C] under every window. */
@@ -48,27 +49,30 @@ function countUnder(window: Window2D, oh: number, ow: number): number {
 /** One row of outputs. */
 export const poolMeanJob: Job = {
   name: "poolMean",
-  prepare:
-    ([x, y, allSums], numbers) =>
-    (tile) => {
-      const [channels, single] = numbers;
-      const simd = numbers[numbers.length - 1] === 1;
-      const window = windowFrom(numbers, 2);
-      const n = Math.floor(tile / window.outputHeight);
-      const oh = tile - n * window.outputHeight;
+  prepare([x, y, allSums], numbers) {
+    const [channels, single] = numbers;
+    const simd = numbers[numbers.length - 1] === 1;
+    const window = windowFrom(numbers, 2);
+    const { inputHeight, inputWidth, outputHeight, outputWidth } = window;
+    return (tile) => {
+      const n = Math.floor(tile / outputHeight);
+      const oh = tile - n * outputHeight;
       const rows = rowsUnder(window, oh);
       const sums = allSums.subarray(tile * channels, (tile + 1) * channels);
-      for (let ow = 0, to = tile * window.outputWidth * channels; ow < window.outputWidth; ow++, to += channels) {
+      for (let ow = 0, to = tile * outputWidth * channels; ow < outputWidth; ow++, to += channels) {
         const columns = columnsUnder(window, ow);
+        const across = columns.to - columns.from;
+        const count = (rows.to - rows.from) * across;
+        const pixels = across === inputWidth ? count : across; // whole rows lie one behind the other
         sums.fill(0);
-        for (let h = rows.from; h < rows.to; h++) {
-          const at = ((n * window.inputHeight + h) * window.inputWidth + columns.from) * channels;
-          addPixels(x, at, columns.to - columns.from, sums, single === 1, simd);
+        let at = ((n * inputHeight + rows.from) * inputWidth + columns.from) * channels;
+        for (let added = 0; added < count; added += pixels, at += inputWidth * channels) {
+          addPixels(x, at, pixels, sums, single === 1, simd);
         }
-        const count = countUnder(window, oh, ow);
         for (let c = 0; c < channels; c++) y[to + c] = sums[c] / count;
       }
-    },
+    };
+  },
 };
 
 /** Adds `pixels` pixels from x[at] on to the sums of their channels. */
@@ -86,7 +90,7 @@ function addPixels(x: FloatArray, at: number, pixels: number, sums: FloatArray, 
 /** The gradient for the input of {@link poolMean}, of shape [N, H, W, C]. */
 export function poolMeanGradient(dy: Tensor, shape: Shape, window: Window2D, execution: Execution): Tensor {
   const dx = empty(shape, dy);
-  runTiles(execution, {
+  runPass(execution, passRunsSimd(execution, dy), {
     job: poolMeanGradientJob,
     reads: [contiguous(dy).data],
     writes: [dx.data],
@@ -99,39 +103,48 @@ export function poolMeanGradient(dy: Tensor, shape: Shape, window: Window2D, exe
 /** One row of inputs. */
 export const poolMeanGradientJob: Job = {
   name: "poolMeanGradient",
-  prepare:
-    ([dy, dx], numbers) =>
-    (tile) => {
-      const window = windowFrom(numbers, 2);
-      const single = numbers[1] === 1;
-      if (window.strideHeight >= window.kernelHeight && window.strideWidth >= window.kernelWidth) {
-        shareOut(dy, dx, numbers[0], window, tile);
-        return;
-      }
+  prepare([dy, dx], numbers) {
+    const [channels, single] = numbers;
+    const window = windowFrom(numbers, 2);
+    if (window.strideHeight >= window.kernelHeight && window.strideWidth >= window.kernelWidth) {
+      const repeat = repeaterOf(dx, channels, numbers[numbers.length - 1] === 1);
+      return (tile) => shareOut(dy, dx, channels, window, tile, repeat);
+    }
+    return (tile) =>
       forEachMeeting(numbers, tile, dx, (sums, _at, output, oh, ow) => {
         const count = countUnder(window, oh, ow);
         for (let c = 0; c < sums.length; c++) {
           const share = dy[output + c] / count;
-          sums[c] += single ? Math.fround(share) : share;
+          sums[c] += single === 1 ? Math.fround(share) : share;
         }
       });
-    },
+  },
 };
 
 /** One row of inputs, none of which more than one window sees: the share of a window is worked out once for its row. */
-function shareOut(dy: FloatArray, dx: FloatArray, channels: number, window: Window2D, tile: number): void {
+function shareOut(
+  dy: FloatArray,
+  dx: FloatArray,
+  channels: number,
+  window: Window2D,
+  tile: number,
+  repeat: RepeatPixel,
+): void {
   const n = Math.floor(tile / window.inputHeight);
   const rows = rowsOver(window, tile - n * window.inputHeight);
-  const line = tile * window.inputWidth * channels;
-  const share = dx.slice(0, channels);
-  dx.fill(0, line, line + window.inputWidth * channels);
+  let written = tile * window.inputWidth * channels;
+  const [line, end] = [written, written + window.inputWidth * channels];
   for (let oh = rows.from; oh < rows.to; oh++) {
     for (let ow = 0; ow < window.outputWidth; ow++) {
       const output = ((n * window.outputHeight + oh) * window.outputWidth + ow) * channels;
       const count = countUnder(window, oh, ow);
-      for (let c = 0; c < channels; c++) share[c] = 0 + dy[output + c] / count; // as a sum of one term: never -0
       const columns = columnsUnder(window, ow);
-      for (let w = columns.from; w < columns.to; w++) dx.set(share, line + w * channels);
+      const first = line + columns.from * channels;
+      if (written < first) dx.fill(0, written, first);
+      for (let c = 0; c < channels; c++) dx[first + c] = 0 + dy[output + c] / count; // as a sum of one term: never -0
+      repeat(first, columns.to - columns.from);
+      written = line + columns.to * channels;
     }
   }
+  if (written < end) dx.fill(0, written, end);
 }

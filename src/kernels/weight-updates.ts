@@ -18,6 +18,7 @@
  * @module
  */
 import type { Job } from "../parallel/job.js";
+import { doublesInScope, withPassing } from "../tensor/arena.js";
 import { contiguous, empty, type Tensor } from "../tensor/tensor.js";
 import type { FloatArray } from "../tensor/dtype.js";
 import { MAX_JOBS } from "../parallel/control.js";
@@ -86,14 +87,13 @@ export function adamUpdate(
 /** Some of the elements. */
 export const adamUpdateJob: Job = {
   name: "adamUpdate",
-  prepare:
-    (arrays, [most, alpha, momentumShare, velocityShare, epsilon, decay, learningRate, simd]) =>
-    (tile) => {
-      const count = (arrays.length - 1) / 2;
-      const [gs, ws, ms, vs] = arrays;
-      const [nextW, nextM, nextV] = arrays.slice(1 + count);
-      const hasMaxima = count === 4;
-      const [maxima, nextMaxima] = hasMaxima ? [arrays[4], arrays[8]] : [NO_VALUES, NO_VALUES];
+  prepare(arrays, [most, alpha, momentumShare, velocityShare, epsilon, decay, learningRate, simd]) {
+    const count = (arrays.length - 1) / 2;
+    const [gs, ws, ms, vs] = arrays;
+    const [nextW, nextM, nextV] = arrays.slice(1 + count);
+    const hasMaxima = count === 4;
+    const [maxima, nextMaxima] = hasMaxima ? [arrays[4], arrays[8]] : [NO_VALUES, NO_VALUES];
+    return (tile) => {
       const begin = tile * most;
       const to = Math.min(begin + most, ws.length);
       const vectors = simd === 1 ? Math.floor((to - begin) / LANES) : 0;
@@ -125,7 +125,8 @@ export const adamUpdateJob: Job = {
         if (hasMaxima) nextMaxima[i] = divisor;
         nextW[i] = w - (alpha * m) / (Math.sqrt(divisor) + epsilon);
       }
-    },
+    };
+  },
 };
 
 /** The numbers of a step of SGD that all elements share. */
@@ -197,16 +198,19 @@ const WEIGHTS_PER_JOB = 8;
 
 /** {@link penaltySums} of each of `weights`. A sum is never cut: threads share the weights. */
 export function penaltySumsOfAll(weights: readonly FloatArray[], execution: Execution): PenaltySums[] {
-  const runs = ranges(weights.length, WEIGHTS_PER_JOB).map(({ from, to }) => ({
-    job: penaltySumsJob,
-    reads: weights.slice(from, to),
-    writes: [new Float64Array(2 * (to - from))],
-    numbers: [],
-    tiles: to - from,
-  }));
-  for (const { from, to } of ranges(runs.length, MAX_JOBS)) runTiles(execution, ...runs.slice(from, to));
-  return runs.flatMap(({ tiles, writes: [sums] }) =>
-    Array.from({ length: tiles }, (_, i) => ({ absolute: sums[2 * i], squares: sums[2 * i + 1] })),
+  return withPassing(
+    () => doublesInScope(2 * weights.length),
+    (sums) => {
+      const runs = ranges(weights.length, WEIGHTS_PER_JOB).map(({ from, to }) => ({
+        job: penaltySumsJob,
+        reads: weights.slice(from, to),
+        writes: [sums.subarray(2 * from, 2 * to)],
+        numbers: [],
+        tiles: to - from,
+      }));
+      for (const { from, to } of ranges(runs.length, MAX_JOBS)) runTiles(execution, ...runs.slice(from, to));
+      return weights.map((_, i) => ({ absolute: sums[2 * i], squares: sums[2 * i + 1] }));
+    },
   );
 }
 

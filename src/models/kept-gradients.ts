@@ -70,6 +70,7 @@ export class KeptGradients implements GradientPasses {
   /** Where batches are read. */
   readonly #x: Tensor;
   #isWhole = true;
+  #jobCount = 0;
   #forward: { readonly pass: ModelPass; readonly steps: readonly RecordedStep[] } | undefined;
   #backward: Backward | undefined;
 
@@ -103,9 +104,9 @@ export class KeptGradients implements GradientPasses {
     return shapesAgree(x.shape, this.#x.shape);
   }
 
-  /** How many jobs both passes are. */
+  /** How many jobs both passes are; 0 until both have run. */
   get jobCount(): number {
-    return countRecordedJobs([...(this.#forward?.steps ?? []), ...(this.#backward?.steps ?? [])]);
+    return this.#jobCount;
   }
 
   /** What `use` returns, whose tensors lie in memory of their own. */
@@ -162,6 +163,7 @@ export class KeptGradients implements GradientPasses {
     const first = ranges(all.length, MAX_JOBS).map(({ from, to }) => ({ ...packing[0], runs: all.slice(from, to) }));
     this.#forward = { ...this.#forward, steps: [...first, ...forward.filter((step) => !isPacking(step))] };
     this.#backward = { ...this.#backward, steps: backward.filter((step) => !isPacking(step)) };
+    this.#jobCount = countRecordedJobs([...this.#forward.steps, ...this.#backward.steps]);
   }
 
   /** Whether a job makes something of weights alone, where nothing else is ever written. */
@@ -189,7 +191,7 @@ interface Backward {
   readonly steps: readonly RecordedStep[];
 }
 
-/** The tensor that backward begins with. */
-function beginning({ dy, dLogits }: OutputGradient): Tensor {
-  return dLogits ?? dy;
+/** The tensor that backward begins with; the other one is not asked for, and then not computed. */
+function beginning(gradient: OutputGradient): Tensor {
+  return gradient.dLogits ?? gradient.dy;
 }

@@ -33,6 +33,8 @@ export class KeptPass {
   readonly #numbers = new Region(sharedHeap());
   /** Where it reads its inputs. */
   readonly inputs: readonly Tensor[];
+  /** How many jobs a run is, without those of the layers that are called again. */
+  readonly jobCount: number;
   readonly #steps: RecordedStep[] = [];
   /** Of the layers that are called again. */
   #arena = new Arena();
@@ -51,6 +53,7 @@ export class KeptPass {
       throw error;
     }
     this.#arena = new Arena(); // what the first one holds stays
+    this.jobCount = countRecordedJobs(this.#steps);
   }
 
   /**
@@ -99,11 +102,6 @@ export class KeptPass {
     } finally {
       this.#arena.reset();
     }
-  }
-
-  /** How many jobs a run is, without those of the layers that are called again. */
-  get jobCount(): number {
-    return countRecordedJobs(this.#steps);
   }
 
   /** All jobs, in their order, if they are all that there is to do. */

@@ -16,10 +16,11 @@ import type { Model } from "../models/model.js";
 import { checkTensors } from "../serialization/tensors.js";
 import { type LossName, type Objective, objectiveOf } from "../models/objective.js";
 import { type GradientPasses, ordinaryPasses } from "../models/kept-gradients.js";
-import { type ModelPass, regularizationLosses } from "../models/passes.js";
+import type { ModelPass } from "../models/passes.js";
 import type { Release } from "../models/readers.js";
 import { kindOf } from "../serialization/config.js";
 import { checkOptimizer, type Optimizer } from "../optimizers/optimizer.js";
+import { regularizationLossOfAll } from "../regularizers/regularizer.js";
 import { expectOptions } from "../serialization/options.js";
 import { Arena } from "../tensor/arena.js";
 import { type Tensor, tensorOf } from "../tensor/tensor.js";
@@ -88,14 +89,14 @@ export function runStep(
       const passes = passesFor((data) => arena.release(data));
       const pass = passes.forward(batch.x);
       const objective = objectiveOfBatch(model, pass, batch, lossName);
-      const loss = objective.loss + regularizationLosses(model, execution);
+      const weights = model.trainableWeights;
+      const loss = objective.loss + regularizationLossOfAll(weights, execution);
       if (!Number.isFinite(loss)) {
         const found = findNonFiniteLayer(model, [batch.x], context);
         throw new NonFiniteError("loss", loss, step + 1, optimizer.learningRate, found);
       }
       const correct = countCorrect(pass.outputs[0], batch.labels);
 
-      const weights = model.trainableWeights;
       const gradients = [...passes.backward(pass, objective.gradient).values()];
       checkGradients(model, weights, gradients, step + 1, optimizer.learningRate, execution);
 

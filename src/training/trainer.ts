@@ -105,14 +105,14 @@ class KeepingTrainer implements Trainer {
   /** Passes for batches like `x`: those that are kept, or new ones; undefined where none can be. */
   #keptFor(x: Tensor, context: CallContext): KeptGradients | undefined {
     if (!this.#keeps) return undefined;
-    const trained = this.#model.graphNodes.map(({ layer }) => layer.trainable);
-    const isSame = trained.every((isTrained, i) => isTrained === this.#trained[i]);
+    const { graphNodes } = this.#model;
+    const isSame = graphNodes.every(({ layer }, i) => layer.trainable === this.#trained[i]);
     if (this.#kept !== undefined && isSame && this.#kept.takes(x)) {
       countJobs(this.#kept.jobCount); // compares the kernels, as each job of ordinary passes would
       if (simdModule() !== undefined) return this.#kept;
     }
     this.close();
-    this.#trained = trained;
+    this.#trained = graphNodes.map(({ layer }) => layer.trainable);
     if (simdModule() !== undefined) this.#kept = new KeptGradients(this.#model, x, context);
     return this.#kept;
   }

@@ -311,13 +311,31 @@ describe("KeptGradients", () => {
     kept.close();
   });
 
-  it("says for what batches it is, and how many jobs it runs", () => {
+  it("does not ask for the gradient of probabilities where backward begins at logits", () => {
+    const model = chain([5], new Dense({ units: 3, activation: "softmax" }));
+    const [x] = inputsOf(model, SAMPLES);
+    const kept = new KeptGradients(model, x, { training: true, execution: serial, seed: 1, step: 0 });
+    for (let turn = 0; turn < 2; turn++) {
+      const pass = kept.forward(x);
+      const [dLogits] = otherInputs(pass.outputs, turn);
+      const gradient = {
+        dLogits,
+        get dy(): Tensor {
+          throw new Error("nobody reads it");
+        },
+      };
+      assert.equal(kept.backward(pass, gradient).size, 2);
+    }
+    kept.close();
+  });
+
+  it("says for what batches it is, and how many jobs it runs once both passes have run", () => {
     const model = chain([6, 6, 4], new Conv2D({ filters: 4, kernelSize: 3 }));
     const [x] = inputsOf(model, SAMPLES);
     const kept = new KeptGradients(model, x, { training: true, execution: serial, seed: 1, step: 0 });
     assert.equal(kept.canRunAgain, false);
     const pass = kept.forward(x);
-    assert.deepEqual([kept.canRunAgain, kept.jobCount], [false, 1]);
+    assert.deepEqual([kept.canRunAgain, kept.jobCount], [false, 0]);
     kept.backward(pass, { dy: otherInputs(pass.outputs, 1)[0] });
     assert.deepEqual([kept.canRunAgain, kept.jobCount], [true, 2]);
     assert.deepEqual([kept.takes(x), kept.takes(inputsOf(model, SAMPLES + 1)[0])], [true, false]);
