@@ -204,6 +204,15 @@ describe("AveragePooling2D", () => {
     assertSameBits(y, tensorOf([4, 5.5, 8, 9.5], [1, 2, 2, 1]));
   });
 
+  it("gives no element -0, since its gradient is a sum that begins at 0", () => {
+    const x = tensorOf([1, 2, 3, 4, 5, 6], [1, 1, 6, 1]);
+    const { cache } = averagePooling2DForward(x, { poolSize: [1, 2], strides: [1, 3], padding: "valid" });
+    assertSameBits(
+      averagePooling2DBackward(tensorOf([-0, 4], [1, 1, 2, 1]), cache),
+      tensorOf([0, 0, 0, 2, 2, 0], x.shape),
+    );
+  });
+
   it("equals the definition, forward and backward, to the bit, in both accumulations", () => {
     fc.assert(
       fc.property(cases(floatTensors), (at) => {
