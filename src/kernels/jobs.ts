@@ -9,7 +9,8 @@ import { conv2DJob } from "./conv2d.js";
 import { conv2DInputGradientJob, conv2DKernelGradientJob } from "./conv2d-gradients.js";
 import { depthwiseConv2DInputGradientJob, depthwiseConv2DJob, depthwiseConv2DKernelGradientJob } from "./depthwise.js";
 import { gemmJob } from "./gemm.js";
-import { deviationSquaresJob, normalizeJob } from "./normalize.js";
+import { momentsJob } from "./moments.js";
+import { normalizeJob } from "./normalize.js";
 import { normalizationGradientJob, normalizationSumsJob } from "./normalize-gradients.js";
 import { passJobOf } from "./pass-job.js";
 import { imageMeansGradientJob, imageMeansJob } from "./pool-images.js";
@@ -49,7 +50,7 @@ export const kernelJobs: readonly Job[] = [
   depthwiseConv2DKernelGradientJob,
   depthwiseConv2DInputGradientJob,
   columnSumsJob,
-  deviationSquaresJob,
+  momentsJob,
   normalizeJob,
   normalizationSumsJob,
   normalizationGradientJob,

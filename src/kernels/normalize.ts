@@ -1,8 +1,7 @@
 /**
  * What batch normalization does forward to the rows of a matrix [M, C], channel by channel.
  *
- *     squares[c] = sum over m of (x[m, c] - mean[c])^2               m ascending, one flat sum for every channel
- *     y[m, c]    = (x[m, c] - mean[c]) scale[c] + offset[c]
+ *     y[m, c] = (x[m, c] - mean[c]) scale[c] + offset[c]
  *
  * In float64, y is rounded once, when it is stored. With float32 accumulation the numbers of a channel are rounded to float32
  * first, and every difference, product and sum after that: what a plain float32 kernel does (`rounding.ts`).
@@ -17,17 +16,15 @@
  */
 import type { Job } from "../parallel/job.js";
 import { computeHere } from "../parallel/recording.js";
-import { allocateInScope, doublesInScope } from "../tensor/arena.js";
+import { allocateInScope } from "../tensor/arena.js";
 import type { FloatArray } from "../tensor/dtype.js";
 import { contiguous, dtypeOf, empty, isContiguous, type Tensor } from "../tensor/tensor.js";
 import { expectSameType, expectShape } from "./check.js";
-import { columnsPerTile, LEAST_COLUMNS, passRunsSimd, rowsPerTile, runPass } from "./element-tiles.js";
+import { LEAST_COLUMNS, passRunsSimd, rowsPerTile, runPass } from "./element-tiles.js";
 import { type Execution, NO_VALUES } from "./execution.js";
 import { type Accumulate, exactly, roundingOf, roundsToFloat32 } from "./rounding.js";
-import { deviationSquaresKernels, forEachStrip } from "./simd/column-kernels.js";
 import { chooseNormalizeKernel, interleaved } from "./simd/normalize-kernels.js";
 import { runKernel } from "./simd/thread.js";
-import { blockOf, splitEvenly } from "./split.js";
 
 /** How the values of every channel are moved and stretched, [C] each. */
 export interface ChannelMap {
@@ -57,73 +54,6 @@ export interface Epilogue {
   readonly rectify?: boolean | undefined;
   /** Whether the result may take the place of the input, which nobody else will read. */
   readonly inPlace?: boolean | undefined;
-}
-
-/** squares[c] = sum over m of (x[m, c] - mean[c])^2 for the columns of `x`, not yet rounded to the type of `x`. */
-export function deviationSquares(x: Tensor, mean: Float64Array, execution: Execution): Float64Array {
-  if (execution.kernel === "naive") return deviationSquaresNaive(x, mean, execution.accumulate);
-  const squares = doublesInScope(mean.length);
-  const most = columnsPerTile(mean.length, execution);
-  const single = roundsToFloat32(execution.accumulate, dtypeOf(x));
-  runPass(execution, passRunsSimd(execution, x, mean.length), {
-    job: deviationSquaresJob,
-    reads: [contiguous(x).data, channelNumbers(mean, single)],
-    writes: [squares],
-    numbers: [most, Number(single)],
-    tiles: splitEvenly(mean.length, most, LEAST_COLUMNS).count,
-  });
-  return squares;
-}
-
-/** The squares of some of the columns. */
-export const deviationSquaresJob: Job = {
-  name: "deviationSquares",
-  prepare:
-    ([x, mean, squares], [most, single, simd]) =>
-    (tile) => {
-      const channels = mean.length;
-      const { from, to } = blockOf(splitEvenly(channels, most, LEAST_COLUMNS), tile);
-      if (simd === 1) {
-        const { [single === 1 ? "single" : "double"]: strips } = deviationSquaresKernels;
-        squares.fill(0, from, to);
-        forEachStrip(strips, { rows: x.length / channels, channels, from, to }, ({ kernel, column, at, rows }) => {
-          runKernel(kernel, {
-            x: x.byteOffset + 4 * at,
-            stride: 4 * channels,
-            rows,
-            mean: mean.byteOffset + mean.BYTES_PER_ELEMENT * column,
-            squares: squares.byteOffset + 8 * column,
-          });
-        });
-        return;
-      }
-      const columns = to - from;
-      const means = mean.slice(from, to);
-      const sums = new Float64Array(columns); // apart from those of other threads
-      for (let row = from; row < x.length; row += channels) {
-        for (let c = 0; c < columns; c++) {
-          const exact = x[row + c] - means[c];
-          const deviation = single === 1 ? Math.fround(exact) : exact;
-          const square = deviation * deviation;
-          sums[c] = single === 1 ? Math.fround(sums[c] + Math.fround(square)) : sums[c] + square;
-        }
-      }
-      squares.set(sums, from);
-    },
-};
-
-/** The loops that define the bits of {@link deviationSquares}. */
-export function deviationSquaresNaive(x: Tensor, mean: Float64Array, accumulate: Accumulate): Float64Array {
-  const round = roundingOf(accumulate, dtypeOf(x));
-  const { data } = contiguous(x);
-  return mean.map((m, c) => {
-    let sum = 0;
-    for (let i = c; i < data.length; i += mean.length) {
-      const deviation = round(data[i] - round(m));
-      sum = round(sum + round(deviation * deviation));
-    }
-    return sum;
-  });
 }
 
 /**

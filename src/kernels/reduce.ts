@@ -55,21 +55,27 @@ export const columnSumsJob: Job = {
   prepare:
     ([x, sums], [rows, channels, most, single, simd]) =>
     (tile) => {
-      const { from, to } = blockOf(splitEvenly(channels, most, LEAST_COLUMNS), tile);
-      if (simd === 1) {
-        sums.fill(0, from, to);
-        addColumns(x.byteOffset, sums.byteOffset, { rows, channels, from, to }, single === 1);
-        return;
-      }
-      const columns = to - from;
-      const totals = new Float64Array(columns); // apart from those of other threads
-      for (let r = 0, row = from; r < rows; r++, row += channels) {
-        if (single === 1) for (let c = 0; c < columns; c++) totals[c] = Math.fround(totals[c] + x[row + c]);
-        else for (let c = 0; c < columns; c++) totals[c] += x[row + c];
-      }
-      sums.set(totals, from);
+      const part = { rows, channels, ...blockOf(splitEvenly(channels, most, LEAST_COLUMNS), tile) };
+      sumColumns(x, sums, part, single === 1, simd === 1);
     },
 };
+
+/** Makes `sums` those of some of the columns of `x`; with `simd`, on assembled kernels. */
+export function sumColumns(x: FloatArray, sums: FloatArray, part: ColumnRange, single: boolean, simd: boolean): void {
+  const { rows, channels, from, to } = part;
+  if (simd) {
+    sums.fill(0, from, to);
+    addColumns(x.byteOffset, sums.byteOffset, part, single);
+    return;
+  }
+  const columns = to - from;
+  const totals = new Float64Array(columns); // apart from those of other threads
+  for (let r = 0, row = from; r < rows; r++, row += channels) {
+    if (single) for (let c = 0; c < columns; c++) totals[c] = Math.fround(totals[c] + x[row + c]);
+    else for (let c = 0; c < columns; c++) totals[c] += x[row + c];
+  }
+  sums.set(totals, from);
+}
 
 /**
  * Adds the columns `from` to `to` of a matrix of float32 at address `x`, a number of whole vectors, to float64 sums at

@@ -37,14 +37,15 @@
 import { noughts, products, quotients, widened } from "../kernels/channel-numbers.js";
 import { passRunsSimd } from "../kernels/element-tiles.js";
 import { type Execution, NO_VALUES, serial } from "../kernels/execution.js";
-import { type ChannelMap, deviationSquares, type Epilogue, normalize } from "../kernels/normalize.js";
+import { moments } from "../kernels/moments.js";
+import { type ChannelMap, type Epilogue, normalize } from "../kernels/normalize.js";
 import {
   type BehindReLU,
   type GradientOptions,
   normalizationGradient,
   normalizationSums,
 } from "../kernels/normalize-gradients.js";
-import { columnSums, roundedSums } from "../kernels/reduce.js";
+import { roundedSums } from "../kernels/reduce.js";
 import { sumTensors } from "../kernels/sum-tensors.js";
 import { computeHere } from "../parallel/recording.js";
 import type { KerasConfig } from "../serialization/config.js";
@@ -122,12 +123,8 @@ export function batchStatistics(x: Tensor, execution: Execution = serial): Stati
   checkTensor("batchStatistics", "x", x);
   x = contiguous(x);
   const channels = x.shape[x.dimension - 1];
-  const rows = x.size / channels;
-  const sums = columnSums(x.data, rows, channels, execution);
-  const mean = quotients(sums, rows);
-  // a second pass, over the deviations from the mean
-  const squares = deviationSquares(x, mean, execution);
-  return { mean, variance: quotients(squares, rows) };
+  const { mean, squares } = moments(x, execution);
+  return { mean, variance: quotients(squares, x.size / channels) };
 }
 
 /**
