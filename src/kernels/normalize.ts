@@ -112,14 +112,6 @@ export function packed(values: readonly Float64Array[], single: boolean): FloatA
   return together;
 }
 
-/** `values`, [C], in single precision or as they are. */
-export function channelNumbers(values: Float64Array, single: boolean): FloatArray {
-  if (!single) return values;
-  const rounded = allocateInScope("float32", values.length);
-  computeHere([values], [rounded], () => rounded.set(values));
-  return rounded;
-}
-
 /** The values that {@link packed} put together. */
 export function unpacked(values: FloatArray, channels: number): FloatArray[] {
   return Array.from({ length: values.length / channels }, (_, i) => values.subarray(i * channels, (i + 1) * channels));
