@@ -8,12 +8,17 @@ import { Concatenate } from "../../src/layers/concatenate.js";
 import { Conv2D } from "../../src/layers/conv2d.js";
 import { Dense } from "../../src/layers/dense.js";
 import { DepthwiseConv2D } from "../../src/layers/depthwise-conv2d.js";
+import { Dropout } from "../../src/layers/dropout.js";
+import { Flatten } from "../../src/layers/flatten.js";
 import { GlobalAveragePooling2D } from "../../src/layers/global-average-pooling2d.js";
 import { GlobalMaxPooling2D } from "../../src/layers/global-max-pooling2d.js";
 import { input } from "../../src/layers/input-layer.js";
 import type { Layer } from "../../src/layers/layer.js";
+import { LeakyReLU } from "../../src/layers/leaky-relu.js";
 import { MaxPooling2D } from "../../src/layers/max-pooling2d.js";
 import { ReLU } from "../../src/layers/relu.js";
+import { Rescaling } from "../../src/layers/rescaling.js";
+import { Reshape } from "../../src/layers/reshape.js";
 import { Softmax } from "../../src/layers/softmax.js";
 import { ZeroPadding2D } from "../../src/layers/zero-padding2d.js";
 import { Arena } from "../../src/tensor/arena.js";
@@ -29,6 +34,11 @@ const layers: readonly (readonly [Layer, readonly Shape[]])[] = [
   [new BatchNormalization(), [images]],
   [new ReLU(), [images]],
   [new Activation({ activation: "relu" }), [images]],
+  [new LeakyReLU(), [images]],
+  [new Activation({ activation: "sigmoid" }), [images]],
+  [new Activation({ activation: "tanh" }), [images]],
+  [new Dropout({ rate: 0.2 }), [images]],
+  [new Rescaling({ scale: 1 / 255 }), [images]],
   [new Add(), [images, images]],
   [new Concatenate(), [images, images]],
   [new ZeroPadding2D({ padding: 3 }), [[2, 224, 224, 3]]],
@@ -36,6 +46,8 @@ const layers: readonly (readonly [Layer, readonly Shape[]])[] = [
   [new AveragePooling2D({ poolSize: 8 }), [[32, 8, 8, 64]]],
   [new GlobalAveragePooling2D(), [[2, 7, 7, 2048]]],
   [new GlobalMaxPooling2D(), [[2, 7, 7, 2048]]],
+  [new Flatten(), [[32, 8, 8, 64]]],
+  [new Reshape({ targetShape: [8 * 8, 64] }), [[32, 8, 8, 64]]],
   [new Dense({ units: 1000 }), [[32, 2048]]],
   [new Softmax(), [[32, 1000]]],
 ];
@@ -68,7 +80,7 @@ for (const [layer, shapes] of layers) {
     return [name, "latency" in result ? result.latency.p50.toFixed(3) : ""] as const;
   });
   rows.push({
-    layer: layer.className,
+    layer: layer instanceof Activation ? layer.activation : layer.className,
     inputs: shapes.map((shape) => shape.join("x")).join(", "),
     ...Object.fromEntries(times),
   });

@@ -9,6 +9,7 @@ import { executions, numbers, taskName } from "../kernels/report.js";
 const models = [
   ["ResNet20v1", resnetV1(20), [32, 32, 32, 3]],
   ["ResNet29v2", resnetV2(29), [32, 32, 32, 3]],
+  ["ResNet110v2", resnetV2(110), [32, 32, 32, 3]],
   ["ResNet50", ResNet50(), [1, 224, 224, 3]],
   ["ResNet50", ResNet50(), [8, 224, 224, 3]],
 ] as const;

@@ -9,6 +9,7 @@ import { batchOf, stepOptions } from "./batch.js";
 const models = [
   ["ResNet20v1", () => resnetV1(20)],
   ["ResNet29v2", () => resnetV2(29)],
+  ["ResNet110v2", () => resnetV2(110)],
 ] as const;
 const batch = batchOf(32);
 const threads = availableParallelism() > 1 ? [1, 2] : [1];
