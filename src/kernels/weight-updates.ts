@@ -26,7 +26,7 @@ import { elementsPerTile, type Pass, passRunsSimd, runPasses } from "./element-t
 import { type Execution, NO_VALUES, runsSimd, runTiles } from "./execution.js";
 import { LANES } from "./simd/floats.js";
 import { ranges } from "./simd/axes.js";
-import { adamKernel, penaltyKernel } from "./simd/update-kernels.js";
+import { adamKernel, amsgradKernel, penaltyKernel, sgdKernels } from "./simd/update-kernels.js";
 import { runKernel } from "./simd/thread.js";
 
 /** Weights with fewer elements are changed where they lie, by the loops here: to hand them to others would cost more. */
@@ -41,7 +41,6 @@ function changes(
   reads: readonly FloatArray[],
   changed: readonly FloatArray[],
   numbers: readonly number[],
-  isVector: boolean,
   execution: Execution,
 ): Changes {
   const { length } = changed[0];
@@ -52,7 +51,7 @@ function changes(
   const most = elementsPerTile(length, execution);
   const all = [...reads, ...changed];
   const run = { job, reads: all, writes: changed, numbers: [most, ...numbers], tiles: Math.ceil(length / most) };
-  return [{ run, simd: isVector && all.every((data) => runsSimd(execution, { data })) }];
+  return [{ run, simd: all.every((data) => runsSimd(execution, { data })) }];
 }
 
 /** The numbers of a step of Adam that all elements share. */
@@ -81,7 +80,7 @@ export function adamUpdate(
 ): Changes {
   const numbers = [c.alpha, c.momentumShare, c.velocityShare, c.epsilon, c.decay, c.learningRate];
   const changed = maxima === undefined ? [ws, ms, vs] : [ws, ms, vs, maxima];
-  return changes(adamUpdateJob, [gs], changed, numbers, maxima === undefined, execution);
+  return changes(adamUpdateJob, [gs], changed, numbers, execution);
 }
 
 /** Some of the elements. */
@@ -98,15 +97,17 @@ export const adamUpdateJob: Job = {
       const to = Math.min(begin + most, ws.length);
       const vectors = simd === 1 ? Math.floor((to - begin) / LANES) : 0;
       if (vectors > 0) {
-        runKernel(adamKernel, {
+        runKernel(hasMaxima ? amsgradKernel : adamKernel, {
           vectors,
           gradient: gs.byteOffset + 4 * begin,
           w: ws.byteOffset + 4 * begin,
           m: ms.byteOffset + 4 * begin,
           v: vs.byteOffset + 4 * begin,
+          maxima: maxima.byteOffset + 4 * begin,
           nextW: nextW.byteOffset + 4 * begin,
           nextM: nextM.byteOffset + 4 * begin,
           nextV: nextV.byteOffset + 4 * begin,
+          nextMaxima: nextMaxima.byteOffset + 4 * begin,
           alpha,
           momentumShare,
           velocityShare,
@@ -147,20 +148,35 @@ export function sgdUpdate(
   execution: Execution,
 ): Changes {
   const numbers = [learningRate, momentum, Number(nesterov), decay];
-  return changes(sgdUpdateJob, [gs], ms === undefined ? [ws] : [ws, ms], numbers, false, execution);
+  return changes(sgdUpdateJob, [gs], ms === undefined ? [ws] : [ws, ms], numbers, execution);
 }
 
 /** Some of the elements. */
 export const sgdUpdateJob: Job = {
   name: "sgdUpdate",
-  prepare:
-    (arrays, [most, learningRate, momentum, nesterov, decay]) =>
-    (tile) => {
-      const hasMomentum = arrays.length === 5;
-      const [gs, ws] = arrays;
-      const [ms, nextW, nextM] = hasMomentum ? arrays.slice(2) : [NO_VALUES, arrays[2], NO_VALUES];
-      const to = Math.min((tile + 1) * most, ws.length);
-      for (let i = tile * most; i < to; i++) {
+  prepare(arrays, [most, learningRate, momentum, nesterov, decay, simd]) {
+    const hasMomentum = arrays.length === 5;
+    const [gs, ws] = arrays;
+    const [ms, nextW, nextM] = hasMomentum ? arrays.slice(2) : [NO_VALUES, arrays[2], NO_VALUES];
+    const withMomentum = nesterov === 1 ? sgdKernels.nesterov : sgdKernels.plain;
+    return (tile) => {
+      const begin = tile * most;
+      const to = Math.min(begin + most, ws.length);
+      const vectors = simd === 1 ? Math.floor((to - begin) / LANES) : 0;
+      if (vectors > 0) {
+        runKernel(hasMomentum ? withMomentum : sgdKernels.none, {
+          vectors,
+          gradient: gs.byteOffset + 4 * begin,
+          w: ws.byteOffset + 4 * begin,
+          m: ms.byteOffset + 4 * begin,
+          nextW: nextW.byteOffset + 4 * begin,
+          nextM: nextM.byteOffset + 4 * begin,
+          learningRate,
+          momentum,
+          decay,
+        });
+      }
+      for (let i = begin + vectors * LANES; i < to; i++) {
         const w = ws[i] - ws[i] * decay * learningRate;
         const down = gs[i] * learningRate;
         if (!hasMomentum) {
@@ -171,7 +187,8 @@ export const sgdUpdateJob: Job = {
         nextM[i] = m;
         nextW[i] = w + (nesterov === 1 ? m * momentum - down : m);
       }
-    },
+    };
+  },
 };
 
 /** What a penalty on a weight is made of. */

@@ -7,7 +7,7 @@ import type { NamedFunction, Signature } from "../../assembly/code.js";
 import { columnSumsKernels, deviationSquaresKernels, normalizationSumsKernels } from "./column-kernels.js";
 import { finishKernels, rectifyGradientKernel, rectifyKernel, sumKernels } from "./element-kernels.js";
 import { poolGreatestKernel, poolPlacesKernel } from "./pool-kernels.js";
-import { adamKernel, penaltyKernel } from "./update-kernels.js";
+import { adamKernel, amsgradKernel, penaltyKernel, sgdKernels } from "./update-kernels.js";
 import { normalizationGradientKernels, normalizeKernels } from "./normalize-kernels.js";
 
 const columnKernels = [
@@ -29,5 +29,7 @@ export const passKernels: readonly NamedFunction<Signature>[] = [
   poolGreatestKernel,
   poolPlacesKernel,
   adamKernel,
+  amsgradKernel,
+  ...Object.values(sgdKernels),
   penaltyKernel,
 ];

@@ -3,15 +3,16 @@
  *
  * @module
  */
-import { type Local, type NamedFunction, type Statement, type Value, wasmFunction } from "../../assembly/code.js";
+import { type Local, type NamedFunction, type Statement, wasmFunction } from "../../assembly/code.js";
 import { doWhile } from "../../assembly/control.js";
 import { f64x2, i32, v128 } from "../../assembly/instructions.js";
-import { both, loadWide, narrow, type Wide } from "./floats.js";
+import { both, loadWide, narrow, type Wide, wideLocal } from "./floats.js";
 
 const add = both(f64x2.add);
 const sub = both(f64x2.sub);
 const mul = both(f64x2.mul);
 const div = both(f64x2.div);
+const max = both(f64x2.max);
 
 /** Moves every pointer on by a vector. */
 const advance = (pointers: readonly Local<"i32">[]): Statement[] =>
@@ -29,57 +30,104 @@ function constant(
 type Addresses<Names extends string> = { readonly [K in Names]: "i32" };
 type Numbers<Names extends string> = { readonly [K in Names]: "f64" };
 
-type AdamParameters = Addresses<"vectors" | "gradient" | "w" | "m" | "v" | "nextW" | "nextM" | "nextV"> &
+type AdamParameters = Addresses<"vectors" | "gradient" | "w" | "m" | "v" | "maxima"> &
+  Addresses<"nextW" | "nextM" | "nextV" | "nextMaxima"> &
   Numbers<"alpha" | "momentumShare" | "velocityShare" | "epsilon" | "decay" | "learningRate">;
 
-/** One step of Adam without amsgrad. At least one vector. */
-export const adamKernel: NamedFunction<AdamParameters> = wasmFunction(
-  "adam",
-  {
-    ...({ vectors: "i32", gradient: "i32", w: "i32", m: "i32", v: "i32" } as const),
-    ...({ nextW: "i32", nextM: "i32", nextV: "i32" } as const),
+function makeAdamKernel(amsgrad: boolean): NamedFunction<AdamParameters> {
+  const parameters = {
+    ...({ vectors: "i32", gradient: "i32", w: "i32", m: "i32", v: "i32", maxima: "i32" } as const),
+    ...({ nextW: "i32", nextM: "i32", nextV: "i32", nextMaxima: "i32" } as const),
     ...({ alpha: "f64", momentumShare: "f64", velocityShare: "f64" } as const),
     ...({ epsilon: "f64", decay: "f64", learningRate: "f64" } as const),
-  },
-  (parameters, local) => {
-    const { vectors, gradient, w, m, v, nextW, nextM, nextV } = parameters;
-    const [alpha, momentumShare, velocityShare, epsilon, decay, learningRate] = [
-      constant(local, parameters.alpha),
-      constant(local, parameters.momentumShare),
-      constant(local, parameters.velocityShare),
-      constant(local, parameters.epsilon),
-      constant(local, parameters.decay),
-      constant(local, parameters.learningRate),
+  };
+  return wasmFunction(amsgrad ? "adam_amsgrad" : "adam", parameters, (p, local) => {
+    const numbers = [p.alpha, p.momentumShare, p.velocityShare, p.epsilon, p.decay, p.learningRate];
+    const constants = numbers.map((value) => constant(local, value));
+    const [alpha, momentumShare, velocityShare, epsilon, decay, learningRate] = constants.map(({ wide }) => wide);
+    const [g, weight, momentum, velocity] = Array.from({ length: 4 }, () => wideLocal(local));
+    const divisor = velocity; // once the velocity itself has been stored
+    const [low, high] = divisor.value;
+    const quotient = div(mul(alpha, momentum.value), add([f64x2.sqrt(low), f64x2.sqrt(high)], epsilon));
+    const decayed = sub(weight.value, mul(mul(weight.value, decay), learningRate));
+    const takeMaxima = [
+      divisor.set(max(loadWide(p.maxima), velocity.value)),
+      v128.store(p.nextMaxima, narrow(divisor.value)),
+      advance([p.maxima, p.nextMaxima]),
     ];
-    const named = (): { readonly wide: Wide; readonly set: (wide: Wide) => Statement[] } => {
-      const [low, high] = [local("v128"), local("v128")];
-      return { wide: [low, high], set: (wide) => [low.set(wide[0]), high.set(wide[1])] };
-    };
-    const [g, weight, momentum, velocity] = [named(), named(), named(), named()];
-    const root = velocity.wide.map((lanes: Value<"v128">) => f64x2.sqrt(lanes));
-    const quotient = div(mul(alpha.wide, momentum.wide), add([root[0], root[1]], epsilon.wide));
-    const decayed = sub(weight.wide, mul(mul(weight.wide, decay.wide), learningRate.wide));
     return [
-      [alpha, momentumShare, velocityShare, epsilon, decay, learningRate].map(({ set }) => set),
+      constants.map(({ set }) => set),
       doWhile(
         [
-          g.set(loadWide(gradient)),
-          weight.set(loadWide(w)),
-          momentum.set(loadWide(m)),
-          momentum.set(add(momentum.wide, mul(sub(g.wide, momentum.wide), momentumShare.wide))),
-          velocity.set(loadWide(v)),
-          velocity.set(add(velocity.wide, mul(sub(mul(g.wide, g.wide), velocity.wide), velocityShare.wide))),
-          v128.store(nextM, narrow(momentum.wide)),
-          v128.store(nextV, narrow(velocity.wide)),
-          v128.store(nextW, narrow(sub(decayed, quotient))),
-          advance([gradient, w, m, v, nextW, nextM, nextV]),
-          vectors.set(i32.sub(vectors, 1)),
+          g.set(loadWide(p.gradient)),
+          weight.set(loadWide(p.w)),
+          momentum.set(loadWide(p.m)),
+          momentum.set(add(momentum.value, mul(sub(g.value, momentum.value), momentumShare))),
+          velocity.set(loadWide(p.v)),
+          velocity.set(add(velocity.value, mul(sub(mul(g.value, g.value), velocity.value), velocityShare))),
+          v128.store(p.nextM, narrow(momentum.value)),
+          v128.store(p.nextV, narrow(velocity.value)),
+          amsgrad ? takeMaxima : [],
+          v128.store(p.nextW, narrow(sub(decayed, quotient))),
+          advance([p.gradient, p.w, p.m, p.v, p.nextW, p.nextM, p.nextV]),
+          p.vectors.set(i32.sub(p.vectors, 1)),
         ],
-        vectors,
+        p.vectors,
       ),
     ];
-  },
-);
+  });
+}
+
+/** One step of Adam. At least one vector. */
+export const adamKernel: NamedFunction<AdamParameters> = makeAdamKernel(false);
+
+/** The same with amsgrad: the greatest velocity so far divides. Without it `maxima` are not looked at. */
+export const amsgradKernel: NamedFunction<AdamParameters> = makeAdamKernel(true);
+
+type SGDParameters = Addresses<"vectors" | "gradient" | "w" | "m" | "nextW" | "nextM"> &
+  Numbers<"learningRate" | "momentum" | "decay">;
+
+/** How a step of SGD goes on with those before: not at all, by their sum, or by that sum looked at one step ahead. */
+type Momentum = "none" | "plain" | "nesterov";
+
+function makeSGDKernel(kind: Momentum): NamedFunction<SGDParameters> {
+  const parameters = {
+    ...({ vectors: "i32", gradient: "i32", w: "i32", m: "i32", nextW: "i32", nextM: "i32" } as const),
+    ...({ learningRate: "f64", momentum: "f64", decay: "f64" } as const),
+  };
+  return wasmFunction(`sgd_${kind}`, parameters, (p, local) => {
+    const [learningRate, share, decay] = [p.learningRate, p.momentum, p.decay].map((value) => constant(local, value));
+    const [weight, momentum, down] = Array.from({ length: 3 }, () => wideLocal(local));
+    const decayed = sub(weight.value, mul(mul(weight.value, decay.wide), learningRate.wide));
+    const goOn = sub(mul(momentum.value, share.wide), down.value);
+    const withMomentum = [
+      momentum.set(loadWide(p.m)),
+      momentum.set(goOn),
+      v128.store(p.nextM, narrow(momentum.value)),
+      v128.store(p.nextW, narrow(add(decayed, kind === "nesterov" ? goOn : momentum.value))),
+    ];
+    return [
+      [learningRate, share, decay].map(({ set }) => set),
+      doWhile(
+        [
+          weight.set(loadWide(p.w)),
+          down.set(mul(loadWide(p.gradient), learningRate.wide)),
+          kind === "none" ? v128.store(p.nextW, narrow(sub(decayed, down.value))) : withMomentum,
+          advance([p.gradient, p.w, p.m, p.nextW, p.nextM]),
+          p.vectors.set(i32.sub(p.vectors, 1)),
+        ],
+        p.vectors,
+      ),
+    ];
+  });
+}
+
+/** One step of SGD. At least one vector; without momentum `m` and `nextM` are not looked at. */
+export const sgdKernels: Readonly<Record<Momentum, NamedFunction<SGDParameters>>> = {
+  none: makeSGDKernel("none"),
+  plain: makeSGDKernel("plain"),
+  nesterov: makeSGDKernel("nesterov"),
+};
 
 /** sum = (gradient + 0 sign(w)) + factor w: the gradient of an L2 penalty added. At least one vector. */
 export const penaltyKernel: NamedFunction<Addresses<"vectors" | "gradient" | "w" | "sum"> & Numbers<"factor">> =
