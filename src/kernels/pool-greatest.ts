@@ -16,9 +16,17 @@ import type { FloatArray } from "../tensor/dtype.js";
 import type { Shape } from "../tensor/shape.js";
 import { contiguous, empty, type Tensor } from "../tensor/tensor.js";
 import { LEAST_COLUMNS, passRunsSimd, runPass } from "./element-tiles.js";
-import { type Execution, NO_VALUES, runTiles } from "./execution.js";
-import { columnsUnder, forEachMeeting, poolNumbers, type Range, rowsUnder } from "./pool-geometry.js";
-import { poolGreatestKernel, poolPlacesKernel } from "./simd/pool-kernels.js";
+import { type Execution, NO_VALUES } from "./execution.js";
+import {
+  columnsOver,
+  columnsUnder,
+  forEachMeeting,
+  poolNumbers,
+  type Range,
+  rowsOver,
+  rowsUnder,
+} from "./pool-geometry.js";
+import { poolGradientKernels, poolGreatestKernel, poolPlacesKernel } from "./simd/pool-kernels.js";
 import { runKernel } from "./simd/thread.js";
 import { type Window2D, windowFrom } from "./window.js";
 
@@ -130,6 +138,8 @@ function choose(
   }
 }
 
+const widthOf = ({ from, to }: Range): number => to - from;
+
 /**
  * One row of outputs on the assembled kernel: windows of one width at a time, which are all but those at the borders.
  * `line` counts lines of all images, `output` all windows.
@@ -144,7 +154,6 @@ function chooseVectors(
   rows: Range,
   output: number,
 ): void {
-  const widthOf = ({ from, to }: Range): number => to - from;
   for (let ow = 0; ow < window.outputWidth; ) {
     const columns = columnsUnder(window, ow);
     let windows = 1;
@@ -183,7 +192,7 @@ export function poolGreatestGradient(
   execution: Execution,
 ): Tensor {
   const dx = empty(shape, dy);
-  runTiles(execution, {
+  runPass(execution, passRunsSimd(execution, dy, shape[3]), {
     job: poolGreatestGradientJob,
     reads: [contiguous(dy).data, asFloats(argmax)],
     writes: [dx.data],
@@ -196,12 +205,68 @@ export function poolGreatestGradient(
 /** One row of inputs. */
 export const poolGreatestGradientJob: Job = {
   name: "poolGreatestGradient",
-  prepare:
-    ([dy, places, dx], numbers) =>
-    (tile) => {
-      const argmax = asIntegers(places);
+  prepare([dy, places, dx], numbers) {
+    if (numbers[numbers.length - 1] === 1) {
+      const [channels, single] = numbers;
+      const window = windowFrom(numbers, 2);
+      return (tile) => gatherVectors(dy, places, dx, channels, window, single === 1, tile);
+    }
+    const argmax = asIntegers(places);
+    return (tile) =>
       forEachMeeting(numbers, tile, dx, (sums, at, output) => {
         for (let c = 0; c < sums.length; c++) if (argmax[output + c] === at + c) sums[c] += dy[output + c];
       });
-    },
+  },
 };
+
+/**
+ * One row of inputs on the assembled kernel: elements a stride apart at a time, as far as each is seen by as many windows as the
+ * one before, and these are the next.
+ */
+function gatherVectors(
+  dy: FloatArray,
+  places: FloatArray,
+  dx: FloatArray,
+  channels: number,
+  window: Window2D,
+  single: boolean,
+  tile: number,
+): void {
+  const { inputHeight, inputWidth, outputHeight, outputWidth, strideWidth } = window;
+  const kernel = poolGradientKernels[single ? "single" : "double"];
+  const n = Math.floor(tile / inputHeight);
+  const rows = rowsOver(window, tile - n * inputHeight);
+  const line = tile * inputWidth;
+  for (let first = 0; first < Math.min(strideWidth, inputWidth); first++) {
+    for (let w = first, elements = 1; w < inputWidth; w += elements * strideWidth) {
+      const columns = columnsOver(window, w);
+      for (elements = 1; w + elements * strideWidth < inputWidth; elements++) {
+        const next = columnsOver(window, w + elements * strideWidth);
+        if (widthOf(next) !== widthOf(columns) || next.from !== columns.from + elements) break;
+      }
+      const at = (line + w) * channels;
+      if (widthOf(rows) <= 0 || widthOf(columns) <= 0) {
+        for (let i = 0; i < elements; i++) {
+          const begin = at + i * strideWidth * channels;
+          dx.fill(0, begin, begin + channels);
+        }
+        continue;
+      }
+      const output = 4 * channels * ((n * outputHeight + rows.from) * outputWidth + columns.from);
+      runKernel(kernel, {
+        place: at,
+        placeStep: strideWidth * channels,
+        elements,
+        dy: dy.byteOffset + output,
+        argmax: places.byteOffset + output,
+        rows: widthOf(rows),
+        columns: widthOf(columns),
+        rowStride: 4 * channels * outputWidth,
+        pixelStride: 4 * channels,
+        vectors: channels / LEAST_COLUMNS,
+        dx: dx.byteOffset + 4 * at,
+        step: 4 * channels * strideWidth,
+      });
+    }
+  }
+}

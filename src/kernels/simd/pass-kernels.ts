@@ -6,7 +6,7 @@
 import type { NamedFunction, Signature } from "../../assembly/code.js";
 import { columnSumsKernels, deviationSquaresKernels, normalizationSumsKernels } from "./column-kernels.js";
 import { finishKernels, rectifyGradientKernel, rectifyKernel, sumKernels } from "./element-kernels.js";
-import { poolGreatestKernel, poolPlacesKernel } from "./pool-kernels.js";
+import { poolGradientKernels, poolGreatestKernel, poolPlacesKernel } from "./pool-kernels.js";
 import { adamKernel, amsgradKernel, penaltyKernel, sgdKernels } from "./update-kernels.js";
 import { normalizationGradientKernels, normalizeKernels } from "./normalize-kernels.js";
 
@@ -28,6 +28,7 @@ export const passKernels: readonly NamedFunction<Signature>[] = [
   rectifyGradientKernel,
   poolGreatestKernel,
   poolPlacesKernel,
+  ...Object.values(poolGradientKernels),
   adamKernel,
   amsgradKernel,
   ...Object.values(sgdKernels),

@@ -1,11 +1,12 @@
 /**
- * The greatest element under every window of a row of windows, assembled: some vectors of channels at a time.
+ * The greatest element under every window of a row of windows, assembled, and its way back: some vectors of channels at a time.
  *
  * @module
  */
-import { type Body, type NamedFunction, type Value, wasmFunction } from "../../assembly/code.js";
+import { type Body, type Local, type NamedFunction, type Value, wasmFunction } from "../../assembly/code.js";
 import { doWhile, whileLoop } from "../../assembly/control.js";
 import { f32x4, i32, i32x4, i8x16, v128 } from "../../assembly/instructions.js";
+import { doubleElements, type Elements, singleElements } from "./floats.js";
 import { storeSideBySide } from "./stores.js";
 
 /** 0, 1, 2, 3: the bytes of 0x03020100, each followed by three zeros. */
@@ -105,3 +106,97 @@ export const poolPlacesKernel: NamedFunction<Parameters> = makeKernel(true);
 
 /** The kernel that does not: `argmax` may be anything. */
 export const poolGreatestKernel: NamedFunction<Parameters> = makeKernel(false);
+
+type GradientParameters = Record<
+  | ("place" | "placeStep" | "elements" | "dy" | "argmax" | "rows" | "columns")
+  | ("rowStride" | "pixelStride" | "vectors" | "dx" | "step"),
+  "i32"
+>;
+
+/**
+ * The gradient for `elements` pixels of the input, `step` bytes and `placeStep` places apart, from `dx` and `place` on. Each is seen
+ * by `rows` x `columns` windows, at least one, and the next one by those a pixel further on: `dy` and `argmax` are what the
+ * first window of the first one has. dy counts where the window's greatest element is here; elsewhere +0 is added, which
+ * changes no sum that began at +0.
+ */
+function makeGradientKernel<V>(elements: Elements<V>): NamedFunction<GradientParameters> {
+  const parameters = {
+    ...({
+      place: "i32",
+      placeStep: "i32",
+      elements: "i32",
+      dy: "i32",
+      argmax: "i32",
+      rows: "i32",
+      columns: "i32",
+    } as const),
+    ...({ rowStride: "i32", pixelStride: "i32", vectors: "i32", dx: "i32", step: "i32" } as const),
+  };
+  return wasmFunction(`poolGreatestGradient${elements.suffix}`, parameters, (p, local) => {
+    const [channel, to, place, vectorsLeft] = upTo(4).map(() => local("i32"));
+    const [row, rowsLeft, pixel, pixelsLeft, places] = upTo(5).map(() => local("i32"));
+    const [lanes, terms] = [0, 1].map(() => local("v128"));
+    const allHere = upTo(TOGETHER).map(() => local("v128"));
+    const allSums = upTo(TOGETHER).map(() => elements.hold(local));
+    const add = (pointer: Local<"i32">, bytes: Local<"i32"> | number): Body => pointer.set(i32.add(pointer, bytes));
+    const countDown = (left: Local<"i32">, count = 1): Body => left.set(i32.sub(left, count));
+    /** The next `count` vectors of channels. */
+    const some = (count: number): Body => {
+      const sums = allSums.slice(0, count);
+      const overPixels = doWhile(
+        [
+          places.set(i32.add(pixel, i32.sub(p.argmax, p.dy))),
+          sums.map((sum, j) => [
+            terms.set(v128.and(v128.load(pixel, 16 * j), i32x4.eq(v128.load(places, 16 * j), allHere[j]))),
+            sum.set(elements.add(sum.value, elements.from(terms))),
+          ]),
+          add(pixel, p.pixelStride),
+          countDown(pixelsLeft),
+        ],
+        pixelsLeft,
+      );
+      return [
+        terms.set(v128.zero()),
+        sums.map((sum, j) => [
+          sum.set(elements.from(terms)),
+          allHere[j].set(i32x4.add(i32x4.splat(i32.add(place, 4 * j)), lanes)),
+        ]),
+        row.set(channel),
+        rowsLeft.set(p.rows),
+        doWhile(
+          [pixel.set(row), pixelsLeft.set(p.columns), overPixels, add(row, p.rowStride), countDown(rowsLeft)],
+          rowsLeft,
+        ),
+        sums.map((sum, j) => v128.store(to, elements.narrow(sum.value), 16 * j)).toReversed(),
+        add(channel, 16 * count),
+        add(to, 16 * count),
+        add(place, 4 * count),
+        countDown(vectorsLeft, count),
+      ];
+    };
+    return [
+      lanes.set(laneNumbers()),
+      doWhile(
+        [
+          channel.set(p.dy),
+          to.set(p.dx),
+          place.set(p.place),
+          vectorsLeft.set(p.vectors),
+          whileLoop(i32.ge_s(vectorsLeft, TOGETHER), some(TOGETHER)),
+          whileLoop(vectorsLeft, some(1)),
+          [p.dy, p.argmax].map((pointer) => add(pointer, p.pixelStride)),
+          add(p.dx, p.step),
+          add(p.place, p.placeStep),
+          countDown(p.elements),
+        ],
+        p.elements,
+      ),
+    ];
+  });
+}
+
+/** The way back, for both accumulations. */
+export const poolGradientKernels: Readonly<Record<"double" | "single", NamedFunction<GradientParameters>>> = {
+  double: makeGradientKernel(doubleElements),
+  single: makeGradientKernel(singleElements),
+};

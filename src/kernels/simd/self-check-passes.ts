@@ -9,7 +9,7 @@ import { finishKernels, rectifyKernel, sumKernels } from "./element-kernels.js";
 import { PANEL_VECTORS, singles } from "./lanes.js";
 import { normalizationGradientKernels, normalizeKernels } from "./normalize-kernels.js";
 import { outerProductKernels } from "./outer-product-kernels.js";
-import { poolGreatestKernel, poolPlacesKernel } from "./pool-kernels.js";
+import { poolGradientKernels, poolGreatestKernel, poolPlacesKernel } from "./pool-kernels.js";
 import { type Check, checkOf, type MakeArray, NUMBERS, positivePart } from "./self-check-arrays.js";
 
 const FIRST = [1.1, -2.3, -0, 1e-40, Number.NaN, 16777217, 0, -1.4e-45, Number.POSITIVE_INFINITY, 1e20, -0.1];
@@ -26,6 +26,7 @@ export function passChecks(make: MakeArray): readonly Check[] {
     ...normalizationChecks(make),
     ...PANEL_VECTORS.map((vectors) => packingCheck(make, vectors)),
     ...poolChecks(make),
+    poolGradientCheck(make),
   ];
 }
 
@@ -148,6 +149,33 @@ function poolChecks(make: MakeArray): readonly Check[] {
       (i) => new Float32Array(Int32Array.of(placeOf(i)).buffer)[0], // as whole numbers, which are written as they are
     ),
   ];
+}
+
+/** Two pixels side by side, and three windows, of which each pixel is seen by two. */
+function poolGradientCheck(make: MakeArray): Check {
+  const windows = 3;
+  const [dy, places] = [SECOND, [0]].map((values) => make(singles, windows * POOL_CHANNELS, values));
+  const dx = make(singles, 2 * POOL_CHANNELS, [Number.NaN]);
+  const argmax = new Int32Array(places.buffer, places.byteOffset, places.length);
+  // a window has chosen the first pixel, the second, or none of them
+  argmax.forEach((_, i) => {
+    argmax[i] = ((Math.floor(i / POOL_CHANNELS) + i) % 3) * POOL_CHANNELS + (i % POOL_CHANNELS);
+  });
+  const pixel = 4 * POOL_CHANNELS;
+  return checkOf(
+    "the gradient of a pool",
+    dx,
+    (run) =>
+      run(poolGradientKernels.single, {
+        ...{ place: 0, placeStep: POOL_CHANNELS, elements: 2, dy: dy.byteOffset, argmax: places.byteOffset },
+        ...{ rows: 1, columns: 2, rowStride: windows * pixel, pixelStride: pixel },
+        ...{ vectors: POOL_CHANNELS / singles.perVector, dx: dx.byteOffset, step: pixel },
+      }),
+    (i) => {
+      const seen = [i, i + POOL_CHANNELS].filter((at) => argmax[at] === i);
+      return seen.reduce((sum, at) => Math.fround(sum + dy[at]), 0);
+    },
+  );
 }
 
 /** Two pixels of a whole panel of channels and one of the next. */
