@@ -54,6 +54,22 @@ function changes(
   return [{ run, simd: all.every((data) => runsSimd(execution, { data })) }];
 }
 
+/** The elements of a tile: whole vectors from `begin` on, which a kernel takes, and from `rest` to `to` those that a loop takes. */
+interface Part {
+  readonly begin: number;
+  readonly vectors: number;
+  readonly rest: number;
+  readonly to: number;
+}
+
+/** The elements of tile `tile` of `data`, `most` at most; no vectors where `simd` is 0. */
+function partOf(data: FloatArray, tile: number, most: number, simd: number): Part {
+  const begin = tile * most;
+  const to = Math.min(begin + most, data.length);
+  const vectors = simd === 1 ? Math.floor((to - begin) / LANES) : 0;
+  return { begin, vectors, rest: begin + vectors * LANES, to };
+}
+
 /** The numbers of a step of Adam that all elements share. */
 export interface AdamCoefficients {
   /** The learning rate, corrected for the bias of m and v. */
@@ -93,9 +109,7 @@ export const adamUpdateJob: Job = {
     const hasMaxima = count === 4;
     const [maxima, nextMaxima] = hasMaxima ? [arrays[4], arrays[8]] : [NO_VALUES, NO_VALUES];
     return (tile) => {
-      const begin = tile * most;
-      const to = Math.min(begin + most, ws.length);
-      const vectors = simd === 1 ? Math.floor((to - begin) / LANES) : 0;
+      const { begin, vectors, rest, to } = partOf(ws, tile, most, simd);
       if (vectors > 0) {
         runKernel(hasMaxima ? amsgradKernel : adamKernel, {
           vectors,
@@ -116,7 +130,7 @@ export const adamUpdateJob: Job = {
           learningRate,
         });
       }
-      for (let i = begin + vectors * LANES; i < to; i++) {
+      for (let i = rest; i < to; i++) {
         const w = ws[i] - ws[i] * decay * learningRate;
         const m = ms[i] + (gs[i] - ms[i]) * momentumShare;
         const v = vs[i] + (gs[i] * gs[i] - vs[i]) * velocityShare;
@@ -160,9 +174,7 @@ export const sgdUpdateJob: Job = {
     const [ms, nextW, nextM] = hasMomentum ? arrays.slice(2) : [NO_VALUES, arrays[2], NO_VALUES];
     const withMomentum = nesterov === 1 ? sgdKernels.nesterov : sgdKernels.plain;
     return (tile) => {
-      const begin = tile * most;
-      const to = Math.min(begin + most, ws.length);
-      const vectors = simd === 1 ? Math.floor((to - begin) / LANES) : 0;
+      const { begin, vectors, rest, to } = partOf(ws, tile, most, simd);
       if (vectors > 0) {
         runKernel(hasMomentum ? withMomentum : sgdKernels.none, {
           vectors,
@@ -176,7 +188,7 @@ export const sgdUpdateJob: Job = {
           decay,
         });
       }
-      for (let i = begin + vectors * LANES; i < to; i++) {
+      for (let i = rest; i < to; i++) {
         const w = ws[i] - ws[i] * decay * learningRate;
         const down = gs[i] * learningRate;
         if (!hasMomentum) {
@@ -282,13 +294,11 @@ export const penaltyGradientJob: Job = {
   prepare:
     ([gs, ws, sum], [most, l1, l2Twice, simd]) =>
     (tile) => {
-      const begin = tile * most;
-      const to = Math.min(begin + most, ws.length);
-      const vectors = simd === 1 ? Math.floor((to - begin) / LANES) : 0;
+      const { begin, vectors, rest, to } = partOf(ws, tile, most, simd);
       if (vectors > 0) {
         const [gradient, w, sumAt] = [gs, ws, sum].map((data) => data.byteOffset + 4 * begin);
         runKernel(penaltyKernel, { vectors, gradient, w, sum: sumAt, factor: l2Twice });
       }
-      for (let i = begin + vectors * LANES; i < to; i++) sum[i] = gs[i] + l1 * Math.sign(ws[i]) + l2Twice * ws[i];
+      for (let i = rest; i < to; i++) sum[i] = gs[i] + l1 * Math.sign(ws[i]) + l2Twice * ws[i];
     },
 };
