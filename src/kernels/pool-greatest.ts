@@ -140,6 +140,17 @@ function choose(
 
 const widthOf = ({ from, to }: Range): number => to - from;
 
+/** How many of the ranges 0 to `most` are as wide as the first, each of them `step` further on than the one before. */
+function countAlike(rangeAt: (i: number) => Range, most: number, step: number): number {
+  const first = rangeAt(0);
+  let count = 1;
+  for (; count < most; count++) {
+    const next = rangeAt(count);
+    if (widthOf(next) !== widthOf(first) || next.from !== first.from + count * step) break;
+  }
+  return count;
+}
+
 /**
  * One row of outputs on the assembled kernel: windows of one width at a time, which are all but those at the borders.
  * `line` counts lines of all images, `output` all windows.
@@ -156,12 +167,8 @@ function chooseVectors(
 ): void {
   for (let ow = 0; ow < window.outputWidth; ) {
     const columns = columnsUnder(window, ow);
-    let windows = 1;
-    // the next window is as wide, and begins a stride further on
-    for (; ow + windows < window.outputWidth; windows++) {
-      const next = columnsUnder(window, ow + windows);
-      if (widthOf(next) !== widthOf(columns) || next.from !== columns.from + windows * window.strideWidth) break;
-    }
+    const left = window.outputWidth - ow;
+    const windows = countAlike((i) => columnsUnder(window, ow + i), left, window.strideWidth);
     const pixelStride = 4 * channels;
     const to = (output + ow) * pixelStride;
     const [kernel, places] =
@@ -238,18 +245,16 @@ function gatherVectors(
   const rows = rowsOver(window, tile - n * inputHeight);
   const line = tile * inputWidth;
   for (let first = 0; first < Math.min(strideWidth, inputWidth); first++) {
-    for (let w = first, elements = 1; w < inputWidth; w += elements * strideWidth) {
-      const columns = columnsOver(window, w);
-      for (elements = 1; w + elements * strideWidth < inputWidth; elements++) {
-        const next = columnsOver(window, w + elements * strideWidth);
-        if (widthOf(next) !== widthOf(columns) || next.from !== columns.from + elements) break;
-      }
-      const at = (line + w) * channels;
-      if (widthOf(rows) <= 0 || widthOf(columns) <= 0) {
-        for (let i = 0; i < elements; i++) {
-          const begin = at + i * strideWidth * channels;
-          dx.fill(0, begin, begin + channels);
-        }
+    for (let w = first; w < inputWidth; ) {
+      const here = w;
+      const columns = columnsOver(window, here);
+      const left = Math.ceil((inputWidth - here) / strideWidth);
+      const isSeen = widthOf(rows) > 0 && widthOf(columns) > 0;
+      const elements = isSeen ? countAlike((i) => columnsOver(window, here + i * strideWidth), left, 1) : 1;
+      const at = (line + here) * channels;
+      w += elements * strideWidth;
+      if (!isSeen) {
+        dx.fill(0, at, at + channels);
         continue;
       }
       const output = 4 * channels * ((n * outputHeight + rows.from) * outputWidth + columns.from);

@@ -70,6 +70,7 @@ export class KeptGradients implements GradientPasses {
   /** Where batches are read. */
   readonly #x: Tensor;
   #isWhole = true;
+  /** Counted once, since every step asks. */
   #jobCount = 0;
   #forward: { readonly pass: ModelPass; readonly steps: readonly RecordedStep[] } | undefined;
   #backward: Backward | undefined;

@@ -199,14 +199,14 @@ export class Control {
   /** Computes what is left of a share, job by job. */
   #claimShare(share: number, compute: (tile: number) => void): void {
     const threads = this.#threads;
-    const jobs = this.words[JOB_COUNT];
+    const jobs = this.jobCount;
     const claim = (): number => Atomics.add(this.words, CLAIMED + share * APART, 1);
     let claimed = claim();
     let before = 0; // tiles of the share in the jobs before
     let first = 0;
     let dealt = 0; // tiles of jobs that have fewer than there are threads
     for (let job = 0; job < jobs; job++) {
-      const tiles = this.words[COUNTS + job * COUNTS_PER_JOB + 3];
+      const tiles = this.tilesOf(job);
       const isDealt = tiles < threads;
       const from = isDealt ? (share + threads - (dealt % threads)) % threads : shareStart(tiles, share, threads);
       const count = isDealt ? Number(from < tiles) : shareStart(tiles, share + 1, threads) - from;
