@@ -29,12 +29,12 @@ interface BandParameters {
   readonly otherStep: Local<"i32">;
 }
 
-/** Where the walk is: the tables of taps begin and end there, and the next pixels of both images are. */
+/** Where the walk is: the table of runs begins and ends there, and the next pixels of both images are. */
 export interface BandPlace {
   readonly table: Local<"i32">;
   readonly tableEnd: Local<"i32">;
-  /** How many taps, one after another, see pixels side by side, over and over. */
-  readonly rowTaps: Local<"i32">;
+  /** The taps of a run. */
+  readonly runTaps: Local<"i32">;
   readonly source: Local<"i32">;
   readonly other: Local<"i32">;
 }
@@ -50,19 +50,20 @@ export function walkBand(
   local: (type: "i32") => Local<"i32">,
   pixels: (count: number, place: BandPlace) => Body,
 ): Body {
-  const [strip, table, tableEnd, rowTaps, left, source, other] = Array.from({ length: 7 }, () => local("i32"));
+  const [strip, table, tableEnd, runTaps, left, source, other] = Array.from({ length: 7 }, () => local("i32"));
   const some = (count: number): Body => [
-    pixels(count, { table, tableEnd, rowTaps, source, other }),
+    pixels(count, { table, tableEnd, runTaps, source, other }),
     source.set(i32.add(source, i32.mul(p.sourceStep, count))),
     other.set(i32.add(other, i32.mul(p.otherStep, count))),
     left.set(i32.sub(left, count)),
   ];
   const ofStrip = [
-    [table, tableEnd, rowTaps, left, source, other].map((value, i) => value.set(i32.load(strip, 4 * i))),
+    [table, tableEnd, runTaps, left, source, other].map((value, i) => value.set(i32.load(strip, 4 * i))),
     source.set(i32.add(source, p.source)),
     other.set(i32.add(other, p.other)),
     whileLoop(i32.ge_s(left, PIXELS), some(PIXELS)),
-    Array.from({ length: PIXELS - 1 }, (_, i) => when(i32.eq(left, i + 1), some(i + 1))),
+    when(i32.ge_s(left, 2), some(2)),
+    when(left, some(1)),
     advance(strip, STRIP_BYTES),
   ];
   return doWhile(

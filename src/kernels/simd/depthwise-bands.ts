@@ -16,10 +16,11 @@
  */
 import { onceForWindow, type Window2D } from "../window.js";
 import { type Axis, horizontalAxis, outputsByTaps, type Range, verticalAxis } from "./axes.js";
-import { type Part, partsBack, partsForward } from "./depthwise-parts.js";
+import { linesBack, type Part, partsBack, partsForward } from "./depthwise-parts.js";
+import { RUN_BYTES, runTapsOf } from "./depthwise-runs.js";
 import { groupsInside, type OutputGroup } from "./padding.js";
 
-/** A tap: which one, and which pixel it reads, counted from the first one that the window would begin with. */
+/** A tap: which one of those that are packed, and which pixel it reads, counted from the first one that the window would begin with. */
 interface Tap {
   readonly tap: number;
   readonly pixel: number;
@@ -32,8 +33,8 @@ interface Strip {
   readonly source: number;
   readonly output: number;
   readonly taps: readonly Tap[];
-  /** How many of them, one after another, see pixels side by side, over and over; 1 where none do (`depthwise-runs.ts`). */
-  readonly rowTaps: number;
+  /** The taps of a run: so many, one after another, see pixels side by side, over and over (`depthwise-runs.ts`). */
+  readonly runTaps: number;
 }
 
 /** Rows that are made of the same strips. */
@@ -56,16 +57,20 @@ const MOST_USES = 16;
 
 /** The bands of the forward pass and of the gradient for the kernel; undefined where an image is better packed. */
 export const bandsForward: (window: Window2D) => Bands | undefined = onceForWindow((window) =>
-  bandsOf(partsForward(window), 1),
+  bandsOf(partsForward(window), [0], 1),
 );
 
-/** The bands of the gradient for the input, whose phases must see some tap; undefined where dy is better packed. */
-export const bandsBack: (window: Window2D) => Bands | undefined = onceForWindow((window) =>
-  bandsOf(partsBack(window), window.strideWidth),
-);
+/**
+ * The bands of the gradient for the input, whose phases must see some tap; undefined where dy is better packed. Taps are those of
+ * `linesBack`, in their order.
+ */
+export const bandsBack: (window: Window2D) => Bands | undefined = onceForWindow((window) => {
+  const firstTaps = linesBack(window).parts.map(({ firstTap }) => firstTap);
+  return bandsOf(partsBack(window), firstTaps, window.strideWidth);
+});
 
-/** The bands of `parts`, which write every `step`-th pixel of a row. */
-function bandsOf(parts: readonly Part[], step: number): Bands | undefined {
+/** The bands of `parts`, which write every `step`-th pixel of a row; the taps of each are packed from one of `firstTaps` on. */
+function bandsOf(parts: readonly Part[], firstTaps: readonly number[], step: number): Bands | undefined {
   const inside = parts.map(({ window }) => (isSmall(window) ? groupsInside(window) : undefined));
   if (!inside.every((some) => some !== undefined)) return undefined;
   const groups = parts.map(({ window }) => outputsByTaps(verticalAxis(window), window.outputHeight));
@@ -74,7 +79,7 @@ function bandsOf(parts: readonly Part[], step: number): Bands | undefined {
     const from = cuts[i];
     const strips = parts.flatMap((part, k) => {
       const seen = groups[k].find(({ outputs }) => outputs.from <= from && to <= outputs.to);
-      return seen === undefined ? [] : stripsOf(part, step, seen.taps); // a phase may have a row less than another
+      return seen === undefined ? [] : stripsOf(part, firstTaps[k], step, seen.taps); // a phase may have a row less than another
     });
     return { rows: { from, to }, strips };
   });
@@ -91,14 +96,14 @@ function isSmall({ kernelHeight, kernelWidth, strideHeight, strideWidth }: Windo
 }
 
 /** The strips of a row of `part` that sees the image through the taps `down`. */
-function stripsOf({ window, firstTap, rowTap, columnTap, output }: Part, step: number, down: Range): Strip[] {
-  const { inputWidth, strideWidth, dilationHeight, dilationWidth, padTop, padLeft, outputWidth } = window;
+function stripsOf({ window, output }: Part, firstTap: number, step: number, down: Range): Strip[] {
+  const { inputWidth, kernelWidth, strideWidth, dilationHeight, dilationWidth, padTop, padLeft, outputWidth } = window;
   return outputsByTaps(horizontalAxis(window), outputWidth).map(({ outputs, taps: across }) => {
     const taps: Tap[] = [];
     for (let kh = down.from; kh < down.to; kh++) {
       for (let kw = across.from; kw < across.to; kw++) {
         const pixel = kh * dilationHeight * inputWidth + kw * dilationWidth;
-        taps.push({ tap: firstTap + kh * rowTap + kw * columnTap, pixel });
+        taps.push({ tap: firstTap + kh * kernelWidth + kw, pixel });
       }
     }
     return {
@@ -106,7 +111,7 @@ function stripsOf({ window, firstTap, rowTap, columnTap, output }: Part, step: n
       source: outputs.from * strideWidth - padLeft - padTop * inputWidth,
       output: output + outputs.from * step,
       taps,
-      rowTaps: dilationWidth === 1 ? across.to - across.from : 1,
+      runTaps: dilationWidth === 1 ? runTapsOf(across.to - across.from) : 1,
     };
   });
 }
@@ -151,16 +156,14 @@ function bordersAlong({ axis, outputs, step, taps, tapStep }: Steps, other: Step
     const ofStrip = outside.flatMap((k) =>
       upTo(other.taps).map((otherK) => ({ tap: k * tapStep + otherK * other.tapStep, pixel: 0 })),
     );
-    const strip = { columns: other.outputs, source: 0, output: group.outputs.from * step, taps: ofStrip, rowTaps: 1 };
+    const strip = { columns: other.outputs, source: 0, output: group.outputs.from * step, taps: ofStrip, runTaps: 1 };
     const rows = { from: 0, to: group.outputs.to - group.outputs.from };
     return [{ band: { rows, strips: [strip] }, rowStep: step, step: other.step }];
   });
 }
 
-/** Bytes of the table of a strip: where the table of its taps begins and ends, taps of a row, its columns, its source and its output. */
+/** Bytes of the table of a strip: where the table of its runs begins and ends, taps of a run, its columns, its source and its output. */
 export const STRIP_BYTES = 24;
-/** Bytes of the table of taps for each: the pixel that it reads, and where its weights or sums are. */
-export const TAP_BYTES = 8;
 
 /** The rows of a band, and where the table of its strips begins and ends. */
 export interface BandTable {
@@ -169,10 +172,10 @@ export interface BandTable {
   readonly end: number;
 }
 
-/** Bytes of the tables of `bands`. */
+/** Bytes that the tables of `bands` have at most. */
 export function tableBytes(bands: readonly Band[]): number {
   let bytes = 0;
-  for (const { strips } of bands) for (const { taps } of strips) bytes += STRIP_BYTES + TAP_BYTES * taps.length;
+  for (const { strips } of bands) for (const { taps } of strips) bytes += STRIP_BYTES + RUN_BYTES * taps.length;
   return bytes;
 }
 
@@ -191,16 +194,17 @@ export function writeTables(
     const first = at;
     at += (STRIP_BYTES / 4) * strips.length;
     const end = at;
-    strips.forEach(({ columns, source, output, taps, rowTaps }, i) => {
+    strips.forEach(({ columns, source, output, taps, runTaps }, i) => {
       const begin = at;
-      for (const { tap, pixel: read } of taps) {
-        table[at++] = read * pixel;
-        table[at++] = tap * tapBytes;
+      const step = hasRuns ? runTaps : 1;
+      for (let first = 0; first < taps.length; first += step) {
+        table[at++] = taps[first].pixel * pixel;
+        table[at++] = taps[first].tap * tapBytes;
       }
       let to = first + (STRIP_BYTES / 4) * i;
       table[to++] = address + 4 * begin;
       table[to++] = address + 4 * at;
-      table[to++] = hasRuns ? rowTaps : 1;
+      table[to++] = step;
       table[to++] = columns;
       table[to++] = source * pixel;
       table[to++] = output * pixel;

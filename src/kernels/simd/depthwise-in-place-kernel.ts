@@ -14,9 +14,7 @@ import { type Body, type Local, type NamedFunction, wasmFunction } from "../../a
 import { doWhile } from "../../assembly/control.js";
 import { i32, v128 } from "../../assembly/instructions.js";
 import { advance, type BandPlace, PIXELS, walkBand } from "./depthwise-band-walk.js";
-import { TAP_BYTES } from "./depthwise-bands.js";
-import { eachColumn, inPlaceVectors, RUN, runStride, takeTaps } from "./depthwise-runs.js";
-import { type Family, family } from "./family.js";
+import { eachColumn, eachRun, type InPlaceFamily, inPlaceFamily, RUN, RUN_BYTES } from "./depthwise-runs.js";
 import type { Lanes } from "./lanes.js";
 import { storeRounded } from "./stores.js";
 
@@ -52,23 +50,24 @@ export type InPlaceKernel = NamedFunction<Record<InPlaceParameter, "i32">>;
 
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 
-function makeKernel(lanes: Lanes, vectors: number): InPlaceKernel {
-  return wasmFunction(`weightedInPlace_${lanes.name}_${vectors}`, parameters, (p, local) => {
+function makeKernel(lanes: Lanes, vectors: number, stride: number): InPlaceKernel {
+  return wasmFunction(`weightedInPlace${stride}_${lanes.name}_${vectors}`, parameters, (p, local) => {
     const panel = 4 * vectors * lanes.perVector;
     const allSums = upTo(PIXELS).map(() => upTo(vectors).map(() => local("v128")));
     const weights = upTo(RUN).map(() => upTo(vectors).map(() => local("v128")));
     const value = local("v128");
-    const [tap, left, from, weight, to, source, filter, bias, out, panelsLeft] = upTo(10).map(() => local("i32"));
+    const [entry, from, weight, to, source, filter, bias, out, panelsLeft] = upTo(9).map(() => local("i32"));
     const loadAll = (each: readonly Local<"v128">[], address: Local<"i32">): Body =>
       each.map((vector, j) => vector.set(v128.load(address, 16 * j)));
-    const pixels = (count: number, { table, tableEnd, rowTaps, ...place }: BandPlace): Body => {
+    const pixels = (count: number, { table, tableEnd: end, runTaps, ...place }: BandPlace): Body => {
       const sums = allSums.slice(0, count);
       const run = (taps: number): Body => [
-        from.set(i32.add(source, i32.load(tap))),
+        from.set(i32.add(source, i32.load(entry))),
+        weight.set(i32.add(filter, i32.load(entry, 4))),
         weights
           .slice(0, taps)
-          .map((each, t) => [weight.set(i32.add(filter, i32.load(tap, TAP_BYTES * t + 4))), loadAll(each, weight)]),
-        eachColumn(from, count, taps, runStride(lanes), p.sourceStep, p.sourcePixel, (uses) =>
+          .map((each, t) => each.map((vector, j) => vector.set(v128.load(weight, 16 * (t * vectors + j))))),
+        eachColumn(from, count, taps, stride, p.sourceStep, p.sourcePixel, (uses) =>
           upTo(vectors).map((j) => [
             value.set(lanes.load(from, j)),
             uses.map(({ window, tap: t }) => {
@@ -77,7 +76,7 @@ function makeKernel(lanes: Lanes, vectors: number): InPlaceKernel {
             }),
           ]),
         ),
-        advance(tap, TAP_BYTES * taps),
+        advance(entry, RUN_BYTES),
       ];
       return [
         source.set(place.source),
@@ -88,8 +87,8 @@ function makeKernel(lanes: Lanes, vectors: number): InPlaceKernel {
         doWhile(
           [
             sums.flat().map((sum) => sum.set(v128.zero())),
-            tap.set(table),
-            takeTaps({ tap, end: tableEnd, rowTaps, left }, count === PIXELS, run),
+            entry.set(table),
+            eachRun({ entry, end, runTaps }, count === PIXELS, run),
             loadAll(weights[0], bias),
             to.set(out),
             sums.map((each) => [
@@ -110,10 +109,10 @@ function makeKernel(lanes: Lanes, vectors: number): InPlaceKernel {
   });
 }
 
-const kernels = family(makeKernel, inPlaceVectors);
+const kernels = inPlaceFamily(makeKernel);
 
-/** The kernel that sums in `lanes`, in panels of `vectors` vectors. */
-export const inPlaceKernel: Family<InPlaceKernel> = kernels.of;
+/** The kernel that sums in `lanes`, in panels of `vectors` vectors, for windows that are so many pixels apart. */
+export const inPlaceKernel: InPlaceFamily<InPlaceKernel>["of"] = kernels.of;
 
 /** All kernels for images in place. */
 export const inPlaceKernels: readonly InPlaceKernel[] = kernels.all;

@@ -27,9 +27,9 @@ import {
   type Weighing,
   widthOf,
 } from "./depthwise-operands.js";
-import { stepsOf } from "./depthwise-parts.js";
+import { linesBack, linesForward, stepsOf } from "./depthwise-parts.js";
 import { doubles, type Lanes, lanesOf, singles } from "./lanes.js";
-import { inPlaceVectors, runStride } from "./depthwise-runs.js";
+import { inPlaceVectors, MOST_WIDENED_VECTORS, runStrides } from "./depthwise-runs.js";
 import { overlap } from "./padding.js";
 import { runSimd, scratchAddress } from "./run.js";
 import { kernelFunction } from "./thread.js";
@@ -37,14 +37,22 @@ import { kernelFunction } from "./thread.js";
 /** About how many bytes of filters a tile has: they stay in the first cache, beside the pixels. */
 const FILTER_BYTES = 16_384;
 
-/** How often a value may be widened at most; packing widens it once, but writes and reads it once more. */
-const MOST_WIDENINGS = 3;
+/**
+ * How often a value may be widened at most where panels of `vectors` vectors could be packed instead. Packing widens it once, but
+ * writes and reads it once more; and it pays only where V8 fuses pairs of the vectors that are packed.
+ */
+function mostWidenings(vectors: number): number {
+  return vectors > MOST_WIDENED_VECTORS ? 4 : Number.POSITIVE_INFINITY;
+}
 
-/** Whether kernels that sum in `lanes` should read what is seen through `window` in place: back, dy, each value for every tap. */
-export function readsInPlace(lanes: Lanes, window: Window2D, isBack: boolean): boolean {
+/**
+ * Whether kernels that sum in `lanes`, and could do so in panels of `vectors` vectors, should read what is seen through `window` in
+ * place: back, dy, each value for every tap.
+ */
+export function readsInPlace(lanes: Lanes, vectors: number, window: Window2D, isBack: boolean): boolean {
   const { kernelHeight, kernelWidth, strideHeight, strideWidth } = window;
   const uses = (kernelHeight * kernelWidth) / (isBack ? 1 : strideHeight * strideWidth);
-  return lanes === singles || uses <= MOST_WIDENINGS;
+  return lanes === singles || uses <= mostWidenings(vectors);
 }
 
 /** Where a tile keeps what, as addresses. */
@@ -89,7 +97,7 @@ export function weighInPlace(
 ): boolean {
   const lanes = lanesOf(execution.accumulate);
   const across = wholePanels(lanes, channels, vectors);
-  if (planes !== 1 || across === undefined || !readsInPlace(lanes, window, isBack)) return false;
+  if (planes !== 1 || across === undefined || !readsInPlace(lanes, vectors, window, isBack)) return false;
   const bands = isBack ? bandsBack(window) : bandsForward(window);
   if (bands === undefined || !(bands.isInside || isFinite())) return false;
   const kernels = depthwiseKernels(lanes, across);
@@ -123,7 +131,7 @@ export const depthwiseInPlaceJob: Job = {
     if (bands === undefined) throw new Error("internal: depthwiseInPlace: the window has no bands.");
     const pixel = 4 * channels;
     const { read, write } = stepsOf(window, back === 1);
-    const taps = Array.from({ length: window.kernelHeight * window.kernelWidth }, (_, tap) => tap);
+    const { taps } = back === 1 ? linesBack(window) : linesForward(window);
     const kernels = depthwiseKernels(bytes === 4 ? singles : doubles, vectors);
     const { lanes } = kernels;
     const width = widthOf(kernels);
@@ -137,9 +145,9 @@ export const depthwiseInPlaceJob: Job = {
       bands.all,
       pixel,
       16 * vectors,
-      read.step === runStride(lanes),
+      runStrides(vectors).includes(read.step),
     );
-    const weigh = kernelFunction(inPlaceKernel(lanes, vectors));
+    const weigh = kernelFunction(inPlaceKernel(lanes, vectors, read.step));
     let packed: number | undefined; // the first of the channels whose filters are packed
     return (index) => {
       const { n, down, channels: some } = depthwiseTile(tiles, index);

@@ -14,11 +14,18 @@ import { type Body, type NamedFunction, wasmFunction } from "../../assembly/code
 import { doWhile } from "../../assembly/control.js";
 import { i32, v128 } from "../../assembly/instructions.js";
 import { advance, type BandPlace, PIXELS, walkBand } from "./depthwise-band-walk.js";
-import { TAP_BYTES } from "./depthwise-bands.js";
-import { eachColumn, inPlaceVectors, RUN, runStride, takeTaps } from "./depthwise-runs.js";
+import {
+  eachColumn,
+  eachRun,
+  type InPlaceFamily,
+  inPlaceFamily,
+  inPlaceVectors,
+  RUN,
+  RUN_BYTES,
+} from "./depthwise-runs.js";
 import { type Family, family } from "./family.js";
 import type { Lanes } from "./lanes.js";
-import { storeSideBySide } from "./stores.js";
+import { storeRounded, storeSideBySide } from "./stores.js";
 
 type ProductsParameter =
   /** The tables of the strips of a band, at least one, and their end (`depthwise-bands.ts`). */
@@ -51,27 +58,27 @@ export type ProductsInPlaceKernel = NamedFunction<Record<ProductsParameter, "i32
 
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 
-function makeKernel(lanes: Lanes, vectors: number): ProductsInPlaceKernel {
-  return wasmFunction(`productsInPlace_${lanes.name}_${vectors}`, parameters, (p, local) => {
+function makeKernel(lanes: Lanes, vectors: number, stride: number): ProductsInPlaceKernel {
+  return wasmFunction(`productsInPlace${stride}_${lanes.name}_${vectors}`, parameters, (p, local) => {
     const panel = 4 * vectors * lanes.perVector;
     const allPixels = upTo(PIXELS).map(() => upTo(vectors).map(() => local("v128")));
     const sums = upTo(RUN).map(() => upTo(vectors).map(() => local("v128")));
     const value = local("v128");
-    const [tap, left, from, at, source, dy, ofPanel, panelsLeft] = upTo(8).map(() => local("i32"));
-    const some = (count: number, { table, tableEnd, rowTaps, ...place }: BandPlace): Body => {
+    const [entry, from, at, source, dy, ofPanel, panelsLeft] = upTo(7).map(() => local("i32"));
+    const some = (count: number, { table, tableEnd: end, runTaps, ...place }: BandPlace): Body => {
       const pixels = allPixels.slice(0, count);
       const run = (taps: number): Body => [
-        from.set(i32.add(source, i32.load(tap))),
-        at.set(i32.add(ofPanel, i32.load(tap, 4))),
+        from.set(i32.add(source, i32.load(entry))),
+        at.set(i32.add(ofPanel, i32.load(entry, 4))),
         sums.slice(0, taps).map((each, t) => each.map((sum, j) => sum.set(v128.load(at, 16 * (t * vectors + j))))),
-        eachColumn(from, count, taps, runStride(lanes), p.sourceStep, p.sourcePixel, (uses) =>
+        eachColumn(from, count, taps, stride, p.sourceStep, p.sourcePixel, (uses) =>
           upTo(vectors).map((j) => [
             value.set(lanes.load(from, j)),
             uses.map(({ window, tap: t }) => sums[t][j].set(lanes.addProduct(sums[t][j], value, pixels[window][j]))),
           ]),
         ),
         storeSideBySide(at, sums.slice(0, taps).flat()),
-        advance(tap, TAP_BYTES * taps),
+        advance(entry, RUN_BYTES),
       ];
       return [
         source.set(place.source),
@@ -85,8 +92,8 @@ function makeKernel(lanes: Lanes, vectors: number): ProductsInPlaceKernel {
               i === 0 ? [] : advance(from, p.dyStep),
               pixel.map((vector, j) => vector.set(lanes.load(from, j))),
             ]),
-            tap.set(table),
-            takeTaps({ tap, end: tableEnd, rowTaps, left }, count === PIXELS, run),
+            entry.set(table),
+            eachRun({ entry, end, runTaps }, count === PIXELS, run),
             [source, dy].map((pointer) => advance(pointer, panel)),
             advance(ofPanel, p.sumsPanel),
             panelsLeft.set(i32.sub(panelsLeft, 1)),
@@ -99,10 +106,61 @@ function makeKernel(lanes: Lanes, vectors: number): ProductsInPlaceKernel {
   });
 }
 
-const kernels = family(makeKernel, inPlaceVectors);
+const kernels = inPlaceFamily(makeKernel);
 
-/** The kernel that sums in `lanes`, in panels of `vectors` vectors. */
-export const productsInPlaceKernel: Family<ProductsInPlaceKernel> = kernels.of;
+/** The kernel that sums in `lanes`, in panels of `vectors` vectors, for windows that are so many pixels apart. */
+export const productsInPlaceKernel: InPlaceFamily<ProductsInPlaceKernel>["of"] = kernels.of;
 
-/** All of them. */
-export const productsInPlaceKernels: readonly ProductsInPlaceKernel[] = kernels.all;
+type StoreParameter =
+  /** [panel][tap][channels of the panel], at least one of each */
+  | "sums"
+  /** Where those of the first panel's first tap go, and bytes from there to those of the next tap. */
+  | "to"
+  | "panels"
+  | "taps"
+  | "toStep";
+
+/** A kernel that rounds sums and stores those of a tap side by side. It takes its parameters in the order of `StoreParameter`. */
+export type StoreSumsKernel = NamedFunction<Record<StoreParameter, "i32">>;
+
+function makeStore(lanes: Lanes, vectors: number): StoreSumsKernel {
+  const parameters: Record<StoreParameter, "i32"> = {
+    sums: "i32",
+    to: "i32",
+    panels: "i32",
+    taps: "i32",
+    toStep: "i32",
+  };
+  return wasmFunction(`storeTapSums_${lanes.name}_${vectors}`, parameters, (p, local) => {
+    const sums = upTo(vectors).map(() => local("v128"));
+    const [at, left] = [local("i32"), local("i32")];
+    const ofTap = [
+      sums.map((sum, j) => sum.set(v128.load(p.sums, 16 * j))),
+      storeRounded(lanes, at, sums),
+      advance(p.sums, 16 * vectors),
+      advance(at, p.toStep),
+      left.set(i32.sub(left, 1)),
+    ];
+    return doWhile(
+      [
+        at.set(p.to),
+        left.set(p.taps),
+        doWhile(ofTap, left),
+        advance(p.to, 4 * vectors * lanes.perVector),
+        p.panels.set(i32.sub(p.panels, 1)),
+      ],
+      p.panels,
+    );
+  });
+}
+
+const stores = family(makeStore, inPlaceVectors);
+
+/** The kernel that stores what was summed in `lanes`, in panels of `vectors` vectors. */
+export const storeSumsKernel: Family<StoreSumsKernel> = stores.of;
+
+/** All kernels of this file. */
+export const productsInPlaceKernels: readonly (ProductsInPlaceKernel | StoreSumsKernel)[] = [
+  ...kernels.all,
+  ...stores.all,
+];

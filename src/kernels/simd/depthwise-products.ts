@@ -21,9 +21,9 @@ import { zeroFunction } from "./copy-kernel.js";
 import { type BandTable, type Bands, bandsForward, bordersOf, tableBytes, writeTables } from "./depthwise-bands.js";
 import { readsInPlace, wholePanels } from "./depthwise-in-place.js";
 import { cutChannels } from "./depthwise-operands.js";
-import { productsInPlaceKernel } from "./depthwise-products-kernel.js";
-import { runStride } from "./depthwise-runs.js";
-import { doubles, type Lanes, lanesOf, singles, sumsAt } from "./lanes.js";
+import { productsInPlaceKernel, storeSumsKernel } from "./depthwise-products-kernel.js";
+import { runStrides } from "./depthwise-runs.js";
+import { doubles, type Lanes, lanesOf, singles } from "./lanes.js";
 import { runSimd, scratchAddress } from "./run.js";
 import { kernelFunction } from "./thread.js";
 
@@ -73,7 +73,7 @@ export function sumProductsInPlace(
   const lanes = lanesOf(execution.accumulate);
   const threads = threadsOf(execution);
   const across = wholePanels(lanes, channels, vectors, threads);
-  if (across === undefined || !readsInPlace(lanes, window, false)) return false;
+  if (across === undefined || !readsInPlace(lanes, vectors, window, false)) return false;
   const bands = bandsForward(window);
   if (bands === undefined) return false;
   const width = across * lanes.perVector;
@@ -108,13 +108,14 @@ export const depthwiseProductsJob: Job = {
     const taps = window.kernelHeight * window.kernelWidth;
     const sumsPanel = 16 * vectors * taps;
     const write = (to: number, all: Bands["all"]): BandTable[] =>
-      writeTables(scratchMemory.buffer, to, all, pixel, 16 * vectors, strideWidth === runStride(lanes));
+      writeTables(scratchMemory.buffer, to, all, pixel, 16 * vectors, runStrides(vectors).includes(strideWidth));
     const tables = write(scratch.tables, bands.all);
     const borderTables = write(
       scratch.borderTables,
       borders.map(({ band }) => band),
     );
-    const multiply = kernelFunction(productsInPlaceKernel(lanes, vectors));
+    const multiply = kernelFunction(productsInPlaceKernel(lanes, vectors, strideWidth));
+    const storeSums = kernelFunction(storeSumsKernel(lanes, vectors));
     const putZeros = zeroFunction(singles);
     return (index) => {
       const { from, to } = blockOf(tiles, index);
@@ -160,13 +161,7 @@ export const depthwiseProductsJob: Job = {
           );
         }
       }
-      const sums = sumsAt(lanes, scratchMemory.buffer, scratch.sums, panels * taps * width);
-      for (let panel = 0, at = 0; panel < panels; panel++) {
-        for (let tap = 0; tap < taps; tap++, at += width) {
-          const place = tap * channels + from + panel * width;
-          for (let c = 0; c < width; c++) dKernel[place + c] = sums[at + c];
-        }
-      }
+      storeSums(scratch.sums, dKernel.byteOffset + 4 * from, panels, taps, pixel);
     };
   },
 };

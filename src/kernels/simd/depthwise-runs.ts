@@ -12,31 +12,53 @@
  * taps through which it is seen: for four windows and three taps 6 or 9 loads, where tap by tap there were 12. Each sum still
  * takes its products in the order of taps, for a window meets its taps from the first to the last.
  *
- * Kernels that read images where they lie take runs with stride 1 for float32 sums; with stride 2 these gain nothing by it. For
- * float64 sums a value is widened each time that it is loaded, which takes longer than to multiply it. So they read images in
- * place only with stride 2 and few taps, where a value is used a few times, and then in runs.
+ * Kernels that read packed lines take runs with stride 1; those that read images where they lie, with stride 1 and 2. All runs of a
+ * row are as long there, so that no more is to be told of them than where they begin.
  *
  * @module
  */
 import type { Body, Local } from "../../assembly/code.js";
 import { doWhile, when } from "../../assembly/control.js";
 import { i32 } from "../../assembly/instructions.js";
+import { family } from "./family.js";
 import { type Lanes, PANEL_VECTORS, singles } from "./lanes.js";
 
 /** The most taps of a run: as many as there are registers for, beside the sums of four pixels. */
 export const RUN = 3;
+
+/** The most vectors across a panel of an image in place whose values are widened. */
+export const MOST_WIDENED_VECTORS = 2;
 
 /**
  * Vectors across a panel of an image in place, the widest first. V8 fuses no vectors that were widened, and without that the
  * sums of four do not stay in registers.
  */
 export function inPlaceVectors(lanes: Lanes): readonly number[] {
-  return lanes === singles ? PANEL_VECTORS : PANEL_VECTORS.filter((vectors) => vectors <= 2);
+  return lanes === singles ? PANEL_VECTORS : PANEL_VECTORS.filter((vectors) => vectors <= MOST_WIDENED_VECTORS);
 }
 
-/** The stride with which kernels for images in place take runs. */
-export function runStride(lanes: Lanes): 1 | 2 {
-  return lanes === singles ? 1 : 2;
+/** The strides with which kernels for images in place, in panels of `vectors` vectors, take runs. */
+export function runStrides(vectors: number): readonly number[] {
+  return vectors === 1 ? [1] : [1, 2];
+}
+
+/** A kernel for images in place, for each way to sum, each width of a panel, and each stride with which it takes runs. */
+export interface InPlaceFamily<K> {
+  readonly all: readonly K[];
+  /** The one for windows that are `step` pixels apart; that takes runs where {@link runStrides} has it. */
+  readonly of: (lanes: Lanes, vectors: number, step: number) => K;
+}
+
+/** What `make` makes for each of them. */
+export function inPlaceFamily<K>(make: (lanes: Lanes, vectors: number, stride: number) => K): InPlaceFamily<K> {
+  const { all, of } = family(
+    (lanes, vectors) => runStrides(vectors).map((stride) => make(lanes, vectors, stride)),
+    inPlaceVectors,
+  );
+  return {
+    all: all.flat(),
+    of: (lanes, vectors, step) => of(lanes, vectors)[Math.max(0, runStrides(vectors).indexOf(step))],
+  };
 }
 
 /** A window, and the tap through which it sees a column. */
@@ -52,6 +74,30 @@ export function usesOfColumns(windows: number, taps: number, stride: number): Us
       ({ tap }) => 0 <= tap && tap < taps,
     ),
   );
+}
+
+/** How many taps a run of an image in place has where rows have `rowTaps`. */
+export function runTapsOf(rowTaps: number): number {
+  return [RUN, 2].find((taps) => rowTaps % taps === 0) ?? 1;
+}
+
+/** Bytes of a table of runs for each: the pixel that its first tap reads, and where the weights or sums of its taps are. */
+export const RUN_BYTES = 8;
+
+/**
+ * Goes through the entries of a table of runs, from `entry` to `end`, each of `runTaps` taps, with `run`, which computes so many and goes on to the next.
+ * With `inOneGo`, the three runs of a 3x3 kernel follow each other without a branch: the end of so short a loop takes a processor by
+ * surprise.
+ */
+export function eachRun(
+  { entry, end, runTaps }: Record<"entry" | "end" | "runTaps", Local<"i32">>,
+  inOneGo: boolean,
+  run: (taps: number) => Body,
+): Body {
+  const all = (taps: number): Body => doWhile(run(taps), i32.ne(entry, end));
+  const areThree = i32.eq(i32.sub(end, entry), 3 * RUN_BYTES);
+  const straightOn = when(areThree, [run(RUN), run(RUN), run(RUN)], all(RUN));
+  return when(i32.eq(runTaps, RUN), inOneGo ? straightOn : all(RUN), when(i32.eq(runTaps, 2), all(2), all(1)));
 }
 
 /** A table of taps while kernels go through it. */

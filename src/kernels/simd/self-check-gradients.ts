@@ -8,8 +8,8 @@ import { STRIP_BYTES } from "./depthwise-bands.js";
 import { depthwiseKernels, PART_BYTES, writeParts } from "./depthwise-kernels.js";
 import { FEW_FILTERS, FEW_FILTERS_VECTORS, fewFiltersKernels } from "./few-filters-kernels.js";
 import { inPlaceKernel } from "./depthwise-in-place-kernel.js";
-import { productsInPlaceKernel } from "./depthwise-products-kernel.js";
-import { inPlaceVectors, runStride } from "./depthwise-runs.js";
+import { productsInPlaceKernel, storeSumsKernel } from "./depthwise-products-kernel.js";
+import { inPlaceVectors, runStrides } from "./depthwise-runs.js";
 import { doubles, type Lanes, PANEL_VECTORS, singles } from "./lanes.js";
 import { GROUP, outerProductKernels } from "./outer-product-kernels.js";
 import { type Check, checkOf, LEFT, type MakeArray, RIGHT, roundingIn, tableOf } from "./self-check-arrays.js";
@@ -33,10 +33,12 @@ export function gradientChecks(make: MakeArray): readonly Check[] {
       tapProductCheck(make, lanes, vectors),
       weightedPixelCheck(make, lanes, vectors),
     ]),
-    ...inPlaceVectors(lanes).flatMap((vectors) => [
-      inPlaceCheck(make, lanes, vectors),
-      productsInPlaceCheck(make, lanes, vectors),
-    ]),
+    ...inPlaceVectors(lanes).flatMap((vectors) =>
+      runStrides(vectors).flatMap((stride) => [
+        inPlaceCheck(make, lanes, vectors, stride),
+        productsInPlaceCheck(make, lanes, vectors, stride),
+      ]),
+    ),
     ...FEW_FILTERS_VECTORS.flatMap((vectors) =>
       [3, FEW_FILTERS].map((filters) => fewFiltersCheck(make, lanes, vectors, filters)),
     ),
@@ -156,83 +158,101 @@ function weightedPixelCheck(make: MakeArray, lanes: Lanes, vectors: number): Che
   );
 }
 
-/** A strip for each of {@link ROW_TAPS}, one behind the other in the image that is not seen through taps, of pixels of `pixel` bytes. */
+/** Strips of images in place: rows of taps, and taps of a row. Three runs of three are taken in one go. */
+const STRIPS: readonly (readonly [rows: number, rowTaps: number])[] = [
+  [3, 3],
+  [2, 3],
+  [3, 2],
+  [4, 1],
+];
+/** Taps of the widest one. */
+const STRIP_TAPS = 9;
+
+/** The pixel that is seen through `tap` in a strip: rows of taps see the pixels of the strip from behind. */
+function stripPlace([rows, rowTaps]: (typeof STRIPS)[number], tap: number): number {
+  return (rows - 1 - Math.floor(tap / rowTaps)) * rowTaps + (tap % rowTaps);
+}
+
+/** The tables of {@link STRIPS}, one behind the other in the image that is not seen through taps, of pixels of `pixel` bytes. */
 function stripsOf(make: MakeArray, pixel: number, tapBytes: number): { strips: number; end: number } {
-  const all = ROW_TAPS.flatMap((rowTaps, i) => {
-    const taps = upTo(TAPS).flatMap((tap) => [placeOf(tap, rowTaps) * pixel, tap * tapBytes]);
-    const table = tableOf(make, taps);
-    return [table, table + 4 * taps.length, rowTaps, PIXELS, 0, i * PIXELS * pixel];
+  const all = STRIPS.flatMap((strip, i) => {
+    const [rows, rowTaps] = strip;
+    const firsts = upTo(rows).map((row) => row * rowTaps);
+    const runs = firsts.flatMap((tap) => [stripPlace(strip, tap) * pixel, tap * tapBytes]);
+    const table = tableOf(make, runs);
+    return [table, table + 4 * runs.length, rowTaps, PIXELS, 0, i * PIXELS * pixel];
   });
   const strips = tableOf(make, all);
-  return { strips, end: strips + ROW_TAPS.length * STRIP_BYTES };
+  return { strips, end: strips + STRIPS.length * STRIP_BYTES };
 }
 
 /** Weighted pixels of two panels. */
-function inPlaceCheck(make: MakeArray, lanes: Lanes, vectors: number): Check {
+function inPlaceCheck(make: MakeArray, lanes: Lanes, vectors: number, stride: number): Check {
   const round = roundingIn(lanes);
-  const stride = runStride(lanes);
   const width = vectors * lanes.perVector;
   const channels = 2 * width;
-  const source = make(singles, (stride * PIXELS + TAPS) * channels, LEFT);
-  const filter = make(lanes, TAPS * channels, RIGHT);
+  const source = make(singles, (stride * PIXELS + STRIP_TAPS) * channels, LEFT);
+  const filter = make(lanes, STRIP_TAPS * channels, RIGHT);
   const bias = make(lanes, channels, RIGHT);
-  const out = make(singles, ROW_TAPS.length * PIXELS * channels, [Number.NaN]);
+  const out = make(singles, STRIPS.length * PIXELS * channels, [Number.NaN]);
   const pixel = 4 * channels;
   const pixels = {
     ...{ ...stripsOf(make, pixel, 16 * vectors), rows: 1, panels: 2 },
     ...{ source: source.byteOffset, sourceRow: 0, sourceStep: stride * pixel, sourcePixel: pixel },
-    ...{ filter: filter.byteOffset, filterPanel: 16 * vectors * TAPS, bias: bias.byteOffset },
+    ...{ filter: filter.byteOffset, filterPanel: 16 * vectors * STRIP_TAPS, bias: bias.byteOffset },
     ...{ out: out.byteOffset, outRow: 0, outStep: pixel },
   };
   return checkOf(
-    `a weighted pixel in place with ${lanes.name} sums and ${vectors} vectors`,
+    `a weighted pixel in place with ${lanes.name} sums, ${vectors} vectors and stride ${stride}`,
     out,
-    (run) => run(inPlaceKernel(lanes, vectors), pixels),
+    (run) => run(inPlaceKernel(lanes, vectors, stride), pixels),
     (i) => {
       const [index, channel] = [Math.floor(i / channels), i % channels];
-      const [strip, column] = [Math.floor(index / PIXELS), index % PIXELS];
+      const [strip, column] = [STRIPS[Math.floor(index / PIXELS)], index % PIXELS];
       const [ofPanel, c] = [Math.floor(channel / width), channel % width];
       let sum = 0;
-      for (let tap = 0; tap < TAPS; tap++) {
-        const value = source[(stride * column + placeOf(tap, ROW_TAPS[strip])) * channels + channel];
-        sum = round(sum + round(value * filter[(ofPanel * TAPS + tap) * width + c]));
+      for (let tap = 0; tap < strip[0] * strip[1]; tap++) {
+        const value = source[(stride * column + stripPlace(strip, tap)) * channels + channel];
+        sum = round(sum + round(value * filter[(ofPanel * STRIP_TAPS + tap) * width + c]));
       }
       return Math.fround(round(sum + bias[channel]));
     },
   );
 }
 
-/** Products of two panels. */
-function productsInPlaceCheck(make: MakeArray, lanes: Lanes, vectors: number): Check {
+/** Products of two panels, and how they are stored. */
+function productsInPlaceCheck(make: MakeArray, lanes: Lanes, vectors: number, stride: number): Check {
   const round = roundingIn(lanes);
-  const stride = runStride(lanes);
   const width = vectors * lanes.perVector;
   const channels = 2 * width;
-  const source = make(singles, (stride * PIXELS + TAPS) * channels, LEFT);
-  const dy = make(singles, ROW_TAPS.length * PIXELS * channels, RIGHT);
-  const sums = make(lanes, TAPS * channels, [0]);
+  const source = make(singles, (stride * PIXELS + STRIP_TAPS) * channels, LEFT);
+  const dy = make(singles, STRIPS.length * PIXELS * channels, RIGHT);
+  const sums = make(lanes, STRIP_TAPS * channels, [0]).byteOffset;
+  const dKernel = make(singles, STRIP_TAPS * channels, [Number.NaN]);
   const pixel = 4 * channels;
   const products = {
     ...{ ...stripsOf(make, pixel, 16 * vectors), rows: 1, panels: 2 },
     ...{ source: source.byteOffset, sourceRow: 0, sourceStep: stride * pixel, sourcePixel: pixel },
-    ...{ dy: dy.byteOffset, dyRow: 0, dyStep: pixel },
-    ...{ sums: sums.byteOffset, sumsPanel: 16 * vectors * TAPS },
+    ...{ dy: dy.byteOffset, dyRow: 0, dyStep: pixel, sums, sumsPanel: 16 * vectors * STRIP_TAPS },
   };
+  const stored = { sums, to: dKernel.byteOffset, panels: 2, taps: STRIP_TAPS, toStep: pixel };
   return checkOf(
-    `a product in place with ${lanes.name} sums and ${vectors} vectors`,
-    sums,
-    (run) => run(productsInPlaceKernel(lanes, vectors), products),
+    `a product in place with ${lanes.name} sums, ${vectors} vectors and stride ${stride}`,
+    dKernel,
+    (run) => {
+      run(productsInPlaceKernel(lanes, vectors, stride), products);
+      run(storeSumsKernel(lanes, vectors), stored);
+    },
     (i) => {
-      const [tap, c] = [Math.floor(i / width) % TAPS, i % width];
-      const channel = Math.floor(i / width / TAPS) * width + c;
+      const [tap, channel] = [Math.floor(i / channels), i % channels];
       let sum = 0;
-      for (let strip = 0; strip < ROW_TAPS.length; strip++) {
-        for (let column = 0; column < PIXELS; column++) {
-          const value = source[(stride * column + placeOf(tap, ROW_TAPS[strip])) * channels + channel];
-          sum = round(sum + round(value * dy[(strip * PIXELS + column) * channels + channel]));
+      for (const [index, strip] of STRIPS.entries()) {
+        for (let column = 0; column < PIXELS && tap < strip[0] * strip[1]; column++) {
+          const value = source[(stride * column + stripPlace(strip, tap)) * channels + channel];
+          sum = round(sum + round(value * dy[(index * PIXELS + column) * channels + channel]));
         }
       }
-      return sum;
+      return Math.fround(sum);
     },
   );
 }

@@ -9,7 +9,7 @@ import {
   tableBytes,
   writeTables,
 } from "../../../src/kernels/simd/depthwise-bands.js";
-import { stepsOf } from "../../../src/kernels/simd/depthwise-parts.js";
+import { linesBack, stepsOf } from "../../../src/kernels/simd/depthwise-parts.js";
 import { type Window2D, window2D } from "../../../src/kernels/window.js";
 
 const few = (max: number): fc.Arbitrary<[number, number]> =>
@@ -83,12 +83,15 @@ describe("the bands of depthwise convolution", () => {
         const bands = bandsBack(window);
         fc.pre(bands !== undefined);
         const { read, write } = stepsOf(window, true);
+        const { taps } = linesBack(window);
         const expected = productsThrough(window)
           .filter((product) => !isPadding(product))
           .map((product) => product.split(" ").map(Number))
           .map(([output, input, tap]) => [input, output, tap] as const)
           .sort(([a, aOutput], [b, bOutput]) => a - b || aOutput - bOutput);
-        const products = productsOf(bands.all, read, write).map((product) => product.split(" ").map(Number));
+        const products = productsOf(bands.all, read, write)
+          .map((product) => product.split(" ").map(Number))
+          .map(([input, output, tap]) => [input, output, taps[tap]]);
         products.sort(([a], [b]) => a - b); // keeps the order of those of an input
         assert.deepEqual(products, expected);
       }),
@@ -138,23 +141,24 @@ describe("the borders of depthwise convolution", () => {
 });
 
 describe("writeTables", () => {
-  it("writes where the taps of every strip are, its columns and places, in bytes, behind each other", () => {
-    const strip = { columns: 5, source: -7, output: 2, taps: [{ tap: 1, pixel: 9 }], rowTaps: 3 };
+  it("writes where the runs of every strip are, its columns and places, in bytes, behind each other", () => {
+    const [one, two, three, four] = [1, 2, 3, 4].map((tap) => ({ tap, pixel: tap + 8 }));
+    const strip = { columns: 5, source: -7, output: 2, taps: [one, two, three, four], runTaps: 2 };
     const bands = [
-      { rows: { from: 0, to: 2 }, strips: [strip, { ...strip, taps: [] }] },
-      { rows: { from: 2, to: 3 }, strips: [strip] },
+      { rows: { from: 0, to: 2 }, strips: [strip, { ...strip, taps: [], runTaps: 3 }] },
+      { rows: { from: 2, to: 3 }, strips: [{ ...strip, taps: [four], runTaps: 1 }] },
     ];
-    assert.equal(tableBytes(bands), 3 * 24 + 2 * 8);
-    const memory = new ArrayBuffer(112);
+    assert.equal(tableBytes(bands), 3 * 24 + 5 * 8);
+    const memory = new ArrayBuffer(8 + 3 * 24 + 5 * 8);
     assert.deepEqual(writeTables(memory, 8, bands, 100, 10, true), [
       { rows: { from: 0, to: 2 }, strips: 8, end: 56 },
-      { rows: { from: 2, to: 3 }, strips: 64, end: 88 },
+      { rows: { from: 2, to: 3 }, strips: 72, end: 96 },
     ]);
     assert.deepEqual(
-      [...new Int32Array(memory, 8, 22)],
-      [56, 64, 3, 5, -700, 200, 64, 64, 3, 5, -700, 200, 900, 10, 88, 96, 3, 5, -700, 200, 900, 10],
+      [...new Int32Array(memory, 8, 24)],
+      [56, 72, 2, 5, -700, 200, 72, 72, 3, 5, -700, 200, 900, 10, 1100, 30, 96, 104, 1, 5, -700, 200, 1200, 40],
     );
     writeTables(memory, 8, bands, 100, 10, false);
-    assert.deepEqual([...new Int32Array(memory, 8, 3)], [56, 64, 1]);
+    assert.deepEqual([...new Int32Array(memory, 8, 3)], [56, 88, 1]);
   });
 });
