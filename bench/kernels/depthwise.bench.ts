@@ -12,6 +12,7 @@ import { executions, numbers, report, taskName } from "./report.js";
 const layers = [
   [2, 112, 32, 3, 1],
   [2, 112, 64, 3, 2],
+  [2, 28, 128, 3, 2],
   [2, 56, 128, 3, 1],
   [2, 14, 512, 3, 1],
 ] as const;
