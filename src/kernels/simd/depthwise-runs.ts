@@ -85,19 +85,19 @@ export function runTapsOf(rowTaps: number): number {
 export const RUN_BYTES = 8;
 
 /**
- * Goes through the entries of a table of runs, from `entry` to `end`, each of `runTaps` taps, with `run`, which computes so many and goes on to the next.
- * With `inOneGo`, the three runs of a 3x3 kernel follow each other without a branch: the end of so short a loop takes a processor by
- * surprise.
+ * Goes through the entries of a table of runs, from `entry` to `end`, each of `runTaps` taps, with `run`, which computes so many and goes
+ * on to the next. `unrolled`, runs of three taps have a way out of their own after each of the first two, as a 3x3 kernel has three
+ * of them: the end of so short a loop takes a processor by surprise.
  */
 export function eachRun(
   { entry, end, runTaps }: Record<"entry" | "end" | "runTaps", Local<"i32">>,
-  inOneGo: boolean,
+  unrolled: boolean,
   run: (taps: number) => Body,
 ): Body {
-  const all = (taps: number): Body => doWhile(run(taps), i32.ne(entry, end));
-  const areThree = i32.eq(i32.sub(end, entry), 3 * RUN_BYTES);
-  const straightOn = when(areThree, [run(RUN), run(RUN), run(RUN)], all(RUN));
-  return when(i32.eq(runTaps, RUN), inOneGo ? straightOn : all(RUN), when(i32.eq(runTaps, 2), all(2), all(1)));
+  const more = i32.ne(entry, end);
+  const all = (taps: number): Body => doWhile(run(taps), more);
+  const threes = unrolled ? [run(RUN), when(more, [run(RUN), when(more, all(RUN))])] : all(RUN);
+  return when(i32.eq(runTaps, RUN), threes, when(i32.eq(runTaps, 2), all(2), all(1)));
 }
 
 /** A table of taps while kernels go through it. */

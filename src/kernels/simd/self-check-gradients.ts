@@ -158,7 +158,7 @@ function weightedPixelCheck(make: MakeArray, lanes: Lanes, vectors: number): Che
   );
 }
 
-/** Strips of images in place: rows of taps, and taps of a row. Three runs of three are taken in one go. */
+/** Strips of images in place: rows of taps, and taps of a row. Three runs of three are taken without a loop. */
 const STRIPS: readonly (readonly [rows: number, rowTaps: number])[] = [
   [3, 3],
   [2, 3],
