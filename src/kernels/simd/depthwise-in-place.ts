@@ -145,7 +145,7 @@ export const depthwiseInPlaceJob: Job = {
       bands.all,
       pixel,
       16 * vectors,
-      runStrides(vectors).includes(read.step),
+      runStrides(lanes, vectors).includes(read.step),
     );
     const weigh = kernelFunction(inPlaceKernel(lanes, vectors, read.step));
     let packed: number | undefined; // the first of the channels whose filters are packed

@@ -108,7 +108,7 @@ export const depthwiseProductsJob: Job = {
     const taps = window.kernelHeight * window.kernelWidth;
     const sumsPanel = 16 * vectors * taps;
     const write = (to: number, all: Bands["all"]): BandTable[] =>
-      writeTables(scratchMemory.buffer, to, all, pixel, 16 * vectors, runStrides(vectors).includes(strideWidth));
+      writeTables(scratchMemory.buffer, to, all, pixel, 16 * vectors, runStrides(lanes, vectors).includes(strideWidth));
     const tables = write(scratch.tables, bands.all);
     const borderTables = write(
       scratch.borderTables,

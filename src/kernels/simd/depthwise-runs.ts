@@ -12,8 +12,8 @@
  * taps through which it is seen: for four windows and three taps 6 or 9 loads, where tap by tap there were 12. Each sum still
  * takes its products in the order of taps, for a window meets its taps from the first to the last.
  *
- * Kernels that read packed lines take runs with stride 1; those that read images where they lie, with stride 1 and 2. All runs of a
- * row are as long there, so that no more is to be told of them than where they begin.
+ * Kernels that read packed lines take runs with stride 1; those that read images where they lie, for float64 sums also with stride 2.
+ * All runs of a row are as long there, so that no more is to be told of them than where they begin.
  *
  * @module
  */
@@ -37,9 +37,12 @@ export function inPlaceVectors(lanes: Lanes): readonly number[] {
   return lanes === singles ? PANEL_VECTORS : PANEL_VECTORS.filter((vectors) => vectors <= MOST_WIDENED_VECTORS);
 }
 
-/** The strides with which kernels for images in place, in panels of `vectors` vectors, take runs. */
-export function runStrides(vectors: number): readonly number[] {
-  return vectors === 1 ? [1] : [1, 2];
+/**
+ * The strides with which kernels for images in place take runs. Stride 2 is worth a kernel of its own where values are widened each
+ * time that they are loaded.
+ */
+export function runStrides(lanes: Lanes, vectors: number): readonly number[] {
+  return lanes === singles || vectors === 1 ? [1] : [1, 2];
 }
 
 /** A kernel for images in place, for each way to sum, each width of a panel, and each stride with which it takes runs. */
@@ -52,12 +55,12 @@ export interface InPlaceFamily<K> {
 /** What `make` makes for each of them. */
 export function inPlaceFamily<K>(make: (lanes: Lanes, vectors: number, stride: number) => K): InPlaceFamily<K> {
   const { all, of } = family(
-    (lanes, vectors) => runStrides(vectors).map((stride) => make(lanes, vectors, stride)),
+    (lanes, vectors) => runStrides(lanes, vectors).map((stride) => make(lanes, vectors, stride)),
     inPlaceVectors,
   );
   return {
     all: all.flat(),
-    of: (lanes, vectors, step) => of(lanes, vectors)[Math.max(0, runStrides(vectors).indexOf(step))],
+    of: (lanes, vectors, step) => of(lanes, vectors)[Math.max(0, runStrides(lanes, vectors).indexOf(step))],
   };
 }
 

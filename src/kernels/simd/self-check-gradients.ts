@@ -34,7 +34,7 @@ export function gradientChecks(make: MakeArray): readonly Check[] {
       weightedPixelCheck(make, lanes, vectors),
     ]),
     ...inPlaceVectors(lanes).flatMap((vectors) =>
-      runStrides(vectors).flatMap((stride) => [
+      runStrides(lanes, vectors).flatMap((stride) => [
         inPlaceCheck(make, lanes, vectors, stride),
         productsInPlaceCheck(make, lanes, vectors, stride),
       ]),

@@ -24,8 +24,8 @@ describe("findDifference", () => {
     ["packPlanes_float32", /^one of 3 filters with float32 sums and 4 vectors gives NaN, not /],
     ["weightedPixels_float32_1", /^a weighted pixel with float32 sums and 1 vectors gives NaN, not /],
     [
-      "weightedInPlace2_float32_2",
-      /^a weighted pixel in place with float32 sums, 2 vectors and stride 2 gives NaN, not /,
+      "weightedInPlace2_float64_2",
+      /^a weighted pixel in place with float64 sums, 2 vectors and stride 2 gives NaN, not /,
     ],
     ["productsInPlace1_float64_2", /^a product in place with float64 sums, 2 vectors and stride 1 gives 0, not /],
     ["storeTapSums_float64_1", /^a product in place with float64 sums, 1 vectors and stride 1 gives NaN, not /],
