@@ -308,6 +308,11 @@ export abstract class Layer {
     return false;
   }
 
+  /** Whether what the layer gives in inference for one image of a batch depends on the others, or on how many there are. */
+  get mixesImages(): boolean {
+    return false;
+  }
+
   /** What this layer does, where the layer before it can do it. */
   get finish(): Finish | undefined {
     return undefined;
