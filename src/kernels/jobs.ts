@@ -8,6 +8,7 @@ import { addBordersJob, removeBordersJob } from "./borders.js";
 import { conv2DJob } from "./conv2d.js";
 import { conv2DInputGradientJob, conv2DKernelGradientJob } from "./conv2d-gradients.js";
 import { depthwiseConv2DInputGradientJob, depthwiseConv2DJob, depthwiseConv2DKernelGradientJob } from "./depthwise.js";
+import { sigmoidGradientJob, sigmoidJob, tanhGradientJob, tanhJob } from "./element-functions.js";
 import { gemmJob } from "./gemm.js";
 import { momentsJob } from "./moments.js";
 import { normalizeJob } from "./normalize.js";
@@ -56,6 +57,10 @@ export const kernelJobs: readonly Job[] = [
   normalizationGradientJob,
   rectifyJob,
   rectifyGradientJob,
+  sigmoidJob,
+  sigmoidGradientJob,
+  tanhJob,
+  tanhGradientJob,
   sumTensorsJob,
   softmaxJob,
   adamUpdateJob,
