@@ -10,6 +10,7 @@ import { conv2DInputGradientJob, conv2DKernelGradientJob } from "./conv2d-gradie
 import { depthwiseConv2DInputGradientJob, depthwiseConv2DJob, depthwiseConv2DKernelGradientJob } from "./depthwise.js";
 import { sigmoidGradientJob, sigmoidJob, tanhGradientJob, tanhJob } from "./element-functions.js";
 import { gemmJob } from "./gemm.js";
+import { imageGreatestGradientJob, imageGreatestJob } from "./image-greatest.js";
 import { momentsJob } from "./moments.js";
 import { normalizeJob } from "./normalize.js";
 import { normalizationGradientJob, normalizationSumsJob } from "./normalize-gradients.js";
@@ -73,6 +74,8 @@ export const kernelJobs: readonly Job[] = [
   poolMeanGradientJob,
   imageMeansJob,
   imageMeansGradientJob,
+  imageGreatestJob,
+  imageGreatestGradientJob,
   fillZerosJob,
   addBordersJob,
   removeBordersJob,

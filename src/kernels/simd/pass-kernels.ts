@@ -6,6 +6,7 @@
 import type { NamedFunction, Signature } from "../../assembly/code.js";
 import { columnSumsKernels, deviationSquaresKernels, normalizationSumsKernels } from "./column-kernels.js";
 import { finishKernels, rectifyGradientKernel, rectifyKernel, sumKernels } from "./element-kernels.js";
+import { imageGreatestGradientKernel, imageGreatestKernel } from "./image-greatest-kernels.js";
 import { poolGradientKernels, poolGreatestKernel, poolPlacesKernel } from "./pool-kernels.js";
 import { adamKernel, amsgradKernel, penaltyKernel, sgdKernels } from "./update-kernels.js";
 import { normalizationGradientKernels, normalizeKernels } from "./normalize-kernels.js";
@@ -29,6 +30,8 @@ export const passKernels: readonly NamedFunction<Signature>[] = [
   poolGreatestKernel,
   poolPlacesKernel,
   ...Object.values(poolGradientKernels),
+  imageGreatestKernel,
+  imageGreatestGradientKernel,
   adamKernel,
   amsgradKernel,
   ...Object.values(sgdKernels),
