@@ -5,6 +5,7 @@
  */
 import type { Job, WorkerContext } from "../parallel/job.js";
 import { addBordersJob, removeBordersJob } from "./borders.js";
+import { joinJob, splitJob } from "./concatenate.js";
 import { conv2DJob } from "./conv2d.js";
 import { conv2DInputGradientJob, conv2DKernelGradientJob } from "./conv2d-gradients.js";
 import { depthwiseConv2DInputGradientJob, depthwiseConv2DJob, depthwiseConv2DKernelGradientJob } from "./depthwise.js";
@@ -62,6 +63,8 @@ export const kernelJobs: readonly Job[] = [
   sigmoidGradientJob,
   tanhJob,
   tanhGradientJob,
+  joinJob,
+  splitJob,
   sumTensorsJob,
   softmaxJob,
   adamUpdateJob,
