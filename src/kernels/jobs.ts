@@ -21,6 +21,7 @@ import { poolGreatestGradientJob, poolGreatestJob } from "./pool-greatest.js";
 import { poolMeanGradientJob, poolMeanJob } from "./pool-mean.js";
 import { rectifyGradientJob, rectifyJob } from "./rectify.js";
 import { columnSumsJob } from "./reduce.js";
+import { rescaleJob } from "./rescale.js";
 import { softmaxJob } from "./softmax.js";
 import { sumTensorsJob } from "./sum-tensors.js";
 import { adamUpdateJob, penaltyGradientJob, penaltySumsJob, sgdUpdateJob } from "./weight-updates.js";
@@ -63,6 +64,7 @@ export const kernelJobs: readonly Job[] = [
   sigmoidGradientJob,
   tanhJob,
   tanhGradientJob,
+  rescaleJob,
   joinJob,
   splitJob,
   sumTensorsJob,
