@@ -22,7 +22,7 @@ import { poolMeanGradientJob, poolMeanJob } from "./pool-mean.js";
 import { rectifyGradientJob, rectifyJob } from "./rectify.js";
 import { columnSumsJob } from "./reduce.js";
 import { rescaleJob } from "./rescale.js";
-import { softmaxJob } from "./softmax.js";
+import { softmaxGradientJob, softmaxJob } from "./softmax.js";
 import { sumTensorsJob } from "./sum-tensors.js";
 import { adamUpdateJob, penaltyGradientJob, penaltySumsJob, sgdUpdateJob } from "./weight-updates.js";
 import { fillZerosJob } from "./zeros.js";
@@ -69,6 +69,7 @@ export const kernelJobs: readonly Job[] = [
   splitJob,
   sumTensorsJob,
   softmaxJob,
+  softmaxGradientJob,
   adamUpdateJob,
   sgdUpdateJob,
   penaltySumsJob,
