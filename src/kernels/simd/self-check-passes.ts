@@ -5,7 +5,9 @@
  * @module
  */
 import type { FloatArray } from "../../tensor/dtype.js";
+import { copyRowsKernel } from "./copy-kernel.js";
 import { finishKernels, rectifyKernel, sumKernels } from "./element-kernels.js";
+import { imageGreatestGradientKernel, imageGreatestKernel } from "./image-greatest-kernels.js";
 import { PANEL_VECTORS, singles } from "./lanes.js";
 import { normalizationGradientKernels, normalizeKernels } from "./normalize-kernels.js";
 import { outerProductKernels } from "./outer-product-kernels.js";
@@ -27,6 +29,8 @@ export function passChecks(make: MakeArray): readonly Check[] {
     ...PANEL_VECTORS.map((vectors) => packingCheck(make, vectors)),
     ...poolChecks(make),
     poolGradientCheck(make),
+    ...imageChecks(make),
+    rowsCheck(make),
   ];
 }
 
@@ -175,6 +179,57 @@ function poolGradientCheck(make: MakeArray): Check {
       const seen = [i, i + POOL_CHANNELS].filter((at) => argmax[at] === i);
       return seen.reduce((sum, at) => Math.fround(sum + dy[at]), 0);
     },
+  );
+}
+
+/** The greatest of three pixels, of which two may be equal. */
+function imageChecks(make: MakeArray): readonly Check[] {
+  const pixels = 3;
+  const x = make(singles, pixels * POOL_CHANNELS, [1, -0, Number.NaN, 0.3, -2, 0, 7, 1]);
+  const [dy, greatest] = [SECOND, [Number.NaN]].map((values) => make(singles, POOL_CHANNELS, values));
+  const known = make(singles, POOL_CHANNELS, [0]);
+  const dx = make(singles, pixels * POOL_CHANNELS, [Number.NaN]);
+  const valuesOf = (c: number): number[] => [0, 1, 2].map((pixel) => x[pixel * POOL_CHANNELS + c]);
+  known.forEach((_, c) => {
+    known[c] = Math.max(...valuesOf(c));
+  });
+  const along = { pixels, pixelStride: 4 * POOL_CHANNELS, vectors: POOL_CHANNELS / singles.perVector };
+  return [
+    checkOf(
+      "the greatest of an image",
+      greatest,
+      (run) => run(imageGreatestKernel, { x: x.byteOffset, y: greatest.byteOffset, ...along }),
+      (c) => known[c],
+    ),
+    checkOf(
+      "the gradient of the greatest of an image",
+      dx,
+      (run) =>
+        run(imageGreatestGradientKernel, {
+          ...{ dy: dy.byteOffset, x: x.byteOffset, y: known.byteOffset, dx: dx.byteOffset },
+          ...along,
+        }),
+      (i) => {
+        const c = i % POOL_CHANNELS;
+        const count = valuesOf(c).filter((value) => value === known[c]).length;
+        if (count === 0) return Number.NaN;
+        return x[i] === known[c] ? dy[c] / count : 0;
+      },
+    ),
+  ];
+}
+
+/** Two rows of a pair of vectors, one alone, and a rest, into a wider matrix. */
+function rowsCheck(make: MakeArray): Check {
+  const [columns, stride] = [LENGTH + 2, LENGTH + 5];
+  const rows = make(singles, 2 * columns, FIRST);
+  const copied = make(singles, 2 * stride, [0.5]);
+  const strides = { fromStride: 4 * columns, toStride: 4 * stride };
+  return checkOf(
+    "a copy of rows",
+    copied,
+    (run) => run(copyRowsKernel, { from: rows.byteOffset, to: copied.byteOffset, rows: 2, ...strides, columns }),
+    (i) => (i % stride < columns ? rows[Math.floor(i / stride) * columns + (i % stride)] : 0.5),
   );
 }
 
