@@ -10,6 +10,7 @@
 import type { Job } from "../parallel/job.js";
 import { computeHere } from "../parallel/recording.js";
 import { doublesInScope } from "../tensor/arena.js";
+import type { FloatArray } from "../tensor/dtype.js";
 import { contiguous, empty, type Tensor } from "../tensor/tensor.js";
 import { elementsPerTile } from "./element-tiles.js";
 import { type Execution, runTiles } from "./execution.js";
@@ -37,13 +38,15 @@ export function rescale(x: Tensor, scale: readonly number[], offset: readonly nu
 export const rescaleJob: Job = {
   name: "rescale",
   prepare:
-    ([x, scale, offset, y], [most]) =>
-    (tile) => {
-      const channels = scale.length;
-      const to = Math.min((tile + 1) * most, x.length);
-      for (let i = tile * most, c = i % channels; i < to; i++) {
-        y[i] = x[i] * scale[c] + offset[c];
-        if (++c === channels) c = 0;
-      }
-    },
+    (arrays, [most]) =>
+    (tile) =>
+      rescaleSome(arrays, tile * most, Math.min((tile + 1) * most, arrays[0].length)),
 };
+
+function rescaleSome([x, scale, offset, y]: readonly FloatArray[], from: number, to: number): void {
+  const channels = scale.length;
+  for (let i = from, c = from % channels; i < to; i++) {
+    y[i] = x[i] * scale[c] + offset[c];
+    if (++c === channels) c = 0;
+  }
+}
