@@ -9,6 +9,7 @@ import { joinJob, splitJob } from "./concatenate.js";
 import { conv2DJob } from "./conv2d.js";
 import { conv2DInputGradientJob, conv2DKernelGradientJob } from "./conv2d-gradients.js";
 import { depthwiseConv2DInputGradientJob, depthwiseConv2DJob, depthwiseConv2DKernelGradientJob } from "./depthwise.js";
+import { dropJob, keptJob } from "./dropout.js";
 import { sigmoidGradientJob, sigmoidJob, tanhGradientJob, tanhJob } from "./element-functions.js";
 import { gemmJob } from "./gemm.js";
 import { imageGreatestGradientJob, imageGreatestJob } from "./image-greatest.js";
@@ -64,6 +65,8 @@ export const kernelJobs: readonly Job[] = [
   sigmoidGradientJob,
   tanhJob,
   tanhGradientJob,
+  keptJob,
+  dropJob,
   rescaleJob,
   joinJob,
   splitJob,

@@ -20,7 +20,7 @@ import { Flatten } from "../../src/layers/flatten.js";
 import { GlobalAveragePooling2D } from "../../src/layers/global-average-pooling2d.js";
 import { GlobalMaxPooling2D } from "../../src/layers/global-max-pooling2d.js";
 import { input } from "../../src/layers/input-layer.js";
-import type { Layer, SymbolicTensor } from "../../src/layers/layer.js";
+import type { CallContext, Layer, SymbolicTensor } from "../../src/layers/layer.js";
 import { LeakyReLU } from "../../src/layers/leaky-relu.js";
 import { MaxPooling2D } from "../../src/layers/max-pooling2d.js";
 import { ReLU } from "../../src/layers/relu.js";
@@ -35,8 +35,8 @@ import { WorkerPool } from "../../src/parallel/pool.js";
 import { DepartedError } from "../../src/parallel/recording.js";
 import { l1l2, l2 } from "../../src/regularizers/regularizer.js";
 import { sharedHeap } from "../../src/tensor/heap.js";
-import { detach, empty, type Tensor, tensor } from "../../src/tensor/tensor.js";
-import { Custom, inputsOf, otherInputs, poisonFreeMemory } from "../support/kept-passes.js";
+import { detach, type Tensor, tensor } from "../../src/tensor/tensor.js";
+import { Custom, inputsOf, otherInputs, Outside, plusOne, poisonFreeMemory } from "../support/kept-passes.js";
 import { assertSameBits } from "../support/tensors.js";
 
 const image = (shape: readonly number[]): SymbolicTensor => input({ shape, name: "image" });
@@ -209,7 +209,29 @@ describe("KeptGradients", () => {
     assertRunsAgain(chain([6, 5, 4], conv, norm, new ReLU(), conv, norm, new Flatten()));
   });
 
-  it("cannot run again where numbers are drawn, or a layer computes outside of jobs", () => {
+  it("draws in every step the numbers of that step", () => {
+    const [drops, seeded] = [new Dropout({ rate: 0.5 }), new Dropout({ rate: 0.25, seed: 8 })];
+    const conv = new Conv2D({ filters: 4, kernelSize: 3, padding: "same" });
+    const model = chain([4, 5, 3], conv, drops, new ReLU(), seeded, new Flatten());
+    const [x] = inputsOf(model, SAMPLES);
+    const contextOf = (step: number): CallContext => ({ training: true, execution: serial, seed: 1, step });
+    const kept = new KeptGradients(model, x, contextOf(3));
+    const seen = new Set<string>();
+    for (const step of [3, 4, 9, 4, 2 ** 32 - 1]) {
+      kept.step = step;
+      const found = resultsOf(kept, model, x, 0);
+      const ordinary = ordinaryPasses(model, contextOf(step), () => undefined);
+      for (const [name, value] of resultsOf(ordinary, model, x, 0)) {
+        assertSameBits(found.get(name) ?? x, value, `${name} of step ${step}`);
+      }
+      assert.equal(kept.canRunAgain, true);
+      seen.add(String(found.get("y")?.data));
+    }
+    assert.equal(seen.size, 4);
+    kept.close();
+  });
+
+  it("cannot run again where a layer computes outside of jobs", () => {
     const isKept = (...layers: readonly Layer[]): boolean => {
       const model = chain(
         [4, 4, 4],
@@ -220,22 +242,17 @@ describe("KeptGradients", () => {
       const [x] = inputsOf(model, SAMPLES);
       return assertSame(model, x);
     };
-    const plusOne = (x: Tensor): Tensor => {
-      const y = empty(x.shape, x);
-      for (const [i, value] of x.data.entries()) y.data[i] = value + 1;
-      return y;
-    };
-    assert.equal(isKept(new Dropout({ rate: 0.5 })), false);
     assert.equal(isKept(new Custom(plusOne, true)), false);
     assert.equal(isKept(new Custom((x, execution) => rectify(plusOne(x), RELU, execution), true)), false);
     assert.equal(isKept(new Activation({ activation: "relu" })), true);
   });
 
-  it("cannot run again where the output, an update or a gradient is computed outside of jobs", () => {
-    const drops = chain([4, 4, 4], new Conv2D({ filters: 4, kernelSize: 3 }), new Dropout({ rate: 0.5 }));
-    assert.equal(assertSame(drops, inputsOf(drops, SAMPLES)[0]), false);
-    const unseen = chain([4, 4, 4], new Conv2D({ filters: 4, kernelSize: 3 }), new Flatten(), new Dropout({ rate: 1 }));
-    assert.equal(assertSame(unseen, inputsOf(unseen, SAMPLES)[0]), false);
+  it("cannot run again where the output or a gradient is computed outside of jobs", () => {
+    const last = chain([4, 4, 4], new Conv2D({ filters: 4, kernelSize: 3 }), new Outside(plusOne, true));
+    assert.equal(assertSame(last, inputsOf(last, SAMPLES)[0]), false);
+    const inJobs = new Outside((x, execution) => rectify(x, RELU, execution), true);
+    const back = chain([4, 4, 4], new Conv2D({ filters: 4, kernelSize: 3 }), new Flatten(), inJobs);
+    assert.equal(assertSame(back, inputsOf(back, SAMPLES)[0]), false);
   });
 
   it("is for models whose layers all compute in jobs, on assembled kernels", () => {

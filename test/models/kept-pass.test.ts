@@ -30,17 +30,10 @@ import { ZeroPadding2D } from "../../src/layers/zero-padding2d.js";
 import { KeptPass } from "../../src/models/kept-pass.js";
 import { Model } from "../../src/models/model.js";
 import { sharedHeap } from "../../src/tensor/heap.js";
-import { detach, empty, type Tensor, tensor } from "../../src/tensor/tensor.js";
-import { assertGivesBits, Custom, inputsOf } from "../support/kept-passes.js";
+import { detach, type Tensor, tensor } from "../../src/tensor/tensor.js";
+import { assertGivesBits, Custom, inputsOf, plusOne } from "../support/kept-passes.js";
 
 const image = (shape: readonly number[]): SymbolicTensor => input({ shape, name: "image" });
-
-/** x + 1 outside any job, in memory of the step. */
-function plusOne(x: Tensor): Tensor {
-  const y = empty(x.shape, x);
-  for (const [i, value] of x.data.entries()) y.data[i] = value + 1;
-  return y;
-}
 
 /** What several runs of a pass over one custom layer between two others give. */
 function assertKeptWith(layer: Layer): void {

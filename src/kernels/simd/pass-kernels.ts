@@ -5,7 +5,7 @@
  */
 import type { NamedFunction, Signature } from "../../assembly/code.js";
 import { columnSumsKernels, deviationSquaresKernels, normalizationSumsKernels } from "./column-kernels.js";
-import { finishKernels, rectifyGradientKernel, rectifyKernel, sumKernels } from "./element-kernels.js";
+import { dropKernel, finishKernels, rectifyGradientKernel, rectifyKernel, sumKernels } from "./element-kernels.js";
 import { imageGreatestGradientKernel, imageGreatestKernel } from "./image-greatest-kernels.js";
 import { poolGradientKernels, poolGreatestKernel, poolPlacesKernel } from "./pool-kernels.js";
 import { adamKernel, amsgradKernel, penaltyKernel, sgdKernels } from "./update-kernels.js";
@@ -27,6 +27,7 @@ export const passKernels: readonly NamedFunction<Signature>[] = [
   ...Object.values(finishKernels),
   rectifyKernel,
   rectifyGradientKernel,
+  dropKernel,
   poolGreatestKernel,
   poolPlacesKernel,
   ...Object.values(poolGradientKernels),
