@@ -5,7 +5,15 @@
  */
 import type { NamedFunction, Signature } from "../../assembly/code.js";
 import { columnSumsKernels, deviationSquaresKernels, normalizationSumsKernels } from "./column-kernels.js";
-import { dropKernel, finishKernels, rectifyGradientKernel, rectifyKernel, sumKernels } from "./element-kernels.js";
+import {
+  boundedGradientKernels,
+  boundedKernels,
+  dropKernel,
+  finishKernels,
+  rectifyGradientKernel,
+  rectifyKernel,
+  sumKernels,
+} from "./element-kernels.js";
 import { imageGreatestGradientKernel, imageGreatestKernel } from "./image-greatest-kernels.js";
 import { poolGradientKernels, poolGreatestKernel, poolPlacesKernel } from "./pool-kernels.js";
 import { adamKernel, amsgradKernel, penaltyKernel, sgdKernels } from "./update-kernels.js";
@@ -27,6 +35,8 @@ export const passKernels: readonly NamedFunction<Signature>[] = [
   ...Object.values(finishKernels),
   rectifyKernel,
   rectifyGradientKernel,
+  ...Object.values(boundedKernels),
+  ...Object.values(boundedGradientKernels),
   dropKernel,
   poolGreatestKernel,
   poolPlacesKernel,

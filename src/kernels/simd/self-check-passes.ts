@@ -6,7 +6,7 @@
  */
 import type { FloatArray } from "../../tensor/dtype.js";
 import { copyRowsKernel } from "./copy-kernel.js";
-import { finishKernels, rectifyKernel, sumKernels } from "./element-kernels.js";
+import { boundedGradientKernels, boundedKernels, finishKernels, rectifyKernel, sumKernels } from "./element-kernels.js";
 import { imageGreatestGradientKernel, imageGreatestKernel } from "./image-greatest-kernels.js";
 import { PANEL_VECTORS, singles } from "./lanes.js";
 import { normalizationGradientKernels, normalizeKernels } from "./normalize-kernels.js";
@@ -25,6 +25,7 @@ const LENGTH = 4 * VECTORS;
 export function passChecks(make: MakeArray): readonly Check[] {
   return [
     ...elementChecks(make),
+    ...boundedChecks(make),
     ...normalizationChecks(make),
     ...PANEL_VECTORS.map((vectors) => packingCheck(make, vectors)),
     ...poolChecks(make),
@@ -60,6 +61,43 @@ function elementChecks(make: MakeArray): readonly Check[] {
       (i) => positivePart(Math.fround(x[i] + other[i])),
     ),
   ];
+}
+
+/** ReLU with a threshold and a maximum, on values that are these and others. */
+function boundedChecks(make: MakeArray): readonly Check[] {
+  const [threshold, maxValue] = [0.25, 6];
+  const x = make(singles, LENGTH, [1.1, 0.25, -2, 6, Number.NaN, 7, -0, Number.NEGATIVE_INFINITY, 0.5, 1e-40, -7]);
+  const dy = make(singles, LENGTH, SECOND);
+  const places = { x: x.byteOffset, vectors: VECTORS, threshold, maxValue };
+  const { fround } = Math;
+  return (["bounded", "sloped"] as const).flatMap((kind) => {
+    const slope = kind === "sloped" ? 0.3 : 0;
+    const [y, dx] = [0, 1].map(() => make(singles, LENGTH, [Number.NaN]));
+    const below = (i: number): number =>
+      kind === "sloped" || Number.isNaN(x[i]) ? fround(slope * (x[i] - threshold)) : 0;
+    const slopeAt = (value: number): number => {
+      if (value > threshold) return value < maxValue ? 1 : 0;
+      return value === threshold ? 0 : slope;
+    };
+    return [
+      checkOf(
+        `a ${kind} ReLU`,
+        y,
+        (run) => run(boundedKernels[kind], { ...places, y: y.byteOffset, slope }),
+        (i) => (x[i] > threshold ? Math.min(x[i], maxValue) : below(i)),
+      ),
+      checkOf(
+        `the gradient of a ${kind} ReLU`,
+        dx,
+        (run) =>
+          run(boundedGradientKernels[kind], {
+            ...{ ...places, dy: dy.byteOffset, dx: dx.byteOffset, slope },
+            ...{ atThreshold: 0, atMax: 0 },
+          }),
+        (i) => (slopeAt(x[i]) === 0 ? 0 : fround(slopeAt(x[i]) * dy[i])),
+      ),
+    ];
+  });
 }
 
 /** Rows: a pair, and one alone. */
