@@ -5,7 +5,7 @@ import { joinJob, joinTensors, splitJob, splitTensor } from "../../src/kernels/c
 import { MAX_ARRAYS } from "../../src/parallel/control.js";
 import { Arena } from "../../src/tensor/arena.js";
 import { type Shape, sizeOf } from "../../src/tensor/shape.js";
-import { empty, type Tensor, tensorOf } from "../../src/tensor/tensor.js";
+import { empty, type Tensor } from "../../src/tensor/tensor.js";
 import { assertSameBits, dtypes, fastExecutions, fill, nameOf, seedValues } from "./support.js";
 
 const { executions, closeAll } = fastExecutions();
@@ -59,23 +59,22 @@ describe("joinTensors and splitTensor", () => {
     );
   });
 
-  it("join more tensors than a job takes, and split as many, of the heap or not", () => {
-    const inputs = Array.from({ length: MAX_ARRAYS + 1 }, (_, i) => tensorOf([i, -i, i / 2, 7 * i], [4, 1]));
-    const shapes = inputs.map((x) => x.shape);
-    const whole = joinNaive(inputs, [4, inputs.length], 1);
+  it("join more tensors than a job takes, and split as many, in the heap or outside", () => {
+    const rows = 900; // several tiles
+    const inputs = Array.from({ length: MAX_ARRAYS + 1 }, (_, i) => fill([i, -i, i / 2, 7 * i], [rows, 1], "float32"));
+    const arena = new Arena();
     for (const execution of executions) {
       for (const count of [MAX_ARRAYS - 1, MAX_ARRAYS, MAX_ARRAYS + 1]) {
+        const what = `${count}, ${nameOf(execution)}`;
         const some = inputs.slice(0, count);
-        const expected = joinNaive(some, [4, count], 1);
-        assertSameBits(joinTensors(some, [4, count], 1, execution), expected, `${count}, ${nameOf(execution)}`);
-        const arena = new Arena();
-        arena.run(() => {
-          assertSameBits(joinTensors(some, [4, count], 1, execution), expected, `${count}, ${nameOf(execution)}`);
-        });
+        const whole = joinNaive(some, [rows, count], 1);
+        assertSameBits(joinTensors(some, whole.shape, 1, execution), whole, what);
+        arena.run(() => assertSameBits(joinTensors(some, whole.shape, 1, execution), whole, `${what}, in the heap`));
         arena.reset();
-      }
-      for (const [i, part] of splitTensor(whole, shapes, 1, execution).entries()) {
-        assertSameBits(part, inputs[i], `part ${i}, ${nameOf(execution)}`);
+        const shapes = some.map((x) => x.shape);
+        for (const [i, part] of splitTensor(whole, shapes, 1, execution).entries()) {
+          assertSameBits(part, inputs[i], `part ${i} of ${what}`);
+        }
       }
     }
   });
@@ -104,5 +103,8 @@ describe("joinTensors and splitTensor", () => {
     assert.deepEqual([...part], [-1, -1, -1, 4]);
     splitJob.prepare([whole, part], [2, 2, 1, 2, 0, 0])(0);
     assert.deepEqual([...part], [1, 2, -1, 4]);
+    const wide = nothing(6);
+    splitJob.prepare([Float32Array.of(1, 2, 3, 4, 5, 6), wide], [2, 3, 1, 2, 0, 0])(1); // what is left of a row
+    assert.deepEqual([...wide], [-1, -1, 3, -1, -1, -1]);
   });
 });

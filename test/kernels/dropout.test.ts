@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, describe, it } from "node:test";
 import fc from "fast-check";
-import { fnv1a32, randomStream } from "../../src/arithmetic/random.js";
+import { fnv1a32, randomStream, streamAt } from "../../src/arithmetic/random.js";
 import { dropElements, keptBy, keptByStream, keptJob } from "../../src/kernels/dropout.js";
 import type { FloatArray } from "../../src/tensor/dtype.js";
 import { empty, type Tensor } from "../../src/tensor/tensor.js";
@@ -45,6 +45,21 @@ describe("keptByStream", () => {
         }
       }),
       { numRuns: 20 },
+    );
+  });
+
+  it("keeps an element whose number is the rate itself", () => {
+    const address = { seed: 3, purpose: 4, epoch: Float64Array.of(5) };
+    const rate = streamAt({ ...address, epoch: 5 }).uniform(6);
+    for (const execution of executions) {
+      assert.equal(bytesOf(keptByStream(address, 7, rate, execution), 7)[6], 1, nameOf(execution));
+    }
+    assert.deepEqual(
+      bytesOf(
+        keptBy(() => rate, 2, rate),
+        2,
+      ),
+      [1, 1],
     );
   });
 
