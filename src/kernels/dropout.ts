@@ -15,9 +15,9 @@ import type { FloatArray } from "../tensor/dtype.js";
 import { contiguous, empty, type Tensor } from "../tensor/tensor.js";
 import { elementsPerTile, passRunsSimd, runPass } from "./element-tiles.js";
 import { type Execution, runTiles } from "./execution.js";
-import { dropKernel } from "./simd/element-kernels.js";
 import { LANES } from "./simd/floats.js";
 import { runKernel } from "./simd/thread.js";
+import { dropKernel } from "./simd/wide-element-kernels.js";
 
 /** Which stream of random numbers decides. */
 export interface DropoutStream extends Omit<StreamAddress, "epoch"> {

@@ -13,18 +13,35 @@ import { tanh } from "../arithmetic/tanh.js";
 import type { Job } from "../parallel/job.js";
 import type { FloatArray } from "../tensor/dtype.js";
 import { contiguous, empty, type Tensor } from "../tensor/tensor.js";
-import { elementsPerTile } from "./element-tiles.js";
-import { type Execution, runTiles } from "./execution.js";
+import { elementsPerTile, passRunsSimd, runPass } from "./element-tiles.js";
+import type { Execution } from "./execution.js";
+import { LANES } from "./simd/floats.js";
+import { runKernel } from "./simd/thread.js";
+import { type GradientKernel, sigmoidGradientKernel, tanhGradientKernel } from "./simd/wide-element-kernels.js";
 
-/** A job whose tiles are some of the elements of its last array: `compute` writes those from `from` to `to`. */
-function elementsJob(name: string, compute: (arrays: readonly FloatArray[], from: number, to: number) => void): Job {
+/** Computes the elements `from` to `to` of the last array. */
+type ComputeElements = (arrays: readonly FloatArray[], from: number, to: number) => void;
+
+/** A job whose tiles are some of the elements. Where all is float32 and `vectors` is given, that computes whole vectors. */
+function elementsJob(name: string, compute: ComputeElements, vectors?: GradientKernel): Job {
   return {
     name,
     prepare:
-      (arrays, [most]) =>
-      (tile) =>
-        compute(arrays, tile * most, Math.min((tile + 1) * most, arrays[arrays.length - 1].length)),
+      (arrays, [most, simd]) =>
+      (tile) => {
+        const from = tile * most;
+        const to = Math.min(from + most, arrays[arrays.length - 1].length);
+        compute(arrays, vectors !== undefined && simd === 1 ? computeVectors(vectors, arrays, from, to) : from, to);
+      },
   };
+}
+
+/** Runs `kernel` on the whole vectors of a tile. Returns where the rest begins. */
+function computeVectors(kernel: GradientKernel, arrays: readonly FloatArray[], from: number, to: number): number {
+  const vectors = Math.floor((to - from) / LANES);
+  const [dy, y, dx] = arrays.map((array) => array.byteOffset + 4 * from);
+  if (vectors > 0) runKernel(kernel, { dy, y, dx, vectors });
+  return from + vectors * LANES;
 }
 
 /** What `job` makes of `reads`, all of one shape: a tensor of the shape and type of the last of them. */
@@ -32,7 +49,8 @@ function runElements(job: Job, reads: readonly Tensor[], execution: Execution): 
   const like = reads[reads.length - 1];
   const result = empty(like.shape, like);
   const most = elementsPerTile(like.size, execution);
-  runTiles(execution, {
+  const simd = reads.every((x) => passRunsSimd(execution, x));
+  runPass(execution, simd, {
     job,
     reads: reads.map((x) => contiguous(x).data),
     writes: [result.data],
@@ -58,9 +76,13 @@ export function sigmoidsGradient(dy: Tensor, y: Tensor, execution: Execution): T
 }
 
 /** Some of the elements. */
-export const sigmoidGradientJob: Job = elementsJob("sigmoidGradient", ([dy, y, dx], from, to) => {
-  for (let i = from; i < to; i++) dx[i] = dy[i] * y[i] * (1 - y[i]);
-});
+export const sigmoidGradientJob: Job = elementsJob(
+  "sigmoidGradient",
+  ([dy, y, dx], from, to) => {
+    for (let i = from; i < to; i++) dx[i] = dy[i] * y[i] * (1 - y[i]);
+  },
+  sigmoidGradientKernel,
+);
 
 /** The hyperbolic tangent of `x`. */
 export function tanhs(x: Tensor, execution: Execution): Tensor {
@@ -78,6 +100,10 @@ export function tanhsGradient(dy: Tensor, y: Tensor, execution: Execution): Tens
 }
 
 /** Some of the elements. */
-export const tanhGradientJob: Job = elementsJob("tanhGradient", ([dy, y, dx], from, to) => {
-  for (let i = from; i < to; i++) dx[i] = dy[i] * ((1 - y[i]) * (1 + y[i]));
-});
+export const tanhGradientJob: Job = elementsJob(
+  "tanhGradient",
+  ([dy, y, dx], from, to) => {
+    for (let i = from; i < to; i++) dx[i] = dy[i] * ((1 - y[i]) * (1 + y[i]));
+  },
+  tanhGradientKernel,
+);

@@ -10,21 +10,26 @@
 import type { Job } from "../parallel/job.js";
 import { computeHere } from "../parallel/recording.js";
 import { doublesInScope } from "../tensor/arena.js";
-import type { FloatArray } from "../tensor/dtype.js";
 import { contiguous, empty, type Tensor } from "../tensor/tensor.js";
-import { elementsPerTile } from "./element-tiles.js";
-import { type Execution, runTiles } from "./execution.js";
+import { elementsPerTile, passRunsSimd, runPass } from "./element-tiles.js";
+import type { Execution } from "./execution.js";
+import { LANES } from "./simd/floats.js";
+import { runKernel } from "./simd/thread.js";
+import { rescaleKernel } from "./simd/wide-element-kernels.js";
 
 /** `x` with every element `scale x + offset` of its channel; with an offset of -0, `scale x`. */
 export function rescale(x: Tensor, scale: readonly number[], offset: readonly number[], execution: Execution): Tensor {
   const y = empty(x.shape, x);
-  const most = elementsPerTile(x.size, execution);
+  const period = periodOf(scale.length);
   const line = [scale, offset].map((numbers) => {
-    const data = doublesInScope(numbers.length);
-    computeHere([], [data], () => data.set(numbers));
+    const data = doublesInScope(period);
+    computeHere([], [data], () => {
+      for (let i = 0; i < period; i++) data[i] = numbers[i % numbers.length];
+    });
     return data;
   });
-  runTiles(execution, {
+  const most = Math.ceil(elementsPerTile(x.size, execution) / period) * period;
+  runPass(execution, passRunsSimd(execution, x), {
     job: rescaleJob,
     reads: [contiguous(x).data, ...line],
     writes: [y.data],
@@ -34,19 +39,30 @@ export function rescale(x: Tensor, scale: readonly number[], offset: readonly nu
   return y;
 }
 
-/** Some of the elements. */
+/** After how many elements `channels` channels begin again where a vector does. */
+function periodOf(channels: number): number {
+  const times = [1, 2].find((count) => (count * channels) % LANES === 0) ?? LANES;
+  return Math.max(LANES, times * channels);
+}
+
+/** Some of the elements; the first is of the first channel. */
 export const rescaleJob: Job = {
   name: "rescale",
   prepare:
-    (arrays, [most]) =>
-    (tile) =>
-      rescaleSome(arrays, tile * most, Math.min((tile + 1) * most, arrays[0].length)),
+    ([x, scale, offset, y], [most, simd]) =>
+    (tile) => {
+      const begin = tile * most;
+      const to = Math.min(begin + most, x.length);
+      const period = scale.length;
+      const times = simd === 1 ? Math.floor((to - begin) / period) : 0;
+      if (times > 0) {
+        const [xAt, yAt] = [x, y].map((array) => array.byteOffset + 4 * begin);
+        const lines = { scale: scale.byteOffset, offset: offset.byteOffset };
+        runKernel(rescaleKernel, { x: xAt, ...lines, y: yAt, vectors: period / LANES, times });
+      }
+      for (let i = begin + times * period, c = 0; i < to; i++) {
+        y[i] = x[i] * scale[c] + offset[c];
+        if (++c === period) c = 0;
+      }
+    },
 };
-
-function rescaleSome([x, scale, offset, y]: readonly FloatArray[], from: number, to: number): void {
-  const channels = scale.length;
-  for (let i = from, c = from % channels; i < to; i++) {
-    y[i] = x[i] * scale[c] + offset[c];
-    if (++c === channels) c = 0;
-  }
-}

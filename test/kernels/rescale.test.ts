@@ -14,7 +14,18 @@ function rescaleNaive(x: Tensor, scale: readonly number[], offset: readonly numb
 }
 
 /** One tile, and several, which begin with any channel. */
-const shapes = fc.constantFrom([0, 3], [2, 3], [5, 7, 4], [900, 7], [1100, 11], [2100, 3]);
+const shapes = fc.constantFrom(
+  [0, 3],
+  [3, 0],
+  [2, 3],
+  [7, 1],
+  [7, 6],
+  [1500, 2],
+  [5, 7, 4],
+  [900, 7],
+  [1100, 11],
+  [2100, 3],
+);
 
 describe("rescale", () => {
   it("has the bits of plain loops on any number of threads", () => {

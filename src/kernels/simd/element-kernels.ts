@@ -1,6 +1,5 @@
 /**
- * Element-wise passes over whole vectors, assembled: sums of one or two tensors, with or without the mask of a ReLU; ReLU and
- * dropout.
+ * Element-wise passes over whole vectors, assembled: sums of one or two tensors, with or without the mask of a ReLU; and ReLU.
  *
  * The float64 sum of two float32 values rounds to their float32 sum, so vectors of floats are added as they are.
  *
@@ -8,8 +7,8 @@
  */
 import { type Body, type Local, type NamedFunction, type Value, wasmFunction } from "../../assembly/code.js";
 import { doWhile, when, whileLoop } from "../../assembly/control.js";
-import { f32x4, f64, f64x2, i32, i32x4, i8x16, v128 } from "../../assembly/instructions.js";
-import { both, loadWide, narrow, positivePart, wherePositive, widen } from "./floats.js";
+import { f32x4, f64, f64x2, i32, i32x4, v128 } from "../../assembly/instructions.js";
+import { both, narrow, positivePart, wherePositive, widen } from "./floats.js";
 import { storeSideBySide } from "./stores.js";
 
 /**
@@ -162,31 +161,6 @@ export const boundedGradientKernels: Readonly<Record<"bounded" | "sloped", Named
     bounded: boundedGradientKernel("rectifyBoundedGradient", false),
     sloped: boundedGradientKernel("rectifySlopedGradient", true),
   };
-
-/** y = x / divisor where a byte of `kept` is 1, and +0 where it is 0. The quotient is a double, and rounded. At least one vector. */
-export const dropKernel: NamedFunction<Record<"x" | "kept" | "y" | "vectors", "i32"> & { readonly divisor: "f64" }> =
-  wasmFunction(
-    "drop",
-    { x: "i32", kept: "i32", y: "i32", vectors: "i32", divisor: "f64" },
-    ({ x, kept, y, vectors, divisor }, local) => {
-      const by = local("v128");
-      const quotients = both(f64x2.div)(loadWide(x), [by, by]);
-      const lanes = [0, 16, 16, 16, 1, 16, 16, 16, 2, 16, 16, 16, 3, 16, 16, 16];
-      const kept32 = i8x16.shuffle(v128.load32_zero(kept), v128.zero(), lanes);
-      return [
-        by.set(f64x2.splat(divisor)),
-        doWhile(
-          [
-            v128.store(y, v128.and(narrow(quotients), i32x4.sub(v128.zero(), kept32))),
-            [x, y].map((pointer) => pointer.set(i32.add(pointer, 16))),
-            kept.set(i32.add(kept, 4)),
-            vectors.set(i32.sub(vectors, 1)),
-          ],
-          vectors,
-        ),
-      ];
-    },
-  );
 
 type FinishParameters = Record<"y" | "addend" | "vectors" | "rows" | "skip", "i32">;
 

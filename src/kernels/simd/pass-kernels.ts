@@ -8,7 +8,6 @@ import { columnSumsKernels, deviationSquaresKernels, normalizationSumsKernels } 
 import {
   boundedGradientKernels,
   boundedKernels,
-  dropKernel,
   finishKernels,
   rectifyGradientKernel,
   rectifyKernel,
@@ -18,6 +17,7 @@ import { imageGreatestGradientKernel, imageGreatestKernel } from "./image-greate
 import { poolGradientKernels, poolGreatestKernel, poolPlacesKernel } from "./pool-kernels.js";
 import { adamKernel, amsgradKernel, penaltyKernel, sgdKernels } from "./update-kernels.js";
 import { normalizationGradientKernels, normalizeKernels } from "./normalize-kernels.js";
+import { dropKernel, rescaleKernel, sigmoidGradientKernel, tanhGradientKernel } from "./wide-element-kernels.js";
 
 const columnKernels = [
   columnSumsKernels,
@@ -37,6 +37,9 @@ export const passKernels: readonly NamedFunction<Signature>[] = [
   rectifyGradientKernel,
   ...Object.values(boundedKernels),
   ...Object.values(boundedGradientKernels),
+  sigmoidGradientKernel,
+  tanhGradientKernel,
+  rescaleKernel,
   dropKernel,
   poolGreatestKernel,
   poolPlacesKernel,
