@@ -8,7 +8,7 @@
  *
  * @module
  */
-import { type BlockStream, type StreamAddress, streamAt, uniformOf } from "../arithmetic/random.js";
+import { type BlockStream, streamAt, uniformOf } from "../arithmetic/random.js";
 import type { Job } from "../parallel/job.js";
 import { allocateInScope } from "../tensor/arena.js";
 import type { FloatArray } from "../tensor/dtype.js";
@@ -19,9 +19,11 @@ import { LANES } from "./simd/floats.js";
 import { runKernel } from "./simd/thread.js";
 import { dropKernel } from "./simd/wide-element-kernels.js";
 
-/** Which stream of random numbers decides. */
-export interface DropoutStream extends Omit<StreamAddress, "epoch"> {
-  /** One number, that of the epoch. */
+/** Which stream of random numbers decides: that at {@link streamAt}, but for its epoch. */
+export interface DropoutStream {
+  readonly seed: number;
+  readonly purpose: number;
+  /** One number. */
   readonly epoch: FloatArray;
 }
 

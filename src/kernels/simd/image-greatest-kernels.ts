@@ -2,8 +2,8 @@
  * The greatest value of every channel over the pixels of an image, assembled, and its way back: some vectors of channels at a
  * time.
  *
- * The float64 quotient of a float32 value and a whole number that float32 holds rounds to their float32 quotient: it has more than
- * twice the digits, so shares are divided in float32.
+ * The float64 quotient of a float32 value and a whole number that float32 holds rounds to their float32 quotient, for a double has
+ * more than twice the digits. So shares are divided in float32.
  *
  * @module
  */
@@ -12,12 +12,12 @@ import { doWhile, whileLoop } from "../../assembly/control.js";
 import { f32x4, i32, i32x4, v128 } from "../../assembly/instructions.js";
 import { storeSideBySide } from "./stores.js";
 
-/** Vectors of a pixel that are taken together: while one waits for its result before, the others go on. */
+/** Vectors of a pixel that are taken together: while one waits for the pixel before, the others go on. */
 const TOGETHER = 4;
 
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 
-/** Does `body` for each of `pixels` pixels, at least 1, at `pixel`, which `follows` go along with. */
+/** Does `body` for each of `pixels` pixels, at least 1; `pointers` go on from one to the next. */
 function eachPixel(
   local: (type: "i32") => Local<"i32">,
   pixels: Local<"i32">,
@@ -35,7 +35,7 @@ function eachPixel(
   ];
 }
 
-/** Does what `some` gives for so many vectors until none of `vectors` is left; `pointers` go along with them. */
+/** Does what `some` gives for so many vectors until none of `vectors` is left; `pointers` go on with them. */
 function eachChannel(vectors: Local<"i32">, pointers: readonly Local<"i32">[], some: (count: number) => Body): Body {
   const next = (count: number): Body => [
     some(count),
