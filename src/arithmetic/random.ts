@@ -19,11 +19,19 @@ import { philox4x32 } from "./philox.js";
 
 const TWO_TO_32 = 4294967296;
 
+/** By what a stream is found, by another thread for one: nothing but numbers. */
+export interface StreamAddress {
+  readonly seed: number;
+  /** {@link fnv1a32} of the purpose. */
+  readonly purpose: number;
+  readonly epoch: number;
+}
+
 /** The numbers of one seed, purpose and epoch. An index is a whole number of at least 0. */
 export interface RandomStream {
   /** A whole number from 0 to 2^32 - 1. */
   bits(index: number): number;
-  /** Uniform in [0, 1): the upper 24 of {@link bits} over 2^24, exact in float32. */
+  /** Uniform in [0, 1): {@link uniformOf} of {@link bits}. */
   uniform(index: number): number;
   /** Standard normal: the quantile at {@link bits}, within 6.34 of 0. */
   normal(index: number): number;
@@ -49,6 +57,17 @@ export interface RandomStream {
  * @throws RangeError when `seed` is not a whole number from 0 to 2^53 - 1, or `epoch` not one from 0 to 2^32 - 1.
  */
 export function randomStream(seed: number, purpose: string, epoch = 0): RandomStream {
+  return streamAt({ seed, purpose: fnv1a32(purpose), epoch });
+}
+
+/** A stream that gives several numbers at a time. */
+export interface BlockStream extends RandomStream {
+  /** `bits` of the indices from 4 block to 4 block + 3, until the stream is asked for something else. */
+  block(block: number): Uint32Array;
+}
+
+/** The stream at this address. @throws RangeError as {@link randomStream}. */
+export function streamAt({ seed, purpose, epoch }: StreamAddress): BlockStream {
   if (!Number.isSafeInteger(seed) || seed < 0) {
     throw new RangeError(
       `randomStream: \`seed\` must be a whole number from 0 to ${Number.MAX_SAFE_INTEGER}. Received seed=${seed}.`,
@@ -62,7 +81,12 @@ export function randomStream(seed: number, purpose: string, epoch = 0): RandomSt
   return new PhiloxStream(seed, purpose, epoch);
 }
 
-class PhiloxStream implements RandomStream {
+/** Of random bits a number in [0, 1): the upper 24 over 2^24, exact in float32. */
+export function uniformOf(bits: number): number {
+  return (bits >>> 8) / 16777216;
+}
+
+class PhiloxStream implements BlockStream {
   readonly #seedLow: number;
   readonly #seedHigh: number;
   readonly #epoch: number;
@@ -72,11 +96,11 @@ class PhiloxStream implements RandomStream {
   #block = -1;
   #attempt = -1;
 
-  constructor(seed: number, purpose: string, epoch: number) {
+  constructor(seed: number, purpose: number, epoch: number) {
     this.#seedLow = seed >>> 0;
     this.#seedHigh = Math.floor(seed / TWO_TO_32);
     this.#epoch = epoch;
-    this.#purpose = fnv1a32(purpose);
+    this.#purpose = purpose;
   }
 
   #word(index: number, attempt: number): number {
@@ -96,8 +120,13 @@ class PhiloxStream implements RandomStream {
     return this.#word(index, 0);
   }
 
+  block(block: number): Uint32Array {
+    this.#word(4 * block, 0);
+    return this.#words;
+  }
+
   uniform(index: number): number {
-    return (this.#word(index, 0) >>> 8) / 16777216;
+    return uniformOf(this.#word(index, 0));
   }
 
   normal(index: number): number {

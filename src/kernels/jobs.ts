@@ -5,10 +5,14 @@
  */
 import type { Job, WorkerContext } from "../parallel/job.js";
 import { addBordersJob, removeBordersJob } from "./borders.js";
+import { joinJob, splitJob } from "./concatenate.js";
 import { conv2DJob } from "./conv2d.js";
 import { conv2DInputGradientJob, conv2DKernelGradientJob } from "./conv2d-gradients.js";
 import { depthwiseConv2DInputGradientJob, depthwiseConv2DJob, depthwiseConv2DKernelGradientJob } from "./depthwise.js";
+import { dropJob, keptJob } from "./dropout.js";
+import { sigmoidGradientJob, sigmoidJob, tanhGradientJob, tanhJob } from "./element-functions.js";
 import { gemmJob } from "./gemm.js";
+import { imageGreatestGradientJob, imageGreatestJob } from "./image-greatest.js";
 import { momentsJob } from "./moments.js";
 import { normalizeJob } from "./normalize.js";
 import { normalizationGradientJob, normalizationSumsJob } from "./normalize-gradients.js";
@@ -18,7 +22,8 @@ import { poolGreatestGradientJob, poolGreatestJob } from "./pool-greatest.js";
 import { poolMeanGradientJob, poolMeanJob } from "./pool-mean.js";
 import { rectifyGradientJob, rectifyJob } from "./rectify.js";
 import { columnSumsJob } from "./reduce.js";
-import { softmaxJob } from "./softmax.js";
+import { rescaleJob } from "./rescale.js";
+import { softmaxGradientJob, softmaxJob } from "./softmax.js";
 import { sumTensorsJob } from "./sum-tensors.js";
 import { adamUpdateJob, penaltyGradientJob, penaltySumsJob, sgdUpdateJob } from "./weight-updates.js";
 import { fillZerosJob } from "./zeros.js";
@@ -56,8 +61,18 @@ export const kernelJobs: readonly Job[] = [
   normalizationGradientJob,
   rectifyJob,
   rectifyGradientJob,
+  sigmoidJob,
+  sigmoidGradientJob,
+  tanhJob,
+  tanhGradientJob,
+  keptJob,
+  dropJob,
+  rescaleJob,
+  joinJob,
+  splitJob,
   sumTensorsJob,
   softmaxJob,
+  softmaxGradientJob,
   adamUpdateJob,
   sgdUpdateJob,
   penaltySumsJob,
@@ -68,6 +83,8 @@ export const kernelJobs: readonly Job[] = [
   poolMeanGradientJob,
   imageMeansJob,
   imageMeansGradientJob,
+  imageGreatestJob,
+  imageGreatestGradientJob,
   fillZerosJob,
   addBordersJob,
   removeBordersJob,

@@ -12,7 +12,12 @@ import { contiguous, empty, type Tensor } from "../tensor/tensor.js";
 import { expectSameType, expectShape } from "./check.js";
 import { elementsPerTile, passRunsSimd, runPass } from "./element-tiles.js";
 import type { Execution } from "./execution.js";
-import { rectifyGradientKernel, rectifyKernel } from "./simd/element-kernels.js";
+import {
+  boundedGradientKernels,
+  boundedKernels,
+  rectifyGradientKernel,
+  rectifyKernel,
+} from "./simd/element-kernels.js";
 import { LANES } from "./simd/floats.js";
 import { runKernel } from "./simd/thread.js";
 
@@ -37,8 +42,8 @@ export interface RectifierSlopes {
 export function rectify(x: Tensor, { maxValue, negativeSlope, threshold }: Rectifier, execution: Execution): Tensor {
   const y = empty(x.shape, x);
   const most = elementsPerTile(x.size, execution);
-  const isPlain = threshold === 0 && maxValue === Number.POSITIVE_INFINITY && negativeSlope === 0;
-  runPass(execution, isPlain && passRunsSimd(execution, x), {
+  const simd = passRunsSimd(execution, x) && areSingle(threshold, maxValue);
+  runPass(execution, simd, {
     job: rectifyJob,
     reads: [contiguous(x).data],
     writes: [y.data],
@@ -46,6 +51,16 @@ export function rectify(x: Tensor, { maxValue, negativeSlope, threshold }: Recti
     tiles: Math.ceil(x.size / most),
   });
   return y;
+}
+
+/** Whether these are float32 values, as kernels compare with. */
+function areSingle(...values: readonly number[]): boolean {
+  return values.every((value) => Object.is(Math.fround(value), value));
+}
+
+/** Whether the function of these numbers is max(x, 0), at least above and below 0. */
+function isPlain(threshold: number, maxValue: number, slope: number): boolean {
+  return threshold === 0 && maxValue === Number.POSITIVE_INFINITY && slope === 0;
 }
 
 /** Some of the elements. */
@@ -57,7 +72,14 @@ export const rectifyJob: Job = {
       const begin = tile * most;
       const to = Math.min(begin + most, x.length);
       const vectors = simd === 1 ? Math.floor((to - begin) / LANES) : 0;
-      if (vectors > 0) runKernel(rectifyKernel, { x: x.byteOffset + 4 * begin, y: y.byteOffset + 4 * begin, vectors });
+      if (vectors > 0) {
+        const places = { x: x.byteOffset + 4 * begin, y: y.byteOffset + 4 * begin, vectors };
+        if (isPlain(threshold, maxValue, negativeSlope)) runKernel(rectifyKernel, places);
+        else {
+          const kernel = boundedKernels[negativeSlope === 0 ? "bounded" : "sloped"];
+          runKernel(kernel, { ...places, threshold, maxValue, slope: negativeSlope });
+        }
+      }
       for (let i = begin + vectors * LANES; i < to; i++) {
         const v = x[i];
         if (v > threshold) y[i] = v < maxValue ? v : maxValue;
@@ -83,13 +105,14 @@ export function rectifyGradient(
   expectSameType("rectifyGradient", dy, x);
   const dx = empty(x.shape, x);
   const most = elementsPerTile(x.size, execution);
-  const isPlain = threshold === 0 && maxValue === Number.POSITIVE_INFINITY && slopes.below === 0;
-  const simd = isPlain && slopes.atThreshold === 0 && passRunsSimd(execution, x) && passRunsSimd(execution, dy);
+  const { below, atThreshold, atMax } = slopes;
+  const kinks = (atThreshold === 0 || atThreshold === below) && (atMax === 0 || atMax === 1);
+  const simd = kinks && areSingle(threshold, maxValue) && passRunsSimd(execution, x) && passRunsSimd(execution, dy);
   runPass(execution, simd, {
     job: rectifyGradientJob,
     reads: [contiguous(dy).data, contiguous(x).data],
     writes: [dx.data],
-    numbers: [most, maxValue, threshold, slopes.below, slopes.atThreshold, slopes.atMax],
+    numbers: [most, maxValue, threshold, below, atThreshold, atMax],
     tiles: Math.ceil(x.size / most),
   });
   return dx;
@@ -106,7 +129,13 @@ export const rectifyGradientJob: Job = {
       const vectors = simd === 1 ? Math.floor((to - begin) / LANES) : 0;
       if (vectors > 0) {
         const [dyAt, xAt, dxAt] = [dy, x, dx].map((array) => array.byteOffset + 4 * begin);
-        runKernel(rectifyGradientKernel, { dy: dyAt, x: xAt, dx: dxAt, vectors });
+        const places = { dy: dyAt, x: xAt, dx: dxAt, vectors };
+        if (isPlain(threshold, maxValue, below) && atMax === 1) runKernel(rectifyGradientKernel, places);
+        else {
+          const kernel = boundedGradientKernels[below === 0 ? "bounded" : "sloped"];
+          const kinks = { atThreshold: Number(atThreshold !== 0), atMax };
+          runKernel(kernel, { ...places, ...kinks, threshold, maxValue, slope: below });
+        }
       }
       for (let i = begin + vectors * LANES; i < to; i++) {
         const v = x[i];

@@ -45,12 +45,12 @@ const functions = {
   // Keras's default slope of the function; the layer LeakyReLU has 0.3
   leaky_relu: (x: Tensor, { execution }: CallContext): Applied =>
     rectified(x, { ...RELU, negativeSlope: 0.2 }, execution),
-  sigmoid(x: Tensor): Applied {
-    const { y, cache } = sigmoidForward(x);
+  sigmoid(x: Tensor, { execution }: CallContext): Applied {
+    const { y, cache } = sigmoidForward(x, execution);
     return { y, keeps: [y], backward: (dy) => sigmoidBackward(dy, cache) };
   },
-  tanh(x: Tensor): Applied {
-    const { y, cache } = tanhForward(x);
+  tanh(x: Tensor, { execution }: CallContext): Applied {
+    const { y, cache } = tanhForward(x, execution);
     return { y, keeps: [y], backward: (dy) => tanhBackward(dy, cache) };
   },
   softmax(x: Tensor, { execution, release }: CallContext): Applied {
@@ -79,11 +79,6 @@ export function activationFromConfig(value: unknown, where: string): ActivationN
     throw new TypeError(`${where} must be one of ${names.map(describe).join(", ")}. Received ${describe(value)}.`);
   }
   return activation;
-}
-
-/** Whether an activation is computed in jobs. */
-export function activatesInJobs(activation: ActivationName): boolean {
-  return activation !== "sigmoid" && activation !== "tanh";
 }
 
 /** The pass of a layer whose own output is `x`, with `activation` behind it. `keeps` are what the layer itself keeps. */
@@ -136,7 +131,7 @@ export class Activation extends Layer {
   }
 
   override get computesInJobs(): boolean {
-    return activatesInJobs(this.activation);
+    return true;
   }
 
   call([x]: readonly Tensor[], context: CallContext): LayerPass {

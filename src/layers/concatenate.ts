@@ -11,15 +11,14 @@
  *
  * Backward:  dxi = the part of dy that xi became
  *
- * In row-major memory each tensor is a list of runs, one for every index before the axis; a run of y is the runs of all
- * inputs one behind the other.
- *
  * @module
  */
+import { joinTensors, splitTensor } from "../kernels/concatenate.js";
+import { type Execution, serial } from "../kernels/execution.js";
 import { type KerasConfig, readConfig } from "../serialization/config.js";
 import { checkTensors } from "../serialization/tensors.js";
-import { formatShape, type Shape, type SymbolicShape, sizeOf } from "../tensor/shape.js";
-import { contiguous, empty, type Tensor } from "../tensor/tensor.js";
+import { formatShape, type Shape, type SymbolicShape } from "../tensor/shape.js";
+import type { Tensor } from "../tensor/tensor.js";
 import { resolveAxis } from "./axis.js";
 import { expectGradient } from "./expect-gradient.js";
 import {
@@ -39,6 +38,8 @@ export interface ConcatenateCache {
   readonly shape: Shape;
   /** The axis, counted from the front. */
   readonly axis: number;
+  /** How it runs. @defaultValue one thread */
+  readonly execution?: Execution;
 }
 
 /**
@@ -80,23 +81,16 @@ function axisOf(axis: number, shapes: readonly SymbolicShape[]): number {
  * @throws TypeError when they are no tensors.
  * @throws RangeError when there is no input or no such axis, or their shapes differ in another one.
  */
-export function concatenateForward(inputs: readonly Tensor[], axis = -1): Forward<ConcatenateCache> {
+export function concatenateForward(
+  inputs: readonly Tensor[],
+  axis = -1,
+  execution: Execution = serial,
+): Forward<ConcatenateCache> {
   checkTensors("Concatenate", "inputs", inputs);
   const shapes = inputs.map((x) => x.shape);
   const at = axisOf(axis, shapes);
   const shape = joinedShape(shapes, at).map(Number);
-  const y = empty(shape, inputs[0]);
-  const run = sizeOf(shape.slice(at));
-  let start = 0; // of this input's part in each run of y
-  for (const x of inputs) {
-    const { data } = contiguous(x);
-    const part = sizeOf(x.shape.slice(at));
-    for (let from = 0, to = start; from < data.length; from += part, to += run) {
-      y.data.set(data.subarray(from, from + part), to);
-    }
-    start += part;
-  }
-  return { y, cache: { shapes, shape, axis: at } };
+  return { y: joinTensors(inputs, shape, at, execution), cache: { shapes, shape, axis: at, execution } };
 }
 
 /**
@@ -107,21 +101,10 @@ export function concatenateForward(inputs: readonly Tensor[], axis = -1): Forwar
  */
 export function concatenateBackward(
   dy: Tensor,
-  { shapes, shape: outputShape, axis }: ConcatenateCache,
+  { shapes, shape, axis, execution = serial }: ConcatenateCache,
 ): readonly Tensor[] {
-  expectGradient("Concatenate", dy, outputShape);
-  const { data } = contiguous(dy);
-  const run = sizeOf(dy.shape.slice(axis));
-  let start = 0; // of this input's part in each run of dy
-  return shapes.map((shape) => {
-    const dx = empty(shape, dy);
-    const part = sizeOf(shape.slice(axis));
-    for (let from = start, to = 0; to < dx.size; from += run, to += part) {
-      dx.data.set(data.subarray(from, from + part), to);
-    }
-    start += part;
-    return dx;
-  });
+  expectGradient("Concatenate", dy, shape);
+  return splitTensor(dy, shapes, axis, execution);
 }
 
 /** Options of {@link Concatenate}. */
@@ -152,8 +135,16 @@ export class Concatenate extends Layer {
     return joinedShape(inputShapes, axisOf(this.axis, inputShapes));
   }
 
-  call(inputs: readonly Tensor[], _context: CallContext): LayerPass {
-    const { y, cache } = concatenateForward(inputs, this.axis);
+  override get computesInJobs(): boolean {
+    return true;
+  }
+
+  override get mixesImages(): boolean {
+    return this.nodes.some(({ output: { shape } }) => resolveAxis("Concatenate", this.axis, shape) === 0);
+  }
+
+  call(inputs: readonly Tensor[], { execution }: CallContext): LayerPass {
+    const { y, cache } = concatenateForward(inputs, this.axis, execution);
     return { y, keeps: [], backward: (dy) => ({ dInputs: concatenateBackward(dy, cache), dWeights: {} }) };
   }
 

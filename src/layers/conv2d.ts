@@ -37,7 +37,7 @@ import { type Window2D, window2D } from "../kernels/window.js";
 import { type KerasConfig, readConfig } from "../serialization/config.js";
 import { formatShape, type SymbolicShape } from "../tensor/shape.js";
 import { contiguous, type Tensor } from "../tensor/tensor.js";
-import { activatesInJobs, withActivation } from "./activation.js";
+import { withActivation } from "./activation.js";
 import { expectGradient } from "./expect-gradient.js";
 import { expectOperands } from "./expect-operands.js";
 import {
@@ -261,7 +261,7 @@ export class Conv2D extends Layer {
   }
 
   override get computesInJobs(): boolean {
-    return activatesInJobs(this.#settings.activation);
+    return true;
   }
 
   call(inputs: readonly Tensor[], context: CallContext): LayerPass {

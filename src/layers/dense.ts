@@ -25,7 +25,7 @@ import { biasGradient } from "../kernels/reduce.js";
 import { type KerasConfig, readConfig } from "../serialization/config.js";
 import { formatShape, type Shape, sizeOf, type SymbolicShape } from "../tensor/shape.js";
 import { reshape, type Tensor } from "../tensor/tensor.js";
-import { activatesInJobs, withActivation } from "./activation.js";
+import { withActivation } from "./activation.js";
 import { expectGradient } from "./expect-gradient.js";
 import { expectOperands } from "./expect-operands.js";
 import {
@@ -168,7 +168,7 @@ export class Dense extends Layer {
   }
 
   override get computesInJobs(): boolean {
-    return activatesInJobs(this.#settings.activation);
+    return true;
   }
 
   call([x]: readonly Tensor[], context: CallContext): LayerPass {

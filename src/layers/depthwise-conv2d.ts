@@ -32,7 +32,7 @@ import type { RegularizerOption } from "../regularizers/regularizer.js";
 import { type KerasConfig, readConfig } from "../serialization/config.js";
 import { formatShape, type SymbolicShape } from "../tensor/shape.js";
 import { contiguous, type Tensor } from "../tensor/tensor.js";
-import { activatesInJobs, withActivation } from "./activation.js";
+import { withActivation } from "./activation.js";
 import { expectGradient } from "./expect-gradient.js";
 import { expectOperands } from "./expect-operands.js";
 import {
@@ -215,7 +215,7 @@ export class DepthwiseConv2D extends Layer {
   }
 
   override get computesInJobs(): boolean {
-    return activatesInJobs(this.#settings.activation);
+    return true;
   }
 
   call([x]: readonly Tensor[], context: CallContext): LayerPass {

@@ -18,11 +18,13 @@
  *
  * @module
  */
-import { randomStream } from "../arithmetic/random.js";
+import { fnv1a32 } from "../arithmetic/random.js";
+import { type DropoutStream, dropElements, type KeptBytes, keptBy, keptByStream } from "../kernels/dropout.js";
+import { type Execution, serial } from "../kernels/execution.js";
 import { type KerasConfig, readConfig } from "../serialization/config.js";
 import { checkTensor } from "../serialization/tensors.js";
 import type { Shape, SymbolicShape } from "../tensor/shape.js";
-import { contiguous, empty, type Tensor } from "../tensor/tensor.js";
+import type { Tensor } from "../tensor/tensor.js";
 import { expectGradient } from "./expect-gradient.js";
 import {
   type CallContext,
@@ -35,14 +37,18 @@ import {
   singleInput,
 } from "./layer.js";
 
+export type { DropoutStream, KeptBytes };
+
 /** What backward needs from forward. */
 export interface DropoutCache {
   /** The shape of input and output. */
   readonly shape: Shape;
-  /** For every element in row-major order: 1 where it was kept, 0 where it was dropped. */
-  readonly kept: Uint8Array;
+  /** For every element in row-major order a byte: 1 where it was kept, 0 where it was dropped. */
+  readonly kept: KeptBytes;
   /** The share that was dropped. */
   readonly rate: number;
+  /** How it runs. @defaultValue one thread */
+  readonly execution?: Execution;
 }
 
 function expectRate(rate: number): void {
@@ -53,16 +59,22 @@ function expectRate(rate: number): void {
 /**
  * Drops elements of `x`, in training.
  *
- * @param uniform - For every element the number in [0, 1) that decides, by its row-major index.
+ * @param uniform - For every element the number in [0, 1) that decides, by its row-major index: a function, or a stream, whose
+ *   numbers are drawn by all threads.
  * @throws TypeError when `x` is no tensor.
  * @throws RangeError when the rate is not within [0, 1].
  */
-export function dropoutForward(x: Tensor, rate: number, uniform: (index: number) => number): Forward<DropoutCache> {
+export function dropoutForward(
+  x: Tensor,
+  rate: number,
+  uniform: ((index: number) => number) | DropoutStream,
+  execution: Execution = serial,
+): Forward<DropoutCache> {
   checkTensor("Dropout", "x", x);
   expectRate(rate);
-  const kept = new Uint8Array(x.size);
-  for (let i = 0; i < kept.length; i++) kept[i] = uniform(i) >= rate ? 1 : 0;
-  const cache = { shape: x.shape, kept, rate };
+  const kept =
+    typeof uniform === "function" ? keptBy(uniform, x.size, rate) : keptByStream(uniform, x.size, rate, execution);
+  const cache = { shape: x.shape, kept, rate, execution };
   return { y: dropoutBackward(x, cache), cache };
 }
 
@@ -72,13 +84,9 @@ export function dropoutForward(x: Tensor, rate: number, uniform: (index: number)
  * @throws TypeError when `dy` is no tensor.
  * @throws RangeError when it does not have the shape of the output.
  */
-export function dropoutBackward(dy: Tensor, { shape, kept, rate }: DropoutCache): Tensor {
+export function dropoutBackward(dy: Tensor, { shape, kept, rate, execution = serial }: DropoutCache): Tensor {
   expectGradient("Dropout", dy, shape);
-  const dx = empty(dy.shape, dy);
-  const dys = contiguous(dy).data;
-  const dxs = dx.data;
-  for (let i = 0; i < dys.length; i++) dxs[i] = kept[i] === 1 ? dys[i] / (1 - rate) : 0;
-  return dx;
+  return dropElements(dy, kept, rate, execution);
 }
 
 /** Options of {@link Dropout}. */
@@ -128,10 +136,10 @@ export class Dropout extends Layer {
   }
 
   call([x]: readonly Tensor[], context: CallContext): LayerPass {
-    const { training, seed, step } = context;
+    const { training, execution, step, stepInMemory: epoch = Float64Array.of(step) } = context;
     if (!training || this.rate === 0) return { y: x, keeps: [], backward: (dy) => ({ dInputs: [dy], dWeights: {} }) };
-    const stream = randomStream(this.#seed ?? seed, `dropout/${callPath(this, context)}`, step);
-    const { y, cache } = dropoutForward(x, this.rate, (index) => stream.uniform(index));
+    const stream = { seed: this.#seed ?? context.seed, purpose: fnv1a32(`dropout/${callPath(this, context)}`), epoch };
+    const { y, cache } = dropoutForward(x, this.rate, stream, execution);
     return { y, keeps: [], backward: (dy) => ({ dInputs: [dropoutBackward(dy, cache)], dWeights: {} }) };
   }
 

@@ -20,8 +20,10 @@
  *
  * @module
  */
+import { type Execution, serial } from "../kernels/execution.js";
+import { imageGreatest, imageGreatestGradient } from "../kernels/image-greatest.js";
 import type { KerasConfig } from "../serialization/config.js";
-import { contiguous, empty, type Tensor } from "../tensor/tensor.js";
+import { contiguous, type Tensor } from "../tensor/tensor.js";
 import { expectGradient } from "./expect-gradient.js";
 import {
   expectImages,
@@ -38,6 +40,8 @@ export interface GlobalMaxPooling2DCache {
   readonly x: Tensor;
   /** The output; its elements in order are those of [N, C]. */
   readonly y: Tensor;
+  /** How it runs. @defaultValue one thread */
+  readonly execution?: Execution;
 }
 
 /**
@@ -46,22 +50,15 @@ export interface GlobalMaxPooling2DCache {
  * @throws TypeError when `x` is no tensor.
  * @throws RangeError when `x` does not have 4 dimensions, or has no pixels.
  */
-export function globalMaxPooling2DForward(x: Tensor, keepdims = false): Forward<GlobalMaxPooling2DCache> {
+export function globalMaxPooling2DForward(
+  x: Tensor,
+  keepdims = false,
+  execution: Execution = serial,
+): Forward<GlobalMaxPooling2DCache> {
   expectImages("GlobalMaxPooling2D", x);
   x = contiguous(x);
-  const [batch, height, width, channels] = x.shape;
-  const pixels = height * width;
-  const y = empty(globalPoolingShape(x.shape, keepdims), x);
-  const xs = x.data;
-  const ys = y.data;
-  for (let n = 0; n < batch; n++) {
-    for (let c = 0; c < channels; c++) {
-      let max = Number.NEGATIVE_INFINITY;
-      for (let pixel = 0; pixel < pixels; pixel++) max = Math.max(max, xs[(n * pixels + pixel) * channels + c]);
-      ys[n * channels + c] = max;
-    }
-  }
-  return { y, cache: { x, y } };
+  const y = imageGreatest(x, globalPoolingShape(x.shape, keepdims), execution);
+  return { y, cache: { x, y, execution } };
 }
 
 /**
@@ -70,28 +67,9 @@ export function globalMaxPooling2DForward(x: Tensor, keepdims = false): Forward<
  * @throws TypeError when `dy` is no tensor.
  * @throws RangeError when it does not have the shape of the output.
  */
-export function globalMaxPooling2DBackward(dy: Tensor, { x, y }: GlobalMaxPooling2DCache): Tensor {
+export function globalMaxPooling2DBackward(dy: Tensor, { x, y, execution = serial }: GlobalMaxPooling2DCache): Tensor {
   expectGradient("GlobalMaxPooling2D", dy, y.shape);
-  const [batch, height, width, channels] = x.shape;
-  const pixels = height * width;
-  const dx = empty(x.shape, x);
-  const dys = contiguous(dy).data;
-  const xs = x.data;
-  const ys = y.data;
-  const dxs = dx.data;
-  for (let n = 0; n < batch; n++) {
-    for (let c = 0; c < channels; c++) {
-      const at = n * channels + c;
-      let count = 0;
-      for (let pixel = 0; pixel < pixels; pixel++) count += Number(xs[(n * pixels + pixel) * channels + c] === ys[at]);
-      const elsewhere = count === 0 ? Number.NaN : 0;
-      for (let pixel = 0; pixel < pixels; pixel++) {
-        const i = (n * pixels + pixel) * channels + c;
-        dxs[i] = xs[i] === ys[at] ? dys[at] / count : elsewhere;
-      }
-    }
-  }
-  return dx;
+  return imageGreatestGradient(dy, x, y, execution);
 }
 
 /** The global max pooling layer of Keras. */
@@ -108,8 +86,12 @@ export class GlobalMaxPooling2D extends GlobalPooling2D {
     return new GlobalMaxPooling2D(globalPoolingOptionsFromConfig("GlobalMaxPooling2D", config));
   }
 
-  call([x]: readonly Tensor[], _context: CallContext): LayerPass {
-    const { y, cache } = globalMaxPooling2DForward(x, this.keepdims);
+  override get computesInJobs(): boolean {
+    return true;
+  }
+
+  call([x]: readonly Tensor[], { execution }: CallContext): LayerPass {
+    const { y, cache } = globalMaxPooling2DForward(x, this.keepdims, execution);
     return { y, backward: (dy) => ({ dInputs: [globalMaxPooling2DBackward(dy, cache)], dWeights: {} }) };
   }
 }

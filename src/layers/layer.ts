@@ -39,6 +39,8 @@ export interface CallContext {
   readonly seed: number;
   /** Number of the training step; with the seed it addresses random numbers. */
   readonly step: number;
+  /** Where {@link step} stands for jobs to read it, if what they do runs again in other steps. */
+  readonly stepInMemory?: FloatArray;
   /** The inner models around the layer, each followed by a slash. @defaultValue none */
   readonly path?: string;
   /** Which application of the layer within its model it is. @defaultValue 0 */
@@ -305,6 +307,11 @@ export abstract class Layer {
    * where it says so (`computeHere` in `parallel/recording.ts`); a step of which something is not told is worked out each time.
    */
   get computesInJobs(): boolean {
+    return false;
+  }
+
+  /** Whether what the layer gives in inference for one image of a batch depends on the others, or on how many there are. */
+  get mixesImages(): boolean {
     return false;
   }
 

@@ -12,10 +12,12 @@
  *
  * @module
  */
+import { type Execution, serial } from "../kernels/execution.js";
+import { rescale } from "../kernels/rescale.js";
 import { type KerasConfig, readConfig } from "../serialization/config.js";
 import { checkTensor } from "../serialization/tensors.js";
 import { formatShape, type Shape, type SymbolicShape } from "../tensor/shape.js";
-import { contiguous, empty, type Tensor } from "../tensor/tensor.js";
+import type { Tensor } from "../tensor/tensor.js";
 import { expectGradient } from "./expect-gradient.js";
 import {
   type CallContext,
@@ -44,6 +46,8 @@ export interface RescalingCache {
   readonly shape: Shape;
   /** What x was multiplied by, channel by channel. */
   readonly scale: readonly number[];
+  /** How it runs. @defaultValue one thread */
+  readonly execution?: Execution;
 }
 
 /** `value` as a list of `channels` numbers. */
@@ -57,19 +61,17 @@ function spread(value: PerChannel, channels: number): readonly number[] {
  * @throws TypeError when `x` is no tensor.
  * @throws RangeError when scale or offset has another number of channels than `x`.
  */
-export function rescalingForward(x: Tensor, { scale, offset = 0 }: RescalingConfig): Forward<RescalingCache> {
+export function rescalingForward(
+  x: Tensor,
+  { scale, offset = 0 }: RescalingConfig,
+  execution: Execution = serial,
+): Forward<RescalingCache> {
   checkTensor("Rescaling", "x", x);
   const channels = channelsOf(x.shape) ?? 1;
   checkChannels(x.shape, { scale, offset });
   const scales = spread(scale, channels);
-  const offsets = spread(offset, channels);
-  const y = empty(x.shape, x);
-  const xs = contiguous(x).data;
-  const ys = y.data;
-  for (let i = 0; i < xs.length; ) {
-    for (let c = 0; c < channels; c++, i++) ys[i] = xs[i] * scales[c] + offsets[c];
-  }
-  return { y, cache: { shape: x.shape, scale: scales } };
+  const y = rescale(x, scales, spread(offset, channels), execution);
+  return { y, cache: { shape: x.shape, scale: scales, execution } };
 }
 
 /**
@@ -78,16 +80,10 @@ export function rescalingForward(x: Tensor, { scale, offset = 0 }: RescalingConf
  * @throws TypeError when `dy` is no tensor.
  * @throws RangeError when it does not have the shape of the output.
  */
-export function rescalingBackward(dy: Tensor, { shape, scale }: RescalingCache): Tensor {
+export function rescalingBackward(dy: Tensor, { shape, scale, execution = serial }: RescalingCache): Tensor {
   expectGradient("Rescaling", dy, shape);
   checkChannels(shape, { scale });
-  const dx = empty(dy.shape, dy);
-  const dys = contiguous(dy).data;
-  const dxs = dx.data;
-  for (let i = 0; i < dys.length; ) {
-    for (let c = 0; c < scale.length; c++, i++) dxs[i] = dys[i] * scale[c];
-  }
-  return dx;
+  return rescale(dy, scale, spread(-0, scale.length), execution);
 }
 
 /** The last dimension; a single number is its own channel. */
@@ -145,8 +141,12 @@ export class Rescaling extends Layer {
     return shape;
   }
 
-  call([x]: readonly Tensor[], _context: CallContext): LayerPass {
-    const { y, cache } = rescalingForward(x, this.config);
+  override get computesInJobs(): boolean {
+    return true;
+  }
+
+  call([x]: readonly Tensor[], { execution }: CallContext): LayerPass {
+    const { y, cache } = rescalingForward(x, this.config, execution);
     return { y, keeps: [], backward: (dy) => ({ dInputs: [rescalingBackward(dy, cache)], dWeights: {} }) };
   }
 

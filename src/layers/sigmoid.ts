@@ -12,9 +12,10 @@
  *
  * @module
  */
-import { sigmoid } from "../arithmetic/sigmoid.js";
+import { sigmoids, sigmoidsGradient } from "../kernels/element-functions.js";
+import { type Execution, serial } from "../kernels/execution.js";
 import { checkTensor } from "../serialization/tensors.js";
-import { contiguous, empty, type Tensor } from "../tensor/tensor.js";
+import type { Tensor } from "../tensor/tensor.js";
 import { expectGradient } from "./expect-gradient.js";
 import type { Forward } from "./layer.js";
 
@@ -22,15 +23,15 @@ import type { Forward } from "./layer.js";
 export interface SigmoidCache {
   /** The output. */
   readonly y: Tensor;
+  /** How it runs. @defaultValue one thread */
+  readonly execution?: Execution;
 }
 
 /** The sigmoid of every element of `x`. @throws TypeError when `x` is no tensor. */
-export function sigmoidForward(x: Tensor): Forward<SigmoidCache> {
+export function sigmoidForward(x: Tensor, execution: Execution = serial): Forward<SigmoidCache> {
   checkTensor("sigmoid", "x", x);
-  x = contiguous(x);
-  const y = empty(x.shape, x);
-  for (let i = 0; i < x.size; i++) y.data[i] = sigmoid(x.data[i]);
-  return { y, cache: { y } };
+  const y = sigmoids(x, execution);
+  return { y, cache: { y, execution } };
 }
 
 /**
@@ -39,10 +40,7 @@ export function sigmoidForward(x: Tensor): Forward<SigmoidCache> {
  * @throws TypeError when `dy` is no tensor.
  * @throws RangeError when it does not have the shape of the output.
  */
-export function sigmoidBackward(dy: Tensor, { y }: SigmoidCache): Tensor {
+export function sigmoidBackward(dy: Tensor, { y, execution = serial }: SigmoidCache): Tensor {
   expectGradient("sigmoid", dy, y.shape);
-  dy = contiguous(dy);
-  const dx = empty(y.shape, y);
-  for (let i = 0; i < y.size; i++) dx.data[i] = dy.data[i] * y.data[i] * (1 - y.data[i]);
-  return dx;
+  return sigmoidsGradient(dy, y, execution);
 }

@@ -2,7 +2,7 @@
  * Softmax over one axis.
  * Keras: `keras.layers.Softmax(axis=-1)`, `keras.activations.softmax`.
  *
- * Shapes: x, y, dx, dy are all [..., K] where the axis is the last; another axis is moved there and back.
+ * Shapes: x, y, dx, dy are all [..., K, ...], where the axis is the one of K elements.
  *
  * Forward, row by row:   m    = max x
  *                        y[k] = exp(x[k] - m) / sum over j of exp(x[j] - m)
@@ -18,12 +18,12 @@
  * @module
  */
 import { type Execution, serial } from "../kernels/execution.js";
-import { softmaxOfRows } from "../kernels/softmax.js";
+import { softmaxGradient, softmaxOver } from "../kernels/softmax.js";
 import { type KerasConfig, readConfig } from "../serialization/config.js";
 import { checkTensor } from "../serialization/tensors.js";
 import type { Shape, SymbolicShape } from "../tensor/shape.js";
-import { empty, type Tensor } from "../tensor/tensor.js";
-import { axisFromLast, axisToLast, resolveAxis } from "./axis.js";
+import type { Tensor } from "../tensor/tensor.js";
+import { resolveAxis } from "./axis.js";
 import { expectGradient } from "./expect-gradient.js";
 import {
   type CallContext,
@@ -37,12 +37,14 @@ import {
 
 /** What backward needs from forward. */
 export interface SoftmaxCache {
-  /** The output before it was rounded, the axis of the softmax last. */
+  /** The output before it was rounded. */
   readonly probabilities: Float64Array;
   /** The shape of the output. */
   readonly shape: Shape;
   /** The axis, counted from the front. */
   readonly axis: number;
+  /** How it runs. @defaultValue one thread */
+  readonly execution?: Execution;
 }
 
 /**
@@ -55,9 +57,8 @@ export function softmaxForward(x: Tensor, axis = -1, execution: Execution = seri
   checkTensor("Softmax", "x", x);
   const { shape } = x;
   const at = resolveAxis("Softmax", axis, shape);
-  x = axisToLast(x, at);
-  const { y, probabilities } = softmaxOfRows(x, execution);
-  return { y: axisFromLast(y, at), cache: { probabilities, shape, axis: at } };
+  const { y, probabilities } = softmaxOver(x, at, execution);
+  return { y, cache: { probabilities, shape, axis: at, execution } };
 }
 
 /**
@@ -66,17 +67,9 @@ export function softmaxForward(x: Tensor, axis = -1, execution: Execution = seri
  * @throws TypeError when `dy` is no tensor.
  * @throws RangeError when it does not have the shape of the output.
  */
-export function softmaxBackward(dy: Tensor, { probabilities: p, shape, axis }: SoftmaxCache): Tensor {
+export function softmaxBackward(dy: Tensor, { probabilities, shape, axis, execution = serial }: SoftmaxCache): Tensor {
   expectGradient("Softmax", dy, shape);
-  dy = axisToLast(dy, axis);
-  const dx = empty(dy.shape, dy);
-  const width = shape[axis];
-  for (let row = 0; row < p.length; row += width) {
-    let dot = 0;
-    for (let k = row; k < row + width; k++) dot += dy.data[k] * p[k];
-    for (let k = row; k < row + width; k++) dx.data[k] = p[k] * (dy.data[k] - dot);
-  }
-  return axisFromLast(dx, axis);
+  return softmaxGradient(dy, probabilities, axis, execution);
 }
 
 /** Options of {@link Softmax}. */
@@ -109,9 +102,12 @@ export class Softmax extends Layer {
     return shape;
   }
 
-  /** Over another axis than the last, that is moved there first. */
   override get computesInJobs(): boolean {
-    return this.axis === -1;
+    return true;
+  }
+
+  override get mixesImages(): boolean {
+    return this.nodes.some(({ output: { shape } }) => resolveAxis("Softmax", this.axis, shape) === 0);
   }
 
   call([x]: readonly Tensor[], { execution, release }: CallContext): LayerPass {

@@ -13,9 +13,10 @@
  *
  * @module
  */
-import { tanh } from "../arithmetic/tanh.js";
+import { tanhs, tanhsGradient } from "../kernels/element-functions.js";
+import { type Execution, serial } from "../kernels/execution.js";
 import { checkTensor } from "../serialization/tensors.js";
-import { contiguous, empty, type Tensor } from "../tensor/tensor.js";
+import type { Tensor } from "../tensor/tensor.js";
 import { expectGradient } from "./expect-gradient.js";
 import type { Forward } from "./layer.js";
 
@@ -23,15 +24,15 @@ import type { Forward } from "./layer.js";
 export interface TanhCache {
   /** The output. */
   readonly y: Tensor;
+  /** How it runs. @defaultValue one thread */
+  readonly execution?: Execution;
 }
 
 /** The hyperbolic tangent of every element of `x`. @throws TypeError when `x` is no tensor. */
-export function tanhForward(x: Tensor): Forward<TanhCache> {
+export function tanhForward(x: Tensor, execution: Execution = serial): Forward<TanhCache> {
   checkTensor("tanh", "x", x);
-  x = contiguous(x);
-  const y = empty(x.shape, x);
-  for (let i = 0; i < x.size; i++) y.data[i] = tanh(x.data[i]);
-  return { y, cache: { y } };
+  const y = tanhs(x, execution);
+  return { y, cache: { y, execution } };
 }
 
 /**
@@ -40,10 +41,7 @@ export function tanhForward(x: Tensor): Forward<TanhCache> {
  * @throws TypeError when `dy` is no tensor.
  * @throws RangeError when it does not have the shape of the output.
  */
-export function tanhBackward(dy: Tensor, { y }: TanhCache): Tensor {
+export function tanhBackward(dy: Tensor, { y, execution = serial }: TanhCache): Tensor {
   expectGradient("tanh", dy, y.shape);
-  dy = contiguous(dy);
-  const dx = empty(y.shape, y);
-  for (let i = 0; i < y.size; i++) dx.data[i] = dy.data[i] * ((1 - y.data[i]) * (1 + y.data[i]));
-  return dx;
+  return tanhsGradient(dy, y, execution);
 }

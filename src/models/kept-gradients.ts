@@ -7,8 +7,9 @@
  * ({@link Recording}), over memory that nobody else is given meanwhile ({@link Region}).
  *
  * Other than in inference weights change. They stay where they are, and what is made of them, packed kernels too, is made again.
- * The record holds where all that anybody read was there before, batch and weights, or written by what is in the record. Where it
- * was not, {@link KeptGradients.canRunAgain} is false: with dropout, for one, which draws other numbers in every step.
+ * So does the number of the step, by which dropout draws others each time: it stands in memory, and jobs read it there.
+ * The record holds where all that anybody read was there before, batch, weights and that number, or written by what is in the
+ * record. Where it was not, {@link KeptGradients.canRunAgain} is false.
  *
  * @module
  */
@@ -28,7 +29,7 @@ import {
   Recording,
   runAgain,
 } from "../parallel/recording.js";
-import { Arena } from "../tensor/arena.js";
+import { Arena, doublesInScope } from "../tensor/arena.js";
 import type { FloatArray } from "../tensor/dtype.js";
 import { Region, sharedHeap } from "../tensor/heap.js";
 import { shapesAgree } from "../tensor/shape.js";
@@ -69,6 +70,8 @@ export class KeptGradients implements GradientPasses {
   readonly #known: Set<FloatArray>;
   /** Where batches are read. */
   readonly #x: Tensor;
+  /** Where the number of the step is. */
+  readonly #step: FloatArray;
   #isWhole = true;
   /** Counted once, since every step asks. */
   #jobCount = 0;
@@ -83,11 +86,19 @@ export class KeptGradients implements GradientPasses {
     const weights = model.weights.map(({ value }) => value.data);
     this.#copies = new PackedConstants(weights.filter((data) => sharedHeap().owns(data) && data.length < PACKED_ALONE));
     const constants = this.#copies;
-    const within = { ...context, execution: { ...context.execution, constants } };
+    this.#step = this.#apart(() => doublesInScope(1));
+    this.step = context.step;
+    const execution = { ...context.execution, constants };
+    const within = { ...context, execution, stepInMemory: this.#step };
     this.#ordinary = ordinaryPasses(model, within, (data) => this.#arena.release(data));
     this.#x = this.#apart(() => empty(x.shape, model.inputs[0].node.layer.dtype));
     this.#weights = new Set(weights);
-    this.#known = new Set([this.#x.data, ...weights]);
+    this.#known = new Set([this.#x.data, this.#step, ...weights]);
+  }
+
+  /** The number of the step that the passes are of from now on; at first that of the context. */
+  set step(step: number) {
+    this.#step[0] = step;
   }
 
   /** Whether there may be passes over `model` that can run again: all is computed in jobs of assembled kernels. */

@@ -6,7 +6,7 @@
  * the jobs that ran ({@link Recording}), over memory that nobody else is given meanwhile ({@link Region}). To run the pass
  * again is to copy the inputs to where they were, and to run the jobs.
  *
- * A layer that does not compute in jobs ({@link Layer.computesInJobs}), such as a sigmoid, or one whose jobs do not tell the
+ * A layer that does not compute in jobs ({@link Layer.computesInJobs}), such as one of a program's own, or one whose jobs do not tell the
  * whole story, is called again, and its output copied to where it was.
  *
  * @module

@@ -69,9 +69,13 @@ function firstImages(x: Tensor, count: number): Tensor {
   return tensor(x.data.subarray(0, sizeOf(shape)), shape);
 }
 
-/** Whether batches for `model` may be parted: any number of images is one, and no tensor is without an axis beside that. */
+/**
+ * Whether batches for `model` may be parted: any number of images is one, images do not depend on each other, and no tensor is
+ * without an axis beside that of the batch.
+ */
 function takesAnyBatch({ graphNodes, inputs }: Model): boolean {
-  return inputs.every(({ shape }) => shape[0] === null) && graphNodes.every(({ output }) => output.shape.length > 1);
+  const isByImages = graphNodes.every(({ layer, output }) => !layer.mixesImages && output.shape.length > 1);
+  return isByImages && inputs.every(({ shape }) => shape[0] === null);
 }
 
 /** Whether other threads can do all of `part`, which is for so many images, over memory of their own. */

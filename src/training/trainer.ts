@@ -81,6 +81,7 @@ class KeepingTrainer implements Trainer {
     const context = { training: true, execution, seed, step };
     const kept = this.#keptFor(batch.x, context);
     if (kept === undefined) return this.#runOrdinary(batch, context);
+    kept.step = step;
     try {
       const metrics = this.#runWith(batch, context, () => kept);
       this.#keeps = kept.canRunAgain;

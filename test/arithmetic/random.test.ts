@@ -4,7 +4,7 @@ import { describe, it } from "node:test";
 import fc from "fast-check";
 import { normalQuantile } from "../../src/arithmetic/normal-quantile.js";
 import { philox4x32 } from "../../src/arithmetic/philox.js";
-import { fnv1a32, type RandomStream, randomStream } from "../../src/arithmetic/random.js";
+import { fnv1a32, type RandomStream, randomStream, streamAt, uniformOf } from "../../src/arithmetic/random.js";
 
 type Words = readonly [number, number, number, number];
 
@@ -55,6 +55,22 @@ describe("randomStream", () => {
         const counter: Words = [Number((BigInt(index) / 4n) & 0xffffffffn), 0, epoch, fnv1a32(purpose)];
         const key = [Number(BigInt(seed) & 0xffffffffn), Number(BigInt(seed) >> 32n)] as const;
         assert.equal(randomStream(seed, purpose, epoch).bits(index), philox(counter, key)[index % 4]);
+      }),
+    );
+  });
+
+  it("is found again by numbers alone, and gives four of its own at a time", () => {
+    fc.assert(
+      fc.property(seeds, fc.string(), epochs, fc.nat({ max: 9 }), (seed, purpose, epoch, block) => {
+        const stream = randomStream(seed, purpose, epoch);
+        const found = streamAt({ seed, purpose: fnv1a32(purpose), epoch });
+        const expected = [0, 1, 2, 3].map((i) => stream.bits(4 * block + i));
+        found.normal(1); // of another block, mostly
+        assert.deepEqual([...found.block(block)], expected);
+        assert.deepEqual(
+          expected.map(uniformOf),
+          expected.map((_, i) => stream.uniform(4 * block + i)),
+        );
       }),
     );
   });

@@ -7,7 +7,7 @@ import { createExecution, type Execution, serial } from "../../src/kernels/execu
 import { imageMeans, imageMeansGradient } from "../../src/kernels/pool-images.js";
 import { greatestAlone, poolGreatest, poolGreatestGradient } from "../../src/kernels/pool-greatest.js";
 import { poolMean, poolMeanGradient } from "../../src/kernels/pool-mean.js";
-import { RELU, rectify, rectifyGradient } from "../../src/kernels/rectify.js";
+import { RELU, type Rectifier, type RectifierSlopes, rectify, rectifyGradient } from "../../src/kernels/rectify.js";
 import { sumTensors, sumTensorsNaive } from "../../src/kernels/sum-tensors.js";
 import { type Window2D, window2D } from "../../src/kernels/window.js";
 import { sharedHeap } from "../../src/tensor/heap.js";
@@ -75,36 +75,59 @@ describe("sumTensors", () => {
 
 describe("rectify", () => {
   const extended = fc.record({
-    maxValue: fc.constantFrom(Number.POSITIVE_INFINITY, 6, 1),
-    negativeSlope: fc.constantFrom(0, 0.3),
-    threshold: fc.constantFrom(0, 0.5),
+    maxValue: fc.constantFrom(Number.POSITIVE_INFINITY, 6, 1, 0.7), // 0.7 and 0.1 are no float32 values
+    negativeSlope: fc.constantFrom(0, 0.3, 2),
+    threshold: fc.constantFrom(0, 0.5, 0.1),
   });
-  // max(x, 0), and its gradient with slope 0 at 0, alone have vector kernels
+  // max(x, 0), and its gradient with slope 0 at 0, have vector kernels of their own
   const rectifiers = fc.oneof(fc.constant(RELU), extended);
-  const kinks = fc.constantFrom(0, 0.25);
+  const slopesOf = fc.record({
+    below: fc.constantFrom(0, 0.3, 2),
+    atThreshold: fc.constantFrom(0, 0.3, 2, 0.25),
+    atMax: fc.constantFrom(0, 1, 0.5),
+  });
+
+  /** Asserts that all executions give the bits of plain loops. */
+  function assertRectifies(x: Tensor, dy: Tensor, rectifier: Rectifier, slopes: RectifierSlopes): void {
+    const y = rectify(x, rectifier, scalar);
+    const dx = rectifyGradient(dy, x, rectifier, slopes, scalar);
+    for (const execution of executions) {
+      assertSameBits(rectify(x, rectifier, execution), y, nameOf(execution));
+      assertSameBits(rectifyGradient(dy, x, rectifier, slopes, execution), dx, `dx, ${nameOf(execution)}`);
+    }
+  }
 
   it("has the same bits, and so has its gradient, on any number of threads", () => {
     fc.assert(
       fc.property(
-        sizes,
-        seedValues,
-        seedValues,
-        dtypes,
-        rectifiers,
-        kinks,
-        (size, p, q, dtype, rectifier, atThreshold) => {
-          const slopes = { below: 0, atThreshold, atMax: 1 };
-          const x = fill(p, [size], dtype);
-          const dy = fill(q, [size], dtype);
-          const y = rectify(x, rectifier, scalar);
-          const dx = rectifyGradient(dy, x, rectifier, slopes, scalar);
-          for (const execution of executions) {
-            assertSameBits(rectify(x, rectifier, execution), y, nameOf(execution));
-            assertSameBits(rectifyGradient(dy, x, rectifier, slopes, execution), dx, nameOf(execution));
-          }
+        ...[sizes, seedValues, seedValues, dtypes, rectifiers, slopesOf],
+        (size, p, q, dtype, rectifier, slopes) => {
+          assertRectifies(fill(p, [size], dtype), fill(q, [size], dtype), rectifier, slopes);
         },
       ),
-      { numRuns: 40 },
+      { numRuns: 60 },
+    );
+  });
+
+  it("has them at the kinks, and where numbers are none", () => {
+    const kinks = fc.constantFrom(-0, 0, 0.5, 1, 6, 0.25, 7, -1, 1e-40, -1e-40, Number.NaN, Infinity, -Infinity);
+    const several = fc.array(kinks, { minLength: 1, maxLength: 40 });
+    const single = fc.constantFrom(Number.POSITIVE_INFINITY, 6, 1);
+    fc.assert(
+      fc.property(
+        ...[several, several, extended, single, fc.boolean(), slopesOf],
+        (xs, dys, rectifier, maxValue, isPlain, slopes) => {
+          const [x, dy] = [xs, dys].map((values) =>
+            tensorOf(
+              Array.from({ length: 43 }, (_, i) => values[i % values.length]),
+              [43],
+            ),
+          );
+          assertRectifies(x, dy, isPlain ? RELU : { ...rectifier, maxValue, threshold: 0.5 }, slopes);
+          assertRectifies(x, dy, { ...rectifier, threshold: 0 }, { ...slopes, atThreshold: slopes.below, atMax: 0 });
+        },
+      ),
+      { numRuns: 200 },
     );
   });
 

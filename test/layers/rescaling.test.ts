@@ -25,6 +25,11 @@ describe("Rescaling", () => {
     assertSameBits(rescalingBackward(y, cache), tensorOf([5, 190, 13, 390], [2, 2]));
   });
 
+  it("has a gradient of -0 where dy or the scale is", () => {
+    const { cache } = rescalingForward(tensorOf([1, 2], [1, 2]), { scale: [3, -0], offset: 5 });
+    assertSameBits(rescalingBackward(tensorOf([-0, 7], [1, 2]), cache), tensorOf([-0, -0], [1, 2]));
+  });
+
   it("has gradients equal to differences of L = sum r * y", () => {
     fc.assert(
       fc.property(pairs(exactTensors), fc.integer({ min: -9, max: 9 }), fc.boolean(), ([x, dy], n, perChannel) => {

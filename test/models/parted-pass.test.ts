@@ -8,13 +8,16 @@ import { RELU, rectify, rectifyJob } from "../../src/kernels/rectify.js";
 import { Activation } from "../../src/layers/activation.js";
 import { Add } from "../../src/layers/add.js";
 import { BatchNormalization } from "../../src/layers/batch-normalization.js";
+import { Concatenate } from "../../src/layers/concatenate.js";
 import { Conv2D } from "../../src/layers/conv2d.js";
 import { Dense } from "../../src/layers/dense.js";
 import { Flatten } from "../../src/layers/flatten.js";
 import { GlobalAveragePooling2D } from "../../src/layers/global-average-pooling2d.js";
+import { GlobalMaxPooling2D } from "../../src/layers/global-max-pooling2d.js";
 import { input } from "../../src/layers/input-layer.js";
 import type { Layer } from "../../src/layers/layer.js";
 import { ReLU } from "../../src/layers/relu.js";
+import { Rescaling } from "../../src/layers/rescaling.js";
 import { Reshape } from "../../src/layers/reshape.js";
 import { Softmax } from "../../src/layers/softmax.js";
 import { ResNet50 } from "../../src/models/applications/resnet.js";
@@ -204,13 +207,33 @@ describe("PartedPass", () => {
     inputsOf(sized, 1); // makes the weights
     assert.equal(isParted(sized), true);
     assert.equal(isParted(sized, 5), false);
-    assert.equal(isParted(block(new Activation({ activation: "sigmoid" }))), false);
+    const inJobs = [new Activation({ activation: "sigmoid" }), new Rescaling({ scale: 2 }), new Softmax({ axis: 2 })];
+    assert.equal(isParted(block(...inJobs, new GlobalMaxPooling2D())), true);
     assert.equal(isParted(block(new Custom((x) => x))), false);
     assert.equal(isParted(block(new Custom((x, own) => rectify(x, RELU, own)))), false);
     assert.equal(isParted(block(new Custom((x, own) => rectify(x, RELU, own), true))), true);
     const large = input({ shape: [2048, 2049, 1], name: "image" });
     const model = new Model({ inputs: large, outputs: new Activation({ activation: "relu" }).apply(large), seed: 1 });
     assert.equal(isParted(model, 2), false);
+  });
+
+  it("is not for models whose layers see several images together", () => {
+    const [execution] = executions;
+    const isParted = (layer: Layer, ...more: readonly Layer[]): boolean => {
+      const model = block(layer, ...more);
+      const pass = PartedPass.of(model, inputsOf(model, 4), execution);
+      pass?.close();
+      return pass !== undefined;
+    };
+    assert.deepEqual(
+      [0, 1, -1, -4].map((axis) => isParted(new Softmax({ axis }))),
+      [false, true, true, false],
+    );
+    assert.equal(isParted(new Softmax({ axis: 0 }), new ReLU()), false);
+    assert.deepEqual(
+      [0, 1, -1, -4].map((axis) => isParted(new Concatenate({ axis }))),
+      [false, true, true, false],
+    );
   });
 
   it("is not for models that take batches of one size, or have a tensor of the batch alone, or many outputs", () => {

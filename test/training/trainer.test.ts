@@ -18,6 +18,7 @@ import type { Batch, BatchSource } from "../../src/training/batches.js";
 import { fit } from "../../src/training/fit.js";
 import { trainStep } from "../../src/training/train-step.js";
 import { createTrainer } from "../../src/training/trainer.js";
+import { Outside, plusOne } from "../support/kept-passes.js";
 import { LOSE_A_KERNEL, LOSING_MODULES, runProgram } from "../support/program.js";
 import { brightRows, smallConvolutional, weightsOf } from "../support/training.js";
 
@@ -94,7 +95,7 @@ describe("Trainer", () => {
     trainer.close();
   });
 
-  it("works out each step where numbers are drawn, those of that step", (test) => {
+  it("draws in every step the numbers of that step, though it works out once what there is to do", (test) => {
     const [ours, theirs] = [smallConvolutional(3), smallConvolutional(3)];
     const forward = test.mock.method(ours, "forward").mock;
     const attempts = test.mock.method(KeptGradients.prototype, "forward").mock;
@@ -108,7 +109,7 @@ describe("Trainer", () => {
     assert.deepEqual(trainer.step(batch, 70), trainStep(theirs, batch, { optimizer, seed: 9, step: 70 }));
     assert.deepEqual(trainer.step(batch), trainStep(theirs, batch, { optimizer, seed: 9, step: 71 }));
     assert.deepEqual(weightsOf(ours), weightsOf(theirs));
-    assert.deepEqual([forward.callCount(), attempts.callCount()], [5, 1]);
+    assert.deepEqual([forward.callCount(), attempts.callCount()], [1, 5]);
     trainer.close();
   });
 
@@ -166,8 +167,10 @@ describe("Trainer", () => {
     assert.throws(() => trainer.step(broken), { name: "NonFiniteError" });
     const wide = batchOf(4, 3);
     assert.throws(() => trainer.step({ ...wide, x: brightRows(1, 60).batch(0, 0).yTrue }), RangeError);
-    const drawing = createTrainer(smallConvolutional(), { optimizer: new SGD() });
-    drawing.step(batchOf(4, 0));
+    const x = input({ shape: [5, 4, 3], name: "image" });
+    const outside = new Outside(plusOne, true).apply(new Conv2D({ filters: 2, kernelSize: 3 }).apply(x));
+    const outputs = new Dense({ units: 5, activation: "softmax" }).apply(new Flatten().apply(outside));
+    createTrainer(new Model({ inputs: x, outputs }), { optimizer: new SGD() }).step(batchOf(4, 0));
     assert.equal(sharedHeap().used, used);
   });
 

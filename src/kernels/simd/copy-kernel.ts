@@ -1,10 +1,17 @@
 /**
  * Copies of the left operand of a product in scratch memory: the part of an image that a tile reads, with a border of
- * zeros, or rows of a matrix; widened where sums are doubles.
+ * zeros, or rows of a matrix; widened where sums are doubles. And copies of rows between matrices of any width.
  *
  * @module
  */
-import { type Body, type Local, type NamedFunction, type Value, wasmFunction } from "../../assembly/code.js";
+import {
+  type Body,
+  type Local,
+  type NamedFunction,
+  type Signature,
+  type Value,
+  wasmFunction,
+} from "../../assembly/code.js";
 import { doWhile, whileLoop } from "../../assembly/control.js";
 import { f32, f64, f64x2, i32, v128 } from "../../assembly/instructions.js";
 import { doubles, type Lanes, singles } from "./lanes.js";
@@ -108,8 +115,29 @@ function putRun(
 const ofSingles = makeCopyKernel(singles);
 const ofDoubles = makeCopyKernel(doubles);
 
+/** Copies `rows` rows, at least 1, of `columns` floats each. Strides are bytes from one row to the next. */
+export const copyRowsKernel: NamedFunction<
+  Record<"from" | "to" | "rows" | "fromStride" | "toStride" | "columns", "i32">
+> = wasmFunction(
+  "copyRows",
+  { from: "i32", to: "i32", rows: "i32", fromStride: "i32", toStride: "i32", columns: "i32" },
+  ({ from, to, rows, fromStride, toStride, columns }, local) => {
+    const at = local("i32");
+    return doWhile(
+      [
+        at.set(to),
+        putRun(singles, from, columns, at, local),
+        from.set(i32.add(from, fromStride)),
+        to.set(i32.add(to, toStride)),
+        rows.set(i32.sub(rows, 1)),
+      ],
+      rows,
+    );
+  },
+);
+
 /** The copying kernels. */
-export const copyKernels: readonly CopyKernel[] = [ofSingles, ofDoubles];
+export const copyKernels: readonly NamedFunction<Signature>[] = [ofSingles, ofDoubles, copyRowsKernel];
 
 /** The kernel that copies for sums in `lanes`. */
 export function copyKernel(lanes: Lanes): CopyKernel {

@@ -1,5 +1,5 @@
 /**
- * Element-wise passes over whole vectors, assembled: sums of one or two tensors, with or without the mask of a ReLU.
+ * Element-wise passes over whole vectors, assembled: sums of one or two tensors, with or without the mask of a ReLU; and ReLU.
  *
  * The float64 sum of two float32 values rounds to their float32 sum, so vectors of floats are added as they are.
  *
@@ -7,8 +7,8 @@
  */
 import { type Body, type Local, type NamedFunction, type Value, wasmFunction } from "../../assembly/code.js";
 import { doWhile, when, whileLoop } from "../../assembly/control.js";
-import { f32x4, i32, v128 } from "../../assembly/instructions.js";
-import { positivePart, wherePositive } from "./floats.js";
+import { f32x4, f64, f64x2, i32, i32x4, v128 } from "../../assembly/instructions.js";
+import { both, narrow, positivePart, wherePositive, widen } from "./floats.js";
 import { storeSideBySide } from "./stores.js";
 
 /**
@@ -84,6 +84,83 @@ export const rectifyGradientKernel: NamedFunction<Record<"dy" | "x" | "dx" | "ve
   ({ dy, x, dx, vectors }, local) =>
     eachVector(local, vectors, [dy, x, dx], dx, (offset) => wherePositive(v128.load(dy, offset), v128.load(x, offset))),
 );
+
+type BoundedParameters = Record<"x" | "y" | "vectors", "i32"> &
+  Record<"threshold" | "maxValue", "f32"> & {
+    readonly slope: "f64";
+  };
+
+function boundedKernel(name: string, isSloped: boolean): NamedFunction<BoundedParameters> {
+  return wasmFunction(
+    name,
+    { x: "i32", y: "i32", vectors: "i32", threshold: "f32", maxValue: "f32", slope: "f64" },
+    ({ x, y, vectors, threshold, maxValue, slope }, local) => {
+      const [begin, most, value, wideBegin, by] = [0, 1, 2, 3, 4].map(() => local("v128"));
+      const sloped = narrow(both(f64x2.mul)(both(f64x2.sub)(widen(value), [wideBegin, wideBegin]), [by, by]));
+      const below = isSloped ? sloped : v128.and(value, f32x4.ne(value, value));
+      return [
+        begin.set(f32x4.splat(threshold)),
+        most.set(f32x4.splat(maxValue)),
+        isSloped ? [wideBegin.set(f64x2.splat(f64.promote_f32(threshold))), by.set(f64x2.splat(slope))] : [],
+        eachVector(local, vectors, [x, y], y, (offset) =>
+          v128.bitselect(f32x4.pmin(most, value.tee(v128.load(x, offset))), below, f32x4.gt(value, begin)),
+        ),
+      ];
+    },
+  );
+}
+
+/**
+ * y = min(x, maxValue) where x > threshold; elsewhere slope (x - threshold) in float64, rounded, or with a `bounded` one, whose slope
+ * is 0, +0, but NaN where x is NaN.
+ */
+export const boundedKernels: Readonly<Record<"bounded" | "sloped", NamedFunction<BoundedParameters>>> = {
+  bounded: boundedKernel("rectifyBounded", false),
+  sloped: boundedKernel("rectifySloped", true),
+};
+
+type BoundedGradientParameters = Record<"dy" | "x" | "dx" | "vectors" | "atThreshold" | "atMax", "i32"> &
+  Record<"threshold" | "maxValue", "f32"> & { readonly slope: "f64" };
+
+function boundedGradientKernel(name: string, isSloped: boolean): NamedFunction<BoundedGradientParameters> {
+  return wasmFunction(
+    name,
+    {
+      ...({ dy: "i32", x: "i32", dx: "i32", vectors: "i32", atThreshold: "i32", atMax: "i32" } as const),
+      ...({ threshold: "f32", maxValue: "f32", slope: "f64" } as const),
+    },
+    ({ dy, x, dx, vectors, atThreshold, atMax, threshold, maxValue, slope }, local) => {
+      const [begin, most, isSlopedThere, passesThere] = [0, 1, 2, 3].map(() => local("v128"));
+      const [value, gradient, by, isAbove] = [0, 1, 2, 3].map(() => local("v128"));
+      return [
+        begin.set(f32x4.splat(threshold)),
+        most.set(f32x4.splat(maxValue)),
+        passesThere.set(i32x4.splat(i32.sub(0, atMax))),
+        isSloped ? [isSlopedThere.set(i32x4.splat(i32.sub(0, atThreshold))), by.set(f64x2.splat(slope))] : [],
+        eachVector(local, vectors, [dy, x, dx], dx, (offset) => {
+          const loaded = gradient.tee(v128.load(dy, offset));
+          const above = isAbove.tee(f32x4.gt(value.tee(v128.load(x, offset)), begin));
+          const atMost = v128.or(f32x4.lt(value, most), v128.and(f32x4.eq(value, most), passesThere));
+          const passed = v128.and(loaded, v128.and(above, atMost));
+          if (!isSloped) return passed;
+          const sloped = narrow(both(f64x2.mul)(widen(gradient), [by, by]));
+          const isBelow = v128.andnot(v128.or(f32x4.ne(value, begin), isSlopedThere), isAbove);
+          return v128.or(passed, v128.and(sloped, isBelow));
+        }),
+      ];
+    },
+  );
+}
+
+/**
+ * dx = dy where threshold < x < maxValue, and where x is maxValue if `atMax` is 1; slope dy, in float64, rounded, where x < threshold or
+ * is NaN, and where it is the threshold if `atThreshold` is 1; elsewhere +0. The slope of a `bounded` one is 0, and gives +0.
+ */
+export const boundedGradientKernels: Readonly<Record<"bounded" | "sloped", NamedFunction<BoundedGradientParameters>>> =
+  {
+    bounded: boundedGradientKernel("rectifyBoundedGradient", false),
+    sloped: boundedGradientKernel("rectifySlopedGradient", true),
+  };
 
 type FinishParameters = Record<"y" | "addend" | "vectors" | "rows" | "skip", "i32">;
 

@@ -5,10 +5,19 @@
  */
 import type { NamedFunction, Signature } from "../../assembly/code.js";
 import { columnSumsKernels, deviationSquaresKernels, normalizationSumsKernels } from "./column-kernels.js";
-import { finishKernels, rectifyGradientKernel, rectifyKernel, sumKernels } from "./element-kernels.js";
+import {
+  boundedGradientKernels,
+  boundedKernels,
+  finishKernels,
+  rectifyGradientKernel,
+  rectifyKernel,
+  sumKernels,
+} from "./element-kernels.js";
+import { imageGreatestGradientKernel, imageGreatestKernel } from "./image-greatest-kernels.js";
 import { poolGradientKernels, poolGreatestKernel, poolPlacesKernel } from "./pool-kernels.js";
 import { adamKernel, amsgradKernel, penaltyKernel, sgdKernels } from "./update-kernels.js";
 import { normalizationGradientKernels, normalizeKernels } from "./normalize-kernels.js";
+import { dropKernel, rescaleKernel, sigmoidGradientKernel, tanhGradientKernel } from "./wide-element-kernels.js";
 
 const columnKernels = [
   columnSumsKernels,
@@ -26,9 +35,17 @@ export const passKernels: readonly NamedFunction<Signature>[] = [
   ...Object.values(finishKernels),
   rectifyKernel,
   rectifyGradientKernel,
+  ...Object.values(boundedKernels),
+  ...Object.values(boundedGradientKernels),
+  sigmoidGradientKernel,
+  tanhGradientKernel,
+  rescaleKernel,
+  dropKernel,
   poolGreatestKernel,
   poolPlacesKernel,
   ...Object.values(poolGradientKernels),
+  imageGreatestKernel,
+  imageGreatestGradientKernel,
   adamKernel,
   amsgradKernel,
   ...Object.values(sgdKernels),

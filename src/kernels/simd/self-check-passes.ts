@@ -5,7 +5,9 @@
  * @module
  */
 import type { FloatArray } from "../../tensor/dtype.js";
-import { finishKernels, rectifyKernel, sumKernels } from "./element-kernels.js";
+import { copyRowsKernel } from "./copy-kernel.js";
+import { boundedGradientKernels, boundedKernels, finishKernels, rectifyKernel, sumKernels } from "./element-kernels.js";
+import { imageGreatestGradientKernel, imageGreatestKernel } from "./image-greatest-kernels.js";
 import { PANEL_VECTORS, singles } from "./lanes.js";
 import { normalizationGradientKernels, normalizeKernels } from "./normalize-kernels.js";
 import { outerProductKernels } from "./outer-product-kernels.js";
@@ -23,10 +25,13 @@ const LENGTH = 4 * VECTORS;
 export function passChecks(make: MakeArray): readonly Check[] {
   return [
     ...elementChecks(make),
+    ...boundedChecks(make),
     ...normalizationChecks(make),
     ...PANEL_VECTORS.map((vectors) => packingCheck(make, vectors)),
     ...poolChecks(make),
     poolGradientCheck(make),
+    ...imageChecks(make),
+    rowsCheck(make),
   ];
 }
 
@@ -56,6 +61,43 @@ function elementChecks(make: MakeArray): readonly Check[] {
       (i) => positivePart(Math.fround(x[i] + other[i])),
     ),
   ];
+}
+
+/** ReLU with a threshold and a maximum, on values that are these and others. */
+function boundedChecks(make: MakeArray): readonly Check[] {
+  const [threshold, maxValue] = [0.25, 6];
+  const x = make(singles, LENGTH, [1.1, 0.25, -2, 6, Number.NaN, 7, -0, Number.NEGATIVE_INFINITY, 0.5, 1e-40, -7]);
+  const dy = make(singles, LENGTH, SECOND);
+  const places = { x: x.byteOffset, vectors: VECTORS, threshold, maxValue };
+  const { fround } = Math;
+  return (["bounded", "sloped"] as const).flatMap((kind) => {
+    const slope = kind === "sloped" ? 0.3 : 0;
+    const [y, dx] = [0, 1].map(() => make(singles, LENGTH, [Number.NaN]));
+    const below = (i: number): number =>
+      kind === "sloped" || Number.isNaN(x[i]) ? fround(slope * (x[i] - threshold)) : 0;
+    const slopeAt = (value: number): number => {
+      if (value > threshold) return value < maxValue ? 1 : 0;
+      return value === threshold ? 0 : slope;
+    };
+    return [
+      checkOf(
+        `a ${kind} ReLU`,
+        y,
+        (run) => run(boundedKernels[kind], { ...places, y: y.byteOffset, slope }),
+        (i) => (x[i] > threshold ? Math.min(x[i], maxValue) : below(i)),
+      ),
+      checkOf(
+        `the gradient of a ${kind} ReLU`,
+        dx,
+        (run) =>
+          run(boundedGradientKernels[kind], {
+            ...{ ...places, dy: dy.byteOffset, dx: dx.byteOffset, slope },
+            ...{ atThreshold: 0, atMax: 0 },
+          }),
+        (i) => (slopeAt(x[i]) === 0 ? 0 : fround(slopeAt(x[i]) * dy[i])),
+      ),
+    ];
+  });
 }
 
 /** Rows: a pair, and one alone. */
@@ -175,6 +217,57 @@ function poolGradientCheck(make: MakeArray): Check {
       const seen = [i, i + POOL_CHANNELS].filter((at) => argmax[at] === i);
       return seen.reduce((sum, at) => Math.fround(sum + dy[at]), 0);
     },
+  );
+}
+
+/** The greatest of three pixels, of which two may be equal. */
+function imageChecks(make: MakeArray): readonly Check[] {
+  const pixels = 3;
+  const x = make(singles, pixels * POOL_CHANNELS, [1, -0, Number.NaN, 0.3, -2, 0, 7, 1]);
+  const [dy, greatest] = [SECOND, [Number.NaN]].map((values) => make(singles, POOL_CHANNELS, values));
+  const known = make(singles, POOL_CHANNELS, [0]);
+  const dx = make(singles, pixels * POOL_CHANNELS, [Number.NaN]);
+  const valuesOf = (c: number): number[] => [0, 1, 2].map((pixel) => x[pixel * POOL_CHANNELS + c]);
+  known.forEach((_, c) => {
+    known[c] = Math.max(...valuesOf(c));
+  });
+  const along = { pixels, pixelStride: 4 * POOL_CHANNELS, vectors: POOL_CHANNELS / singles.perVector };
+  return [
+    checkOf(
+      "the greatest of an image",
+      greatest,
+      (run) => run(imageGreatestKernel, { x: x.byteOffset, y: greatest.byteOffset, ...along }),
+      (c) => known[c],
+    ),
+    checkOf(
+      "the gradient of the greatest of an image",
+      dx,
+      (run) =>
+        run(imageGreatestGradientKernel, {
+          ...{ dy: dy.byteOffset, x: x.byteOffset, y: known.byteOffset, dx: dx.byteOffset },
+          ...along,
+        }),
+      (i) => {
+        const c = i % POOL_CHANNELS;
+        const count = valuesOf(c).filter((value) => value === known[c]).length;
+        if (count === 0) return Number.NaN;
+        return x[i] === known[c] ? dy[c] / count : 0;
+      },
+    ),
+  ];
+}
+
+/** Two rows of a pair of vectors, one alone, and a rest, into a wider matrix. */
+function rowsCheck(make: MakeArray): Check {
+  const [columns, stride] = [LENGTH + 2, LENGTH + 5];
+  const rows = make(singles, 2 * columns, FIRST);
+  const copied = make(singles, 2 * stride, [0.5]);
+  const strides = { fromStride: 4 * columns, toStride: 4 * stride };
+  return checkOf(
+    "a copy of rows",
+    copied,
+    (run) => run(copyRowsKernel, { from: rows.byteOffset, to: copied.byteOffset, rows: 2, ...strides, columns }),
+    (i) => (i % stride < columns ? rows[Math.floor(i / stride) * columns + (i % stride)] : 0.5),
   );
 }
 

@@ -31,12 +31,19 @@ describe("findDifference", () => {
     ["storeTapSums_float64_1", /^a product in place with float64 sums, 1 vectors and stride 1 gives NaN, not /],
     ["sum2Masked", /^a masked sum gives NaN, not /],
     ["rectify", /^a ReLU gives NaN, not /],
+    ["rectifyBounded", /^a bounded ReLU gives NaN, not /],
+    ["rectifySloped", /^a sloped ReLU gives NaN, not /],
+    ["rectifyBoundedGradient", /^the gradient of a bounded ReLU gives NaN, not /],
+    ["rectifySlopedGradient", /^the gradient of a sloped ReLU gives NaN, not /],
     ["finishAddRectify", /^a sum with a ReLU gives .*, not /],
     ["normalizeAddRectifySingle", /^a normalization with a sum and a ReLU gives NaN, not /],
     ["normalizationGradientMaskedSumSingle", /^the gradient of a normalization with a ReLU, in a sum gives NaN, not /],
     ["packPanels_float32_2", /^packing with 2 vectors gives NaN, not /],
     ["poolGreatest", /^a pool gives NaN, not /],
     ["poolGreatestPlaces", /^a pool with places gives NaN, not /],
+    ["imageGreatest", /^the greatest of an image gives NaN, not /],
+    ["imageGreatestGradient", /^the gradient of the greatest of an image gives NaN, not /],
+    ["copyRows", /^a copy of rows gives 0.5, not /],
   ] as const) {
     it(`notices when ${name} computes nothing`, () => {
       const run: typeof runKernel = (kernel, values) => {
