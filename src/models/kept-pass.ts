@@ -7,7 +7,7 @@
  * again is to copy the inputs to where they were, and to run the jobs.
  *
  * A layer that does not compute in jobs ({@link Layer.computesInJobs}), such as one of a program's own, or one whose jobs do not tell the
- * whole story, is called again, and its output copied to where it was.
+ * whole story, is called again, and what it gives copied to where it was.
  *
  * @module
  */
@@ -21,7 +21,13 @@ import type { FloatArray } from "../tensor/dtype.js";
 import { Region, sharedHeap } from "../tensor/heap.js";
 import { shapesAgree } from "../tensor/shape.js";
 import { copyInto, empty, isContiguous, type Tensor } from "../tensor/tensor.js";
+import { type Infer, inferOutputs } from "./infer.js";
 import type { Model } from "./model.js";
+
+/** What a layer gives that an output may be: where y is a softmax, also what it was taken of. */
+function givenBy({ y, logits }: LayerPass): readonly Tensor[] {
+  return logits === undefined ? [y] : [y, logits.x];
+}
 
 /** A pass over a model whose weights stay as they are. */
 export class KeptPass {
@@ -40,13 +46,13 @@ export class KeptPass {
   #arena = new Arena();
 
   /**
-   * Runs inference of `model` on `inputs`, and keeps it.
+   * Runs inference of `model` on `inputs`, of which `infer` gives what is wanted, and keeps it.
    *
    * @throws RangeError when the inputs do not fit the model.
    */
-  constructor(model: Model, inputs: readonly Tensor[], execution: Execution) {
+  constructor(model: Model, inputs: readonly Tensor[], execution: Execution, infer: Infer = inferOutputs) {
     try {
-      const record = (): readonly Tensor[][] => this.#record(model, inputs, execution);
+      const record = (): readonly Tensor[][] => this.#record(model, inputs, execution, infer);
       [this.inputs, this.outputs] = sharedHeap().within(this.region, () => this.#arena.run(record));
     } catch (error) {
       this.close();
@@ -65,24 +71,25 @@ export class KeptPass {
     return isSimd && model.graphNodes.every(({ layer }) => layer.dtype === "float32");
   }
 
-  #record(model: Model, inputs: readonly Tensor[], execution: Execution): Tensor[][] {
+  #record(model: Model, inputs: readonly Tensor[], execution: Execution, infer: Infer): Tensor[][] {
     const places = inputs.map((x, i) => copyInto(empty(x.shape, model.inputs[i].node.layer.dtype), x));
     const known = new Set<FloatArray>(places.map((x) => x.data));
     const context = { training: false, execution, seed: 0, step: 0 };
     const release = (data: FloatArray): void => this.#arena.release(data);
-    const outputs = model.infer(places, context, release, ({ head }, run) => {
+    const outputs = infer(model, places, context, release, ({ head }, run) => {
       const recording = new Recording(known, (data) => this.#keep(data));
       const pass = recording.during(run);
-      const isToldByJobs = head.layer.computesInJobs && recording.isWhole && known.has(pass.y.data);
+      const given = givenBy(pass);
+      const isToldByJobs = head.layer.computesInJobs && recording.isWhole && given.every(({ data }) => known.has(data));
       if (isToldByJobs) {
         this.#steps.push(...recording.steps);
         return pass;
       }
-      const staysThere = isContiguous(pass.y) && this.region.holds(pass.y.data);
-      const y = staysThere ? pass.y : copyInto(empty(pass.y.shape, pass.y), pass.y);
-      known.add(y.data);
-      this.#steps.push(() => this.#callAgain(run, y));
-      return { ...pass, y };
+      const kept = given.map((x) => this.#staying(x));
+      for (const { data } of kept) known.add(data);
+      this.#steps.push(() => this.#callAgain(run, kept));
+      const [y, x] = kept;
+      return { ...pass, y, ...(pass.logits !== undefined && { logits: { ...pass.logits, x } }) };
     });
     return [places, [...outputs]];
   }
@@ -96,9 +103,14 @@ export class KeptPass {
     return kept;
   }
 
-  #callAgain(run: () => LayerPass, y: Tensor): void {
+  /** `x` where it is, if it can be written there again, or else a copy. */
+  #staying(x: Tensor): Tensor {
+    return isContiguous(x) && this.region.holds(x.data) ? x : copyInto(empty(x.shape, x), x);
+  }
+
+  #callAgain(run: () => LayerPass, kept: readonly Tensor[]): void {
     try {
-      copyInto(y, this.#arena.run(run).y);
+      for (const [i, x] of givenBy(this.#arena.run(run)).entries()) copyInto(kept[i], x);
     } finally {
       this.#arena.reset();
     }

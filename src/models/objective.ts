@@ -31,6 +31,12 @@ export interface Objective {
   readonly gradient: OutputGradient;
 }
 
+/** An output, and where that is a softmax what it was taken of. */
+export interface ModelOutput {
+  readonly y: Tensor;
+  readonly logits?: Pick<NonNullable<LayerPass["logits"]>, "x"> | undefined;
+}
+
 /** A loss of predictions, and what gives its gradient for them. */
 interface Evaluated {
   readonly loss: number;
@@ -42,7 +48,7 @@ interface Evaluated {
  *
  * @throws RangeError when the targets do not fit the output, or there is no such loss.
  */
-export function objectiveOf(loss: LossName, yTrue: Tensor, output: LayerPass): Objective {
+export function objectiveOf(loss: LossName, yTrue: Tensor, output: ModelOutput): Objective {
   switch (loss) {
     case "mean_squared_error": {
       const { loss, cache } = meanSquaredErrorForward(yTrue, output.y);
@@ -64,7 +70,7 @@ export function objectiveOf(loss: LossName, yTrue: Tensor, output: LayerPass): O
 }
 
 function crossentropyOf(
-  { y, logits }: LayerPass,
+  { y, logits }: ModelOutput,
   crossentropy: (yPred: Tensor, fromLogits: boolean) => Evaluated,
 ): Objective {
   if (logits === undefined) return objectiveFor(crossentropy(y, false));

@@ -16,6 +16,7 @@ import type { DType, FloatArray } from "../tensor/dtype.js";
 import { Region, sharedHeap, type Twin } from "../tensor/heap.js";
 import { shapesAgree, sizeOf } from "../tensor/shape.js";
 import { copyInto, dtypeOf, type Tensor, tensor } from "../tensor/tensor.js";
+import type { Infer } from "./infer.js";
 import { KeptPass } from "./kept-pass.js";
 import type { Model } from "./model.js";
 
@@ -116,12 +117,12 @@ export class PartedPass {
    *
    * @throws RangeError when the inputs do not fit the model.
    */
-  static of(model: Model, inputs: readonly Tensor[], execution: Execution): PartedPass | undefined {
+  static of(model: Model, inputs: readonly Tensor[], execution: Execution, infer?: Infer): PartedPass | undefined {
     const [images, ...shape] = inputs[0].shape;
     const size = imagesOfPart(images, threadsOf(execution), partSizeFor(model));
     if (size === undefined || size * sizeOf(shape) > MOST_VALUES || !takesAnyBatch(model)) return undefined;
     const firsts = inputs.map((x) => firstImages(x, size));
-    const part = new KeptPass(model, firsts, { ...execution, pool: undefined });
+    const part = new KeptPass(model, firsts, { ...execution, pool: undefined }, infer);
     if (isSelfContained(part, size)) return new PartedPass(part, inputs, images / size, execution);
     part.close();
     return undefined;

@@ -3,19 +3,15 @@
  *
  * @module
  */
-import { type Execution, runsSimd, serial } from "../kernels/execution.js";
-import { PackedConstants } from "../kernels/simd/constants.js";
-import { countJobs, simdModule } from "../kernels/simd/module.js";
+import type { Execution } from "../kernels/execution.js";
 import { expectOptions } from "../serialization/options.js";
-import { Arena } from "../tensor/arena.js";
 import { floatArray } from "../tensor/dtype.js";
-import { formatShape, type Shape, shapesAgree, sizeOf } from "../tensor/shape.js";
+import { formatShape, shapesAgree, sizeOf } from "../tensor/shape.js";
 import { contiguous, dtypeOf, type Tensor, tensor } from "../tensor/tensor.js";
 import { checkExecution, checkModel } from "./check-model.js";
 import { checkTensors } from "../serialization/tensors.js";
-import { KeptPass } from "./kept-pass.js";
+import { Inference, packedConstants } from "./inference.js";
 import type { Model } from "./model.js";
-import { PartedPass } from "./parted-pass.js";
 
 /** Options of {@link predict}. */
 export interface PredictOptions {
@@ -47,7 +43,7 @@ export interface Predictor {
 /**
  * `model` made ready for many predictions. What is packed for the vector unit is packed once, not at every call: for an image
  * through ResNet50 that is a tenth of the time, and takes the memory of the kernels once or twice more. And what there is to do
- * for a batch is worked out once ({@link KeptPass}), when batches of one shape follow each other: then the memory of their
+ * for a batch is worked out once (`kept-pass.ts`), when batches of one shape follow each other: then the memory of their
  * activations is kept. Until it is closed, the weights must stay as they are: what was packed is not packed again.
  *
  * @throws TypeError when `model` is no model, or an option is none of {@link PredictorOptions}.
@@ -56,71 +52,11 @@ export function createPredictor(model: Model, options: PredictorOptions = {}): P
   checkModel("createPredictor", model);
   expectOptions("createPredictor", options, PREDICTOR_OPTIONS);
   checkExecution("createPredictor", options.execution);
-  const batches = new Batches(model, options.execution, packedConstants(model));
+  const inference = new Inference(model, options.execution, packedConstants(model));
   return {
-    predict: (inputs) => predictBatches(model, inputs, options, () => batches),
-    close: () => batches.close(),
+    predict: (inputs) => predictBatches(model, inputs, options, () => inference),
+    close: () => inference.close(),
   };
-}
-
-function packedConstants(model: Model): PackedConstants {
-  const kernels = model.weights.filter(({ shape }) => shape.length > 1);
-  return new PackedConstants(kernels.map(({ value }) => contiguous(value).data));
-}
-
-/** A pass for `inputs` that is kept, with the outputs for these. */
-function keptPass(model: Model, inputs: readonly Tensor[], execution: Execution): KeptPass | PartedPass {
-  return PartedPass.of(model, inputs, execution) ?? new KeptPass(model, inputs, execution);
-}
-
-/** Runs batches, with weights that stay as they are if `constants` are given. */
-class Batches {
-  readonly #model: Model;
-  readonly #execution: Execution;
-  readonly #constants: PackedConstants | undefined;
-  readonly #arena = new Arena();
-  #kept: KeptPass | PartedPass | undefined;
-  /** The shapes of the batch before. */
-  #before: readonly Shape[] = [];
-
-  constructor(model: Model, execution: Execution = serial, constants?: PackedConstants) {
-    this.#model = model;
-    this.#execution = constants === undefined ? execution : { ...execution, constants };
-    this.#constants = constants;
-  }
-
-  /** What `use` makes of the outputs for `inputs`. */
-  run(inputs: readonly Tensor[], use: (outputs: readonly Tensor[]) => void): void {
-    const isSame = this.#before.length > 0 && inputs.every((x, i) => shapesAgree(x.shape, this.#before[i]));
-    this.#before = inputs.map((x) => x.shape);
-    if (this.#kept?.takes(inputs) === true) {
-      countJobs(this.#kept.jobCount); // compares the kernels, as each job of an ordinary pass would
-      if (simdModule() !== undefined) return use(this.#kept.run(inputs));
-    }
-    if (isSame && this.#constants?.isOpen === true && KeptPass.suits(this.#model, this.#execution)) {
-      this.#forget(); // the next one might not be made
-      this.#kept = keptPass(this.#model, inputs, this.#execution);
-      return use(this.#kept.outputs);
-    }
-    if (inputs.some((x) => runsSimd(this.#execution, x))) this.#execution.constants?.makeRoom();
-    const context = { training: false, execution: this.#execution, seed: 0, step: 0 };
-    try {
-      use(this.#arena.run(() => this.#model.infer(inputs, context, (data) => this.#arena.release(data))));
-    } finally {
-      this.#arena.reset();
-    }
-  }
-
-  #forget(): void {
-    this.#kept?.close();
-    this.#kept = undefined;
-  }
-
-  /** Gives all memory back. Batches that are run afterwards see the weights as they are then. */
-  close(): void {
-    this.#forget();
-    this.#constants?.close();
-  }
 }
 
 /** Samples `begin` to `end` of a contiguous `x`, without a copy. */
@@ -140,24 +76,24 @@ export function predict(model: Model, inputs: readonly Tensor[], options: Predic
   checkModel("predict", model);
   expectOptions("predict", options, [...PREDICTOR_OPTIONS, "onProgress"]);
   checkExecution("predict", options.execution);
-  let batches: Batches | undefined;
+  let inference: Inference | undefined;
   try {
     return predictBatches(model, inputs, options, (count) => {
       // weights stay as they are meanwhile
-      batches = new Batches(model, options.execution, count > 1 ? packedConstants(model) : undefined);
-      return batches;
+      inference = new Inference(model, options.execution, count > 1 ? packedConstants(model) : undefined);
+      return inference;
     });
   } finally {
-    batches?.close();
+    inference?.close();
   }
 }
 
-/** {@link predict} with what `batchesFor` gives for so many of them. */
+/** {@link predict} with what `inferenceOf` gives for so many batches. */
 function predictBatches(
   model: Model,
   inputs: readonly Tensor[],
   { batchSize = model.inputs[0].shape[0] ?? 32, onProgress }: PredictOptions,
-  batchesFor: (count: number) => Batches,
+  inferenceOf: (count: number) => Inference,
 ): readonly Tensor[] {
   if (!Number.isSafeInteger(batchSize) || batchSize < 1) {
     throw new RangeError(`predict: \`batchSize\` must be a whole number of at least 1. Received ${batchSize}.`);
@@ -178,7 +114,7 @@ function predictBatches(
   }
   const entering = inputs.map(contiguous);
   const results: Tensor[] = [];
-  const batches = batchesFor(Math.ceil(total / batchSize));
+  const inference = inferenceOf(Math.ceil(total / batchSize));
   for (let begin = 0; begin === 0 || begin < total; begin += batchSize) {
     const end = Math.min(begin + batchSize, total);
     const put = (outputs: readonly Tensor[]): void => {
@@ -193,7 +129,7 @@ function predictBatches(
         results[i].data.set(y.data, begin * sizeOf(y.shape.slice(1)));
       }
     };
-    batches.run(
+    inference.run(
       entering.map((x) => samples(x, begin, end)),
       put,
     );

@@ -5,13 +5,16 @@
  */
 import { type Execution, serial } from "../kernels/execution.js";
 import { checkExecution, checkModel } from "../models/check-model.js";
+import { inferWithLogits } from "../models/infer.js";
+import { Inference, packedConstants } from "../models/inference.js";
 import type { Model } from "../models/model.js";
 import type { LossName } from "../models/objective.js";
 import { regularizationLosses } from "../models/passes.js";
 import { kindOf } from "../serialization/config.js";
 import { expectOptions } from "../serialization/options.js";
 import { Arena } from "../tensor/arena.js";
-import { type BatchSource, checkSource } from "./batches.js";
+import type { Tensor } from "../tensor/tensor.js";
+import { type Batch, type BatchSource, checkSource } from "./batches.js";
 import { addBatch, countCorrect, countInTopK, means, NO_SAMPLES } from "./metrics.js";
 import { objectiveOfBatch } from "./train-step.js";
 import { yieldToEvents } from "./yield.js";
@@ -48,7 +51,8 @@ export function checkSignal(caller: string, signal: AbortSignal | undefined): vo
 }
 
 /**
- * Evaluates `model` on epoch 0 of `source`. Between batches the event loop gets a turn.
+ * Evaluates `model` on epoch 0 of `source`. Between batches the event loop gets a turn; until all are done, the weights must stay
+ * as they are, for what was made of them is not made again.
  *
  * @throws RangeError when the batches do not fit the model.
  * @throws TypeError when `model` is no model, `source` gives no batches, or an option is none of {@link EvaluateOptions}.
@@ -62,26 +66,34 @@ export async function evaluate(model: Model, source: BatchSource, options: Evalu
   checkSignal("evaluate", signal);
   const arena = new Arena();
   const penalty = regularizationLosses(model, execution);
+  const constants = source.batchesPerEpoch > 1 ? packedConstants(model) : undefined;
+  const inference = new Inference(model, execution, constants, inferWithLogits);
   let sums = NO_SAMPLES;
   let topFive = 0;
-  for (let index = 0; index < source.batchesPerEpoch; index++) {
-    signal?.throwIfAborted();
-    try {
-      arena.run(() => {
-        const batch = source.batch(0, index);
-        const context = { training: false, execution, seed: 0, step: 0 };
-        const pass = model.forward([batch.x], context, { want: "outputs", release: (data) => arena.release(data) });
-        const objective = objectiveOfBatch(model, pass, batch, loss);
-        const [yPred] = pass.outputs;
-        const correct = countCorrect(yPred, batch.labels);
-        sums = addBatch(sums, { loss: objective.loss + penalty, correct, samples: batch.labels.length });
-        if (source.classes > TOP) topFive += countInTopK(yPred, batch.labels, TOP);
-      });
-    } finally {
-      arena.reset();
+  const count = (batch: Batch, given: readonly Tensor[]): void => {
+    const y = given[0];
+    const x = given.at(model.outputs.length);
+    const objective = objectiveOfBatch(model, { y, logits: x && { x } }, batch, loss);
+    const correct = countCorrect(y, batch.labels);
+    sums = addBatch(sums, { loss: objective.loss + penalty, correct, samples: batch.labels.length });
+    if (source.classes > TOP) topFive += countInTopK(y, batch.labels, TOP);
+  };
+  try {
+    for (let index = 0; index < source.batchesPerEpoch; index++) {
+      signal?.throwIfAborted();
+      try {
+        arena.run(() => {
+          const batch = source.batch(0, index);
+          inference.run([batch.x], (given) => count(batch, given));
+        });
+      } finally {
+        arena.reset();
+      }
+      onProgress?.(sums.samples, source.samples);
+      await yieldToEvents();
     }
-    onProgress?.(sums.samples, source.samples);
-    await yieldToEvents();
+  } finally {
+    inference.close();
   }
   return { ...means(sums), topFive: source.classes > TOP ? topFive / sums.samples : undefined };
 }

@@ -14,9 +14,8 @@ import { type Execution, serial } from "../kernels/execution.js";
 import { checkExecution, checkModel } from "../models/check-model.js";
 import type { Model } from "../models/model.js";
 import { checkTensors } from "../serialization/tensors.js";
-import { type LossName, type Objective, objectiveOf } from "../models/objective.js";
+import { type LossName, type ModelOutput, type Objective, objectiveOf } from "../models/objective.js";
 import { type GradientPasses, ordinaryPasses } from "../models/kept-gradients.js";
-import type { ModelPass } from "../models/passes.js";
 import type { Release } from "../models/readers.js";
 import { kindOf } from "../serialization/config.js";
 import { checkOptimizer, type Optimizer } from "../optimizers/optimizer.js";
@@ -88,7 +87,9 @@ export function runStep(
     return arena.run(() => {
       const passes = passesFor((data) => arena.release(data));
       const pass = passes.forward(batch.x);
-      const objective = objectiveOfBatch(model, pass, batch, lossName);
+      const output = pass.passes.get(model.outputs[0].node);
+      if (output === undefined) throw new Error("internal: train step: the output has not run.");
+      const objective = objectiveOfBatch(model, output, batch, lossName);
       const weights = model.trainableWeights;
       const loss = objective.loss + regularizationLossOfAll(weights, execution);
       if (!Number.isFinite(loss)) {
@@ -110,9 +111,7 @@ export function runStep(
 }
 
 /** The loss of the model's one output for the targets of `batch`. */
-export function objectiveOfBatch(model: Model, pass: ModelPass, batch: Batch, loss: LossName): Objective {
-  const output = pass.passes.get(model.outputs[0].node);
-  if (output === undefined) throw new Error("internal: train step: the output has not run.");
+export function objectiveOfBatch(model: Model, output: ModelOutput, batch: Batch, loss: LossName): Objective {
   const { yTrue, labels } = batch;
   return objectiveOf(
     loss,

@@ -19,7 +19,7 @@ import { Flatten } from "../../src/layers/flatten.js";
 import { GlobalAveragePooling2D } from "../../src/layers/global-average-pooling2d.js";
 import { GlobalMaxPooling2D } from "../../src/layers/global-max-pooling2d.js";
 import { input } from "../../src/layers/input-layer.js";
-import type { Layer, SymbolicTensor } from "../../src/layers/layer.js";
+import { inference, type Layer, type SymbolicTensor } from "../../src/layers/layer.js";
 import { LeakyReLU } from "../../src/layers/leaky-relu.js";
 import { MaxPooling2D } from "../../src/layers/max-pooling2d.js";
 import { ReLU } from "../../src/layers/relu.js";
@@ -27,11 +27,12 @@ import { Rescaling } from "../../src/layers/rescaling.js";
 import { Reshape } from "../../src/layers/reshape.js";
 import { Softmax } from "../../src/layers/softmax.js";
 import { ZeroPadding2D } from "../../src/layers/zero-padding2d.js";
+import { inferWithLogits } from "../../src/models/infer.js";
 import { KeptPass } from "../../src/models/kept-pass.js";
 import { Model } from "../../src/models/model.js";
 import { sharedHeap } from "../../src/tensor/heap.js";
 import { detach, type Tensor, tensor } from "../../src/tensor/tensor.js";
-import { assertGivesBits, Custom, inputsOf, plusOne } from "../support/kept-passes.js";
+import { assertGivesBits, Custom, inputsOf, OwnSoftmax, plusOne } from "../support/kept-passes.js";
 
 const image = (shape: readonly number[]): SymbolicTensor => input({ shape, name: "image" });
 
@@ -170,6 +171,29 @@ describe("KeptPass", () => {
     const z = new Activation({ activation: "relu" }).apply(y);
     const model = new Model({ inputs: x, outputs: [y, z, z], seed: 1 });
     assertKept(model);
+  });
+
+  it("gives what the first output is the softmax of, too, however that is computed", () => {
+    const heads: (() => Layer)[] = [
+      () => new Dense({ units: 5, activation: "softmax" }),
+      () => new Softmax(),
+      () => new Activation({ activation: "softmax" }),
+      () => new OwnSoftmax(),
+    ];
+    for (const [i, head] of heads.entries()) {
+      const x = image([3, 4, 4]);
+      const before = new Dense({ units: 8, activation: "relu" }).apply(new Flatten().apply(x));
+      const y = head().apply(before);
+      const after = new Dense({ units: 16, activation: "relu" }).apply(before); // could take what the softmax was taken of
+      for (const outputs of [y, [y, after]]) {
+        const model = new Model({ inputs: x, outputs, seed: 1 });
+        const inputs = inputsOf(model, 6);
+        const given = inferWithLogits(model, inputs, inference, () => undefined);
+        assert.equal(given.length, model.outputs.length + 1, `head ${i}`);
+        const keep = (packing: Execution): KeptPass => new KeptPass(model, inputs, packing, inferWithLogits);
+        assertGivesBits(model, inputs, serial, keep, inferWithLogits);
+      }
+    }
   });
 
   it("is only for models all of whose layers compute in float32, on assembled kernels", () => {

@@ -21,6 +21,7 @@ import { Rescaling } from "../../src/layers/rescaling.js";
 import { Reshape } from "../../src/layers/reshape.js";
 import { Softmax } from "../../src/layers/softmax.js";
 import { ResNet50 } from "../../src/models/applications/resnet.js";
+import { inferWithLogits } from "../../src/models/infer.js";
 import { Model } from "../../src/models/model.js";
 import { imagesOfPart, PartedPass, partSizeFor } from "../../src/models/parted-pass.js";
 import { createPredictor, predict } from "../../src/models/predict.js";
@@ -156,6 +157,21 @@ describe("PartedPass", () => {
           assert.ok(pass !== undefined);
           return pass;
         });
+      }
+    }
+  });
+
+  it("gives what the output is the softmax of, too", () => {
+    for (const head of [new Softmax(), new Dense({ units: 5, activation: "softmax" })]) {
+      const model = block(new Flatten(), new Dense({ units: 7 }), head);
+      for (const execution of executions) {
+        const inputs = inputsOf(model, 6 * (execution.pool?.threads ?? 1));
+        const keep = (packing: Execution): PartedPass => {
+          const pass = PartedPass.of(model, inputs, packing, inferWithLogits);
+          assert.ok(pass !== undefined);
+          return pass;
+        };
+        assertGivesBits(model, inputs, execution, keep, inferWithLogits);
       }
     }
   });

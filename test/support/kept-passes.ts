@@ -5,23 +5,19 @@
  */
 import assert from "node:assert/strict";
 import type { Execution } from "../../src/kernels/execution.js";
-import { PackedConstants } from "../../src/kernels/simd/constants.js";
-import { type CallContext, inference, Layer, type LayerPass } from "../../src/layers/layer.js";
+import { type CallContext, inference, Layer, type LayerGradients, type LayerPass } from "../../src/layers/layer.js";
+import { softmaxForward } from "../../src/layers/softmax.js";
+import { type Infer, inferOutputs } from "../../src/models/infer.js";
+import { packedConstants } from "../../src/models/inference.js";
 import type { Model } from "../../src/models/model.js";
 import { sharedHeap } from "../../src/tensor/heap.js";
 import type { SymbolicShape } from "../../src/tensor/shape.js";
-import { contiguous, detach, empty, type Tensor } from "../../src/tensor/tensor.js";
+import { detach, empty, type Tensor } from "../../src/tensor/tensor.js";
 import { assertSameBits, generate } from "./tensors.js";
 
-/** What is kept of the weights of `model`. */
-function constantsOf(model: Model): PackedConstants {
-  const kernels = model.weights.filter(({ shape }) => shape.length > 1);
-  return new PackedConstants(kernels.map(({ value }) => contiguous(value).data));
-}
-
-/** The outputs of an ordinary pass. */
-function outputsOf(model: Model, inputs: readonly Tensor[], execution: Execution): readonly Tensor[] {
-  return model.infer(inputs, { ...inference, execution }, () => undefined).map(detach);
+/** What `infer` gives in an ordinary pass. */
+function outputsOf(model: Model, inputs: readonly Tensor[], execution: Execution, infer: Infer): readonly Tensor[] {
+  return infer(model, inputs, { ...inference, execution }, () => undefined).map(detach);
 }
 
 /** Values of another run, in the shapes of `inputs`. */
@@ -50,27 +46,29 @@ interface Kept {
   close(): void;
 }
 
-/** Asserts that what `keep` keeps of a pass over `model` gives the bits of ordinary passes, for inputs of several runs. */
+/** Asserts that what `keep` keeps of what `infer` gives of `model` has the bits of ordinary passes, for inputs of several runs. */
 export function assertGivesBits(
   model: Model,
   inputs: readonly Tensor[],
   execution: Execution,
   keep: (execution: Execution) => Kept,
+  infer: Infer = inferOutputs,
 ): void {
-  const constants = constantsOf(model);
-  outputsOf(model, inputs, execution); // makes the weights
+  const constants = packedConstants(model);
+  outputsOf(model, inputs, execution, infer); // makes the weights
   const used = sharedHeap().used;
   const packing = { ...execution, constants };
-  outputsOf(model, inputs, packing);
+  outputsOf(model, inputs, packing, infer);
   const kept = keep(packing);
   try {
-    const expected = outputsOf(model, inputs, execution);
+    const expected = outputsOf(model, inputs, execution, infer);
+    assert.equal(kept.outputs.length, expected.length);
     for (const [i, y] of kept.outputs.entries()) assertSameBits(y, expected[i], `output ${i} when it was made`);
     for (let turn = 0; turn < 3; turn++) {
       const others = otherInputs(inputs, turn);
       poisonFreeMemory();
       const outputs = kept.run(others);
-      const wanted = outputsOf(model, others, execution);
+      const wanted = outputsOf(model, others, execution, infer);
       for (const [i, y] of outputs.entries()) assertSameBits(y, wanted[i], `output ${i} of run ${turn}`);
     }
   } finally {
@@ -122,6 +120,20 @@ export function plusOne(x: Tensor): Tensor {
   const y = empty(x.shape, x);
   for (const [i, value] of x.data.entries()) y.data[i] = value + 1;
   return y;
+}
+
+/** A softmax outside any job, of what it makes of its input: an output, and the logits that it was taken of. */
+export class OwnSoftmax extends Custom {
+  constructor() {
+    super((x) => x);
+  }
+
+  override call([x]: readonly Tensor[]): LayerPass {
+    const logits = plusOne(x);
+    const { y } = softmaxForward(logits);
+    const backward = (): LayerGradients => ({ dInputs: [], dWeights: {} });
+    return { y, logits: { x: logits, backward }, backward };
+  }
 }
 
 /** A layer whose way back is outside any job. */

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { createExecution, serial } from "../../src/kernels/execution.js";
 import { Activation } from "../../src/layers/activation.js";
 import { Dense } from "../../src/layers/dense.js";
 import { input } from "../../src/layers/input-layer.js";
@@ -10,7 +11,8 @@ import { trace } from "../../src/models/trace.js";
 import { l2 } from "../../src/regularizers/regularizer.js";
 import { sharedHeap } from "../../src/tensor/heap.js";
 import { tensorOf } from "../../src/tensor/tensor.js";
-import { evaluate } from "../../src/training/evaluate.js";
+import { type Evaluation, evaluate } from "../../src/training/evaluate.js";
+import { OwnSoftmax } from "../support/kept-passes.js";
 import { inOrder, pattern } from "../support/training.js";
 
 const CLASSES = 7;
@@ -72,6 +74,53 @@ describe("evaluate", () => {
     ]);
   });
 
+  it("gives the same where batches follow each other, whose passes are kept, whatever the last layer is", async () => {
+    const [samples, batchSize, inputs] = [52, 12, 16]; // the last batch is a smaller one
+    const images = tensorOf(pattern(samples * inputs, 17), [samples, inputs]);
+    const classes = Array.from({ length: samples }, (_, i) => (i * 5) % CLASSES);
+    const heads = [
+      [new Dense({ units: CLASSES, activation: "softmax" })],
+      [new Dense({ units: CLASSES }), new Softmax()],
+      [new Dense({ units: CLASSES }), new OwnSoftmax()],
+      [new Dense({ units: CLASSES, activation: "sigmoid" })],
+    ];
+    const used = sharedHeap().used;
+    for (const threads of [1, 2]) {
+      const execution = createExecution({ threads });
+      for (const head of heads) {
+        const x = input({ shape: [inputs] });
+        const body = new Dense({ units: 8, activation: "relu", kernelRegularizer: l2(1e-3) });
+        const outputs = [body, ...head].reduce((y, layer) => layer.apply(y), x);
+        const model = new Model({ inputs: x, outputs, seed: 1 });
+        const alone: Evaluation[] = [];
+        for (let begin = 0; begin < samples; begin += batchSize) {
+          const end = Math.min(begin + batchSize, samples);
+          const some = tensorOf(images.data.subarray(begin * inputs, end * inputs), [end - begin, inputs]);
+          const source = inOrder(some, classes.slice(begin, end), CLASSES, batchSize);
+          alone.push(await evaluate(model, source, { execution: serial }));
+        }
+        const sizes = alone.map((_, i) => Math.min(batchSize, samples - i * batchSize));
+        const mean = (of: (found: Evaluation) => number): number =>
+          alone.reduce((sum, found, i) => sum + of(found) * sizes[i], 0) / samples;
+        const found = await evaluate(model, inOrder(images, classes, CLASSES, batchSize), { execution });
+        assert.equal(
+          found.loss,
+          mean(({ loss }) => loss),
+        );
+        assert.equal(
+          found.accuracy,
+          mean(({ accuracy }) => accuracy),
+        );
+        assert.equal(
+          found.topFive,
+          mean(({ topFive }) => topFive ?? Number.NaN),
+        );
+      }
+      execution.close();
+    }
+    assert.equal(sharedHeap().used, used);
+  });
+
   it("needs memory for the tensors that are still read, not for all of them, and gives it back", async () => {
     const [samples, units, depth] = [32, 4096, 12];
     const model = new Model(wideChain(units, depth));
@@ -99,6 +148,7 @@ describe("evaluate", () => {
   it("ends when its signal is aborted, with the signal's reason", async () => {
     const controller = new AbortController();
     const source = inOrder(x, labels, CLASSES, 1);
+    const { used } = sharedHeap();
     const run = evaluate(chain(1, 4), source, {
       signal: controller.signal,
       onProgress: (done) => {
@@ -106,5 +156,6 @@ describe("evaluate", () => {
       },
     });
     await assert.rejects(run, { message: "enough" });
+    assert.equal(sharedHeap().used, used);
   });
 });

@@ -1,6 +1,6 @@
 /**
  * Depthwise convolution that reads images where they lie: for small kernels, and channels that are whole vectors; with float64 sums,
- * for which values are widened when they are loaded, only where each is used a few times (`depthwise-runs.ts`).
+ * for which values are widened when they are loaded, only where each is used a few times, or V8 would not fuse what is packed.
  *
  * Packing lines, as `depthwise.ts` does, writes and reads every pixel once more than the arithmetic needs, and a small kernel
  * has so little arithmetic that it waits for memory. What hangs over the border is left out, so the kernel must be finite

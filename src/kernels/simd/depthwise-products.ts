@@ -1,7 +1,7 @@
 /**
  * The gradient of depthwise convolution for its kernel from images where they lie: for small kernels, and channels that are whole
- * vectors; with float64 sums only where values are used a few times. Packing, as `depthwise-kernel-gradient.ts` does, would write
- * and read every pixel once more.
+ * vectors; with float64 sums where `readsInPlace` says so. Packing, as `depthwise-kernel-gradient.ts` does, would write and read every
+ * pixel once more.
  *
  * Outputs are taken row by row, and in a row strip by strip (`depthwise-bands.ts`), so that every sum takes its products in order.
  * Those with the zeros of the padding are added behind all of the image: they are +0 or -0, and change no sum, since none is -0; or,
