@@ -79,13 +79,12 @@ export class KeptPass {
     const outputs = infer(model, places, context, release, ({ head }, run) => {
       const recording = new Recording(known, (data) => this.#keep(data));
       const pass = recording.during(run);
-      const given = givenBy(pass);
-      const isToldByJobs = head.layer.computesInJobs && recording.isWhole && given.every(({ data }) => known.has(data));
+      const isToldByJobs = head.layer.computesInJobs && recording.isWhole && known.has(pass.y.data);
       if (isToldByJobs) {
         this.#steps.push(...recording.steps);
         return pass;
       }
-      const kept = given.map((x) => this.#staying(x));
+      const kept = givenBy(pass).map((x) => this.#staying(x));
       for (const { data } of kept) known.add(data);
       this.#steps.push(() => this.#callAgain(run, kept));
       const [y, x] = kept;

@@ -12,7 +12,7 @@ import { packedConstants } from "../../src/models/inference.js";
 import type { Model } from "../../src/models/model.js";
 import { sharedHeap } from "../../src/tensor/heap.js";
 import type { SymbolicShape } from "../../src/tensor/shape.js";
-import { detach, empty, type Tensor } from "../../src/tensor/tensor.js";
+import { detach, empty, type Tensor, tensor } from "../../src/tensor/tensor.js";
 import { assertSameBits, generate } from "./tensors.js";
 
 /** What `infer` gives in an ordinary pass. */
@@ -122,14 +122,17 @@ export function plusOne(x: Tensor): Tensor {
   return y;
 }
 
-/** A softmax outside any job, of what it makes of its input: an output, and the logits that it was taken of. */
+/** A softmax outside any job, of what it makes of its input outside the heap: an output, and the logits that it was taken of. */
 export class OwnSoftmax extends Custom {
   constructor() {
     super((x) => x);
   }
 
   override call([x]: readonly Tensor[]): LayerPass {
-    const logits = plusOne(x);
+    const logits = tensor(
+      Float32Array.from(x.data, (value) => value + 1),
+      x.shape,
+    );
     const { y } = softmaxForward(logits);
     const backward = (): LayerGradients => ({ dInputs: [], dWeights: {} });
     return { y, logits: { x: logits, backward }, backward };
