@@ -10,12 +10,10 @@
  */
 import { cpus } from "node:os";
 import { createExecution } from "../../src/kernels/execution.js";
-import { resnetV1 } from "../../src/models/resnet-v1.js";
-import { resnetV2 } from "../../src/models/resnet-v2.js";
 import type { JobRun } from "../../src/parallel/job.js";
 import { WorkerPool } from "../../src/parallel/pool.js";
 import { createTrainer } from "../../src/training/trainer.js";
-import { batchOf, stepOptions } from "./batch.js";
+import { batchOf, namedModel, stepOptions } from "./batch.js";
 
 const MOST_THREADS = 64;
 const DISPATCH_MILLISECONDS = 0.002;
@@ -62,18 +60,10 @@ class TimingPool extends WorkerPool {
   }
 }
 
-const [name = "resnet20v1"] = process.argv.slice(2);
-const { depth, version } = /^resnet(?<depth>\d+)(?<version>v[12])$/.exec(name)?.groups ?? {};
-if (depth === undefined) {
-  console.error(`many-threads: the model must be resnetDEPTHv1 or resnetDEPTHv2. Received ${name}.`);
-  process.exit(2);
-}
+const { name, model } = namedModel("many-threads");
 const batch = batchOf(32);
 const pool = new TimingPool();
-const trainer = createTrainer(
-  (version === "v1" ? resnetV1 : resnetV2)(Number(depth)),
-  stepOptions({ ...createExecution({ accumulate: "float32" }), pool }),
-);
+const trainer = createTrainer(model, stepOptions({ ...createExecution({ accumulate: "float32" }), pool }));
 for (let step = 0; step < WARM_UP; step++) trainer.step(batch);
 
 const steps: Timed[][] = [];

@@ -8,12 +8,10 @@
  */
 import { cpus } from "node:os";
 import { createExecution } from "../../src/kernels/execution.js";
-import { resnetV1 } from "../../src/models/resnet-v1.js";
-import { resnetV2 } from "../../src/models/resnet-v2.js";
 import type { JobRun } from "../../src/parallel/job.js";
 import { WorkerPool } from "../../src/parallel/pool.js";
 import { createTrainer } from "../../src/training/trainer.js";
-import { batchOf, stepOptions } from "./batch.js";
+import { batchOf, namedModel, stepOptions } from "./batch.js";
 
 interface Count {
   runs: number;
@@ -63,14 +61,8 @@ class CountingPool extends WorkerPool {
 /** Until all is compiled. */
 const WARM_UP = 50;
 const STEPS = 10;
-const [name = "resnet20v1"] = process.argv.slice(2);
-const { depth, version } = /^resnet(?<depth>\d+)(?<version>v[12])$/.exec(name)?.groups ?? {};
-if (depth === undefined) {
-  console.error(`step-traffic: the model must be resnetDEPTHv1 or resnetDEPTHv2. Received ${name}.`);
-  process.exit(2);
-}
+const { name, model } = namedModel("step-traffic");
 const batch = batchOf(32);
-const model = (version === "v1" ? resnetV1 : resnetV2)(Number(depth));
 for (const threads of [1, 64]) {
   const pool = new CountingPool(threads);
   const trainer = createTrainer(model, stepOptions({ ...createExecution({ accumulate: "float32" }), pool }));
