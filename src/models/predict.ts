@@ -10,7 +10,7 @@ import { formatShape, shapesAgree, sizeOf } from "../tensor/shape.js";
 import { contiguous, dtypeOf, type Tensor, tensor } from "../tensor/tensor.js";
 import { checkExecution, checkModel } from "./check-model.js";
 import { checkTensors } from "../serialization/tensors.js";
-import { Inference, packedConstants } from "./inference.js";
+import { BatchInference, packedConstants } from "./batch-inference.js";
 import type { Model } from "./model.js";
 
 /** Options of {@link predict}. */
@@ -52,7 +52,7 @@ export function createPredictor(model: Model, options: PredictorOptions = {}): P
   checkModel("createPredictor", model);
   expectOptions("createPredictor", options, PREDICTOR_OPTIONS);
   checkExecution("createPredictor", options.execution);
-  const inference = new Inference(model, options.execution, packedConstants(model));
+  const inference = new BatchInference(model, options.execution, packedConstants(model));
   return {
     predict: (inputs) => predictBatches(model, inputs, options, () => inference),
     close: () => inference.close(),
@@ -76,11 +76,11 @@ export function predict(model: Model, inputs: readonly Tensor[], options: Predic
   checkModel("predict", model);
   expectOptions("predict", options, [...PREDICTOR_OPTIONS, "onProgress"]);
   checkExecution("predict", options.execution);
-  let inference: Inference | undefined;
+  let inference: BatchInference | undefined;
   try {
     return predictBatches(model, inputs, options, (count) => {
       // weights stay as they are meanwhile
-      inference = new Inference(model, options.execution, count > 1 ? packedConstants(model) : undefined);
+      inference = new BatchInference(model, options.execution, count > 1 ? packedConstants(model) : undefined);
       return inference;
     });
   } finally {
@@ -93,7 +93,7 @@ function predictBatches(
   model: Model,
   inputs: readonly Tensor[],
   { batchSize = model.inputs[0].shape[0] ?? 32, onProgress }: PredictOptions,
-  inferenceOf: (count: number) => Inference,
+  inferenceOf: (count: number) => BatchInference,
 ): readonly Tensor[] {
   if (!Number.isSafeInteger(batchSize) || batchSize < 1) {
     throw new RangeError(`predict: \`batchSize\` must be a whole number of at least 1. Received ${batchSize}.`);

@@ -6,7 +6,7 @@
 import { type Execution, serial } from "../kernels/execution.js";
 import { checkExecution, checkModel } from "../models/check-model.js";
 import { inferWithLogits } from "../models/infer.js";
-import { Inference, packedConstants } from "../models/inference.js";
+import { BatchInference, packedConstants } from "../models/batch-inference.js";
 import type { Model } from "../models/model.js";
 import type { LossName } from "../models/objective.js";
 import { regularizationLosses } from "../models/passes.js";
@@ -67,7 +67,7 @@ export async function evaluate(model: Model, source: BatchSource, options: Evalu
   const arena = new Arena();
   const penalty = regularizationLosses(model, execution);
   const constants = source.batchesPerEpoch > 1 ? packedConstants(model) : undefined;
-  const inference = new Inference(model, execution, constants, inferWithLogits);
+  const inference = new BatchInference(model, execution, constants, inferWithLogits);
   let sums = NO_SAMPLES;
   let topFive = 0;
   const count = (batch: Batch, given: readonly Tensor[]): void => {

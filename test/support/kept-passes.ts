@@ -8,7 +8,7 @@ import type { Execution } from "../../src/kernels/execution.js";
 import { type CallContext, inference, Layer, type LayerGradients, type LayerPass } from "../../src/layers/layer.js";
 import { softmaxForward } from "../../src/layers/softmax.js";
 import { type Infer, inferOutputs } from "../../src/models/infer.js";
-import { packedConstants } from "../../src/models/inference.js";
+import { packedConstants } from "../../src/models/batch-inference.js";
 import type { Model } from "../../src/models/model.js";
 import { sharedHeap } from "../../src/tensor/heap.js";
 import type { SymbolicShape } from "../../src/tensor/shape.js";

@@ -6,7 +6,8 @@
  * The mirror image of `depthwise-in-place-kernel.ts`: here dy of four pixels stays in registers while the taps pass by, in runs
  * (`depthwise-runs.ts`), each of which adds four products to its sums, one after another; then the next channels of the same pixels
  * follow. So both images are read from front to back, whole pixels at a time, and sums are loaded and stored once for four
- * products. They lie in panels of channels. Values are widened for float64 sums when they are loaded.
+ * products. They lie in panels of channels, from which another kernel stores them, rounded, when all are done. Values are widened for
+ * float64 sums when they are loaded.
  *
  * @module
  */

@@ -6,8 +6,9 @@
  *
  * @module
  */
-import type { Local, Operand, Statement, Value } from "../../assembly/code.js";
-import { f32x4, f64x2, i8x16, v128 } from "../../assembly/instructions.js";
+import type { Body, Local, Operand, Statement, Value } from "../../assembly/code.js";
+import { doWhile } from "../../assembly/control.js";
+import { f32x4, f64x2, i32, i8x16, v128 } from "../../assembly/instructions.js";
 
 /** How many float32 values a vector holds. */
 export const LANES = 4;
@@ -48,6 +49,37 @@ export interface WideLocal {
 export function wideLocal(local: (type: "v128") => Local<"v128">): WideLocal {
   const [low, high] = [local("v128"), local("v128")];
   return { value: [low, high], set: (wide) => [low.set(wide[0]), high.set(wide[1])] };
+}
+
+/** A number in all four doubles, for all of a kernel. */
+export function wideConstant(
+  local: (type: "v128") => Local<"v128">,
+  value: Operand<"f64">,
+): { readonly set: Statement; readonly wide: Wide } {
+  const lanes = local("v128");
+  return { set: lanes.set(f64x2.splat(value)), wide: [lanes, lanes] };
+}
+
+/**
+ * Does `body` for each of `vectors` vectors, at least one, which are counted down. Each time `pointers` go on by four floats, and
+ * `others` by so many bytes.
+ */
+export function eachWideVector(
+  vectors: Local<"i32">,
+  body: Body,
+  pointers: readonly Local<"i32">[],
+  others: readonly (readonly [Local<"i32">, bytes: number])[] = [],
+): Body {
+  const advance = (pointer: Local<"i32">, bytes: number): Statement => pointer.set(i32.add(pointer, bytes));
+  return doWhile(
+    [
+      body,
+      pointers.map((pointer) => advance(pointer, 16)),
+      others.map(([pointer, bytes]) => advance(pointer, bytes)),
+      vectors.set(i32.sub(vectors, 1)),
+    ],
+    vectors,
+  );
 }
 
 /** An operation on pairs of doubles, on all four. */

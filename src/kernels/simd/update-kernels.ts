@@ -3,29 +3,15 @@
  *
  * @module
  */
-import { type Local, type NamedFunction, type Statement, wasmFunction } from "../../assembly/code.js";
-import { doWhile } from "../../assembly/control.js";
-import { f64x2, i32, v128 } from "../../assembly/instructions.js";
-import { both, loadWide, narrow, type Wide, wideLocal } from "./floats.js";
+import { type NamedFunction, wasmFunction } from "../../assembly/code.js";
+import { f64x2, v128 } from "../../assembly/instructions.js";
+import { both, eachWideVector, loadWide, narrow, type Wide, wideConstant, wideLocal } from "./floats.js";
 
 const add = both(f64x2.add);
 const sub = both(f64x2.sub);
 const mul = both(f64x2.mul);
 const div = both(f64x2.div);
 const max = both(f64x2.max);
-
-/** Moves every pointer on by a vector. */
-const advance = (pointers: readonly Local<"i32">[]): Statement[] =>
-  pointers.map((pointer) => pointer.set(i32.add(pointer, 16)));
-
-/** A number in both lanes, for all of a kernel. */
-function constant(
-  local: (type: "v128") => Local<"v128">,
-  value: Local<"f64">,
-): { readonly set: Statement; readonly wide: Wide } {
-  const lanes = local("v128");
-  return { set: lanes.set(f64x2.splat(value)), wide: [lanes, lanes] };
-}
 
 type Addresses<Names extends string> = { readonly [K in Names]: "i32" };
 type Numbers<Names extends string> = { readonly [K in Names]: "f64" };
@@ -43,7 +29,7 @@ function makeAdamKernel(amsgrad: boolean): NamedFunction<AdamParameters> {
   };
   return wasmFunction(amsgrad ? "adam_amsgrad" : "adam", parameters, (p, local) => {
     const numbers = [p.alpha, p.momentumShare, p.velocityShare, p.epsilon, p.decay, p.learningRate];
-    const constants = numbers.map((value) => constant(local, value));
+    const constants = numbers.map((value) => wideConstant(local, value));
     const [alpha, momentumShare, velocityShare, epsilon, decay, learningRate] = constants.map(({ wide }) => wide);
     const [g, weight, momentum, velocity] = Array.from({ length: 4 }, () => wideLocal(local));
     const divisor = velocity; // once the velocity itself has been stored
@@ -53,11 +39,12 @@ function makeAdamKernel(amsgrad: boolean): NamedFunction<AdamParameters> {
     const takeMaxima = [
       divisor.set(max(loadWide(p.maxima), velocity.value)),
       v128.store(p.nextMaxima, narrow(divisor.value)),
-      advance([p.maxima, p.nextMaxima]),
     ];
+    const pointers = [p.gradient, p.w, p.m, p.v, p.nextW, p.nextM, p.nextV];
     return [
       constants.map(({ set }) => set),
-      doWhile(
+      eachWideVector(
+        p.vectors,
         [
           g.set(loadWide(p.gradient)),
           weight.set(loadWide(p.w)),
@@ -69,10 +56,8 @@ function makeAdamKernel(amsgrad: boolean): NamedFunction<AdamParameters> {
           v128.store(p.nextV, narrow(velocity.value)),
           amsgrad ? takeMaxima : [],
           v128.store(p.nextW, narrow(sub(decayed, quotient))),
-          advance([p.gradient, p.w, p.m, p.v, p.nextW, p.nextM, p.nextV]),
-          p.vectors.set(i32.sub(p.vectors, 1)),
         ],
-        p.vectors,
+        amsgrad ? [...pointers, p.maxima, p.nextMaxima] : pointers,
       ),
     ];
   });
@@ -96,7 +81,9 @@ function makeSGDKernel(kind: Momentum): NamedFunction<SGDParameters> {
     ...({ learningRate: "f64", momentum: "f64", decay: "f64" } as const),
   };
   return wasmFunction(`sgd_${kind}`, parameters, (p, local) => {
-    const [learningRate, share, decay] = [p.learningRate, p.momentum, p.decay].map((value) => constant(local, value));
+    const [learningRate, share, decay] = [p.learningRate, p.momentum, p.decay].map((value) =>
+      wideConstant(local, value),
+    );
     const [weight, momentum, down] = Array.from({ length: 3 }, () => wideLocal(local));
     const decayed = sub(weight.value, mul(mul(weight.value, decay.wide), learningRate.wide));
     const goOn = sub(mul(momentum.value, share.wide), down.value);
@@ -108,15 +95,14 @@ function makeSGDKernel(kind: Momentum): NamedFunction<SGDParameters> {
     ];
     return [
       [learningRate, share, decay].map(({ set }) => set),
-      doWhile(
+      eachWideVector(
+        p.vectors,
         [
           weight.set(loadWide(p.w)),
           down.set(mul(loadWide(p.gradient), learningRate.wide)),
           kind === "none" ? v128.store(p.nextW, narrow(sub(decayed, down.value))) : withMomentum,
-          advance([p.gradient, p.w, p.m, p.nextW, p.nextM]),
-          p.vectors.set(i32.sub(p.vectors, 1)),
         ],
-        p.vectors,
+        [p.gradient, p.w, p.m, p.nextW, p.nextM],
       ),
     ];
   });
@@ -135,7 +121,7 @@ export const penaltyKernel: NamedFunction<Addresses<"vectors" | "gradient" | "w"
     "penaltyGradient",
     { vectors: "i32", gradient: "i32", w: "i32", sum: "i32", factor: "f64" },
     ({ vectors, gradient, w, sum, factor }, local) => {
-      const by = constant(local, factor);
+      const by = wideConstant(local, factor);
       const [low, high, signBit] = [local("v128"), local("v128"), local("v128")];
       const weight: Wide = [low, high];
       const zeros: Wide = [v128.and(low, signBit), v128.and(high, signBit)]; // 0 with the sign of w
@@ -143,15 +129,14 @@ export const penaltyKernel: NamedFunction<Addresses<"vectors" | "gradient" | "w"
       return [
         by.set,
         signBit.set(f64x2.neg(v128.zero())),
-        doWhile(
+        eachWideVector(
+          vectors,
           [
             low.set(lowNow),
             high.set(highNow),
             v128.store(sum, narrow(add(add(loadWide(gradient), zeros), mul(by.wide, weight)))),
-            advance([gradient, w, sum]),
-            vectors.set(i32.sub(vectors, 1)),
           ],
-          vectors,
+          [gradient, w, sum],
         ),
       ];
     },

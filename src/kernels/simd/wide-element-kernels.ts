@@ -3,18 +3,12 @@
  *
  * @module
  */
-import { type Body, type Local, type NamedFunction, wasmFunction } from "../../assembly/code.js";
+import { type NamedFunction, wasmFunction } from "../../assembly/code.js";
 import { doWhile } from "../../assembly/control.js";
 import { f64x2, i32, i32x4, i8x16, v128 } from "../../assembly/instructions.js";
-import { both, loadDoubles, loadWide, narrow, type Wide } from "./floats.js";
+import { both, eachWideVector, loadDoubles, loadWide, narrow, type Wide, wideConstant } from "./floats.js";
 
 const [add, sub, mul, div] = [f64x2.add, f64x2.sub, f64x2.mul, f64x2.div].map(both);
-
-/** Does `body` for each of `vectors` vectors, which are counted down; pointers go on by so many bytes each time. */
-function eachVector(vectors: Local<"i32">, steps: readonly (readonly [Local<"i32">, number])[], body: Body): Body {
-  const goOn = steps.map(([pointer, bytes]) => pointer.set(i32.add(pointer, bytes)));
-  return doWhile([body, goOn, vectors.set(i32.sub(vectors, 1))], vectors);
-}
 
 /** What makes dx of dy and of the output y. */
 export type GradientKernel = NamedFunction<Record<"dy" | "y" | "dx" | "vectors", "i32">>;
@@ -22,10 +16,9 @@ export type GradientKernel = NamedFunction<Record<"dy" | "y" | "dx" | "vectors",
 /** dx = what `compute` makes of dy, y and 1. */
 function gradientKernel(name: string, compute: (dy: Wide, y: Wide, one: Wide) => Wide): GradientKernel {
   return wasmFunction(name, { dy: "i32", y: "i32", dx: "i32", vectors: "i32" }, ({ dy, y, dx, vectors }, local) => {
-    const one = local("v128");
-    const gradient = compute(loadWide(dy), loadWide(y), [one, one]);
-    const steps = [dy, y, dx].map((pointer) => [pointer, 16] as const);
-    return [one.set(f64x2.splat(1)), eachVector(vectors, steps, v128.store(dx, narrow(gradient)))];
+    const one = wideConstant(local, 1);
+    const gradient = compute(loadWide(dy), loadWide(y), one.wide);
+    return [one.set, eachWideVector(vectors, v128.store(dx, narrow(gradient)), [dy, y, dx])];
   });
 }
 
@@ -47,18 +40,13 @@ export const rescaleKernel: NamedFunction<Record<"x" | "scale" | "offset" | "y" 
     ({ x, scale, offset, y, vectors, times }, local) => {
       const [left, by, to] = [0, 1, 2].map(() => local("i32"));
       const line = add(mul(loadWide(x), loadDoubles(by)), loadDoubles(to));
-      const steps = [
-        [x, 16],
-        [y, 16],
-        [by, 32],
-        [to, 32],
-      ] as const;
+      const numbers = [by, to].map((pointer) => [pointer, 32] as const);
       return doWhile(
         [
           left.set(vectors),
           by.set(scale),
           to.set(offset),
-          eachVector(left, steps, v128.store(y, narrow(line))),
+          eachWideVector(left, v128.store(y, narrow(line)), [x, y], numbers),
           times.set(i32.sub(times, 1)),
         ],
         times,
@@ -72,19 +60,12 @@ export const dropKernel: NamedFunction<Record<"x" | "kept" | "y" | "vectors", "i
     "drop",
     { x: "i32", kept: "i32", y: "i32", vectors: "i32", divisor: "f64" },
     ({ x, kept, y, vectors, divisor }, local) => {
-      const by = local("v128");
-      const quotients = div(loadWide(x), [by, by]);
+      const by = wideConstant(local, divisor);
+      const quotients = div(loadWide(x), by.wide);
       const lanes = [0, 16, 16, 16, 1, 16, 16, 16, 2, 16, 16, 16, 3, 16, 16, 16];
       const flags = i8x16.shuffle(v128.load32_zero(kept), v128.zero(), lanes);
       const mask = i32x4.sub(v128.zero(), flags);
-      const steps = [
-        [x, 16],
-        [y, 16],
-        [kept, 4],
-      ] as const;
-      return [
-        by.set(f64x2.splat(divisor)),
-        eachVector(vectors, steps, v128.store(y, v128.and(narrow(quotients), mask))),
-      ];
+      const left = v128.and(narrow(quotients), mask);
+      return [by.set, eachWideVector(vectors, v128.store(y, left), [x, y], [[kept, 4]])];
     },
   );

@@ -22,7 +22,7 @@ export function packedConstants(model: Model): PackedConstants {
 }
 
 /** Runs batches, with weights that stay as they are if `constants` are given. */
-export class Inference {
+export class BatchInference {
   readonly #model: Model;
   readonly #execution: Execution;
   readonly #constants: PackedConstants | undefined;
